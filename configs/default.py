@@ -1,0 +1,85 @@
+"""Every knob once, with its comment: SSA2D at paper size on A2D, RGB."""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The paper's model and training; other configs start here and say only what differs."""
+    config = ml_collections.ConfigDict()
+    config.seed = 0  # parameters, data order and augmentation all follow from it
+
+    data = config.data = ml_collections.ConfigDict()
+    data.release = ""  # folder in A2D's layout (videoset.csv, clips320H, Annotations); "" downloads A2D itself
+    data.render = ml_collections.ConfigDict()  # sprites world: what to render into `release` when it's missing
+    data.render.train_clips = 0  # 0 = nothing is rendered, the release has to be there
+    data.render.test_clips = 0
+    data.render.size = (128, 128)  # height, width in pixels
+    data.render.frames = 32  # frames a clip
+    data.render.seed = 0
+    data.prepared = "data/prepared"  # where the TFRecord shards go; each release gets its own folder inside
+    data.store_height = 0  # frames are stored at this height in pixels (labels stay as they are); 0 = as they are
+    data.jpeg_quality = 95  # of the stored frames, 1 to 100
+    data.strict = False  # true: prepare fails at the end if any video had to be left out
+    data.clip_frames = 16  # T, divisible by 4
+    data.frame_step = 1  # every how many frames of the video the clip takes one
+    data.label_span = 9  # labelled frames at most this many frames apart (first to last, counted in) share a clip
+    data.size = (224, 224)  # H, W of the network's input in pixels, divisible by 16
+    data.shuffle_buffer = 1024  # clips, shuffled while still encoded
+    data.decode_threads = 0  # parallel decoding of clips; 0 = tf.data's own choice
+
+    augment = config.augment = ml_collections.ConfigDict()
+    augment.crop_scale = (0.5, 1.0)  # share of the frame's area that a random crop keeps; (1, 1) = no crop
+    augment.crop_aspect = (0.8, 1.25)  # how far a crop's aspect may leave the frame's own
+    augment.flip = True  # mirrored left to right, half of the time
+    augment.jitter_time = True  # the clip starts at random around its labelled frames
+    augment.brightness = 0.2  # at most this share of full scale up or down
+    augment.contrast = 0.2  # factor in 1 +- this
+    augment.saturation = 0.2  # factor in 1 +- this
+    augment.hue = 0.05  # at most this share of the colour circle
+
+    model = config.model = ml_collections.ConfigDict()
+    model.encoder_width = 1.0  # multiplies the encoder's channel counts
+    model.decoder_width = 1.0  # multiplies the decoders' channel counts
+    model.temporal_kernels = True  # false: every temporal kernel of the encoder is one frame (a control, not a model)
+    model.actor_prior = "concat"  # AP-Infusion: "concat", "add" or "off"
+    model.ssa_masking = True  # SSA-Masking of the action features
+    model.atrous = True  # false: the atrous pyramid's four convolutions have rate 1
+    model.multi_scale = True  # false: the feature pyramid's laterals are left out
+    model.bfloat16 = False  # activations in bfloat16; parameters, statistics and losses stay float32
+    model.batch_norm_momentum = 0.9  # of the running statistics
+    model.freeze_encoder_stats = False  # the encoder's batch norm uses its running statistics while training too
+
+    loss = config.loss = ml_collections.ConfigDict()
+    loss.actor_weight = 1.3
+    loss.action_weight = 1.3
+    loss.mask_weight = 0.3
+
+    train = config.train = ml_collections.ConfigDict()
+    train.batch_size = 14  # clips an update, over all devices
+    train.microbatches = 1  # the update's clips go through in this many equal parts, one after another
+    # One row a phase: epochs, learning rate at its start, at its end (linear between).
+    train.phases = ((5.0, 1e-4, 1e-4), (6.0, 1e-5, 1e-5))
+    train.adam_b1 = 0.9
+    train.adam_b2 = 0.999
+    train.adam_eps = 1e-8
+    train.weight_decay = 0.0  # decoupled, on kernels alone
+    train.clip_gradient = 1.0  # global norm at most this; 0 = off
+    train.ema_decay = 0.0  # exponential moving average of the weights, used to evaluate and predict; 0 = off
+    train.log_every = 50  # updates
+    train.eval_every = 0  # updates; 0 = only at the end
+    train.eval_splits = ("test",)
+    train.save_every = 500  # updates; every evaluation and the last update save too
+    train.keep = 2  # newest checkpoints kept, beside the best by joint mIoU
+    train.image_clips = 4  # clips drawn into TensorBoard at every evaluation
+
+    config.eval = ml_collections.ConfigDict()
+    config.eval.batch_size = 8  # clips, over all devices
+    config.eval.step = 0  # checkpoint to evaluate or predict with: a step, 0 = the newest, -1 = the best
+    config.eval.published = False  # print the published A2D table beside the scores
+
+    config.predict = ml_collections.ConfigDict()
+    config.predict.overlap = 8  # frames that neighbouring windows share, 0 <= overlap < clip_frames
+    config.predict.batch_size = 1  # windows at a time
+    config.predict.opacity = 0.55  # of the labels in the overlay, 0 to 1
+    config.predict.max_pixels = 4096 * 2304  # a frame with more pixels is refused
+    return config

@@ -1,0 +1,153 @@
+"""Command line of SSA2D: wires config, data and model; --mode says what to do."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags  # noqa: E402
+from ml_collections import config_flags  # noqa: E402
+
+_CONFIG = config_flags.DEFINE_config_file("config", None, "Config file, e.g. configs/sprites.py; see configs/default.py.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, TensorBoard files.")
+_MODE = flags.DEFINE_enum("mode", "train", ["train", "prepare", "eval", "predict"], "What to do; train ends with an evaluation.")
+_INPUT = flags.DEFINE_string("input", None, "predict: a video, or a folder of videos.")
+_OUTPUT = flags.DEFINE_string("output", None, "predict: folder that overlay.mp4, labels.npz and summary.json go to.")
+flags.mark_flag_as_required("config")
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unknown words: {' '.join(argv[1:])}")
+    from ssa2d_jax.batch import InputError
+    from ssa2d_jax.train import Diverged, Stopped
+
+    try:
+        _MODES[_MODE.value](_CONFIG.value)
+    except Stopped as error:
+        _end(str(error), 143)
+    except Diverged as error:
+        _end(f"error: {error}", 3)
+    except (InputError, FileNotFoundError, PermissionError) as error:
+        _end(f"error: {error}", 2)
+    except KeyboardInterrupt:
+        _end("interrupted; what was saved before stays usable", 130)
+
+
+def _end(message: str, code: int) -> None:
+    print(message, file=sys.stderr, flush=True)
+    sys.exit(code)
+
+
+def _prepared(config):
+    """Renders and builds what is missing -> the TFDS builder. TensorFlow never sees a GPU."""
+    import tensorflow as tf
+
+    from input_pipeline import a2d, sprites
+
+    tf.config.set_visible_devices([], "GPU")
+    data = config.data
+    if data.render.train_clips:
+        render = dict(data.render)
+        sprites.render_release(data.release, **render)
+    return a2d.prepare(
+        data.release,
+        data.prepared,
+        clip_frames=data.clip_frames,
+        frame_step=data.frame_step,
+        label_span=data.label_span,
+        store_height=data.store_height,
+        jpeg_quality=data.jpeg_quality,
+        strict=data.strict,
+    )
+
+
+def _source(config):
+    import jax
+
+    from input_pipeline import dataset
+    from ssa2d_jax.batch import Source
+
+    builder = _prepared(config)
+    place = dict(process_index=jax.process_index(), process_count=jax.process_count())
+    common = dict(size=config.data.size, clip_frames=config.data.clip_frames, frame_step=config.data.frame_step)
+    return Source(
+        train_clips=dataset.num_train_clips(builder),
+        label_frames={split: dataset.num_label_frames(builder, split) for split in builder.info.splits},
+        train_batches=lambda step: dataset.train_batches(
+            builder,
+            batch_size=config.train.batch_size,
+            seed=config.seed,
+            start_step=step,
+            augment=dict(config.augment),
+            shuffle_buffer=config.data.shuffle_buffer,
+            **common,
+            **place,
+        ),
+        eval_batches=lambda split: dataset.eval_batches(
+            builder, split, batch_size=config.eval.batch_size, **common, **place
+        ),
+    )
+
+
+def _workdir() -> Path:
+    from ssa2d_jax.batch import InputError
+
+    if not _WORKDIR.value:
+        raise InputError(f"--mode={_MODE.value} needs --workdir, the folder of the run")
+    return Path(_WORKDIR.value)
+
+
+def _checked(config):
+    import jax
+
+    from ssa2d_jax import settings
+
+    settings.check(config, jax.local_device_count())
+    return config
+
+
+def _prepare(config) -> None:
+    builder = _prepared(_checked(config))
+    print(f"prepared: {builder.data_path}")
+
+
+def _train(config) -> None:
+    from ssa2d_jax import label_space, train
+
+    train.train(_checked(config), _workdir(), _source(config), label_space.A2D)
+
+
+def _eval(config) -> None:
+    from ssa2d_jax import evaluate, label_space, restore
+
+    workdir, space = _workdir(), label_space.A2D
+    run = restore.load_run(workdir, _checked(config), space)
+    evaluate.evaluate_run(run, workdir, _source(config), config.train.eval_splits, space, config.eval.published)
+
+
+def _predict(config) -> None:
+    from ssa2d_jax import label_space, predict, restore, steps
+    from ssa2d_jax.batch import InputError
+
+    if not _INPUT.value or not _OUTPUT.value:
+        raise InputError("--mode=predict needs --input, a video or a folder of videos, and --output, a folder")
+    run = restore.load_run(_workdir(), _checked(config), label_space.A2D)
+    predict.predict_path(
+        _INPUT.value,
+        _OUTPUT.value,
+        forward=steps.make_forward(run.model, run.variables),
+        space=label_space.A2D,
+        step=run.step,
+        clip_frames=config.data.clip_frames,
+        frame_step=config.data.frame_step,
+        size=config.data.size,
+        **config.predict,
+    )
+
+
+_MODES = {"train": _train, "prepare": _prepare, "eval": _eval, "predict": _predict}
+
+if __name__ == "__main__":
+    app.run(main)

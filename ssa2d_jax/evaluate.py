@@ -1,0 +1,52 @@
+"""Scoring a model by the A2D protocol: every annotated frame once, at its own resolution."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from ssa2d_jax import metrics, parallel
+from ssa2d_jax.batch import Batches, InputError, Source
+from ssa2d_jax.label_space import LabelSpace
+from ssa2d_jax.progress import Progress, say
+from ssa2d_jax.restore import Run
+
+
+def evaluate(eval_step: Callable[..., Any], variables: Any, batches: Batches, space: LabelSpace, frames: int, split: str) -> metrics.Confusions:
+    """Runs `eval_step` (of `parallel.pmap_eval_step`) over one pass of `batches` and sums the confusion matrices.
+
+    Raises InputError when the batches held another number of labelled frames than `frames`: a score
+    over a part of a split is not a score.
+    """
+    confusions = metrics.Confusions.empty(space)
+    progress = Progress(f"evaluating {split}", "frames", frames)
+    for batch in batches:
+        before = confusions.frames
+        confusions.add(jax.device_get(eval_step(variables, parallel.shard(batch))))
+        progress.add(confusions.frames - before)
+    if confusions.frames != frames:
+        raise InputError(
+            f"split {split!r} has {frames} labelled frames but {confusions.frames} were read; "
+            "delete the prepared data and run --mode=prepare again"
+        )
+    return confusions
+
+
+def publish(confusions: metrics.Confusions, step: int, split: str, workdir: Path, space: LabelSpace, published: bool) -> dict[str, Any]:
+    """Writes metrics/<split>.json and its per-class table, says the scores, and returns them."""
+    result = metrics.report(confusions, step)
+    metrics.write_report(workdir / "metrics", split, result, confusions, space)
+    say(f"\n{split}: {confusions.frames} labelled frames, percent")
+    say(metrics.table(result, published=published))
+    say(f"written: {workdir / 'metrics' / (split + '.json')}, {split}_per_class.csv\n")
+    return result
+
+
+def evaluate_run(run: Run, workdir: Path, source: Source, splits: tuple[str, ...], space: LabelSpace, published: bool) -> None:
+    """Scores a restored run on `splits` of `source` and publishes the results in its workdir."""
+    eval_step = parallel.pmap_eval_step(run.model, space)
+    for split in splits:
+        frames = source.label_frames[split]
+        confusions = evaluate(eval_step, run.variables, source.eval_batches(split), space, frames, split)
+        publish(confusions, run.step, split, workdir, space, published)

@@ -1,0 +1,36 @@
+"""The paper's losses, equations 1 to 5, over the counted pixels of each clip's labelled frames."""
+
+import jax
+import jax.numpy as jnp
+
+
+def cross_entropy(logits: jax.Array, labels: jax.Array, counted: jax.Array) -> jax.Array:
+    """Mean cross-entropy of each clip's counted pixels (equation 2): -> [B] float32.
+
+    logits [B, L, h, w, C] float32; labels [B, L, h, w] integer; counted [B, L, h, w] bool.
+    A clip without a counted pixel has loss 0.
+    """
+    log_p = jax.nn.log_softmax(logits, axis=-1)
+    truth = jax.nn.one_hot(labels, logits.shape[-1], dtype=log_p.dtype)
+    per_pixel = -jnp.sum(truth * log_p, axis=-1)
+    axes = (1, 2, 3)
+    return jnp.sum(per_pixel * counted, axes) / jnp.maximum(jnp.sum(counted, axes), 1)
+
+
+def generalised_dice(logits: jax.Array, labels: jax.Array, counted: jax.Array) -> jax.Array:
+    """Generalised 3-D dice loss of each clip (equation 1): -> [B] float32 in [0, 1].
+
+    1 - 2 sum(p g) / (sum(p^2) + sum(g^2)), one ratio a clip, all sums over classes and counted pixels of all
+    labelled frames; p = softmax of the logits, g = one-hot truth. Shapes as in `cross_entropy`.
+    A clip without a counted pixel has loss 0.
+    """
+    p = jax.nn.softmax(logits, axis=-1) * counted[..., None]
+    g = jax.nn.one_hot(labels, logits.shape[-1], dtype=p.dtype) * counted[..., None]
+    axes = (1, 2, 3, 4)
+    overlap, total = jnp.sum(p * g, axes), jnp.sum(p * p, axes) + jnp.sum(g * g, axes)
+    return jnp.where(total > 0, 1 - 2 * overlap / jnp.where(total > 0, total, 1), 0.0)
+
+
+def segmentation_loss(logits: jax.Array, labels: jax.Array, counted: jax.Array) -> jax.Array:
+    """Cross-entropy + generalised dice of each clip (equations 3 and 4, and 5 with two classes): -> [B] float32."""
+    return cross_entropy(logits, labels, counted) + generalised_dice(logits, labels, counted)

@@ -1,0 +1,120 @@
+"""The A2D score: confusion matrices over all annotated frames -> glo, ave, mIoU."""
+
+import csv
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssa2d_jax.label_space import LabelSpace
+
+KINDS = ("actor", "action", "joint")
+SCORES = ("glo", "ave", "miou")
+
+# Test split of A2D, as the papers print it: (actor, action, joint), each glo, ave, mIoU.
+PUBLISHED_A2D = {
+    "Dang et al. (RGB)": ((95.0, 85.5, 67.0), (92.9, 68.8, 48.1), (92.5, 51.5, 34.5)),
+    "SSA2D (RGB)": ((96.1, 79.4, 66.8), (94.4, 66.2, 46.5), (93.8, 49.3, 34.6)),
+    "Ji et al. (RGB + flow)": ((94.5, 79.1, 66.4), (92.6, 62.9, 46.3), (92.5, 51.4, 36.9)),
+    "Dang et al. (RGB + flow)": ((95.3, 86.0, 68.1), (93.4, 70.7, 51.1), (93.0, 56.4, 38.6)),
+    "SSA2D (RGB + flow)": ((96.2, 80.1, 67.5), (94.9, 69.1, 51.3), (95.0, 54.7, 39.5)),
+}
+
+
+@dataclasses.dataclass
+class Confusions:
+    """Confusion matrices [truth, prediction] int64 by kind, and the labelled frames they count."""
+
+    matrices: dict[str, np.ndarray]
+    frames: int = 0
+
+    @classmethod
+    def empty(cls, space: LabelSpace) -> "Confusions":
+        sizes = {"actor": len(space.actors), "action": len(space.actions), "joint": len(space.joint)}
+        return cls({kind: np.zeros((size, size), np.int64) for kind, size in sizes.items()})
+
+    def add(self, counts: dict[str, Any]) -> None:
+        """Adds what `steps.eval_step` returned; in int64, since a full test set counts past 2^31."""
+        for kind, matrix in self.matrices.items():
+            matrix += np.asarray(counts[kind], np.int64)
+        self.frames += int(counts["frames"])
+
+
+def per_class(matrix: np.ndarray) -> dict[str, np.ndarray]:
+    """[truth, prediction] -> accuracy and IoU of every class in percent (NaN where undefined), pixels of truth."""
+    hit, truth, prediction = np.diag(matrix), matrix.sum(1), matrix.sum(0)
+    union = truth + prediction - hit
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {"accuracy": 100 * hit / truth, "iou": 100 * hit / union, "pixels": truth}
+
+
+def scores(matrix: np.ndarray) -> dict[str, float]:
+    """glo, ave and mIoU in percent of a confusion matrix [truth, prediction].
+
+    ave is over the classes present in the truth, mIoU over those present in truth or prediction. An empty
+    matrix scores 0.
+    """
+    if not matrix.sum():
+        return dict.fromkeys(SCORES, 0.0)
+    classes = per_class(matrix)
+    return {
+        "glo": float(100 * np.trace(matrix) / matrix.sum()),
+        "ave": float(np.nanmean(classes["accuracy"])),
+        "miou": float(np.nanmean(classes["iou"])),
+    }
+
+
+def all_background(matrix: np.ndarray) -> np.ndarray:
+    """The confusion matrix of a model that answers background everywhere, for the same truth."""
+    baseline = np.zeros_like(matrix)
+    baseline[:, 0] = matrix.sum(1)
+    return baseline
+
+
+def report(confusions: Confusions, step: int) -> dict[str, Any]:
+    """What goes into metrics/<split>.json, numbers in percent."""
+    result: dict[str, Any] = {"step": step, "frames": confusions.frames}
+    result |= {kind: scores(matrix) for kind, matrix in confusions.matrices.items()}
+    result["background_baseline"] = {
+        kind: scores(all_background(matrix)) for kind, matrix in confusions.matrices.items()
+    }
+    return result
+
+
+def write_report(folder: Path, split: str, result: dict[str, Any], confusions: Confusions, space: LabelSpace) -> None:
+    """Writes <split>.json and <split>_per_class.csv into `folder`, each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / f"{split}.json", json.dumps(result, indent=2) + "\n")
+    names = {"actor": space.actors, "action": space.actions, "joint": space.joint}
+    path = folder / f"{split}_per_class.csv.tmp"
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["kind", "class", "accuracy", "iou", "truth_pixels"])
+        for kind, matrix in confusions.matrices.items():
+            classes = per_class(matrix)
+            for i, name in enumerate(names[kind]):
+                figures = [f"{classes[key][i]:.2f}" if classes[key][i] == classes[key][i] else "" for key in ("accuracy", "iou")]
+                writer.writerow([kind, name, *figures, classes["pixels"][i]])
+    os.replace(path, path.with_suffix(""))
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def table(result: dict[str, Any], *, published: bool) -> str:
+    """The scores as a text table: ours, the all-background baseline, and the papers' rows where asked."""
+    rows = {f"this model (step {result['step']})": [[result[k][s] for s in SCORES] for k in KINDS]}
+    rows["all background"] = [[result["background_baseline"][k][s] for s in SCORES] for k in KINDS]
+    if published:
+        rows |= {f"{name}, A2D test": figures for name, figures in PUBLISHED_A2D.items()}
+    width = max(map(len, rows))
+    lines = [f"{'':{width}}" + "".join(f"  {kind + ' glo/ave/mIoU':>21}" for kind in KINDS)]
+    for name, figures in rows.items():
+        lines.append(f"{name:{width}}" + "".join(f"  {'/'.join(f'{x:.1f}' for x in kind):>21}" for kind in figures))
+    return "\n".join(lines)

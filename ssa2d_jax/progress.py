@@ -1,0 +1,52 @@
+"""Progress in words: rate, time left, and the one place that decides "is it time?"."""
+
+import sys
+import time
+
+
+def is_time(done: int, every: int, total: int) -> bool:
+    """Whether something due every `every` updates (0 = only at the end) is due after `done` of `total` updates."""
+    return done == total or (every > 0 and done > 0 and done % every == 0)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: 42 s, 3 min 05 s, 2 h 07 min."""
+    seconds = int(seconds + 0.5)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+
+
+def say(text: str) -> None:
+    """One line to the person who waits, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Progress:
+    """Counts units of work and tells rate and time left; `total` may be unknown (None)."""
+
+    def __init__(self, what: str, unit: str, total: int | None, every_seconds: float = 5.0):
+        self.what, self.unit, self.total, self.every = what, unit, total, every_seconds
+        self.done, self.start = 0, time.monotonic()
+        self._said = self.start
+
+    def rate(self) -> float:
+        """Units a second since the start."""
+        return self.done / max(time.monotonic() - self.start, 1e-9)
+
+    def add(self, units: int) -> None:
+        """Counts `units` more and says so, at most every few seconds."""
+        self.done += units
+        if time.monotonic() - self._said >= self.every:
+            self._said = time.monotonic()
+            say(self.text())
+
+    def text(self) -> str:
+        """How far, how fast, how long."""
+        if self.total is None:
+            return f"{self.what}: {self.done} {self.unit}, {self.rate():.1f} a second"
+        left = (self.total - self.done) / max(self.rate(), 1e-9)
+        share = f"{self.done} of {self.total} {self.unit}"
+        return f"{self.what}: {share}, {self.rate():.1f} a second, {duration(max(left, 0))} left"

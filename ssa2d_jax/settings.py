@@ -1,0 +1,116 @@
+"""What a config may say, and which config a workdir belongs to."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from ssa2d_jax.batch import InputError
+from ssa2d_jax.ssa2d import ACTOR_PRIORS
+
+# Knobs that may differ between two runs in one workdir: they change neither the weights nor their order.
+_FREE = (
+    "eval", "predict", "data.decode_threads", "data.strict",
+    "train.log_every", "train.eval_every", "train.eval_splits", "train.save_every", "train.keep", "train.image_clips",
+)  # fmt: skip
+# What the shape of the network and of its input depends on: all that evaluation and prediction need to agree.
+_NETWORK = ("model", "data.clip_frames", "data.frame_step", "data.size")
+_FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
+
+
+def check(config: ConfigDict, devices: int) -> None:
+    """Raises InputError when a value can't be used: names the knob, its value, and what is allowed."""
+    data, model, train = config.data, config.model, config.train
+    _require(data.clip_frames > 0 and data.clip_frames % 4 == 0, config, "data.clip_frames", "a multiple of 4")
+    size_fits = len(data.size) == 2 and all(isinstance(n, int) and n > 0 and n % 16 == 0 for n in data.size)
+    _require(size_fits, config, "data.size", "(height, width), both multiples of 16")
+    _require(data.frame_step >= 1, config, "data.frame_step", "1 or more")
+    _require(1 <= data.label_span <= data.clip_frames, config, "data.label_span", "1 to data.clip_frames")
+    _require(data.store_height >= 0, config, "data.store_height", "0 (as they are) or a height in pixels")
+    _require(1 <= data.jpeg_quality <= 100, config, "data.jpeg_quality", "1 to 100")
+    _require(data.shuffle_buffer >= 1, config, "data.shuffle_buffer", "1 or more")
+    low, high = config.augment.crop_scale
+    _require(0 < low <= high <= 1, config, "augment.crop_scale", "(low, high) with 0 < low <= high <= 1")
+    _require(model.actor_prior in ACTOR_PRIORS, config, "model.actor_prior", f"one of {', '.join(ACTOR_PRIORS)}")
+    _require(model.encoder_width > 0, config, "model.encoder_width", "more than 0")
+    _require(model.decoder_width > 0, config, "model.decoder_width", "more than 0")
+    parts = devices * train.microbatches
+    _require(train.microbatches >= 1, config, "train.microbatches", "1 or more")
+    _require(
+        train.batch_size > 0 and train.batch_size % parts == 0, config, "train.batch_size",
+        f"a multiple of {parts} ({devices} devices x {train.microbatches} microbatches)",
+    )  # fmt: skip
+    _require(
+        config.eval.batch_size > 0 and config.eval.batch_size % devices == 0, config, "eval.batch_size",
+        f"a multiple of the {devices} devices",
+    )  # fmt: skip
+    phases_fit = len(train.phases) > 0 and all(len(p) == 3 and p[0] > 0 and min(p[1:]) >= 0 for p in train.phases)
+    _require(phases_fit, config, "train.phases", "rows of (epochs > 0, learning rate at start, at end)")
+    _require(0 <= train.ema_decay < 1, config, "train.ema_decay", "0 (off) up to, not including, 1")
+    _require(train.keep >= 1, config, "train.keep", "1 or more")
+    _require(train.log_every >= 1, config, "train.log_every", "1 or more")
+    _require(0 <= config.predict.overlap < data.clip_frames, config, "predict.overlap", "0 to data.clip_frames - 1")
+    _require(0 <= config.predict.opacity <= 1, config, "predict.opacity", "0 to 1")
+
+
+def _require(fits: bool, config: ConfigDict, knob: str, allowed: str) -> None:
+    if not fits:
+        value = config
+        for part in knob.split("."):
+            value = value[part]
+        raise InputError(f"config.{knob} is {value!r}; allowed: {allowed}")
+
+
+def flat(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested dicts -> {"a.b.c": value}; tuples become lists, as JSON has them."""
+    result: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            result |= flat(value, name + ".")
+        else:
+            result[name] = json.loads(json.dumps(value))
+    return result
+
+
+def claim_workdir(workdir: Path, config: ConfigDict) -> None:
+    """Writes config.json into `workdir`; raises InputError if the workdir belongs to another config."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    path = workdir / "config.json"
+    if path.exists():
+        _compare(path, config, lambda knob: not _within(knob, _FREE))
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+    os.replace(temporary, path)
+
+
+def network_of(workdir: Path, config: ConfigDict) -> ConfigDict:
+    """The config of the run in `workdir`; raises InputError unless `config` describes the same network."""
+    path = workdir / "config.json"
+    if not path.exists():
+        raise InputError(f"{workdir} holds no run (no config.json); train first: --mode=train --workdir={workdir}")
+    _compare(path, config, lambda knob: _within(knob, _NETWORK) and not _within(knob, _FREE_NETWORK))
+    return ConfigDict(json.loads(path.read_text()))
+
+
+def _within(knob: str, groups: tuple[str, ...]) -> bool:
+    return any(knob == group or knob.startswith(group + ".") for group in groups)
+
+
+def _compare(path: Path, config: ConfigDict, matters: Any) -> None:
+    try:
+        before = flat(json.loads(path.read_text()))
+    except ValueError as error:
+        raise InputError(f"{path} can't be read ({error}); restore it, or use another --workdir") from error
+    now = flat(config.to_dict())
+    lines = [
+        f"  config.{knob}: {before.get(knob, 'absent')!r} there, {now.get(knob, 'absent')!r} now"
+        for knob in sorted(before.keys() | now.keys())
+        if matters(knob) and before.get(knob, ...) != now.get(knob, ...)
+    ]
+    if lines:
+        raise InputError(
+            f"{path.parent} belongs to another config:\n" + "\n".join(lines) + "\nUse another --workdir, or that config."
+        )

@@ -1,0 +1,190 @@
+"""What happens to one batch on one device: update, evaluation, prediction. No loop, no device axis."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from ssa2d_jax import labels, layers, losses
+from ssa2d_jax.label_space import LabelSpace
+from ssa2d_jax.ssa2d import FOREGROUND, SSA2D, Outputs
+
+DEVICES = "devices"
+Arrays = dict[str, jax.Array]
+
+
+@flax.struct.dataclass
+class TrainState:
+    """All that an update reads and writes, and all that a checkpoint holds."""
+
+    step: jax.Array  # updates done, int32
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+    ema: Any  # moving average of the parameters, or {} when it is switched off
+
+    def variables(self) -> dict[str, Any]:
+        """What evaluation and prediction run with: the averaged parameters where there are any."""
+        return {"params": self.ema or self.params, "batch_stats": self.batch_stats}
+
+
+def build_model(config: ConfigDict, space: LabelSpace, stats_axis: str | None) -> SSA2D:
+    """The network that `config.model` describes, with heads for the classes of `space`."""
+    fields = dict(config)
+    dtype = jnp.bfloat16 if fields.pop("bfloat16") else jnp.float32
+    return SSA2D(classes=(len(space.actors), len(space.actions)), stats_axis=stats_axis, dtype=dtype, **fields)
+
+
+def init_state(model: SSA2D, optimizer: optax.GradientTransformation, config: ConfigDict) -> TrainState:
+    """A fresh state; its weights follow from `config.seed` alone."""
+    video = jnp.zeros((1, config.data.clip_frames, *config.data.size, 3))
+    # The "rbg" generator compiles several times faster than the default one.
+    variables = jax.jit(model.init)(jax.random.key(config.seed, impl="rbg"), video)
+    params = variables["params"]
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        batch_stats=variables["batch_stats"],
+        opt_state=jax.jit(optimizer.init)(params),
+        ema=jax.tree.map(jnp.copy, params) if config.train.ema_decay > 0 else {},
+    )
+
+
+def normalised(video: jax.Array) -> jax.Array:
+    """uint8 -> float32 in [-1, 1]."""
+    return video.astype(jnp.float32) / 127.5 - 1.0
+
+
+def loss_parts(outputs: Outputs, batch: Arrays) -> dict[str, jax.Array]:
+    """Unweighted loss of every clip and branch: name -> [B] float32."""
+    targets = {"actor": batch["actor"], "action": batch["action"], "mask": labels.foreground_labels(batch)}
+    return {
+        name: losses.segmentation_loss(
+            labels.at_labels(getattr(outputs, name), batch), target, labels.counted_pixels(target, batch)
+        )
+        for name, target in targets.items()
+    }
+
+
+def summed_loss(
+    params: Any, batch_stats: Any, batch: Arrays, *, model: SSA2D, weights: dict[str, float]
+) -> tuple[jax.Array, tuple[Any, Arrays]]:
+    """Sum over the batch's valid clips of the weighted loss -> (sum, (new batch_stats, sums by part))."""
+    time, height, width = batch["video"].shape[1:4]
+    mask_truth, mask_known = labels.mask_target(batch, (time // 4, height // 4, width // 4))
+    outputs, updates = model.apply(
+        {"params": params, "batch_stats": batch_stats},
+        normalised(batch["video"]),
+        mask_truth,
+        mask_known,
+        train=True,
+        mutable=["batch_stats"],
+    )
+    valid = batch["clip_valid"].astype(jnp.float32)
+    sums = {name: jnp.sum(valid * part) for name, part in loss_parts(outputs, batch).items()}
+    loss = sum(weights[name] * sums[name] for name in sums)
+    return loss, (updates["batch_stats"], sums | {"loss": loss, "clips": jnp.sum(valid)})
+
+
+def train_step(
+    state: TrainState,
+    batch: Arrays,
+    *,
+    model: SSA2D,
+    optimizer: optax.GradientTransformation,
+    weights: dict[str, float],
+    microbatches: int,
+    ema_decay: float,
+) -> tuple[TrainState, Arrays]:
+    """One update from this device's share of a batch; runs under `DEVICES`.
+
+    -> (state, means over all clips of all devices: loss, actor, action, mask; and gradient_norm).
+    Sums are added over microbatches and devices and divided once, by the number of valid clips.
+    """
+    gradient = jax.grad(partial(summed_loss, model=model, weights=weights), has_aux=True)
+
+    def accumulate(carry: tuple[Any, Any, Arrays], part: Arrays) -> tuple[tuple[Any, Any, Arrays], None]:
+        batch_stats, gradients, sums = carry
+        more_gradients, (batch_stats, more_sums) = gradient(state.params, batch_stats, part)
+        return (batch_stats, *jax.tree.map(jnp.add, (gradients, sums), (more_gradients, more_sums))), None
+
+    zeros = {name: jnp.zeros(()) for name in ("actor", "action", "mask", "loss", "clips")}
+    carry = (state.batch_stats, jax.tree.map(jnp.zeros_like, state.params), zeros)
+    if microbatches == 1:
+        carry, _ = accumulate(carry, batch)
+    else:
+        parts = jax.tree.map(lambda x: x.reshape(microbatches, -1, *x.shape[1:]), batch)
+        carry, _ = jax.lax.scan(accumulate, carry, parts)
+
+    batch_stats, gradients, sums = carry
+    gradients, sums = jax.lax.psum((gradients, sums), DEVICES)
+    clips = jnp.maximum(sums.pop("clips"), 1)
+    gradients, metrics = jax.tree.map(lambda x: x / clips, (gradients, sums))
+    updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    state = TrainState(
+        step=state.step + 1,
+        params=params,
+        batch_stats=batch_stats,
+        opt_state=opt_state,
+        ema=optax.incremental_update(params, state.ema, 1 - ema_decay) if ema_decay > 0 else {},
+    )
+    return state, metrics | {"gradient_norm": optax.tree.norm(gradients)}
+
+
+def label_maps(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace) -> Arrays:
+    """Decisions at the labelled frames, at the labels' size: actor, action, joint, mask, each uint8 [B, L, h, w]."""
+    outputs = model.apply(variables, normalised(batch["video"]))
+    actor, action = labels.at_labels(outputs.actor, batch), labels.at_labels(outputs.action, batch)
+    return {
+        "actor": jnp.argmax(actor, -1).astype(jnp.uint8),
+        "action": jnp.argmax(action, -1).astype(jnp.uint8),
+        "joint": labels.joint_decision(actor, action, space),
+        "mask": jnp.argmax(labels.at_labels(outputs.mask, batch), -1).astype(jnp.uint8),
+    }
+
+
+def eval_step(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace) -> Arrays:
+    """Confusion matrices [truth, prediction] int32 over this batch of all devices: actor, action, joint.
+
+    Runs under `DEVICES`. `frames` counts the labelled frames that went in.
+    """
+    maps = label_maps(variables, batch, model=model, space=space)
+    truth = {"actor": batch["actor"], "action": batch["action"]}
+    truth["joint"] = labels.joint_labels(batch["actor"], batch["action"], space)
+    names = {"actor": space.actors, "action": space.actions, "joint": space.joint}
+    counts = {
+        kind: confusion(truth[kind], maps[kind], labels.counted_pixels(truth[kind], batch), len(names[kind]))
+        for kind in names
+    }
+    counts["frames"] = jnp.sum(batch["label_valid"] & batch["clip_valid"][:, None], dtype=jnp.int32)
+    return jax.lax.psum(counts, DEVICES)
+
+
+def confusion(truth: jax.Array, prediction: jax.Array, counted: jax.Array, classes: int) -> jax.Array:
+    """Confusion matrix [truth, prediction] int32 [classes, classes] of the counted pixels."""
+    cell = truth.astype(jnp.int32) * classes + prediction
+    cell = jnp.where(counted, cell, classes * classes)
+    return jnp.bincount(cell.ravel(), length=classes * classes + 1)[:-1].reshape(classes, classes)
+
+
+def make_forward(model: SSA2D, variables: Any) -> Callable[[jax.Array], tuple[jax.Array, jax.Array, jax.Array]]:
+    """Compiled probabilities for every frame of a clip at the input's size, for prediction.
+
+    The result maps video uint8 [B, T, H, W, 3] to actor [B, T, H, W, actor classes], action [B, T, H, W, action
+    classes] and foreground [B, T, H, W], float32.
+    """
+
+    @jax.jit
+    def forward(variables: Any, video: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        outputs = model.apply(variables, normalised(video))
+        grown = jax.tree.map(lambda x: layers.upsample_linear(x, video.shape[1:4]), outputs)
+        actor, action, mask = (jax.nn.softmax(x, axis=-1) for x in (grown.actor, grown.action, grown.mask))
+        return actor, action, mask[..., FOREGROUND]
+
+    return partial(forward, variables)

@@ -1,0 +1,215 @@
+"""The training loop: set up, restore, {step, log?, evaluate?, save?}, finish."""
+
+import itertools
+import json
+import math
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from clu import metric_writers, parameter_overview
+from ml_collections import ConfigDict
+
+from ssa2d_jax import metrics, optimizer, overlay, parallel, settings, steps
+from ssa2d_jax.batch import Source, check_batch
+from ssa2d_jax.checkpoints import Checkpoints
+from ssa2d_jax.evaluate import evaluate, publish
+from ssa2d_jax.label_space import LabelSpace
+from ssa2d_jax.progress import duration, is_time, say
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer finite: the message says at which update and what to try."""
+
+
+class Stopped(RuntimeError):
+    """SIGTERM came; everything up to here is saved."""
+
+
+class Run:
+    """A training run's fixed parts: model, compiled steps, schedule, checkpoints, writer."""
+
+    def __init__(self, config: ConfigDict, workdir: Path, source: Source, space: LabelSpace):
+        train = config.train
+        self.config, self.workdir, self.source, self.space = config, workdir, source, space
+        self.total = sum(optimizer.phase_lengths(train.phases, source.train_clips, train.batch_size))
+        self.schedule = optimizer.learning_rate(train.phases, source.train_clips, train.batch_size)
+        self.optimizer = optimizer.make_optimizer(train, self.schedule)
+        self.model = steps.build_model(config.model, space, stats_axis=steps.DEVICES)
+        self.train_step = parallel.pmap_train_step(
+            self.model,
+            self.optimizer,
+            weights={"actor": config.loss.actor_weight, "action": config.loss.action_weight, "mask": config.loss.mask_weight},
+            microbatches=train.microbatches,
+            ema_decay=train.ema_decay,
+        )
+        self.eval_step = parallel.pmap_eval_step(self.model, space)
+        self.label_maps = jax.jit(lambda v, b: steps.label_maps(v, b, model=self.model, space=space))
+        self.checkpoints = Checkpoints(workdir / "checkpoints", keep=train.keep)
+        self.writer = metric_writers.SummaryWriter(str(workdir))
+
+    def initial_state(self) -> steps.TrainState:
+        """The newest checkpoint's state, or a fresh one."""
+        state = steps.init_state(self.model.clone(stats_axis=None), self.optimizer, self.config)
+        if self.checkpoints.steps():
+            step, state = self.checkpoints.restore(state)
+            say(f"resumed from {self.checkpoints.folder / str(step)}")
+        else:
+            text = parameter_overview.get_parameter_overview(state.params, include_stats=False)
+            self.writer.write_texts(0, {"config": f"```\n{self.config}\n```", "parameters": f"```\n{text}\n```"})
+            (self.workdir / "parameters.txt").write_text(text + "\n")
+        return parallel.replicate(state)
+
+    def save(self, state: steps.TrainState, joint_miou: float | None) -> None:
+        self.checkpoints.save(int(state.step), state, json.loads(json.dumps(self.config.to_dict())), joint_miou)
+
+
+def train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) -> dict[str, Any]:
+    """Trains `config` in `workdir`, going on from its newest checkpoint, and ends with an evaluation.
+
+    -> the last evaluation by split (see metrics.report). A run that was killed and is started again ends
+    with the parameters of an unbroken one. Raises Diverged when the loss is no longer finite, Stopped
+    after SIGTERM, InputError for a workdir or checkpoint that doesn't fit.
+    """
+    settings.claim_workdir(workdir, config)
+    run = Run(config, workdir, source, space)
+    state = run.initial_state()
+    say(f"parameters: {parameter_count(state.params) / 1e6:.2f} M; devices: {jax.local_device_count()}; updates: {run.total}")
+    say(f"watch it: tensorboard --logdir {workdir}")
+    done, results = int(state.step), {}
+    if done >= run.total:
+        return evaluate_splits(run, state)
+    log, stop = Log(run, done), StopSignal()
+    with stop:
+        for batch in itertools.islice(source.train_batches(done), run.total - done):
+            if log.first:
+                check_batch(batch)
+            state, sums = run.train_step(state, parallel.shard(batch))
+            done += 1
+            log.add(done, sums)
+            joint_miou = None
+            if is_time(done, config.train.eval_every or run.total, run.total):
+                log.flush()
+                results = evaluate_splits(run, state)
+                joint_miou = results[config.train.eval_splits[0]]["joint"]["miou"]
+            if joint_miou is not None or stop.requested or is_time(done, config.train.save_every, run.total):
+                log.flush()
+                run.save(state, joint_miou)
+            if stop.requested and done < run.total:
+                raise Stopped(f"stopped by SIGTERM after update {done}; saved. The same command goes on from there")
+    run.writer.flush()
+    say(f"trained {done} updates in {duration(time.monotonic() - log.start)}; everything is in {workdir}")
+    return results
+
+
+def evaluate_splits(run: Run, state: steps.TrainState) -> dict[str, Any]:
+    """Evaluates every split of `train.eval_splits`; scores and pictures go to TensorBoard and metrics/."""
+    results, step = {}, int(state.step)
+    for split in run.config.train.eval_splits:
+        frames = run.source.label_frames[split]
+        batches = run.source.eval_batches(split)
+        counts = evaluate(run.eval_step, state.variables(), batches, run.space, frames, split)
+        results[split] = publish(counts, step, split, run.workdir, run.space, run.config.eval.published)
+        scalars = {f"{split}/{kind}_{score}": results[split][kind][score] for kind in metrics.KINDS for score in metrics.SCORES}
+        run.writer.write_scalars(step, scalars)
+        run.writer.write_images(step, pictures(run, state, split, counts))
+    run.writer.flush()
+    return results
+
+
+def pictures(run: Run, state: steps.TrainState, split: str, counts: metrics.Confusions) -> dict[str, np.ndarray]:
+    """TensorBoard's pictures of an evaluation: labelled frames beside truth, prediction and mask; confusions."""
+    names = {"actor": run.space.actors, "action": run.space.actions, "joint": run.space.joint}
+    images = {
+        f"{split}/confusion_{kind}": overlay.confusion_picture(matrix, names[kind])[None]
+        for kind, matrix in counts.matrices.items()
+    }
+    clips = itertools.chain.from_iterable(clips_of(batch) for batch in run.source.eval_batches(split))
+    for i, clip in enumerate(itertools.islice(clips, run.config.train.image_clips)):
+        maps = jax.device_get(run.label_maps(state.variables(), clip))
+        height, width = clip["label_size"][0]
+        crop = np.s_[0, 0, :height, :width]
+        truth = run.space.joint_of[clip["actor"][crop], clip["action"][crop]]
+        frame = clip["video"][0, clip["label_time"][0, 0]]
+        images[f"{split}/clip_{i}"] = overlay.comparison(frame, truth, maps["joint"][crop], maps["mask"][crop], run.space)[None]
+    return images
+
+
+def clips_of(batch: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """The valid clips of a batch, each a batch of one."""
+    arrays = parallel.device_arrays(batch)
+    return [{k: v[i : i + 1] for k, v in arrays.items()} for i in np.flatnonzero(arrays["clip_valid"])]
+
+
+def parameter_count(params: Any) -> int:
+    """Number of trained values."""
+    return sum(x.size for x in jax.tree.leaves(params))
+
+
+class Log:
+    """Means of the loss between two lines of the log; fetched one update late, so the device never waits."""
+
+    def __init__(self, run: Run, done: int):
+        self.run, self.first, self.start = run, True, time.monotonic()
+        self._pending: tuple[int, Any] | None = None
+        self._sums: dict[str, float] = {}
+        self._count, self._since, self._began = 0, self.start, done
+
+    def add(self, done: int, sums: Any) -> None:
+        """Takes update `done`'s metrics and deals with those of the update before."""
+        self.flush()
+        self._pending = (done, sums)
+        if self.first:  # compiling is not part of the rate
+            jax.block_until_ready(sums)
+            self.first, self._since, self._began = False, time.monotonic(), done
+
+    def flush(self) -> None:
+        """Fetches what is pending; raises Diverged if the loss in it is not finite."""
+        if self._pending is None:
+            return
+        (done, sums), self._pending = self._pending, None
+        values = {name: float(value) for name, value in jax.device_get(sums).items()}
+        if not math.isfinite(values["loss"]) or not math.isfinite(values["gradient_norm"]):
+            raise Diverged(
+                f"the loss is no longer finite at update {done} (loss {values['loss']}, gradient norm "
+                f"{values['gradient_norm']}); usable: {self.run.checkpoints.steps_text()}. "
+                "Try a lower rate in config.train.phases, or config.train.clip_gradient"
+            )
+        self._sums = {name: self._sums.get(name, 0.0) + value for name, value in values.items()}
+        self._count += 1
+        if is_time(done, self.run.config.train.log_every, self.run.total):
+            self._write(done)
+
+    def _write(self, done: int) -> None:
+        run, now = self.run, time.monotonic()
+        means = {name: value / self._count for name, value in self._sums.items()}
+        rate = (done - self._began) / (now - self._since) if done > self._began else float("nan")
+        scalars = {f"train/{name}": value for name, value in means.items()}
+        scalars |= {"train/learning_rate": float(run.schedule(done - 1))}
+        if rate == rate:
+            scalars |= {"train/steps_per_second": rate, "train/clips_per_second": rate * run.config.train.batch_size}
+            left = duration((run.total - done) / rate)
+            parts = "  ".join(f"{name} {means[name]:.3f}" for name in ("loss", "actor", "action", "mask"))
+            say(f"update {done}/{run.total}  {parts}  {rate * run.config.train.batch_size:.1f} clips/s  {left} left")
+        run.writer.write_scalars(done, scalars)
+        self._sums, self._count, self._since, self._began = {}, 0, now, done
+
+
+class StopSignal:
+    """Notes a SIGTERM, so that the loop can save before it ends."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def __enter__(self) -> "StopSignal":
+        self._before = signal.signal(signal.SIGTERM, self._note)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+    def _note(self, *_: Any) -> None:
+        self.requested = True

@@ -1,0 +1,100 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from toy import toy_batch, toy_config
+
+from ssa2d_jax import parallel, steps
+from ssa2d_jax.label_space import A2D
+
+WEIGHTS = {"actor": 1.3, "action": 1.3, "mask": 0.3}
+
+
+def _train(devices, microbatches=1, updates=3, batches=None, ema_decay=0.0):
+    config = toy_config()
+    config.train.ema_decay = ema_decay
+    model = steps.build_model(config.model, A2D, stats_axis=steps.DEVICES)
+    optimizer = optax.sgd(0.05)
+    state = steps.init_state(model.clone(stats_axis=None), optimizer, config)
+    step = parallel.pmap_train_step(model, optimizer, weights=WEIGHTS, microbatches=microbatches, ema_decay=ema_decay, devices=devices)
+    for batch in batches or [toy_batch(seed) for seed in range(updates)]:
+        state, metrics = step(state, parallel.shard(batch, len(devices)))
+    return jax.device_get(state), jax.device_get(metrics)
+
+
+def _close(one, other, tolerance):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=tolerance), one, other)
+
+
+def test_one_device_and_four_agree_after_three_updates():
+    one, metrics_one = _train(jax.devices()[:1])
+    four, metrics_four = _train(jax.devices())
+    assert len(jax.devices()) == 4 and int(one.step) == int(four.step) == 3
+    _close(one.params, four.params, 1e-5)
+    _close(one.batch_stats, four.batch_stats, 1e-5)
+    _close(metrics_one, metrics_four, 1e-4)
+
+
+def test_padding_clips_do_not_count_and_do_not_unbalance_the_devices():
+    # Batch norm sees the padding's pixels all the same, so the padding repeats real clips here.
+    batch = toy_batch(0)
+    batch["clip_valid"] = np.array([True, True, True, False])
+    one, _ = _train(jax.devices()[:1], batches=[batch])
+    four, metrics = _train(jax.devices(), batches=[batch])
+    _close(one.params, four.params, 1e-5)
+    batch["actor"][3], batch["action"][3] = 5, 1
+    other, other_metrics = _train(jax.devices(), batches=[batch])
+    _close(four.params, other.params, 0)
+    assert metrics == other_metrics
+
+
+def test_gradients_are_means_over_clips_whatever_the_microbatches():
+    # Identical halves: their statistics are those of the whole, so accumulation must change nothing.
+    batch = toy_batch(0, batch=2)
+    batch = {key: np.concatenate([value, value]) for key, value in batch.items()}
+    whole, _ = _train(jax.devices()[:1], batches=[batch])
+    parts, _ = _train(jax.devices()[:1], microbatches=2, batches=[batch])
+    _close(whole.params, parts.params, 1e-5)
+
+
+def test_moving_average_by_hand():
+    first, _ = _train(jax.devices()[:1], updates=1, ema_decay=0.9)
+    fresh = steps.init_state(
+        steps.build_model(toy_config().model, A2D, stats_axis=None), optax.sgd(0.05), toy_config()
+    )
+    expected = jax.tree.map(lambda start, now: 0.9 * start + 0.1 * now, fresh.params, first.params)
+    _close(first.ema, expected, 1e-6)
+    assert first.variables()["params"] is first.ema
+
+
+def test_the_state_is_donated_and_replicated():
+    config = toy_config()
+    model = steps.build_model(config.model, A2D, stats_axis=steps.DEVICES)
+    step = parallel.pmap_train_step(model, optax.sgd(0.1), weights=WEIGHTS, microbatches=1, ema_decay=0.0)
+    state = steps.init_state(model.clone(stats_axis=None), optax.sgd(0.1), config)
+    shapes = jax.tree.map(jnp.shape, state.params)
+    for seed in range(2):
+        state, _ = step(state, parallel.shard(toy_batch(seed)))
+    assert jax.tree.map(jnp.shape, state.params) == shapes
+    assert all(len(x.sharding.device_set) == 4 for x in jax.tree.leaves(state.params))
+
+
+def test_eval_step_counts_every_labelled_pixel_once():
+    config = toy_config()
+    model = steps.build_model(config.model, A2D, stats_axis=None)
+    state = steps.init_state(model, optax.sgd(0.1), config)
+    batch = toy_batch(3)
+    batch["clip_valid"][2] = False
+    batch["label_valid"][0, 1] = False
+    counts = parallel.pmap_eval_step(model, A2D)(state.variables(), parallel.shard(batch))
+    assert int(counts["frames"]) == 5
+    for kind in ("actor", "action", "joint"):
+        assert int(counts[kind].sum()) == 5 * 32 * 32
+    np.testing.assert_array_equal(counts["actor"].sum(1)[[0, 1, 2, 3, 4]], [5 * (1024 - 144), 144, 288, 0, 288])
+
+
+@pytest.mark.parametrize("count", [3, 6])
+def test_a_batch_that_the_devices_do_not_divide_is_refused(count):
+    with pytest.raises(ValueError, match=f"{count} clips .* 4 devices"):
+        parallel.shard(toy_batch(0, batch=count))

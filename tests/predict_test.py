@@ -1,0 +1,216 @@
+import json
+import multiprocessing
+import resource
+import wave
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from ssa2d_jax import predict
+from ssa2d_jax.batch import InputError
+from ssa2d_jax.label_space import A2D
+from ssa2d_jax.video_writer import VideoWriter
+
+DOG_RUNNING = A2D.joint.index("dog-running")
+SETTINGS = {
+    "space": A2D, "clip_frames": 16, "frame_step": 1, "overlap": 8, "size": (32, 32), "opacity": 0.5,
+    "max_pixels": 10**6,
+}  # fmt: skip
+
+
+def red_is_a_dog(video):
+    """Actor, action and mask probabilities on half the resolution: a running dog wherever it's red."""
+    red = (video[:, :, ::2, ::2, 0] > 150) & (video[:, :, ::2, ::2, 1] < 100)
+    actor = np.where(red[..., None], np.eye(8)[A2D.actors.index("dog")], np.eye(8)[0])
+    action = np.where(red[..., None], np.eye(10)[A2D.actions.index("running")], np.eye(10)[0])
+    return 0.9 * actor + 0.1 / 8, 0.8 * action + 0.2 / 10, red.astype(np.float32)
+
+
+def make_video(path, count, *, height=64, width=96, pts=None, time_base=Fraction(1, 25), noise=0):
+    """A red square that goes right by a pixel a frame, from the upper left."""
+    random = np.random.RandomState(0)
+    with VideoWriter(path, height=height, width=width, time_base=time_base, rate=Fraction(25)) as writer:
+        for i in range(count):
+            picture = np.full((height, width, 3), 90, np.uint8)
+            picture[:, :, 2] += random.randint(0, noise + 1, (height, width)).astype(np.uint8)
+            picture[: height // 4, i % (width // 2) : i % (width // 2) + width // 4] = (255, 20, 20)
+            writer.write(picture, i if pts is None else pts[i])
+    return path
+
+
+def outputs(folder):
+    with np.load(folder / "labels.npz", allow_pickle=False) as saved:
+        labels = {kind: saved[kind] for kind in saved}
+    with av.open(str(folder / "overlay.mp4")) as container:
+        frames = list(container.decode(video=0))
+        rate = container.streams.video[0].average_rate
+    return labels, frames, rate, json.loads((folder / "summary.json").read_text())
+
+
+def run(path, folder, **changes):
+    return predict.predict_video(path, folder, **({"forward": red_is_a_dog} | SETTINGS | changes))
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 40])
+def test_labels_follow_the_frames(tmp_path, count):
+    returned = run(make_video(tmp_path / "a.mp4", count), tmp_path / "out", step=1200)
+    labels, frames, rate, summary = outputs(tmp_path / "out")
+    assert {kind: maps.shape for kind, maps in labels.items()} == dict.fromkeys(
+        predict.KINDS, (count, 64, 96)
+    )
+    assert labels["joint"].dtype == np.uint8 and set(np.unique(labels["joint"])) == {0, DOG_RUNNING}
+    for i in range(count):
+        columns = np.nonzero(labels["joint"][i, 4])[0]
+        assert abs(columns.min() - i) <= 4 and abs(columns.max() - (i + 23)) <= 4, i
+    assert [frame.pts * frame.time_base for frame in frames] == [Fraction(i, 25) for i in range(count)]
+    assert (frames[0].height, frames[0].width, rate) == (64, 96, 25)
+    assert summary == returned
+    assert (summary["frames"], summary["rate"], summary["height"], summary["width"]) == (count, 25.0, 64, 96)
+    assert summary["step"] == 1200 and summary["complete"] is True
+    assert summary["windows"] == {1: 1, 15: 1, 16: 1, 17: 2, 40: 4}[count]
+    assert summary["joint"]["dog-running"]["frames"] == count
+    assert summary["joint"]["dog-running"]["share"] == pytest.approx(16 * 24 / (64 * 96), rel=0.2)
+    # At most p(dog) * p(running) = 0.9125 * 0.82, less at the rim.
+    assert 0.5 < summary["joint"]["dog-running"]["confidence"] < 0.9125 * 0.82
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(predict.OUTPUTS)
+
+
+def test_overlay_is_drawn_on_the_frame_it_belongs_to(tmp_path):
+    run(make_video(tmp_path / "a.mp4", 20), tmp_path / "out", opacity=1.0)
+    labels, frames, _, _ = outputs(tmp_path / "out")
+    for i in (0, 10, 19):
+        picture = frames[i].to_ndarray(format="rgb24").astype(int)
+        np.testing.assert_allclose(picture[10, i + 12], A2D.joint_colours[DOG_RUNNING], atol=12)
+        np.testing.assert_allclose(picture[40, 80], (90, 90, 90), atol=6)
+
+
+def test_variable_rate_and_odd_size(tmp_path):
+    pts = [0, 40, 50, 200, 230, 400, 1000]
+    make_video(tmp_path / "a.mp4", 7, height=63, width=97, pts=pts, time_base=Fraction(1, 1000))
+    run(tmp_path / "a.mp4", tmp_path / "out")
+    labels, frames, _, _ = outputs(tmp_path / "out")
+    assert [frame.pts * frame.time_base for frame in frames] == [Fraction(t, 1000) for t in pts]
+    assert (frames[0].height, frames[0].width) == (63, 97) and labels["actor"].shape == (7, 63, 97)
+
+
+def test_rotated_video_comes_out_upright(tmp_path):
+    make_video(tmp_path / "flat.mp4", 5)
+    with av.open(str(tmp_path / "flat.mp4")) as source, av.open(str(tmp_path / "a.mp4"), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        stream.set_display_rotation(90)  # counterclockwise: what was on the right is now on top
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    run(tmp_path / "a.mp4", tmp_path / "out")
+    labels, frames, _, _ = outputs(tmp_path / "out")
+    assert labels["joint"].shape == (5, 96, 64)
+    assert (frames[0].height, frames[0].width, frames[0].rotation) == (96, 64, 0)
+    rows, columns = np.nonzero(labels["joint"][0])
+    assert rows.mean() > 60 and columns.mean() < 30  # the square, upper left before, is lower left
+
+
+def test_broken_off_video_is_finished_up_to_there(tmp_path):
+    make_video(tmp_path / "a.mp4", 60, noise=60)
+    whole = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "a.mp4").write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(InputError, match=r"a\.mp4.*frame.*the \d+ frames before that are done"):
+        run(tmp_path / "a.mp4", tmp_path / "out")
+    labels, frames, _, summary = outputs(tmp_path / "out")
+    assert 5 < summary["frames"] < 60 and summary["complete"] is False
+    assert len(frames) == len(labels["joint"]) == summary["frames"]
+
+
+def write_sound(path):
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(16000))
+
+
+def test_what_is_no_video_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("not a video")
+    write_sound(tmp_path / "sound.mp4")
+    for name in ("empty.mp4", "text.mp4", "sound.mp4", "missing.mp4"):
+        with pytest.raises(InputError, match=name):
+            predict.predict_path(tmp_path / name, tmp_path / "out", forward=red_is_a_dog, **SETTINGS)
+    with pytest.raises(InputError, match=r"a\.mp4"):
+        run(make_video(tmp_path / "a.mp4", 2), tmp_path / "out", max_pixels=64 * 96 - 1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_earlier_outputs_stay_until_the_end(tmp_path):
+    make_video(tmp_path / "a.mp4", 20)
+    run(tmp_path / "a.mp4", tmp_path / "out")
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in predict.OUTPUTS}
+
+    def fails(video):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "a.mp4", tmp_path / "out", forward=fails)
+    assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == before
+    run(tmp_path / "a.mp4", tmp_path / "out", opacity=1.0)
+    assert (tmp_path / "out" / "overlay.mp4").read_bytes() != before["overlay.mp4"]
+    assert (tmp_path / "out" / "labels.npz").read_bytes() == before["labels.npz"]
+
+
+def test_output_never_overwrites_the_input(tmp_path):
+    make_video(tmp_path / "overlay.mp4", 2)
+    with pytest.raises(InputError, match="would overwrite it"):
+        run(tmp_path / "overlay.mp4", tmp_path)
+
+
+def test_folder_goes_on_when_one_fails(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    make_video(tmp_path / "in" / "a.mp4", 3)
+    (tmp_path / "in" / "b.mp4").write_text("not a video")
+    make_video(tmp_path / "in" / "c.mp4", 4)
+    (tmp_path / "in" / "notes.txt").touch()
+    with pytest.raises(InputError, match=r"1 of 3 videos failed.*b\.mp4"):
+        predict.predict_path(tmp_path / "in", tmp_path / "out", forward=red_is_a_dog, **SETTINGS)
+    assert [outputs(tmp_path / "out" / name)[3]["frames"] for name in ("a", "c")] == [3, 4]
+    assert "1 files left out, their names are not a video's: notes.txt" in capsys.readouterr().err
+    assert sorted(folder.name for folder in (tmp_path / "out").iterdir()) == ["a", "c"]
+
+
+def test_folders_without_videos_and_videos_of_one_name(tmp_path):
+    with pytest.raises(InputError, match="no video in this folder"):
+        predict.predict_path(tmp_path, tmp_path / "out", forward=red_is_a_dog, **SETTINGS)
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+    with pytest.raises(InputError, match="same folder"):
+        predict.predict_many(
+            [tmp_path / "x" / "a.mp4", tmp_path / "y" / "a.mp4"], tmp_path / "out", **SETTINGS
+        )
+
+
+def thirty_squares(video):
+    actor, action, mask = red_is_a_dog(video)
+    for number in range(30):
+        row, column = divmod(number, 6)
+        actor[..., row * 3 : row * 3 + 2, column * 2, :] = np.eye(8)[1 + number % 7]
+        action[..., row * 3 : row * 3 + 2, column * 2, :] = np.eye(10)[1 + number % 9]
+    return actor, action, mask
+
+
+def _peaks(folder):
+    """Peak memory in KiB after 100 frames, after 100 frames of 30 more regions, after 1000 frames."""
+    peaks = []
+    make_video(folder / "short.mp4", 100)
+    make_video(folder / "long.mp4", 1000)
+    for name, forward in (("short", red_is_a_dog), ("short", thirty_squares), ("long", red_is_a_dog)):
+        run(folder / f"{name}.mp4", folder / "out", forward=forward)
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return peaks
+
+
+def test_memory_depends_neither_on_length_nor_on_regions(tmp_path):
+    with multiprocessing.get_context("spawn").Pool(1) as fresh:
+        short, regions, long = fresh.apply(_peaks, (tmp_path,))
+    assert regions < 1.05 * short
+    assert long < 1.05 * short  # 900 more frames would be 16 MiB as they are, 11 MiB of labels

@@ -1,0 +1,153 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ssa2d_jax.ssa2d import SSA2D, coarse_mask
+
+toy = partial(SSA2D, classes=(8, 10), encoder_width=0.0625, decoder_width=0.0625)
+
+
+def _init(model, shape=(1, 4, 32, 32, 3)):
+    video = jax.random.normal(jax.random.key(1), shape)
+    return jax.jit(model.init)(jax.random.key(0), video), video
+
+
+def _count(tree):
+    return sum(x.size for x in jax.tree.leaves(tree))
+
+
+def test_the_papers_model_has_35_million_parameters():
+    shapes = jax.eval_shape(lambda: SSA2D(classes=(8, 10)).init(jax.random.key(0), jnp.zeros((1, 16, 224, 224, 3))))
+    assert _count(shapes["params"]) == 35_095_428
+    assert abs(_count(shapes["params"]) / 35e6 - 1) < 0.02
+
+
+def test_the_papers_output_shapes():
+    model = SSA2D(classes=(8, 10))
+    video = jnp.zeros((1, 16, 224, 224, 3))
+    outputs = jax.eval_shape(lambda: model.init_with_output(jax.random.key(0), video)[0])
+    assert outputs.mask.shape == (1, 8, 112, 112, 2)
+    assert outputs.actor.shape == (1, 8, 56, 56, 8)
+    assert outputs.action.shape == (1, 8, 56, 56, 10)
+
+
+@pytest.mark.parametrize(("frames", "height", "width"), [(4, 16, 16), (8, 48, 32), (12, 16, 80), (20, 32, 16)])
+def test_any_length_divisible_by_4_and_size_by_16(frames, height, width):
+    model = toy()
+    outputs = jax.eval_shape(
+        lambda: model.init_with_output(jax.random.key(0), jnp.zeros((2, frames, height, width, 3)))[0]
+    )
+    assert outputs.actor.shape == (2, frames // 2, height // 4, width // 4, 8)
+    assert outputs.action.shape == (2, frames // 2, height // 4, width // 4, 10)
+    assert outputs.mask.shape == (2, frames // 2, height // 2, width // 2, 2)
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 32, 32, 3), (1, 4, 40, 32, 3), (1, 4, 32, 32, 2), (4, 32, 32, 3), (1, 0, 32, 32, 3)])
+def test_other_shapes_are_refused_with_what_is_allowed(shape):
+    with pytest.raises(ValueError, match="T divisible by 4, H and W by 16"):
+        toy().init(jax.random.key(0), jnp.zeros(shape))
+
+
+def test_decoders_share_nothing():
+    variables, _ = _init(toy())
+    names = set(variables["params"])
+    assert {"encoder", "mask_decoder", "actor_decoder", "action_decoder"} <= names
+    sizes = {_count(variables["params"][f"{kind}_decoder"]) for kind in ("mask", "actor", "action")}
+    assert len(sizes) == 1
+
+
+def _gradient_reaches(model, branch, decoder):
+    """Whether the loss of `branch` moves the weights of `decoder`."""
+    variables, video = _init(model)
+
+    def total(params):
+        outputs = model.apply(variables | {"params": params}, video)
+        return jnp.sum(getattr(outputs, branch) ** 2)
+
+    gradient = jax.grad(total)(variables["params"])[decoder]
+    return any(float(jnp.abs(g).max()) > 0 for g in jax.tree.leaves(gradient))
+
+
+@pytest.mark.parametrize(("prior", "reaches"), [("concat", True), ("add", True), ("off", False)])
+def test_actor_prior_carries_the_actor_branch_into_the_action_branch(prior, reaches):
+    model = toy(actor_prior=prior)
+    assert _gradient_reaches(model, "action", "actor_decoder") is reaches
+    assert not _gradient_reaches(model, "actor", "action_decoder")
+
+
+def test_action_loss_does_not_reach_the_mask_branch():
+    assert not _gradient_reaches(toy(), "action", "mask_decoder")
+
+
+def test_each_switch_changes_the_parameters_as_it_should():
+    count = {
+        name: _count(jax.eval_shape(lambda m=toy(**fields): m.init(jax.random.key(0), jnp.zeros((1, 4, 32, 32, 3)))["params"]))
+        for name, fields in {
+            "full": {}, "add": {"actor_prior": "add"}, "off": {"actor_prior": "off"}, "unmasked": {"ssa_masking": False},
+            "no_atrous": {"atrous": False}, "single_scale": {"multi_scale": False}, "still": {"temporal_kernels": False},
+        }.items()
+    }  # fmt: skip
+    assert count["add"] == count["off"] < count["full"]
+    assert count["unmasked"] == count["full"] - 4 * 10  # the action head loses one of its two inputs of 4 channels
+    assert count["no_atrous"] == count["full"]
+    assert count["single_scale"] < count["full"] and count["still"] < count["full"]
+
+
+def test_atrous_rates_reach_further():
+    video = jnp.zeros((1, 4, 64, 64, 3)).at[:, :, 32, 32].set(100.0)
+
+    def touched(model):
+        variables = model.init(jax.random.key(0), video)
+        moved = model.apply(variables, video).actor - model.apply(variables, jnp.zeros_like(video)).actor
+        return int((jnp.abs(moved).max((0, 1, 4)) > 1e-7).sum())
+
+    assert touched(toy(atrous=True, multi_scale=False)) >= touched(toy(atrous=False, multi_scale=False))
+
+
+def test_coarse_mask_is_the_mean_foreground_probability():
+    logits = jnp.zeros((1, 2, 4, 4, 2)).at[0, :, :2, :2, 1].set(50.0).at[0, 0, 2:, 2:, 1].set(50.0)
+    np.testing.assert_allclose(coarse_mask(logits)[0, 0], [[1.0, 0.5], [0.5, 0.75]], atol=1e-6)
+
+
+def test_known_truth_replaces_the_mask_in_ssa_masking():
+    model = toy()
+    variables, video = _init(model)
+    action = lambda truth, known: model.apply(
+        variables, video, jnp.full((1, 1, 8, 8), truth), jnp.full((1, 1, 8, 8), known)
+    ).action
+    own = model.apply(variables, video).action
+    np.testing.assert_array_equal(action(1.0, False), own)
+    assert float(jnp.abs(action(1.0, True) - action(0.0, True)).max()) > 1e-6
+    unmasked = toy(ssa_masking=False)
+    variables, _ = _init(unmasked)
+    truth = jnp.ones((1, 1, 8, 8))
+    np.testing.assert_array_equal(
+        unmasked.apply(variables, video, truth, truth > 0).action, unmasked.apply(variables, video).action
+    )
+
+
+def test_bfloat16_keeps_parameters_and_logits_in_float32():
+    model = toy(dtype=jnp.bfloat16)
+    variables, video = _init(model)
+    assert {x.dtype for x in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
+    outputs = model.apply(variables, video)
+    assert outputs.actor.dtype == outputs.action.dtype == outputs.mask.dtype == jnp.float32
+    exact = toy().apply(variables, video)
+    assert float(jnp.abs(outputs.actor - exact.actor).max()) < 0.1 * float(jnp.abs(exact.actor).max())
+
+
+def test_the_temporal_control_sees_no_motion_in_its_encoder():
+    # With every temporal kernel one frame long, the encoder's output at a time depends on few frames alone.
+    from ssa2d_jax.i3d import I3D
+
+    video = jnp.zeros((1, 16, 32, 32, 3))
+    moved = video.at[:, 15].set(5.0)
+    for temporal, first_changes in ((True, True), (False, False)):
+        encoder = I3D(0.0625, temporal)
+        variables = encoder.init(jax.random.key(0), video)
+        change = encoder.apply(variables, moved)["Mixed_5c"] - encoder.apply(variables, video)["Mixed_5c"]
+        early = float(jnp.abs(change[:, :2]).max())
+        assert (early > 0) is first_changes
