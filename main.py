@@ -82,11 +82,12 @@ def _source(config):
             start_step=step,
             augment=dict(config.augment),
             shuffle_buffer=config.data.shuffle_buffer,
+            decode_threads=config.data.decode_threads,
             **common,
             **place,
         ),
         eval_batches=lambda split: dataset.eval_batches(
-            builder, split, batch_size=config.eval.batch_size, **common, **place
+            builder, split, batch_size=config.eval.batch_size, decode_threads=config.data.decode_threads, **common, **place
         ),
     )
 

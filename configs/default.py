@@ -22,7 +22,7 @@ def get_config() -> ml_collections.ConfigDict:
     data.strict = False  # true: prepare fails at the end if any video had to be left out
     data.clip_frames = 16  # T, divisible by 4
     data.frame_step = 1  # every how many frames of the video the clip takes one
-    data.label_span = 9  # labelled frames at most this many frames apart (first to last, counted in) share a clip
+    data.label_span = 13  # labelled frames at most this many frames apart (first to last, counted in) share a clip
     data.size = (224, 224)  # H, W of the network's input in pixels, divisible by 16
     data.shuffle_buffer = 1024  # clips, shuffled while still encoded
     data.decode_threads = 0  # parallel decoding of clips; 0 = tf.data's own choice

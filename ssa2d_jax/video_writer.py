@@ -42,7 +42,9 @@ class VideoWriter:
         self._temporary = self.path.with_name(f".{self.path.stem}-{os.getpid()}.mp4")
         # Index first, so that a browser can start before it has the whole file.
         self._container = av.open(str(self._temporary), "w", format="mp4", options={"movflags": "+faststart"})
-        self._stream = self._add_stream(min(rate or _DEFAULT_RATE, _LARGEST_RATE))
+        rate = min(rate or _DEFAULT_RATE, _LARGEST_RATE)
+        self._usual_ticks = max(1, round(1 / (rate * self._base)))
+        self._stream = self._add_stream(rate)
 
     def _add_stream(self, rate: Fraction):
         stream = self._container.add_stream("libx264", rate=rate)
@@ -58,7 +60,8 @@ class VideoWriter:
     def write(self, rgb: np.ndarray, pts: int | None) -> None:
         """Appends one frame, uint8 [height, width, 3], shown at `pts` ticks of `time_base`.
 
-        Times count from the first frame. None, or a time not after the frame before, becomes the next tick.
+        Times count from the first frame. None (a stream without times) is one frame at `rate` after the frame
+        before; a time not after it becomes the next tick.
         """
         if rgb.shape != (self.height, self.width, 3) or rgb.dtype != np.uint8:
             expected = f"uint8 ({self.height}, {self.width}, 3)"
@@ -75,8 +78,11 @@ class VideoWriter:
         if self.frames == 0:
             self._first_pts, self._last_ticks = pts or 0, 0
             return 0
-        ticks = 0 if pts is None else round((pts - self._first_pts) * self._source_base / self._base)
-        self._last_ticks = max(ticks, self._last_ticks + 1)
+        if pts is None:
+            self._last_ticks += self._usual_ticks
+        else:
+            ticks = round((pts - self._first_pts) * self._source_base / self._base)
+            self._last_ticks = max(ticks, self._last_ticks + 1)
         return self._last_ticks
 
     def _mux(self, picture: av.VideoFrame | None) -> None:

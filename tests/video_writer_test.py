@@ -49,6 +49,11 @@ def test_times_count_from_the_first_frame_and_always_grow(tmp_path):
     assert read(tmp_path / "a.mp4")[1] == [Fraction(t, 25) for t in (0, 1, 2, 3, 10)]
 
 
+def test_stream_without_times_gets_the_rate(tmp_path):
+    write(tmp_path / "a.mp4", [None] * 4, time_base=Fraction(1, 1_200_000), rate=Fraction(24))
+    assert read(tmp_path / "a.mp4")[1] == [Fraction(i, 24) for i in range(4)]
+
+
 def test_time_base_too_fine_for_mp4_is_rounded(tmp_path):
     write(tmp_path / "a.mp4", [0, 40_000_000, 80_000_000], time_base=Fraction(1, 10**9))
     assert read(tmp_path / "a.mp4")[1] == [Fraction(t, 25) for t in (0, 1, 2)]

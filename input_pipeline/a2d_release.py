@@ -1,0 +1,149 @@
+"""Reads a release in A2D's layout: videoset.csv, annotations (.mat, which is HDF5), label codes."""
+
+import csv
+import dataclasses
+import hashlib
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ssa2d_jax.batch import InputError
+from ssa2d_jax.label_space import A2D
+
+SPLITS = {"0": "train", "1": "test"}
+_VIDEO_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+_VALID_CODES = frozenset(10 * actor + action for actor, action in A2D.pairs)
+_COLUMNS = 9
+_MAX_REGIONS = 65_535
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of videoset.csv."""
+
+    video: str
+    split: str  # "train" or "test"
+
+
+@dataclasses.dataclass(frozen=True)
+class Regions:
+    """What one labelled frame says: a region number for every pixel, and a table of the regions.
+
+    map      [H, W] uint16, 0 = background; region r >= 1 is line r - 1 of the table
+    actor    [R] int64 class, 0 where ignored
+    actions  [R, action classes] bool
+    ignore   [R] bool: codes outside the valid pairs
+    codes    [R] int64, as annotated
+    """
+
+    map: np.ndarray
+    actor: np.ndarray
+    actions: np.ndarray
+    ignore: np.ndarray
+    codes: np.ndarray
+
+
+def read_videoset(release: Path) -> list[Row]:
+    """The rows of `release`/videoset.csv. InputError names file and row of whatever can't be used."""
+    path = release / "videoset.csv"
+    if not release.is_dir():
+        raise InputError(f"{release}: no such folder; config.data.release has to be a release in A2D's layout")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; {release} is not a release in A2D's layout")
+    try:
+        lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a csv file ({error})") from error
+    rows, seen = [], set()
+    for number, line in enumerate(lines, 1):
+        if not any(cell.strip() for cell in line) or (number == 1 and line[-1].strip() not in SPLITS):
+            continue  # an empty line, or a header
+        row = _row(path, number, [cell.strip() for cell in line])
+        if row.video in seen:
+            raise InputError(f"{path}, row {number}: video {row.video!r} is listed twice")
+        seen.add(row.video)
+        rows.append(row)
+    if not rows:
+        raise InputError(f"{path}: lists no video")
+    return rows
+
+
+def _row(path: Path, number: int, cells: list[str]) -> Row:
+    if len(cells) < _COLUMNS:
+        raise InputError(f"{path}, row {number}: {len(cells)} columns, expected {_COLUMNS}")
+    if cells[-1] not in SPLITS:
+        raise InputError(f"{path}, row {number}: split is {cells[-1]!r}, allowed: 0 (train) or 1 (test)")
+    if not _VIDEO_NAME.fullmatch(cells[0]) or ".." in cells[0]:
+        raise InputError(f"{path}, row {number}: {cells[0]!r} is not a plain video name")
+    return Row(cells[0], SPLITS[cells[-1]])
+
+
+def clip_path(release: Path, video: str) -> Path:
+    return release / "clips320H" / f"{video}.mp4"
+
+
+def annotations(release: Path, video: str) -> dict[int, Path]:
+    """Labelled frames of a video, ascending: 1-based frame number -> annotation file, from the folder listing."""
+    folder = release / "Annotations" / "mat" / video
+    files = [path for ending in ("*.mat", "*.h5") for path in folder.glob(ending)]
+    numbered = {int(path.stem): path for path in files if path.stem.isdigit()}
+    if not numbered:
+        raise InputError(f"{folder}: no annotation (%05d.mat) for video {video}")
+    if min(numbered) < 1:
+        raise InputError(f"{numbered[min(numbered)]}: frame numbers start at 1")
+    return dict(sorted(numbered.items()))
+
+
+def fingerprint(release: Path) -> str:
+    """Eight hex digits that change when the list of videos or of annotations does."""
+    digest = hashlib.sha256((release / "videoset.csv").read_bytes())
+    for path in sorted((release / "Annotations" / "mat").glob("*/*")):
+        digest.update(f"{path.parent.name}/{path.name}:{path.stat().st_size};".encode())
+    return digest.hexdigest()[:8]
+
+
+def read_annotation(path: Path) -> Regions:
+    """One labelled frame. The label of a pixel is `reS_id`'s; the instance masks only divide equal labels.
+
+    InputError when the file is not HDF5 or lacks `reS_id`.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            if "reS_id" not in file:
+                raise InputError(f"{path}: holds no reS_id, only {sorted(file)}; the annotation is incomplete")
+            codes = np.asarray(file["reS_id"])
+            masks = np.asarray(file["reMask"]) if "reMask" in file else None
+    except (OSError, KeyError, RuntimeError) as error:
+        raise InputError(f"{path}: not a MATLAB v7.3 (HDF5) file that can be read ({error})") from error
+    if codes.ndim != 2 or codes.size == 0:
+        raise InputError(f"{path}: reS_id has shape {codes.shape}, expected (width, height)")
+    return _regions(path, codes.T.astype(np.int64), _upright_masks(masks, codes.shape))
+
+
+def _upright_masks(masks: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    """Instance masks as [N, H, W] bool; in the file they are (N, W, H), or (W, H) when there is one."""
+    if masks is None:
+        return np.zeros((0, shape[1], shape[0]), bool)
+    masks = masks[None] if masks.ndim == 2 else masks
+    if masks.ndim != 3 or masks.shape[1:] != shape:
+        return np.zeros((0, shape[1], shape[0]), bool)  # of no use; reS_id says all that is scored
+    return masks.transpose(0, 2, 1) != 0
+
+
+def _regions(path: Path, codes: np.ndarray, masks: np.ndarray) -> Regions:
+    instance = np.zeros(codes.shape, np.int64)
+    for number, mask in enumerate(masks, 1):
+        instance[mask] = number
+    base = int(codes.max()) + 1
+    pairs, numbers = np.unique(np.where(codes == 0, 0, instance * base + codes), return_inverse=True)
+    region_codes = pairs[pairs != 0] % base
+    if len(region_codes) > _MAX_REGIONS:
+        raise InputError(f"{path}: {len(region_codes)} regions; at most {_MAX_REGIONS} can be stored")
+    region_map = numbers.reshape(codes.shape) + (0 if 0 in pairs else 1)
+    ignore = np.array([code not in _VALID_CODES for code in region_codes], bool)
+    actor, action = np.where(ignore, 0, region_codes // 10), np.where(ignore, 0, region_codes % 10)
+    actions = np.zeros((len(region_codes), len(A2D.actions)), bool)
+    actions[np.flatnonzero(~ignore), action[~ignore]] = True
+    return Regions(region_map.astype(np.uint16), actor, actions, ignore, region_codes)

@@ -1,0 +1,112 @@
+"""The clip record: a window of frames round its labelled frames, with regions and what each of them is.
+
+video            name of the video
+first_frame      number of frames[0] in the video, from 0
+frames           [F] JPEG bytes
+label_position   [L] index into `frames` of every labelled frame
+label_frame      [L] the labelled frames' numbers as annotated, from 1
+label_size       [2] height and width of the region maps
+regions          [L] PNG bytes, uint16 [height, width]: region number, 0 = background
+region_count     [L] regions of each labelled frame; the tables below list them one frame after another
+region_actor     [R] actor class
+region_actions   [R, action classes] action classes, one or several
+region_ignore    [R] true: the region counts nowhere
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from input_pipeline.a2d_release import Regions
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """Frames `first` to `last` (from 0, both included) round the labelled frames `labelled` (from 0)."""
+
+    labelled: tuple[int, ...]
+    first: int
+    last: int
+
+
+def features(actions: int) -> tfds.features.FeaturesDict:
+    """The record as TFDS stores it, for `actions` action classes (background included)."""
+    number, text = tf.int64, tf.string
+    return tfds.features.FeaturesDict(
+        {
+            "video": tfds.features.Tensor(shape=(), dtype=text),
+            "first_frame": tfds.features.Tensor(shape=(), dtype=number),
+            "frames": tfds.features.Tensor(shape=(None,), dtype=text),
+            "label_position": tfds.features.Tensor(shape=(None,), dtype=number),
+            "label_frame": tfds.features.Tensor(shape=(None,), dtype=number),
+            "label_size": tfds.features.Tensor(shape=(2,), dtype=number),
+            "regions": tfds.features.Tensor(shape=(None,), dtype=text),
+            "region_count": tfds.features.Tensor(shape=(None,), dtype=number),
+            "region_actor": tfds.features.Tensor(shape=(None,), dtype=number),
+            "region_actions": tfds.features.Tensor(shape=(None, actions), dtype=tf.bool),
+            "region_ignore": tfds.features.Tensor(shape=(None,), dtype=tf.bool),
+        }
+    )
+
+
+def windows(
+    labelled: Sequence[int], frames: int, *, clip_frames: int, frame_step: int, label_span: int
+) -> list[Window]:
+    """Divides labelled frames (from 0, ascending) of a video of `frames` frames into windows, each frame in one.
+
+    Frames share a window when they are at most `label_span` frames apart, first to last counted in, and a
+    clip of `clip_frames` frames at `frame_step` can hold them all. The window has every frame that a clip
+    round its labelled frames could reach, as far as the video has them.
+    """
+    groups: list[list[int]] = []
+    reach = (clip_frames - 1) * frame_step
+    for frame in labelled:
+        group = groups[-1] if groups else None
+        fits = group and frame - group[0] < label_span and frame - group[0] <= reach
+        if fits and (frame - group[0]) % frame_step == 0:
+            group.append(frame)
+        else:
+            groups.append([frame])
+    return [Window(tuple(g), max(0, g[-1] - reach), min(frames - 1, g[0] + reach)) for g in groups]
+
+
+def encode(
+    video: str, window: Window, frames: Sequence[np.ndarray], regions: Sequence[Regions], *, store_height: int, jpeg_quality: int
+) -> dict[str, Any]:
+    """A clip record. `frames`: uint8 RGB [H, W, 3] of the window; `regions`: of its labelled frames."""
+    return {
+        "video": video,
+        "first_frame": window.first,
+        "frames": [_jpeg(_resized(frame, store_height), jpeg_quality) for frame in frames],
+        "label_position": np.array([frame - window.first for frame in window.labelled], np.int64),
+        "label_frame": np.array([frame + 1 for frame in window.labelled], np.int64),
+        "label_size": np.array(regions[0].map.shape, np.int64),
+        "regions": [_png(one.map) for one in regions],
+        "region_count": np.array([len(one.actor) for one in regions], np.int64),
+        "region_actor": np.concatenate([one.actor for one in regions]).astype(np.int64),
+        "region_actions": np.concatenate([one.actions for one in regions]),
+        "region_ignore": np.concatenate([one.ignore for one in regions]),
+    }
+
+
+def _resized(frame: np.ndarray, height: int) -> np.ndarray:
+    if height in (0, frame.shape[0]):
+        return frame
+    width = max(1, round(frame.shape[1] * height / frame.shape[0]))
+    shrinks = height < frame.shape[0]
+    return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _jpeg(frame: np.ndarray, quality: int) -> bytes:
+    _, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return data.tobytes()
+
+
+def _png(regions: np.ndarray) -> bytes:
+    _, data = cv2.imencode(".png", regions)
+    return data.tobytes()

@@ -1,0 +1,162 @@
+"""Exact rewrites of 3-D convolution and pooling for XLA on CPU, where its 2-D convolutions are fast and its 3-D ones are not.
+
+Every form equals the plain lax one to float rounding and is ordinary differentiable JAX: its gradients are 2-D
+convolutions, too, which is where most of the time is won.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+NHWC = ("NHWC", "HWIO", "NHWC")
+TIME = 1
+
+
+def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """Padding before and after an axis under TensorFlow's 'SAME': ceil(size / stride) outputs, the odd one after."""
+    reach = (kernel - 1) * dilation + 1
+    total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+    return total // 2, total - total // 2
+
+
+def conv3d_by_frames(
+    x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]
+) -> jax.Array:
+    """3-D convolution, padding 'SAME', as one 2-D convolution over the frames of the whole batch.
+
+    The temporal taps go where there are fewer channels to copy: stacked in the input's channels when there are
+    fewer of those (the stem 3 -> 64), otherwise computed side by side as outputs and summed with shifts.
+
+    x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout] -> [B, ceil(T / st), ceil(H / sh), ceil(W / sw), Cout].
+    """
+    channels_in, channels_out = kernel.shape[3:]
+    if channels_in < channels_out:
+        return _stack_taps(x, kernel, strides, dilation)
+    return _sum_taps(x, kernel, strides, dilation)
+
+
+def conv3d_transpose_by_phases(x: jax.Array, kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
+    """3-D transposed convolution, padding 'SAME', without the zeros between the inputs.
+
+    Output rows y with the same y mod stride, and columns likewise, form a phase: an ordinary 2-D convolution with
+    the taps that meet inputs there. Phases are interleaved; temporal taps are summed with shifts.
+
+    x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout] -> [B, T * st, H * sh, W * sw, Cout].
+    """
+    batch, time, height, width, channels_in = x.shape
+    taps_t, taps_h, taps_w, _, channels = kernel.shape
+    frames = x.reshape(batch * time, height, width, channels_in)
+    planes = kernel.transpose(1, 2, 3, 0, 4).reshape(taps_h, taps_w, channels_in, taps_t * channels)
+    rows = []
+    for taps_y, pad_y in _phases(taps_h, strides[1]):
+        columns = []
+        for taps_x, pad_x in _phases(taps_w, strides[2]):
+            part = planes[taps_y][:, taps_x]
+            y = lax.conv_general_dilated(frames, part, (1, 1), (pad_y, pad_x), dimension_numbers=NHWC)
+            columns.append(_interleave_time(y.reshape(batch, time, height, width, -1), taps_t, strides[0]))
+        rows.append(jnp.stack(columns, axis=4))
+    y = jnp.stack(rows, axis=3)  # [B, T * st, H, sh, W, sw, C]
+    return y.reshape(batch, time * strides[0], height * strides[1], width * strides[2], channels)
+
+
+def max_pool3d_by_axes(x: jax.Array, window: Sequence[int], strides: Sequence[int]) -> jax.Array:
+    """Max pooling, padding 'SAME' with -inf, as maxima of shifted slices, one axis after another.
+
+    Where several values of a window tie for the maximum they share its gradient; lax gives it to one of them.
+    After a ReLU nearly all ties are between zeros, whose gradient the ReLU stops in either case.
+
+    x [B, T, H, W, C] -> [B, ceil(T / st), ceil(H / sh), ceil(W / sw), C].
+    """
+    for axis, (size, stride) in enumerate(zip(window, strides, strict=True), start=1):
+        before, after = same_padding(x.shape[axis], size, stride)
+        outputs = -(-x.shape[axis] // stride)
+        x = _pad(x, axis, before, after, -jnp.inf)
+        slices = [_strided(x, axis, tap, outputs, stride) for tap in range(size)]
+        x = slices[0]
+        for other in slices[1:]:
+            x = jnp.maximum(x, other)
+    return x
+
+
+def _conv2d(frames: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> jax.Array:
+    """2-D convolution of every frame: x [B, T, H, W, Cin], kernel [kh, kw, Cin, Cout], strides and dilation of H, W."""
+    batch, time = frames.shape[:2]
+    y = lax.conv_general_dilated(
+        frames.reshape(batch * time, *frames.shape[2:]),
+        kernel,
+        strides,
+        "SAME",
+        rhs_dilation=dilation,
+        dimension_numbers=NHWC,
+    )
+    return y.reshape(batch, time, *y.shape[1:])
+
+
+def _stack_taps(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> jax.Array:
+    taps, height, width, channels_in, channels_out = kernel.shape
+    before, after = same_padding(x.shape[TIME], taps, strides[0], dilation[0])
+    outputs = -(-x.shape[TIME] // strides[0])
+    x = _pad(x, TIME, before, after, 0)
+    stacked = [_strided(x, TIME, tap * dilation[0], outputs, strides[0]) for tap in range(taps)]
+    planes = kernel.transpose(1, 2, 0, 3, 4).reshape(height, width, taps * channels_in, channels_out)
+    return _conv2d(jnp.concatenate(stacked, axis=-1), planes, strides[1:], dilation[1:])
+
+
+def _sum_taps(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> jax.Array:
+    taps, height, width, channels_in, channels_out = kernel.shape
+    stride = strides[0]
+    before, _ = same_padding(x.shape[TIME], taps, stride, dilation[0])
+    outputs = -(-x.shape[TIME] // stride)
+    y = 0
+    for phase in range(min(stride, x.shape[TIME])):
+        # Output i takes input stride * i + offset through a tap; the taps of one phase read the same frames.
+        frames = x[:, phase::stride]
+        offsets = {tap: tap * dilation[0] - before for tap in range(taps)}
+        shifts = {tap: (offset - phase) // stride for tap, offset in offsets.items() if offset % stride == phase}
+        shifts = {tap: shift for tap, shift in shifts.items() if -outputs < shift < frames.shape[TIME]}
+        if not shifts:
+            continue
+        part = jnp.stack([kernel[tap] for tap in shifts], axis=3).reshape(height, width, channels_in, -1)
+        planes = _conv2d(frames, part, strides[1:], dilation[1:])
+        for plane, shift in zip(jnp.split(planes, len(shifts), axis=-1), shifts.values(), strict=True):
+            y = y + _pad(plane, TIME, -shift, outputs - frames.shape[TIME] + shift, 0)
+    return y
+
+
+def _phases(taps: int, stride: int) -> list[tuple[slice, tuple[int, int]]]:
+    """Per phase of a transposed convolution's axis: the kernel's taps as a slice, and the padding for them.
+
+    lax.conv_transpose's 'SAME' puts tap t of output y on input (y + t - before) / stride, where that is whole.
+    """
+    before = taps - 1 if stride > taps - 1 else -(-(taps + stride - 2) // 2)
+    phases = []
+    for phase in range(stride):
+        first = (before - phase) % stride
+        number = len(range(first, taps, stride))
+        shift = (phase + first - before) // stride
+        phases.append((slice(first, taps, stride), (-shift, shift + number - 1)))
+    return phases
+
+
+def _interleave_time(y: jax.Array, taps: int, stride: int) -> jax.Array:
+    """Temporal part of a transposed convolution: y [B, T, H, W, taps * C], taps not yet summed -> [B, T * stride, H, W, C]."""
+    planes = jnp.split(y, taps, axis=-1)
+    phases = []
+    for chosen, (before, _) in _phases(taps, stride):
+        shifted = [_pad(plane, TIME, before - i, i - before, 0) for i, plane in enumerate(planes[chosen])]
+        phases.append(sum(shifted[1:], start=shifted[0]) if shifted else jnp.zeros_like(planes[0]))
+    y = jnp.stack(phases, axis=2)
+    return y.reshape(y.shape[0], -1, *y.shape[3:])
+
+
+def _pad(x: jax.Array, axis: int, before: int, after: int, value: float) -> jax.Array:
+    """Pads one axis; negative numbers cut."""
+    widths = [(0, 0, 0)] * x.ndim
+    widths[axis] = (before, after, 0)
+    return lax.pad(x, jnp.asarray(value, x.dtype), widths)
+
+
+def _strided(x: jax.Array, axis: int, start: int, number: int, stride: int) -> jax.Array:
+    return lax.slice_in_dim(x, start, start + (number - 1) * stride + 1, stride, axis)
