@@ -24,6 +24,7 @@ URL = "https://web.eecs.umich.edu/~jjcorso/bigshare/A2D_main_1_0.tar.bz"
 SPLITS = ("train", "test")
 PROBLEMS = "problems.csv"
 _WORKERS = 2
+_SHARDS = 8  # files of a split, which processes divide among themselves
 _SHOWN = 20
 
 
@@ -214,7 +215,7 @@ def _build(builder: A2d) -> None:
     for stale in Path(builder.data_path).parent.glob("*incomplete*"):
         shutil.rmtree(stale)
     say(f"building {builder.data_path}")
-    config = tfds.download.DownloadConfig(register_checksums=False, force_checksums_validation=False)
+    config = tfds.download.DownloadConfig(num_shards=_SHARDS, register_checksums=False, force_checksums_validation=False)
     builder.download_and_prepare(download_config=config)
     with open(builder.data_path / PROBLEMS, "w", newline="") as file:
         csv.writer(file).writerows([("video", "split", "reason"), *builder.problems])

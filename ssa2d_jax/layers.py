@@ -1,6 +1,10 @@
-"""The network's operations: 3-D convolutions, max pooling and linear interpolation, channels last."""
+"""The network's operations: 3-D convolutions, max pooling and linear interpolation, channels last.
 
-from collections.abc import Sequence
+Each operation has a plain lax form, `*_reference`, which GPUs and TPUs run; on CPU the equal forms of lowering.py
+take its place. Kernels are [kt, kh, kw, Cin, Cout], padding is TensorFlow's 'SAME'.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -9,82 +13,149 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ssa2d_jax import lowering
+
 NDHWC = ("NDHWC", "DHWIO", "NDHWC")
+ONES = (1, 1, 1)
+
+
+def runs_on_cpu() -> bool:
+    """Whether functions traced now will run on CPU, jax's default backend."""
+    return jax.default_backend() == "cpu"
+
+
+def conv3d(
+    x: jax.Array, kernel: jax.Array, strides: Sequence[int] = ONES, dilation: Sequence[int] = ONES
+) -> jax.Array:
+    """3-D convolution, padding 'SAME': x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout], one dtype.
+
+    -> [B, ceil(T / st), ceil(H / sh), ceil(W / sw), Cout]. ValueError if the shapes don't fit.
+    """
+    check_shapes(x, kernel, strides, dilation)
+    if kernel.shape[:3] == ONES and tuple(strides) == ONES:
+        return jnp.dot(x, kernel[0, 0, 0])
+    if runs_on_cpu():
+        return lowering.conv3d_by_frames(x, kernel, strides, dilation)
+    return conv3d_reference(x, kernel, strides, dilation)
 
 
 def conv3d_reference(
-    x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]
+    x: jax.Array, kernel: jax.Array, strides: Sequence[int] = ONES, dilation: Sequence[int] = ONES
 ) -> jax.Array:
+    """`conv3d` as XLA has it."""
     return lax.conv_general_dilated(
         x, kernel, strides, "SAME", rhs_dilation=dilation, dimension_numbers=NDHWC
     )
 
 
+def conv3d_transpose(x: jax.Array, kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
+    """Transposed 3-D convolution: x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout] -> [B, T * st, H * sh, W * sw, Cout].
+
+    Equals lax.conv_transpose(x, kernel, strides, 'SAME') with a DHWIO kernel that is not flipped: along each axis
+    out[y] = sum over t of kernel[t] * x[(y + t - before) / stride] where that is whole and inside, with before = 2
+    for 3 taps and stride 2. ValueError if the shapes don't fit.
+    """
+    check_shapes(x, kernel, strides, ONES)
+    if runs_on_cpu():
+        return lowering.conv3d_transpose_by_phases(x, kernel, strides)
+    return conv3d_transpose_reference(x, kernel, strides)
+
+
 def conv3d_transpose_reference(x: jax.Array, kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
+    """`conv3d_transpose` as XLA has it."""
     return lax.conv_transpose(x, kernel, strides, "SAME", dimension_numbers=NDHWC)
 
 
+def max_pool3d(x: jax.Array, window: Sequence[int], strides: Sequence[int]) -> jax.Array:
+    """Max pooling, padding 'SAME' with -inf: x [B, T, H, W, C] -> [B, ceil(T / st), ceil(H / sh), ceil(W / sw), C].
+
+    Values that tie for a maximum share its gradient on CPU; elsewhere one of them has all of it.
+    """
+    check_map(x, window, strides)
+    if runs_on_cpu():
+        return lowering.max_pool3d_by_axes(x, window, strides)
+    return max_pool3d_reference(x, window, strides)
+
+
 def max_pool3d_reference(x: jax.Array, window: Sequence[int], strides: Sequence[int]) -> jax.Array:
+    """`max_pool3d` as XLA has it."""
     return nn.max_pool(x, tuple(window), tuple(strides), "SAME")
 
 
-conv3d = conv3d_reference
-conv3d_transpose = conv3d_transpose_reference
-max_pool3d = max_pool3d_reference
+def check_map(x: jax.Array, *triples: Sequence[int]) -> None:
+    """ValueError unless x is [B, T, H, W, C] without an empty axis, and every triple three numbers from 1 up."""
+    if x.ndim != 5 or 0 in x.shape:
+        raise ValueError(f"x has shape {x.shape}; needed is [B, T, H, W, C] with no axis empty")
+    for triple in triples:
+        if len(triple) != 3 or min(triple) < 1:
+            raise ValueError(f"{tuple(triple)} has to be three numbers from 1 up, for T, H and W")
+
+
+def check_shapes(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> None:
+    """ValueError unless `kernel` [kt, kh, kw, Cin, Cout] fits x [B, T, H, W, Cin]."""
+    check_map(x, strides, dilation)
+    if kernel.ndim != 5 or 0 in kernel.shape or kernel.shape[3] != x.shape[4]:
+        raise ValueError(
+            f"a kernel {kernel.shape} does not fit x {x.shape}: needed is [kt, kh, kw, {x.shape[4]}, Cout]"
+        )
 
 
 class Conv3d(nn.Module):
+    """`conv3d` with parameters `kernel` and, with `use_bias`, `bias`; parameters are cast to `dtype` to compute."""
+
     features: int
     kernel_size: tuple[int, int, int]
-    strides: tuple[int, int, int] = (1, 1, 1)
-    dilation: tuple[int, int, int] = (1, 1, 1)
+    strides: tuple[int, int, int] = ONES
+    dilation: tuple[int, int, int] = ONES
     use_bias: bool = False
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
-    kernel_init: Any = nn.initializers.lecun_normal()
+    kernel_init: Callable = nn.initializers.lecun_normal()
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, self.param_dtype)
         y = conv3d(x.astype(self.dtype), kernel.astype(self.dtype), self.strides, self.dilation)
-        if self.use_bias:
-            bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), self.param_dtype)
-            y = y + bias.astype(self.dtype)
-        return y
+        return _with_bias(self, y) if self.use_bias else y
 
 
 class ConvTranspose3d(nn.Module):
+    """`conv3d_transpose` with parameters `kernel` and, with `use_bias`, `bias`."""
+
     features: int
     kernel_size: tuple[int, int, int] = (3, 3, 3)
-    strides: tuple[int, int, int] = (1, 1, 1)
+    strides: tuple[int, int, int] = ONES
     use_bias: bool = False
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
-    kernel_init: Any = nn.initializers.lecun_normal()
+    kernel_init: Callable = nn.initializers.lecun_normal()
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, self.param_dtype)
         y = conv3d_transpose(x.astype(self.dtype), kernel.astype(self.dtype), self.strides)
-        if self.use_bias:
-            bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), self.param_dtype)
-            y = y + bias.astype(self.dtype)
-        return y
+        return _with_bias(self, y) if self.use_bias else y
+
+
+def _with_bias(module: nn.Module, y: jax.Array) -> jax.Array:
+    bias = module.param("bias", nn.initializers.zeros_init(), (y.shape[-1],), module.param_dtype)
+    return y + bias.astype(y.dtype)
 
 
 def interpolation_matrix(size: int, size_in: int) -> np.ndarray:
     """[size, size_in] float32: row i weighs the inputs of output i (half-pixel centres, edges clamped)."""
-    centre = (np.arange(size) + 0.5) * size_in / size - 0.5
-    centre = np.clip(centre, 0, size_in - 1)
+    centre = np.clip((np.arange(size) + 0.5) * size_in / size - 0.5, 0, size_in - 1)
     return np.maximum(0, 1 - np.abs(centre[:, None] - np.arange(size_in))).astype(np.float32)
 
 
 def upsample_linear(x: jax.Array, size: Sequence[int]) -> jax.Array:
-    """Linear interpolation of x [B, T, H, W, C] to [B, *size, C] by one small matrix an axis."""
-    for axis, out in enumerate(size, start=1):
-        if out != x.shape[axis]:
-            matrix = jnp.asarray(interpolation_matrix(out, x.shape[axis]), x.dtype)
-            x = jnp.moveaxis(jnp.tensordot(matrix, x, (1, axis)), 0, axis)
+    """Linear interpolation of x [B, T, H, W, C] to [B, *size, C], float32 or bfloat16, by one small matrix an axis."""
+    check_map(x, size)
+    for axis, length in enumerate(size, start=1):
+        if length != x.shape[axis]:
+            matrix = jnp.asarray(interpolation_matrix(length, x.shape[axis]), x.dtype)
+            y = jnp.tensordot(matrix, x, (1, axis), precision=lax.Precision.HIGHEST)
+            x = jnp.moveaxis(y, 0, axis)
     return x

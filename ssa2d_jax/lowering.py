@@ -46,6 +46,9 @@ def conv3d_transpose_by_phases(x: jax.Array, kernel: jax.Array, strides: Sequenc
     x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout] -> [B, T * st, H * sh, W * sw, Cout].
     """
     batch, time, height, width, channels_in = x.shape
+    # A kernel shorter than its stride gets taps of zero in front, so that no phase is empty.
+    missing = [(max(stride - taps, 0), 0) for stride, taps in zip(strides, kernel.shape[:3], strict=True)]
+    kernel = jnp.pad(kernel, (*missing, (0, 0), (0, 0)))
     taps_t, taps_h, taps_w, _, channels = kernel.shape
     frames = x.reshape(batch * time, height, width, channels_in)
     planes = kernel.transpose(1, 2, 3, 0, 4).reshape(taps_h, taps_w, channels_in, taps_t * channels)
@@ -80,7 +83,9 @@ def max_pool3d_by_axes(x: jax.Array, window: Sequence[int], strides: Sequence[in
     return x
 
 
-def _conv2d(frames: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> jax.Array:
+def _conv2d(
+    frames: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]
+) -> jax.Array:
     """2-D convolution of every frame: x [B, T, H, W, Cin], kernel [kh, kw, Cin, Cout], strides and dilation of H, W."""
     batch, time = frames.shape[:2]
     y = lax.conv_general_dilated(
@@ -94,7 +99,9 @@ def _conv2d(frames: jax.Array, kernel: jax.Array, strides: Sequence[int], dilati
     return y.reshape(batch, time, *y.shape[1:])
 
 
-def _stack_taps(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> jax.Array:
+def _stack_taps(
+    x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]
+) -> jax.Array:
     taps, height, width, channels_in, channels_out = kernel.shape
     before, after = same_padding(x.shape[TIME], taps, strides[0], dilation[0])
     outputs = -(-x.shape[TIME] // strides[0])
@@ -114,7 +121,9 @@ def _sum_taps(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation:
         # Output i takes input stride * i + offset through a tap; the taps of one phase read the same frames.
         frames = x[:, phase::stride]
         offsets = {tap: tap * dilation[0] - before for tap in range(taps)}
-        shifts = {tap: (offset - phase) // stride for tap, offset in offsets.items() if offset % stride == phase}
+        shifts = {
+            tap: (offset - phase) // stride for tap, offset in offsets.items() if offset % stride == phase
+        }
         shifts = {tap: shift for tap, shift in shifts.items() if -outputs < shift < frames.shape[TIME]}
         if not shifts:
             continue
@@ -146,7 +155,7 @@ def _interleave_time(y: jax.Array, taps: int, stride: int) -> jax.Array:
     phases = []
     for chosen, (before, _) in _phases(taps, stride):
         shifted = [_pad(plane, TIME, before - i, i - before, 0) for i, plane in enumerate(planes[chosen])]
-        phases.append(sum(shifted[1:], start=shifted[0]) if shifted else jnp.zeros_like(planes[0]))
+        phases.append(sum(shifted[1:], start=shifted[0]))
     y = jnp.stack(phases, axis=2)
     return y.reshape(y.shape[0], -1, *y.shape[3:])
 

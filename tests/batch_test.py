@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+from toy import toy_batch
+
+from ssa2d_jax.batch import KEYS, InputError, check_batch, device_arrays
+
+
+def test_a_good_batch_passes_and_extras_stay_behind():
+    batch = toy_batch(0) | {"clip_id": ["a:1"] * 4}
+    check_batch(batch)
+    assert tuple(device_arrays(batch)) == KEYS
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("video", np.zeros((4, 4, 32, 32, 3), np.float32), "video.*float32, expected uint8"),
+        ("actor", np.zeros((4, 32, 32), np.uint8), r"actor.*\(4, 32, 32\), expected \[B, L, h, w\]"),
+        ("action", np.zeros((4, 2, 16, 32), np.uint8), "action.*h = 16.*h = 32"),
+        ("clip_valid", np.ones(3, bool), "clip_valid.*B = 3.*B = 4"),
+    ],
+)
+def test_a_broken_batch_is_named_with_both_sides(key, value, message):
+    with pytest.raises(InputError, match=message):
+        check_batch(toy_batch(0) | {key: value})
+
+
+def test_a_missing_array_is_named():
+    batch = toy_batch(0)
+    del batch["label_time"]
+    with pytest.raises(InputError, match="no 'label_time'"):
+        check_batch(batch)

@@ -1,0 +1,48 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import default
+from ssa2d_jax import optimizer
+
+
+def test_the_papers_two_phases_by_updates():
+    # 140 clips, 14 an update: 10 updates an epoch, so 50 at 1e-4, then 60 at 1e-5.
+    phases = default.get_config().train.phases
+    assert optimizer.phase_lengths(phases, clips=140, batch_size=14) == [50, 60]
+    rate = optimizer.learning_rate(phases, clips=140, batch_size=14)
+    assert [float(rate(step)) for step in (0, 49, 50, 109, 500)] == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5, 1e-5])
+
+
+def test_rates_are_linear_within_a_phase():
+    rate = optimizer.learning_rate(((1.0, 0.0, 1.0), (1.0, 1.0, 0.5)), clips=40, batch_size=4)
+    assert [float(rate(step)) for step in (0, 5, 10, 15, 20, 99)] == pytest.approx([0, 0.5, 1, 0.75, 0.5, 0.5])
+
+
+def _updates(gradient, **knobs):
+    config = default.get_config()
+    config.train.update(knobs)
+    params = {"kernel": jnp.ones((1, 2)), "bias": jnp.ones(2)}
+    tx = optimizer.make_optimizer(config.train, lambda _: 0.1)
+    gradients = {"kernel": jnp.array([gradient]), "bias": jnp.zeros(2)}
+    return tx.update(gradients, tx.init(params), params)
+
+
+def test_the_first_adam_step_is_the_rate_in_the_gradients_direction():
+    updates, _ = _updates([3.0, -0.02])
+    np.testing.assert_allclose(updates["kernel"], [[-0.1, 0.1]], rtol=1e-4)
+
+
+def test_clipping_bounds_the_norm_that_adam_sees():
+    _, state = _updates([30.0, 40.0], clip_gradient=1.0)
+    mean = [s.mu for s in state[1] if hasattr(s, "mu")][0]
+    np.testing.assert_allclose(mean["kernel"], [[0.1 * 0.6, 0.1 * 0.8]], rtol=1e-5)
+    _, state = _updates([30.0, 40.0], clip_gradient=0.0)
+    mean = [s.mu for s in state[1] if hasattr(s, "mu")][0]
+    np.testing.assert_allclose(mean["kernel"], [[3.0, 4.0]], rtol=1e-5)
+
+
+def test_decay_is_decoupled_and_on_kernels_alone():
+    updates, _ = _updates([0.0, 0.0], weight_decay=0.5)
+    np.testing.assert_allclose(updates["kernel"], [[-0.05, -0.05]], rtol=1e-6)
+    np.testing.assert_allclose(updates["bias"], [0, 0])

@@ -1,0 +1,28 @@
+import time
+
+from ssa2d_jax import progress
+
+
+def test_is_it_time():
+    due = lambda every, total=10: [done for done in range(total + 1) if progress.is_time(done, every, total)]
+    assert due(0) == [10]
+    assert due(4) == [4, 8, 10]
+    assert due(5) == [5, 10]
+    assert due(100) == [10]
+
+
+def test_durations_in_words():
+    words = [progress.duration(s) for s in (0.4, 42, 59.6, 185, 3600, 7620)]
+    assert words == ["0 s", "42 s", "1 min 00 s", "3 min 05 s", "1 h 00 min", "2 h 07 min"]
+
+
+def test_progress_tells_rate_and_time_left(capsys):
+    p = progress.Progress("reading", "frames", 100, every_seconds=0.0)
+    p.start = time.monotonic() - 2.0
+    p.add(20)
+    line = capsys.readouterr().err
+    assert line.startswith("reading: 20 of 100 frames, ") and line.endswith(" 8 s left\n")
+    assert " a second, " in line
+    unknown = progress.Progress("reading", "frames", None, every_seconds=0.0)
+    unknown.add(3)
+    assert capsys.readouterr().err.startswith("reading: 3 frames, ")

@@ -1,0 +1,104 @@
+import json
+
+import pytest
+from toy import toy_config
+
+from configs import a2d, default, sprites
+from ssa2d_jax import settings
+from ssa2d_jax.batch import InputError
+
+
+def _set(config, knob, value):
+    *parents, last = knob.split(".")
+    for parent in parents:
+        config = config[parent]
+    config[last] = value
+
+
+@pytest.mark.parametrize("get", [default.get_config, a2d.get_config, sprites.get_config])
+def test_the_shipped_configs_are_allowed(get):
+    settings.check(get(), devices=1)
+
+
+@pytest.mark.parametrize("variant", ["still", "tiny"])
+def test_the_shipped_variants_are_allowed(variant):
+    settings.check(sprites.get_config(variant), devices=2)
+    settings.check(a2d.get_config("small"), devices=2)
+
+
+def test_unknown_variants_name_those_there_are():
+    with pytest.raises(ValueError, match="no variant 'big'.*small"):
+        a2d.get_config("big")
+
+
+@pytest.mark.parametrize(
+    ("knob", "value", "allowed"),
+    [
+        ("data.clip_frames", 10, "multiple of 4"),
+        ("data.size", (224, 230), "multiples of 16"),
+        ("data.size", (224,), "multiples of 16"),
+        ("data.label_span", 17, "1 to data.clip_frames"),
+        ("augment.crop_scale", (0.9, 0.5), "low <= high"),
+        ("model.actor_prior", "sum", "concat, add, off"),
+        ("train.batch_size", 15, "multiple of 2"),
+        ("train.microbatches", 3, "6 .2 devices x 3 microbatches"),
+        ("eval.batch_size", 3, "the 2 devices"),
+        ("train.phases", ((0.0, 1e-3, 1e-3),), "epochs > 0"),
+        ("train.phases", (), "epochs > 0"),
+        ("train.ema_decay", 1.0, "not including, 1"),
+        ("predict.overlap", 16, "0 to data.clip_frames - 1"),
+    ],
+)
+def test_bad_values_are_refused_with_knob_value_and_what_is_allowed(knob, value, allowed):
+    config = default.get_config()
+    _set(config, knob, value)
+    with pytest.raises(InputError, match=allowed) as error:
+        settings.check(config, devices=2)
+    assert f"config.{knob if knob != 'train.microbatches' else 'train.batch_size'}" in str(error.value)
+
+
+def test_a_workdir_remembers_its_config(tmp_path):
+    config = toy_config()
+    settings.claim_workdir(tmp_path, config)
+    saved = json.loads((tmp_path / "config.json").read_text())
+    assert saved["data"]["size"] == [32, 32] and saved["model"]["encoder_width"] == 0.0625
+    settings.claim_workdir(tmp_path, config)
+
+
+def test_a_workdir_of_another_config_is_refused_with_the_difference(tmp_path):
+    settings.claim_workdir(tmp_path, toy_config())
+    other = toy_config()
+    other.model.atrous = False
+    other.train.batch_size = 8
+    with pytest.raises(InputError) as error:
+        settings.claim_workdir(tmp_path, other)
+    assert "config.model.atrous: True there, False now" in str(error.value)
+    assert "config.train.batch_size: 4 there, 8 now" in str(error.value)
+    assert json.loads((tmp_path / "config.json").read_text())["model"]["atrous"] is True
+
+
+def test_what_changes_no_weight_may_differ(tmp_path):
+    settings.claim_workdir(tmp_path, toy_config())
+    other = toy_config()
+    other.train.log_every = other.train.save_every = 7
+    other.eval.batch_size = 2
+    other.predict.opacity = 0.1
+    settings.claim_workdir(tmp_path, other)
+
+
+def test_evaluating_needs_the_same_network_only(tmp_path):
+    with pytest.raises(InputError, match="holds no run"):
+        settings.network_of(tmp_path, toy_config())
+    settings.claim_workdir(tmp_path, toy_config())
+    other = toy_config()
+    other.train.batch_size, other.data.release = 8, "elsewhere"
+    assert settings.network_of(tmp_path, other).train.batch_size == 4
+    other.model.encoder_width = 0.5
+    with pytest.raises(InputError, match="encoder_width: 0.0625 there, 0.5 now"):
+        settings.network_of(tmp_path, other)
+
+
+def test_a_damaged_config_file_is_named(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(InputError, match="config.json can't be read"):
+        settings.claim_workdir(tmp_path, toy_config())

@@ -1,0 +1,49 @@
+"""make demo: renders, trains, evaluates and predicts, then says how good, how long, and what to open."""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from configs import sprites  # noqa: E402
+from ssa2d_jax import metrics  # noqa: E402
+from ssa2d_jax.progress import duration  # noqa: E402
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workdir", type=Path, default=Path("runs/demo"))
+    parser.add_argument("--variant", default="", help="of configs/sprites.py, e.g. tiny")
+    arguments = parser.parse_args()
+    workdir, start = arguments.workdir, time.monotonic()
+    config = "configs/sprites.py" + (f":{arguments.variant}" if arguments.variant else "")
+
+    _main(f"--config={config}", f"--workdir={workdir}")
+    trained = time.monotonic()
+    release = Path(sprites.get_config(arguments.variant).data.release)
+    clip = sorted((release / "clips320H").glob("*_test_*.mp4"))[0]
+    _main(f"--config={config}", f"--workdir={workdir}", "--mode=predict", f"--input={clip}", f"--output={workdir}/predicted")
+
+    result = json.loads((workdir / "metrics" / "test.json").read_text())
+    print(f"\nSprites, test split ({result['frames']} labelled frames), percent:\n")
+    print(metrics.table(result, published=False))
+    print(f"\nTime: {duration(trained - start)} to render, train and evaluate; {duration(time.monotonic() - start)} in all.\n")
+    print(f"Open:\n  {workdir}/predicted/overlay.mp4       its answers, painted on {clip.name}")
+    print(f"  {workdir}/metrics/test_per_class.csv   every class")
+    print(f"  tensorboard --logdir {workdir}         curves, pictures, confusion matrices")
+
+
+def _main(*flags: str) -> None:
+    command = [sys.executable, str(ROOT / "main.py"), *flags]
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    if code:
+        sys.exit(f"failed with exit code {code}: {' '.join(command)}")
+
+
+if __name__ == "__main__":
+    main()
