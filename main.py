@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # TensorFlow only reads data here
 
-from absl import app, flags  # noqa: E402
+from absl import app, flags, logging  # noqa: E402
 from ml_collections import config_flags  # noqa: E402
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Config file, e.g. configs/sprites.py; see configs/default.py.")
@@ -14,12 +15,12 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints,
 _MODE = flags.DEFINE_enum("mode", "train", ["train", "prepare", "eval", "predict"], "What to do; train ends with an evaluation.")
 _INPUT = flags.DEFINE_string("input", None, "predict: a video, or a folder of videos.")
 _OUTPUT = flags.DEFINE_string("output", None, "predict: folder that overlay.mp4, labels.npz and summary.json go to.")
-flags.mark_flag_as_required("config")
 
 
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unknown words: {' '.join(argv[1:])}")
+    logging.set_verbosity(logging.WARNING)
     from ssa2d_jax.batch import InputError
     from ssa2d_jax.train import Diverged, Stopped
 
@@ -33,6 +34,21 @@ def main(argv: list[str]) -> None:
         _end(f"error: {error}", 2)
     except KeyboardInterrupt:
         _end("interrupted; what was saved before stays usable", 130)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    """absl's parsing, but what is wrong with a flag or config is said in a line instead of a traceback."""
+    try:
+        words = flags.FLAGS(argv)
+        if _CONFIG.value is None:
+            raise flags.IllegalFlagValueError("--config is needed, e.g. --config=configs/sprites.py")
+        _CONFIG.value.to_dict()  # a config that could not be loaded says so only when it is used
+        return words
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        text = str(error.args[0] if error.args else error).replace("\\n", "\n").replace("\\'", "'")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        told = [line for line in lines if not line.startswith(("File ", "Traceback", "raise ", "config = ", "^"))]
+        return _end("error: " + " / ".join(told[-3:]), 2)
 
 
 def _end(message: str, code: int) -> None:
@@ -151,4 +167,4 @@ def _predict(config) -> None:
 _MODES = {"train": _train, "prepare": _prepare, "eval": _eval, "predict": _predict}
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=_parse)

@@ -1,4 +1,4 @@
-"""Builds clip records from a release in A2D's layout: a TFDS builder, and `prepare`, which runs it when needed."""
+"""Builds clip records from an A2D release: a TFDS builder, and `prepare`, which runs it when needed."""
 
 import collections
 import contextlib
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core.utils import shard_utils
 
 from input_pipeline import a2d_release, clip_record
 from ssa2d_jax import video
@@ -24,7 +25,8 @@ URL = "https://web.eecs.umich.edu/~jjcorso/bigshare/A2D_main_1_0.tar.bz"
 SPLITS = ("train", "test")
 PROBLEMS = "problems.csv"
 _WORKERS = 2
-_SHARDS = 8  # files of a split, which processes divide among themselves
+_SHARDS = 8  # files of a split at least, so that processes can divide them among themselves
+_SHARD_BYTES = 64 << 20
 _SHOWN = 20
 
 
@@ -38,6 +40,18 @@ class Config(tfds.core.BuilderConfig):
     label_span: int = 13
     store_height: int = 0
     jpeg_quality: int = 95
+
+
+class _Shards(shard_utils.ShardConfig):
+    def get_number_shards(
+        self, total_size: int, num_examples: int, uses_precise_sharding: bool = True
+    ) -> int:
+        return min(num_examples, max(_SHARDS, total_size // _SHARD_BYTES))
+
+
+class _DownloadConfig(tfds.download.DownloadConfig):
+    def get_shard_config(self) -> shard_utils.ShardConfig:
+        return _Shards()
 
 
 class A2d(tfds.core.GeneratorBasedBuilder):
@@ -59,7 +73,9 @@ class A2d(tfds.core.GeneratorBasedBuilder):
             description="Clips round the labelled frames of an Actor-Action Dataset release.",
             features=clip_record.features(len(A2D.actions)),
             homepage="https://web.eecs.umich.edu/~jjcorso/r/a2d/",
-            metadata=tfds.core.MetadataDict(label_frames={}, labels_a_clip={}, ignored_codes={}),
+            metadata=tfds.core.MetadataDict(
+                label_frames={}, labels_a_clip={}, label_size={}, ignored_codes={}
+            ),
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
@@ -67,11 +83,14 @@ class A2d(tfds.core.GeneratorBasedBuilder):
         rows = a2d_release.read_videoset(release)
         return {split: self._generate_examples(release, rows, split) for split in SPLITS}
 
-    def _generate_examples(self, release: Path, rows: list[a2d_release.Row], split: str) -> Iterator[tuple[str, Any]]:
+    def _generate_examples(
+        self, release: Path, rows: list[a2d_release.Row], split: str
+    ) -> Iterator[tuple[str, Any]]:
         videos = [row.video for row in rows if row.split == split]
         progress = Progress(f"preparing {split}", "videos", len(videos))
         metadata = self.info.metadata
         frames = labels = 0
+        size = np.zeros(2, np.int64)
         ignored: collections.Counter[str] = collections.Counter()
         for name, result in _in_order(lambda name: self._clips(release, name), videos):
             try:
@@ -82,13 +101,15 @@ class A2d(tfds.core.GeneratorBasedBuilder):
             for clip in clips:
                 count = len(clip["label_frame"])
                 frames, labels = frames + count, max(labels, count)
+                size = np.maximum(size, clip["label_size"])
                 yield f"{name}:{clip['label_frame'][0]:05d}", clip
             ignored.update(codes)
             progress.add(1)
         if not frames:
             _say_problems(self.problems)
-            raise InputError(f"{release}: no usable video in the {split} split ({len(videos)} listed in videoset.csv)")
+            raise InputError(f"{release}: no usable video in the {split} split, {len(videos)} are listed")
         metadata["label_frames"][split], metadata["labels_a_clip"][split] = frames, labels
+        metadata["label_size"][split] = size.tolist()  # of the highest and of the widest
         metadata["ignored_codes"][split] = dict(ignored)
 
     def _clips(self, release: Path, name: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
@@ -97,7 +118,8 @@ class A2d(tfds.core.GeneratorBasedBuilder):
         path = a2d_release.clip_path(release, name)
         if not path.is_file():
             raise InputError(f"{path}: no such file, though videoset.csv lists it")
-        regions = {frame - 1: a2d_release.read_annotation(file) for frame, file in a2d_release.annotations(release, name).items()}
+        labelled = a2d_release.annotations(release, name)
+        regions = {frame - 1: a2d_release.read_annotation(file) for frame, file in labelled.items()}
         shape = {"clip_frames": config.clip_frames, "frame_step": config.frame_step}
         # The video's length is known once it is read; until then a window's end is open.
         open_ended = clip_record.windows(sorted(regions), 1 << 40, **shape, label_span=config.label_span)
@@ -135,15 +157,20 @@ def _read(path: Path, wanted: set[int], last_label: int) -> tuple[dict[int, np.n
     return frames, count
 
 
-def _check_labels(path: Path, regions: dict[int, a2d_release.Regions], frames: dict[int, np.ndarray], total: int) -> None:
+def _check_labels(
+    path: Path, regions: dict[int, a2d_release.Regions], frames: dict[int, np.ndarray], total: int
+) -> None:
+    if max(regions) >= total:
+        raise InputError(f"{path}: frame {max(regions) + 1} is labelled, but the video has {total} frames")
+    height, width = frames[min(regions)].shape[:2]
+    for number, frame in frames.items():
+        if frame.shape[:2] != (height, width):
+            size = f"{frame.shape[1]}x{frame.shape[0]}"
+            raise InputError(f"{path}: frame {number + 1} is {size}, others are {width}x{height}")
     for number, one in regions.items():
-        if number >= total:
-            raise InputError(f"{path}: frame {number + 1} is labelled, but the video has {total} frames")
-        if one.map.shape != frames[number].shape[:2]:
-            size, labels = frames[number].shape[1::-1], one.map.shape[::-1]
-            raise InputError(
-                f"{path}: the label of frame {number + 1} is {labels[0]}x{labels[1]}, the video {size[0]}x{size[1]}"
-            )
+        if one.map.shape != (height, width):
+            size = f"{one.map.shape[1]}x{one.map.shape[0]}"
+            raise InputError(f"{path}: the label of frame {number + 1} is {size}, the video {width}x{height}")
 
 
 def _in_order(work: Any, items: list[str]) -> Iterator[tuple[str, Future]]:
@@ -158,13 +185,13 @@ def _in_order(work: Any, items: list[str]) -> Iterator[tuple[str, Future]]:
 
 
 def _download(dl_manager: tfds.download.DownloadManager) -> Path:
-    """Fetches and unpacks the official archive (1.9 GB). No checksum of it is published, so none is checked."""
+    """Fetches and unpacks the official archive, 1.9 GB. It has no published checksum, so none is checked."""
     archive = dl_manager.download(URL)
     resource = tfds.download.Resource(path=archive, extract_method=tfds.download.ExtractMethod.TAR)
     folder = Path(dl_manager.extract(resource))
     found = sorted(folder.rglob("videoset.csv"))
     if not found:
-        raise InputError(f"{URL}: the archive holds no videoset.csv; unpack it by hand and set config.data.release")
+        raise InputError(f"{URL}: no videoset.csv in there; unpack it by hand and set config.data.release")
     return found[0].parent
 
 
@@ -198,7 +225,9 @@ def prepare(
     folder.mkdir(parents=True, exist_ok=True)
     with _lock(folder / f".{name}.lock"):
         builder = A2d(data_dir=str(folder), config=config)
-        if not builder.data_path.exists():
+        if not (builder.data_path / PROBLEMS).is_file():  # the last file that a build writes
+            shutil.rmtree(builder.data_path, ignore_errors=True)
+            builder = A2d(data_dir=str(folder), config=config)
             _build(builder)
     problems = _saved_problems(builder)
     if problems:
@@ -215,7 +244,7 @@ def _build(builder: A2d) -> None:
     for stale in Path(builder.data_path).parent.glob("*incomplete*"):
         shutil.rmtree(stale)
     say(f"building {builder.data_path}")
-    config = tfds.download.DownloadConfig(num_shards=_SHARDS, register_checksums=False, force_checksums_validation=False)
+    config = _DownloadConfig(register_checksums=False, force_checksums_validation=False)
     builder.download_and_prepare(download_config=config)
     with open(builder.data_path / PROBLEMS, "w", newline="") as file:
         csv.writer(file).writerows([("video", "split", "reason"), *builder.problems])

@@ -13,10 +13,11 @@ from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D
 
 SPLITS = {"0": "train", "1": "test"}
-_VIDEO_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+_VIDEO_NAME = re.compile(r"[\w\-][\w. \-]*")  # a leading "-" is common: the names are YouTube's
 _VALID_CODES = frozenset(10 * actor + action for actor, action in A2D.pairs)
 _COLUMNS = 9
 _MAX_REGIONS = 65_535
+_MAX_PIXELS = 4096 * 2304
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,17 +50,20 @@ def read_videoset(release: Path) -> list[Row]:
     """The rows of `release`/videoset.csv. InputError names file and row of whatever can't be used."""
     path = release / "videoset.csv"
     if not release.is_dir():
-        raise InputError(f"{release}: no such folder; config.data.release has to be a release in A2D's layout")
+        raise InputError(
+            f"{release}: no such folder; config.data.release has to be a release in A2D's layout. "
+            "It is needed even when its shards are prepared: what it holds says which shards belong to it"
+        )
     if not path.is_file():
         raise InputError(f"{path}: no such file; {release} is not a release in A2D's layout")
     try:
-        lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+        lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a csv file ({error})") from error
     rows, seen = [], set()
     for number, line in enumerate(lines, 1):
-        if not any(cell.strip() for cell in line) or (number == 1 and line[-1].strip() not in SPLITS):
-            continue  # an empty line, or a header
+        if not any(cell.strip() for cell in line) or (number == 1 and _is_header(line)):
+            continue
         row = _row(path, number, [cell.strip() for cell in line])
         if row.video in seen:
             raise InputError(f"{path}, row {number}: video {row.video!r} is listed twice")
@@ -68,6 +72,10 @@ def read_videoset(release: Path) -> list[Row]:
     if not rows:
         raise InputError(f"{path}: lists no video")
     return rows
+
+
+def _is_header(line: list[str]) -> bool:
+    return len(line) >= _COLUMNS and not any(cell.strip().isdecimal() for cell in line[1:])
 
 
 def _row(path: Path, number: int, cells: list[str]) -> Row:
@@ -85,10 +93,10 @@ def clip_path(release: Path, video: str) -> Path:
 
 
 def annotations(release: Path, video: str) -> dict[int, Path]:
-    """Labelled frames of a video, ascending: 1-based frame number -> annotation file, from the folder listing."""
+    """Labelled frames of a video, from the folder listing: number from 1, ascending -> its file."""
     folder = release / "Annotations" / "mat" / video
     files = [path for ending in ("*.mat", "*.h5") for path in folder.glob(ending)]
-    numbered = {int(path.stem): path for path in files if path.stem.isdigit()}
+    numbered = {int(path.stem): path for path in files if path.stem.isdecimal()}
     if not numbered:
         raise InputError(f"{folder}: no annotation (%05d.mat) for video {video}")
     if min(numbered) < 1:
@@ -97,10 +105,11 @@ def annotations(release: Path, video: str) -> dict[int, Path]:
 
 
 def fingerprint(release: Path) -> str:
-    """Eight hex digits that change when the list of videos or of annotations does."""
+    """Eight hex digits that change when the list of videos does, or name or size of a clip or annotation."""
     digest = hashlib.sha256((release / "videoset.csv").read_bytes())
-    for path in sorted((release / "Annotations" / "mat").glob("*/*")):
-        digest.update(f"{path.parent.name}/{path.name}:{path.stat().st_size};".encode())
+    for pattern in ("clips320H/*", "Annotations/mat/*/*"):
+        for path in sorted(release.glob(pattern)):
+            digest.update(f"{path.relative_to(release).as_posix()}:{path.stat().st_size};".encode())
     return digest.hexdigest()[:8]
 
 
@@ -111,37 +120,57 @@ def read_annotation(path: Path) -> Regions:
     """
     try:
         with h5py.File(path, "r") as file:
-            if "reS_id" not in file:
-                raise InputError(f"{path}: holds no reS_id, only {sorted(file)}; the annotation is incomplete")
-            codes = np.asarray(file["reS_id"])
-            masks = np.asarray(file["reMask"]) if "reMask" in file else None
-    except (OSError, KeyError, RuntimeError) as error:
+            codes = _codes(path, file)
+            masks = _masks(file, codes.shape)
+    except (OSError, KeyError, RuntimeError, TypeError) as error:
         raise InputError(f"{path}: not a MATLAB v7.3 (HDF5) file that can be read ({error})") from error
-    if codes.ndim != 2 or codes.size == 0:
-        raise InputError(f"{path}: reS_id has shape {codes.shape}, expected (width, height)")
-    return _regions(path, codes.T.astype(np.int64), _upright_masks(masks, codes.shape))
+    return _regions(path, codes.T, masks)
 
 
-def _upright_masks(masks: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+def _codes(path: Path, file: h5py.File) -> np.ndarray:
+    """`reS_id` as the file has it: [W, H] int64."""
+    stored = _dataset(file, "reS_id")
+    if stored is None:
+        raise InputError(f"{path}: holds no reS_id, only {sorted(file)}; the annotation is incomplete")
+    if len(stored.shape) != 2 or not 0 < stored.size <= _MAX_PIXELS:
+        raise InputError(
+            f"{path}: reS_id has shape {stored.shape}, expected (width, height), at most {_MAX_PIXELS} pixels"
+        )
+    if stored.dtype.kind not in "uif":
+        raise InputError(f"{path}: reS_id is {stored.dtype}, expected whole numbers")
+    codes = np.asarray(stored)
+    if codes.dtype.kind == "f" and not (np.isfinite(codes).all() and (codes == np.rint(codes)).all()):
+        raise InputError(f"{path}: reS_id holds values that are not whole numbers")
+    return codes.astype(np.int64)
+
+
+def _dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
+    """The dataset itself, never one that a link brings in from another file."""
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        return None
+    return file[name] if isinstance(file[name], h5py.Dataset) else None
+
+
+def _masks(file: h5py.File, shape: tuple[int, int]) -> np.ndarray:
     """Instance masks as [N, H, W] bool; in the file they are (N, W, H), or (W, H) when there is one."""
-    if masks is None:
-        return np.zeros((0, shape[1], shape[0]), bool)
-    masks = masks[None] if masks.ndim == 2 else masks
-    if masks.ndim != 3 or masks.shape[1:] != shape:
+    stored = _dataset(file, "reMask")
+    if stored is None or len(stored.shape) not in (2, 3) or stored.shape[-2:] != shape:
         return np.zeros((0, shape[1], shape[0]), bool)  # of no use; reS_id says all that is scored
-    return masks.transpose(0, 2, 1) != 0
+    return np.asarray(stored).reshape(-1, *shape).transpose(0, 2, 1) != 0
 
 
 def _regions(path: Path, codes: np.ndarray, masks: np.ndarray) -> Regions:
     instance = np.zeros(codes.shape, np.int64)
     for number, mask in enumerate(masks, 1):
         instance[mask] = number
-    base = int(codes.max()) + 1
-    pairs, numbers = np.unique(np.where(codes == 0, 0, instance * base + codes), return_inverse=True)
-    region_codes = pairs[pairs != 0] % base
+    values, value = np.unique(codes, return_inverse=True)
+    key = instance * len(values) + value.reshape(codes.shape)
+    keys, number = np.unique(np.where(codes == 0, -1, key), return_inverse=True)
+    background = int(keys[0] == -1)
+    region_codes = values[keys[background:] % len(values)]
     if len(region_codes) > _MAX_REGIONS:
         raise InputError(f"{path}: {len(region_codes)} regions; at most {_MAX_REGIONS} can be stored")
-    region_map = numbers.reshape(codes.shape) + (0 if 0 in pairs else 1)
+    region_map = number.reshape(codes.shape) + 1 - background
     ignore = np.array([code not in _VALID_CODES for code in region_codes], bool)
     actor, action = np.where(ignore, 0, region_codes // 10), np.where(ignore, 0, region_codes % 10)
     actions = np.zeros((len(region_codes), len(A2D.actions)), bool)

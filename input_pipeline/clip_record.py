@@ -57,11 +57,11 @@ def features(actions: int) -> tfds.features.FeaturesDict:
 def windows(
     labelled: Sequence[int], frames: int, *, clip_frames: int, frame_step: int, label_span: int
 ) -> list[Window]:
-    """Divides labelled frames (from 0, ascending) of a video of `frames` frames into windows, each frame in one.
+    """Divides the labelled frames (from 0, ascending) of a video of `frames` frames into windows.
 
-    Frames share a window when they are at most `label_span` frames apart, first to last counted in, and a
-    clip of `clip_frames` frames at `frame_step` can hold them all. The window has every frame that a clip
-    round its labelled frames could reach, as far as the video has them.
+    Each is in exactly one. They share a window when they are at most `label_span` frames apart, first to last
+    counted in, and one clip (`clip_frames` frames at `frame_step`) can hold them all. The window has every
+    frame that a clip round its labelled frames could reach, as far as the video has them.
     """
     groups: list[list[int]] = []
     reach = (clip_frames - 1) * frame_step
@@ -76,7 +76,13 @@ def windows(
 
 
 def encode(
-    video: str, window: Window, frames: Sequence[np.ndarray], regions: Sequence[Regions], *, store_height: int, jpeg_quality: int
+    video: str,
+    window: Window,
+    frames: Sequence[np.ndarray],
+    regions: Sequence[Regions],
+    *,
+    store_height: int,
+    jpeg_quality: int,
 ) -> dict[str, Any]:
     """A clip record. `frames`: uint8 RGB [H, W, 3] of the window; `regions`: of its labelled frames."""
     return {

@@ -1,7 +1,7 @@
 """The network's operations: 3-D convolutions, max pooling and linear interpolation, channels last.
 
-Each operation has a plain lax form, `*_reference`, which GPUs and TPUs run; on CPU the equal forms of lowering.py
-take its place. Kernels are [kt, kh, kw, Cin, Cout], padding is TensorFlow's 'SAME'.
+Each operation has a plain lax form, `*_reference`, which GPUs and TPUs run; on CPU the equal forms of
+lowering.py take its place. Kernels are [kt, kh, kw, Cin, Cout], padding is TensorFlow's 'SAME'.
 """
 
 from collections.abc import Callable, Sequence
@@ -49,11 +49,11 @@ def conv3d_reference(
 
 
 def conv3d_transpose(x: jax.Array, kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
-    """Transposed 3-D convolution: x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout] -> [B, T * st, H * sh, W * sw, Cout].
+    """Transposed 3-D convolution: x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout], one dtype.
 
-    Equals lax.conv_transpose(x, kernel, strides, 'SAME') with a DHWIO kernel that is not flipped: along each axis
-    out[y] = sum over t of kernel[t] * x[(y + t - before) / stride] where that is whole and inside, with before = 2
-    for 3 taps and stride 2. ValueError if the shapes don't fit.
+    -> [B, T * st, H * sh, W * sw, Cout]. Equals lax.conv_transpose(x, kernel, strides, 'SAME') with a DHWIO
+    kernel that is not flipped: along each axis out[y] sums kernel[t] * x[(y + t - before) / stride] over t
+    where that is whole and inside; before = 2 for 3 taps and stride 2. ValueError if the shapes don't fit.
     """
     check_shapes(x, kernel, strides, ONES)
     if runs_on_cpu():
@@ -67,7 +67,7 @@ def conv3d_transpose_reference(x: jax.Array, kernel: jax.Array, strides: Sequenc
 
 
 def max_pool3d(x: jax.Array, window: Sequence[int], strides: Sequence[int]) -> jax.Array:
-    """Max pooling, padding 'SAME' with -inf: x [B, T, H, W, C] -> [B, ceil(T / st), ceil(H / sh), ceil(W / sw), C].
+    """Max pooling, padding 'SAME' with -inf: x [B, T, H, W, C] -> [B, T / st, H / sh, W / sw, C], rounded up.
 
     Values that tie for a maximum share its gradient on CPU; elsewhere one of them has all of it.
     """
@@ -83,7 +83,7 @@ def max_pool3d_reference(x: jax.Array, window: Sequence[int], strides: Sequence[
 
 
 def check_map(x: jax.Array, *triples: Sequence[int]) -> None:
-    """ValueError unless x is [B, T, H, W, C] without an empty axis, and every triple three numbers from 1 up."""
+    """ValueError unless x is [B, T, H, W, C] with no axis empty, and every triple three numbers from 1 up."""
     if x.ndim != 5 or 0 in x.shape:
         raise ValueError(f"x has shape {x.shape}; needed is [B, T, H, W, C] with no axis empty")
     for triple in triples:
@@ -101,7 +101,7 @@ def check_shapes(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilati
 
 
 class Conv3d(nn.Module):
-    """`conv3d` with parameters `kernel` and, with `use_bias`, `bias`; parameters are cast to `dtype` to compute."""
+    """`conv3d` with parameters `kernel` and, with `use_bias`, `bias`, cast to `dtype` to compute."""
 
     features: int
     kernel_size: tuple[int, int, int]
@@ -151,7 +151,7 @@ def interpolation_matrix(size: int, size_in: int) -> np.ndarray:
 
 
 def upsample_linear(x: jax.Array, size: Sequence[int]) -> jax.Array:
-    """Linear interpolation of x [B, T, H, W, C] to [B, *size, C], float32 or bfloat16, by one small matrix an axis."""
+    """Linear interpolation of x [B, T, H, W, C] to [B, *size, C], one small matrix an axis."""
     check_map(x, size)
     for axis, length in enumerate(size, start=1):
         if length != x.shape[axis]:

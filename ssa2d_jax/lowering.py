@@ -1,7 +1,7 @@
-"""Exact rewrites of 3-D convolution and pooling for XLA on CPU, where its 2-D convolutions are fast and its 3-D ones are not.
+"""Exact rewrites of 3-D convolution and pooling for CPUs, where XLA is fast in 2-D and slow in 3-D.
 
-Every form equals the plain lax one to float rounding and is ordinary differentiable JAX: its gradients are 2-D
-convolutions, too, which is where most of the time is won.
+Every form equals the plain lax one to float rounding and is ordinary differentiable JAX: its gradients are
+2-D convolutions, too, which is where most of the time is won.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ TIME = 1
 
 
 def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """Padding before and after an axis under TensorFlow's 'SAME': ceil(size / stride) outputs, the odd one after."""
+    """Padding before and after an axis under TensorFlow's 'SAME'; an odd number puts one more after."""
     reach = (kernel - 1) * dilation + 1
     total = max((-(-size // stride) - 1) * stride + reach - size, 0)
     return total // 2, total - total // 2
@@ -26,10 +26,10 @@ def conv3d_by_frames(
 ) -> jax.Array:
     """3-D convolution, padding 'SAME', as one 2-D convolution over the frames of the whole batch.
 
-    The temporal taps go where there are fewer channels to copy: stacked in the input's channels when there are
-    fewer of those (the stem 3 -> 64), otherwise computed side by side as outputs and summed with shifts.
+    The temporal taps go where there are fewer channels to copy: stacked in the input's channels when there
+    are fewer of those (the stem 3 -> 64), otherwise computed side by side as outputs and summed with shifts.
 
-    x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout] -> [B, ceil(T / st), ceil(H / sh), ceil(W / sw), Cout].
+    x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout] -> [B, T / st, H / sh, W / sw, Cout], rounded up.
     """
     channels_in, channels_out = kernel.shape[3:]
     if channels_in < channels_out:
@@ -40,8 +40,8 @@ def conv3d_by_frames(
 def conv3d_transpose_by_phases(x: jax.Array, kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
     """3-D transposed convolution, padding 'SAME', without the zeros between the inputs.
 
-    Output rows y with the same y mod stride, and columns likewise, form a phase: an ordinary 2-D convolution with
-    the taps that meet inputs there. Phases are interleaved; temporal taps are summed with shifts.
+    Output rows y with the same y mod stride, and columns likewise, form a phase: an ordinary 2-D convolution
+    with the taps that meet inputs there. Phases are interleaved; temporal taps are summed with shifts.
 
     x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout] -> [B, T * st, H * sh, W * sw, Cout].
     """
@@ -70,7 +70,7 @@ def max_pool3d_by_axes(x: jax.Array, window: Sequence[int], strides: Sequence[in
     Where several values of a window tie for the maximum they share its gradient; lax gives it to one of them.
     After a ReLU nearly all ties are between zeros, whose gradient the ReLU stops in either case.
 
-    x [B, T, H, W, C] -> [B, ceil(T / st), ceil(H / sh), ceil(W / sw), C].
+    x [B, T, H, W, C] -> [B, T / st, H / sh, W / sw, C], rounded up.
     """
     for axis, (size, stride) in enumerate(zip(window, strides, strict=True), start=1):
         before, after = same_padding(x.shape[axis], size, stride)
@@ -86,7 +86,7 @@ def max_pool3d_by_axes(x: jax.Array, window: Sequence[int], strides: Sequence[in
 def _conv2d(
     frames: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]
 ) -> jax.Array:
-    """2-D convolution of every frame: x [B, T, H, W, Cin], kernel [kh, kw, Cin, Cout], strides and dilation of H, W."""
+    """2-D convolution of frames [B, T, H, W, Cin], kernel [kh, kw, Cin, Cout]; strides, dilation of H, W."""
     batch, time = frames.shape[:2]
     y = lax.conv_general_dilated(
         frames.reshape(batch * time, *frames.shape[2:]),
@@ -137,7 +137,7 @@ def _sum_taps(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation:
 def _phases(taps: int, stride: int) -> list[tuple[slice, tuple[int, int]]]:
     """Per phase of a transposed convolution's axis: the kernel's taps as a slice, and the padding for them.
 
-    lax.conv_transpose's 'SAME' puts tap t of output y on input (y + t - before) / stride, where that is whole.
+    lax.conv_transpose's 'SAME' has tap t of output y meet input (y + t - before) / stride, where whole.
     """
     before = taps - 1 if stride > taps - 1 else -(-(taps + stride - 2) // 2)
     phases = []
@@ -150,7 +150,7 @@ def _phases(taps: int, stride: int) -> list[tuple[slice, tuple[int, int]]]:
 
 
 def _interleave_time(y: jax.Array, taps: int, stride: int) -> jax.Array:
-    """Temporal part of a transposed convolution: y [B, T, H, W, taps * C], taps not yet summed -> [B, T * stride, H, W, C]."""
+    """Sums a transposed convolution's temporal taps: [B, T, H, W, taps * C] -> [B, T * stride, H, W, C]."""
     planes = jnp.split(y, taps, axis=-1)
     phases = []
     for chosen, (before, _) in _phases(taps, stride):

@@ -1,4 +1,4 @@
-"""Reads any video with PyAV: upright RGB frames one by one, with limits and clear errors. No framework in here."""
+"""Reads videos with PyAV: upright RGB frames one by one, with limits and clear errors. No framework here."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -59,6 +59,8 @@ def read_frames(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[F
                     number += 1
         except (av.FFmpegError, OSError) as error:
             raise InputError(_broken(path, number, stream.frames, str(error))) from error
+        if number and _ends_early(path, container, stream):
+            raise InputError(_broken(path, number, stream.frames, "the file ends before its index does"))
     if number == 0:
         raise InputError(f"{path}: no frame could be decoded; is the file complete?")
 
@@ -71,7 +73,9 @@ def _open(path: str | Path) -> av.container.InputContainer:
         raise InputError(f"{path}: the file is empty")
     try:
         # A plain file only: nothing that a playlist inside it names is opened.
-        container = av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        container = av.open(
+            str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        )
     except (av.FFmpegError, OSError) as error:
         raise InputError(f"{path}: not a video that FFmpeg can read ({_reason(error)})") from error
     if container.format.name in ("hls", "concat", "dash"):
@@ -82,6 +86,14 @@ def _open(path: str | Path) -> av.container.InputContainer:
         container.close()
         raise InputError(f"{path}: no video stream in this file, only {kinds}")
     return container
+
+
+def _ends_early(path: str | Path, container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+    """Whether an mp4 lacks data that its index names: cut between two frames, it decodes without an error."""
+    if "mp4" not in container.format.name:
+        return False
+    entries = getattr(stream, "index_entries", ())  # PyAV older than 17 may not have it
+    return any(entry.pos + entry.size > Path(path).stat().st_size for entry in entries)
 
 
 def _upright(picture: av.VideoFrame) -> np.ndarray:

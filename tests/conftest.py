@@ -1,6 +1,16 @@
-"""Four fake devices for every test, so that nothing is only ever tried on one."""
+"""Four fake devices for every test, so that nothing is only ever tried on one; quick compiles, each done once."""
 
 import os
+import tempfile
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
+# Toy models compile for longer than they run, so XLA's optimizer is told to do little.
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "")
+    + " --xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
+    + " --xla_llvm_disable_expensive_passes=true"
+)
+# Several tests and the processes that they start compile the same programs.
+_CACHE = tempfile.TemporaryDirectory(prefix="ssa2d-compiled-")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE.name
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"

@@ -1,0 +1,130 @@
+"""The command line: what a user types, from rendering to labels, and what happens when the input is bad."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from configs import sprites
+from ssa2d_jax import restore
+from ssa2d_jax.checkpoints import Checkpoints
+from ssa2d_jax.label_space import A2D
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _command(*flags):
+    return [sys.executable, str(ROOT / "main.py"), *flags]
+
+
+def _run(*flags, timeout=600):
+    """-> (exit code, last line of stderr, everything said)."""
+    done = subprocess.run(_command(*flags), cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return done.returncode, lines[-1] if lines else "", done.stdout + done.stderr
+
+
+def _tiny(folder, *flags):
+    """Flags for the smallest run there is, all of it inside `folder`."""
+    return (
+        "--config=configs/sprites.py:tiny",
+        f"--workdir={folder / 'run'}",
+        f"--config.data.release={folder / 'Release'}",
+        f"--config.data.prepared={folder / 'prepared'}",
+        "--config.data.render.test_clips=44",
+        "--config.data.render.train_clips=44",
+        "--config.data.render.frames=20",
+        "--config.data.clip_frames=4",
+        "--config.data.label_span=4",
+        "--config.predict.overlap=2",
+        "--config.train.batch_size=8",
+        "--config.train.image_clips=1",
+        "--config.train.phases=((0.45, 1e-3, 1e-3),)",
+        "--config.train.save_every=2",
+        *flags,
+    )
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A run that was killed by SIGKILL soon after its first checkpoint: its folder and the step it left."""
+    folder = tmp_path_factory.mktemp("killed")
+    process = subprocess.Popen(_command(*_tiny(folder)), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 500
+    while not (folder / "run/checkpoints/2").exists():
+        assert process.poll() is None, "the run ended before its first checkpoint"
+        assert time.monotonic() < deadline, "no checkpoint in time"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return folder
+
+
+def _final(folder):
+    config = sprites.get_config("tiny")
+    config.data.clip_frames = 4
+    run = restore.load_run(folder / "run", config, A2D)
+    return run.step, jax.tree.leaves(run.variables)
+
+
+def test_killed_and_resumed_equals_unbroken(killed, tmp_path):
+    before = max(Checkpoints(killed / "run/checkpoints", read_only=True).steps())
+    code, _, said = _run(*_tiny(killed))
+    assert code == 0, said
+    assert "resumed from" in said
+    # The same data, so that only the kill differs.
+    other = _tiny(tmp_path, f"--config.data.release={killed / 'Release'}", f"--config.data.prepared={killed / 'prepared'}")
+    code, _, said = _run(*other)
+    assert code == 0, said
+    step, arrays = _final(killed)
+    unbroken_step, unbroken = _final(tmp_path)
+    assert before < step == unbroken_step
+    for one, two in zip(arrays, unbroken, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_eval_and_predict_from_a_workdir(killed, tmp_path):
+    code, _, said = _run(*_tiny(killed, "--mode=eval"))
+    assert code == 0 and "all background" in said, said
+    clip = sorted((killed / "Release/clips320H").glob("*_test_*.mp4"))[0]
+    code, _, said = _run(*_tiny(killed, "--mode=predict", f"--input={clip}", f"--output={tmp_path / 'out'}"))
+    assert code == 0, said
+    with np.load(tmp_path / "out/labels.npz", allow_pickle=False) as labels:
+        assert labels["joint"].shape == (20, 128, 128) and labels["joint"].dtype == np.uint8
+    assert (tmp_path / "out/overlay.mp4").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--config=configs/sprites.py:tiny"], ["--workdir"]),
+        (["--config=configs/sprites.py:tiny", "--mode=predict", "--workdir=w"], ["--input", "--output"]),
+        (["--config=configs/a2d.py", "--workdir=w", "--config.data.release=/nowhere/Release"], ["/nowhere/Release", "no such folder"]),
+        (["--config=configs/a2d.py", "--workdir=w", "--config.data.size=(100, 100)"], ["config.data.size", "multiples of 16"]),
+        (["--config=configs/a2d.py", "--workdir=w", "--config.model.actor_prior=sum"], ["config.model.actor_prior", "concat, add, off"]),
+        (["--config=configs/a2d.py", "--workdir=w", "--config.train.batch_sise=4"], ["batch_sise"]),
+        (["--config=configs/a2d.py", "--workdir=w", "--config.train.batch_size=many"], ["batch_size", "many"]),
+        (["--config=configs/a2d.py:big", "--workdir=w"], ["no variant 'big'", "small"]),
+        (["--config=configs/nothing.py", "--workdir=w"], ["configs/nothing.py"]),
+        (["--config=configs/a2d.py", "--workdir=/nowhere/run", "--mode=eval"], ["/nowhere/run", "no config.json"]),
+        (["--config=configs/a2d.py", "--workdir=w", "--mode=fly"], ["fly", "predict"]),
+    ],
+)
+def test_bad_input_ends_with_a_clear_line_and_no_traceback(flags, words):
+    code, last, said = _run(*flags, timeout=120)
+    assert code not in (0, -11), said
+    assert "Traceback" not in said, said
+    assert all(word in said for word in words), said
+
+
+def test_a_batch_size_that_the_devices_do_not_divide():
+    os.environ.get("XLA_FLAGS", "")  # conftest asks for four devices, and the process inherits that
+    code, last, said = _run("--config=configs/a2d.py", "--workdir=w", "--config.train.batch_size=14", timeout=120)
+    assert code == 2 and "Traceback" not in said
+    assert "config.train.batch_size is 14; allowed: a multiple of 4 (4 devices x 1 microbatches)" in last

@@ -1,0 +1,190 @@
+"""The training loop at toy size: resume, stop, divergence, scores against an oracle written here."""
+
+import itertools
+import json
+import os
+import signal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from toy import toy_batch, toy_config, toy_source
+
+from ssa2d_jax import evaluate, parallel, restore, steps, train
+from ssa2d_jax.batch import InputError, Source
+from ssa2d_jax.checkpoints import Checkpoints
+from ssa2d_jax.label_space import A2D
+
+
+def _final(workdir):
+    """Arrays of the newest checkpoint, by name."""
+    run = restore.load_run(workdir, toy_config(), A2D)
+    return run.step, jax.tree.leaves(run.variables)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """A run of 4 updates, and its workdir."""
+    workdir = tmp_path_factory.mktemp("unbroken")
+    results = train.train(toy_config(), workdir, toy_source(), A2D)
+    return workdir, results
+
+
+def test_a_run_leaves_what_the_readme_promises(unbroken):
+    workdir, results = unbroken
+    saved = json.loads((workdir / "metrics" / "test.json").read_text())
+    assert saved == results["test"]
+    assert saved["step"] == 4 and saved["frames"] == 8
+    assert {"config.json", "parameters.txt", "checkpoints", "metrics"} <= {path.name for path in workdir.iterdir()}
+    assert list(workdir.glob("events.out.tfevents.*"))
+    assert Checkpoints(workdir / "checkpoints", read_only=True).best_step() == 4
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(unbroken, tmp_path):
+    source = toy_source()
+
+    def stopping(step):
+        for done, batch in enumerate(source.train_batches(step), step):
+            if done == 2:  # the third batch is being asked for: SIGTERM arrives during the third update
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch
+
+    broken = Source(source.train_clips, source.label_frames, stopping, source.eval_batches)
+    with pytest.raises(train.Stopped, match="after update 3; saved"):
+        train.train(toy_config(), tmp_path, broken, A2D)
+    assert Checkpoints(tmp_path / "checkpoints", read_only=True).steps() == [3]
+    train.train(toy_config(), tmp_path, source, A2D)
+    step, arrays = _final(tmp_path)
+    expected_step, expected = _final(unbroken[0])
+    assert step == expected_step == 4
+    for one, other in zip(arrays, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_finished_run_is_only_evaluated_again(unbroken):
+    workdir, results = unbroken
+
+    def no_batches(step):
+        raise AssertionError("nothing is left to train")
+
+    source = toy_source()
+    again = train.train(toy_config(), workdir, Source(8, source.label_frames, no_batches, source.eval_batches), A2D)
+    assert again == results
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing_of_it(tmp_path, monkeypatch):
+    config = toy_config()
+    config.train.save_every = 1
+
+    def broken_at_3(*_, **__):
+        def step(state, batch):
+            done = state.step + 1
+            loss = jnp.where(done == 3, jnp.nan, 1.0)
+            return state.replace(step=done), dict.fromkeys(("loss", "actor", "action", "mask", "gradient_norm"), loss)
+
+        return step
+
+    monkeypatch.setattr(parallel, "pmap_train_step", broken_at_3)
+    with pytest.raises(train.Diverged, match="no longer finite at update 3 .*usable: .*step 2.*config.train.phases"):
+        train.train(config, tmp_path, toy_source(), A2D)
+    assert max(Checkpoints(tmp_path / "checkpoints", read_only=True).steps()) == 2
+
+
+def test_another_config_is_refused_before_anything_happens(unbroken):
+    config = toy_config()
+    config.seed = 5
+    with pytest.raises(InputError, match="config.seed: 0 there, 5 now"):
+        train.train(config, unbroken[0], toy_source(), A2D)
+
+
+def test_a_score_over_part_of_a_split_is_no_score(unbroken):
+    run = restore.load_run(unbroken[0], toy_config(), A2D)
+    step = parallel.pmap_eval_step(run.model, A2D)
+    with pytest.raises(InputError, match="9 labelled frames but 8 were read"):
+        evaluate.evaluate(step, run.variables, iter([toy_batch(1000)]), A2D, 9, "test")
+
+
+def _interpolated(grid, size):
+    """Plain linear interpolation of [n, ..] along its first axis to `size`, half-pixel centres, edges repeated."""
+    out = np.empty((size, *grid.shape[1:]))
+    for i in range(size):
+        position = min(max((i + 0.5) * len(grid) / size - 0.5, 0), len(grid) - 1)
+        low = int(position)
+        high = min(low + 1, len(grid) - 1)
+        out[i] = (1 - (position - low)) * grid[low] + (position - low) * grid[high]
+    return out
+
+
+def _oracle_frame(logits, frames, time, network, size):
+    """[t, y, x, C] logits -> [h, w, C] at frame `time`, by way of the network's input size."""
+    at_time = _interpolated(logits, frames)[time]
+    for axis, (pixels, native) in enumerate(zip(network, size, strict=True)):
+        moved = np.moveaxis(at_time, axis, 0)
+        at_time = np.moveaxis(_interpolated(_interpolated(moved, pixels), native), 0, axis)
+    return at_time
+
+
+def _log_softmax(x):
+    x = x - x.max(-1, keepdims=True)
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+def _unequal_batches(count, batch_size):
+    """`count` clips of unequal label sizes in batches of `batch_size`, the last filled up with invalid clips."""
+    sizes, rng = [(40, 56), (24, 30), (64, 33)], np.random.default_rng(5)
+    clips = []
+    for i in range(count):
+        clip = toy_batch(i, batch=1)
+        height, width = sizes[i % 3]
+        for key in ("actor", "action"):
+            clip[key] = np.full((1, 2, 64, 64), 255, np.uint8)
+        joint = rng.integers(0, 44, (2, height, width))
+        joint[rng.random(joint.shape) < 0.1] = 255
+        table = lambda values: np.append(values, np.zeros(212, int)).astype(np.uint8)  # noqa: B023
+        for key, values in (("actor", A2D.pair_actor), ("action", A2D.pair_action)):
+            clip[key][0, :, :height, :width] = np.where(joint == 255, 255, table(values)[np.minimum(joint, 255)])
+        clip["label_size"] = np.array([[height, width]], np.int32)
+        clip["label_valid"][0, 1] = i != 1
+        clips.append(clip)
+    for start in range(0, count, batch_size):
+        part = clips[start : start + batch_size]
+        lacking = batch_size - len(part)
+        part = part + [{**part[0], "clip_valid": np.zeros(1, bool)}] * lacking
+        yield {key: np.concatenate([clip[key] for clip in part]) for key in part[0]}
+
+
+def test_evaluation_equals_a_plain_oracle(unbroken):
+    run = restore.load_run(unbroken[0], toy_config(), A2D)
+    count, batch_size = 6, 4
+    frames = 2 * count - 1
+    counts = evaluate.evaluate(
+        parallel.pmap_eval_step(run.model, A2D), run.variables, _unequal_batches(count, batch_size), A2D, frames, "test"
+    )
+    matrices = {"actor": np.zeros((8, 8), int), "action": np.zeros((10, 10), int), "joint": np.zeros((44, 44), int)}
+    forward = jax.jit(lambda video: run.model.apply(run.variables, steps.normalised(video)))
+    for clip in itertools.islice(_unequal_batches(count, 1), count):
+        outputs = jax.tree.map(np.asarray, forward(jnp.asarray(clip["video"])))
+        height, width = clip["label_size"][0]
+        for label in np.flatnonzero(clip["label_valid"][0]):
+            time = clip["label_time"][0, label]
+            logits = [_oracle_frame(x[0], 4, time, (32, 32), (height, width)) for x in (outputs.actor, outputs.action)]
+            p_actor, p_action = map(_log_softmax, logits)
+            pairs = [(0, 0), *A2D.pairs]
+            answers = {
+                "actor": p_actor.argmax(-1),
+                "action": p_action.argmax(-1),
+                "joint": np.stack([p_actor[..., a] + p_action[..., b] for a, b in pairs], -1).argmax(-1),
+            }
+            actor, action = (clip[key][0, label, :height, :width].astype(int) for key in ("actor", "action"))
+            joint = np.array([pairs.index((a, b)) if a != 255 else 255 for a, b in zip(actor.flat, action.flat, strict=True)])
+            truths = {"actor": actor.ravel(), "action": action.ravel(), "joint": joint}
+            for kind, matrix in matrices.items():
+                for true, answer in zip(truths[kind], answers[kind].ravel(), strict=True):
+                    if true != 255:
+                        matrix[true, answer] += 1
+    assert counts.frames == frames
+    for kind, matrix in matrices.items():
+        assert matrix.sum() == counts.matrices[kind].sum() > 0
+        differing = np.abs(matrix - counts.matrices[kind]).sum() / 2
+        assert differing <= 1e-4 * matrix.sum(), f"{kind}: {differing} pixels of {matrix.sum()}"
