@@ -5,6 +5,7 @@ import contextlib
 import csv
 import dataclasses
 import fcntl
+import io
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from absl import logging
 from tensorflow_datasets.core.utils import shard_utils
 
 from input_pipeline import a2d_release, clip_record
@@ -124,16 +126,15 @@ class A2d(tfds.core.GeneratorBasedBuilder):
         # The video's length is known once it is read; until then a window's end is open.
         open_ended = clip_record.windows(sorted(regions), 1 << 40, **shape, label_span=config.label_span)
         wanted = {i for window in open_ended for i in range(window.first, window.last + 1)}
-        frames, total = _read(path, wanted, max(regions))
-        _check_labels(path, regions, frames, total)
+        stored = {"store_height": config.store_height, "jpeg_quality": config.jpeg_quality}
+        frames, total, size = _read(path, wanted, max(regions), **stored)
+        _check_labels(path, regions, total, size)
         clips = [
             clip_record.encode(
                 name,
                 window,
                 [frames[i] for i in range(window.first, window.last + 1)],
                 [regions[i] for i in window.labelled],
-                store_height=config.store_height,
-                jpeg_quality=config.jpeg_quality,
             )
             for window in clip_record.windows(sorted(regions), total, **shape, label_span=config.label_span)
         ]
@@ -141,36 +142,41 @@ class A2d(tfds.core.GeneratorBasedBuilder):
         return clips, codes
 
 
-def _read(path: Path, wanted: set[int], last_label: int) -> tuple[dict[int, np.ndarray], int]:
-    """The wanted frames, and the video's length as far as it matters."""
-    frames, count = {}, 0
+def _read(
+    path: Path, wanted: set[int], last_label: int, **stored: int
+) -> tuple[dict[int, bytes], int, tuple[int, int]]:
+    """The wanted frames as JPEG, the video's length as far as it matters, and its (height, width)."""
+    frames, count, size = {}, 0, (0, 0)
     try:
         for count, frame in enumerate(video.read_frames(path), 1):
+            size = size if frames else frame.rgb.shape[:2]
             if count - 1 in wanted:
-                frames[count - 1] = frame.rgb
+                if frame.rgb.shape[:2] != size:
+                    raise InputError(f"{path}: frame {count} is {_by(frame.rgb.shape)}, others are {_by(size)}")
+                frames[count - 1] = clip_record.jpeg(frame.rgb, **stored)
             if count > max(wanted):
                 break
     except InputError as error:
         if count <= last_label:
             raise InputError(f"{error} (frame {last_label + 1} is labelled)") from error
         raise
-    return frames, count
+    return frames, count, size
 
 
 def _check_labels(
-    path: Path, regions: dict[int, a2d_release.Regions], frames: dict[int, np.ndarray], total: int
+    path: Path, regions: dict[int, a2d_release.Regions], total: int, size: tuple[int, int]
 ) -> None:
     if max(regions) >= total:
         raise InputError(f"{path}: frame {max(regions) + 1} is labelled, but the video has {total} frames")
-    height, width = frames[min(regions)].shape[:2]
-    for number, frame in frames.items():
-        if frame.shape[:2] != (height, width):
-            size = f"{frame.shape[1]}x{frame.shape[0]}"
-            raise InputError(f"{path}: frame {number + 1} is {size}, others are {width}x{height}")
     for number, one in regions.items():
-        if one.map.shape != (height, width):
-            size = f"{one.map.shape[1]}x{one.map.shape[0]}"
-            raise InputError(f"{path}: the label of frame {number + 1} is {size}, the video {width}x{height}")
+        if one.map.shape != size:
+            raise InputError(
+                f"{path}: the label of frame {number + 1} is {_by(one.map.shape)}, the video {_by(size)}"
+            )
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"
 
 
 def _in_order(work: Any, items: list[str]) -> Iterator[tuple[str, Future]]:
@@ -186,12 +192,17 @@ def _in_order(work: Any, items: list[str]) -> Iterator[tuple[str, Future]]:
 
 def _download(dl_manager: tfds.download.DownloadManager) -> Path:
     """Fetches and unpacks the official archive, 1.9 GB. It has no published checksum, so none is checked."""
-    archive = dl_manager.download(URL)
-    resource = tfds.download.Resource(path=archive, extract_method=tfds.download.ExtractMethod.TAR)
-    folder = Path(dl_manager.extract(resource))
+    by_hand = "fetch and unpack it by hand and set config.data.release to the folder with videoset.csv"
+    say(f"downloading and unpacking {URL} (1.9 GB), which can take long")
+    try:
+        archive = dl_manager.download(URL)
+        resource = tfds.download.Resource(path=archive, extract_method=tfds.download.ExtractMethod.TAR)
+        folder = Path(dl_manager.extract(resource))
+    except Exception as error:  # network, disk or archive: their libraries' errors share no narrower class
+        raise InputError(f"{URL}: can't be downloaded and unpacked ({error}); {by_hand}") from error
     found = sorted(folder.rglob("videoset.csv"))
     if not found:
-        raise InputError(f"{URL}: no videoset.csv in there; unpack it by hand and set config.data.release")
+        raise InputError(f"{URL}: no videoset.csv in there; {by_hand}")
     return found[0].parent
 
 
@@ -222,13 +233,16 @@ def prepare(
     name = f"t{clip_frames}x{frame_step}_span{label_span}_h{store_height}_q{jpeg_quality}_{mark}"
     config = Config(name=name, release=str(Path(release).absolute()) if release else "", **settings)
     folder = Path(prepared)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _lock(folder / f".{name}.lock"):
-        builder = A2d(data_dir=str(folder), config=config)
-        if not (builder.data_path / PROBLEMS).is_file():  # the last file that a build writes
-            shutil.rmtree(builder.data_path, ignore_errors=True)
-            builder = A2d(data_dir=str(folder), config=config)
-            _build(builder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"{folder}: not a folder; config.data.prepared has to be one, or to be free") from error
+    with _lock(folder / f".{name}.lock"), _quiet():
+        place = folder / A2d.name / name / str(A2d.VERSION)
+        if not (place / PROBLEMS).is_file():  # the last file that a build writes
+            shutil.rmtree(place, ignore_errors=True)
+            _build(A2d(data_dir=str(folder), config=config))
+        builder = _opened(place, folder, config)
     problems = _saved_problems(builder)
     if problems:
         _say_problems(problems)
@@ -240,12 +254,32 @@ def prepare(
     return builder
 
 
+def _opened(place: Path, folder: Path, config: Config) -> A2d:
+    """The builder of the shards in `place`; InputError if the files that describe them are damaged."""
+    try:
+        builder = A2d(data_dir=str(folder), config=config)
+        whole = set(builder.info.splits) == set(builder.info.metadata["label_frames"]) == set(SPLITS)
+    except Exception as error:  # of TFDS, JSON or protobuf, and an assertion
+        raise InputError(f"{_spoilt(place)} ({str(error).splitlines()[0]})") from error
+    if not whole:
+        raise InputError(_spoilt(place))
+    return builder
+
+
+def _spoilt(place: Path) -> str:
+    return (
+        f"{place}: the files that describe these shards are damaged; "
+        "delete the folder and build it again with --mode=prepare"
+    )
+
+
 def _build(builder: A2d) -> None:
     for stale in Path(builder.data_path).parent.glob("*incomplete*"):
         shutil.rmtree(stale)
     say(f"building {builder.data_path}")
     config = _DownloadConfig(register_checksums=False, force_checksums_validation=False)
-    builder.download_and_prepare(download_config=config)
+    with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints sizes that it doesn't know
+        builder.download_and_prepare(download_config=config)
     with open(builder.data_path / PROBLEMS, "w", newline="") as file:
         csv.writer(file).writerows([("video", "split", "reason"), *builder.problems])
     clips = {split: info.num_examples for split, info in builder.info.splits.items()}
@@ -266,6 +300,17 @@ def _say_problems(problems: list[tuple[str, ...]]) -> None:
         say(f"  {split}: {reason}")
     if len(problems) > _SHOWN:
         say(f"  and {len(problems) - _SHOWN} more")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without TFDS's remarks on what it does and on a configuration that it doesn't know."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 @contextlib.contextmanager

@@ -76,19 +76,13 @@ def windows(
 
 
 def encode(
-    video: str,
-    window: Window,
-    frames: Sequence[np.ndarray],
-    regions: Sequence[Regions],
-    *,
-    store_height: int,
-    jpeg_quality: int,
+    video: str, window: Window, frames: Sequence[bytes], regions: Sequence[Regions]
 ) -> dict[str, Any]:
-    """A clip record. `frames`: uint8 RGB [H, W, 3] of the window; `regions`: of its labelled frames."""
+    """A clip record. `frames`: those of the window, each as `jpeg` made it; `regions`: of its labelled ones."""
     return {
         "video": video,
         "first_frame": window.first,
-        "frames": [_jpeg(_resized(frame, store_height), jpeg_quality) for frame in frames],
+        "frames": list(frames),
         "label_position": np.array([frame - window.first for frame in window.labelled], np.int64),
         "label_frame": np.array([frame + 1 for frame in window.labelled], np.int64),
         "label_size": np.array(regions[0].map.shape, np.int64),
@@ -100,17 +94,19 @@ def encode(
     }
 
 
+def jpeg(frame: np.ndarray, *, store_height: int, jpeg_quality: int) -> bytes:
+    """A frame, uint8 RGB [H, W, 3], as it is stored: `store_height` pixels high (0: as it is)."""
+    bgr = np.ascontiguousarray(_resized(frame, store_height)[..., ::-1])
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
+    return data.tobytes()
+
+
 def _resized(frame: np.ndarray, height: int) -> np.ndarray:
     if height in (0, frame.shape[0]):
         return frame
     width = max(1, round(frame.shape[1] * height / frame.shape[0]))
     shrinks = height < frame.shape[0]
     return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def _jpeg(frame: np.ndarray, quality: int) -> bytes:
-    _, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return data.tobytes()
 
 
 def _png(regions: np.ndarray) -> bytes:

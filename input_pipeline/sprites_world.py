@@ -11,7 +11,7 @@ from input_pipeline.sprites_figures import figure
 from input_pipeline.sprites_motion import motion
 from input_pipeline.sprites_shapes import Look, Pose
 
-SMALLEST, LARGEST = 0.2, 0.6  # body size in heights of the frame
+SMALLEST, LARGEST = 0.27, 0.81  # body size in heights of the frame
 _CLIMBING, _EATING = 1, 3
 _SUPERSAMPLING = 3  # odd, so that a pixel's centre is a sample
 _FIXED_POINT = 4  # fractional bits of OpenCV's drawing coordinates
@@ -117,7 +117,7 @@ def _camera(rng: np.random.Generator, times: np.ndarray) -> Camera:
 def _sprite(
     rng: np.random.Generator, code: int, aspect: float, times: np.ndarray, margin: float, drift: float
 ) -> Sprite:
-    size = float(SMALLEST * (LARGEST / SMALLEST) ** rng.random())
+    size = float(rng.uniform(SMALLEST, LARGEST))
     poses = motion(code // 10, code % 10, rng, times)
     near = [pose for pose, time in zip(poses, times, strict=True) if abs(time) <= margin]
     # Fast and large actors would leave the picture between the labelled frames: hold them back a little.

@@ -135,6 +135,11 @@ def recolour(video: tf.Tensor, matrix: tf.Tensor, offset: tf.Tensor) -> tf.Tenso
     return tf.cast(tf.clip_by_value(tf.round(changed), 0.0, 255.0), tf.uint8)
 
 
+def _mirror(video: tf.Tensor) -> tf.Tensor:
+    """Left to right. On three axes tf.reverse has a fast path; on four it, and slices more so, are slow."""
+    return tf.reshape(tf.reverse(tf.reshape(video, [-1, *video.shape[2:]]), [1]), video.shape)
+
+
 def example(
     record: Mapping[str, tf.Tensor],
     seed: tf.Tensor | None,
@@ -170,8 +175,9 @@ def example(
         regions = crop_maps(regions, box, frame_size, size)
         if augment["flip"]:
             mirrored = tf.random.stateless_uniform([], flip_seed) < 0.5
-            video = tf.where(mirrored, video[:, :, ::-1], video)
-            regions = tf.where(mirrored, regions[:, :, ::-1], regions)
+            video, regions = tf.cond(
+                mirrored, lambda: (_mirror(video), regions[:, :, ::-1]), lambda: (video, regions)
+            )
         strength = [augment[name] for name in ("brightness", "contrast", "saturation", "hue")]
         if any(strength):
             video = recolour(video, *colour_transform(colour_seed, *strength))

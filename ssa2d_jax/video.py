@@ -1,17 +1,20 @@
 """Reads videos with PyAV: upright RGB frames one by one, with limits and clear errors. No framework here."""
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from ssa2d_jax.batch import InputError
 
 MAX_PIXELS = 4096 * 2304
 _THREADS = 2
+_SLACK = 0.5  # seconds; the last frame of a stream of variable rate may be shown for a while
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Frame:
 def probe(path: str | Path) -> Info:
     """What the container at `path` says; InputError unless it is a file with a video stream."""
     with _open(path) as container:
-        stream = container.streams.video[0]
+        stream = _moving(container)
         return Info(rate=stream.average_rate, frames=stream.frames or None)
 
 
@@ -42,11 +45,14 @@ def read_frames(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[F
     """Every frame of the first video stream, in order of showing, at its own size, rotation applied.
 
     InputError for a file that is missing, empty, no video, or without a decodable frame; for a frame of more
-    than `max_pixels` pixels; and, after the frames that could be read, for a video that breaks off.
+    than `max_pixels` pixels; and, after the frames that could be read, for a video that breaks off. That is
+    seen by a packet that is cut; in mp4 and mov by frames that the index places past the file's end; in
+    Matroska and WebM by a track that should last half a second longer. Others (MPEG-TS, recordings that were
+    never closed) don't say how long they are: cut between two packets, they seem to end there.
     """
-    number = 0
+    number, end = 0, Fraction(0)
     with _open(path) as container:
-        stream = container.streams.video[0]
+        stream = _moving(container)
         _check_pixels(path, 0, stream.height, stream.width, max_pixels)
         stream.codec_context.thread_count = _THREADS
         try:
@@ -57,10 +63,11 @@ def read_frames(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[F
                     _check_pixels(path, number, picture.height, picture.width, max_pixels)
                     yield Frame(_upright(picture), picture.pts, picture.time_base)
                     number += 1
+                    end = max(end, (picture.pts or 0) * picture.time_base)
         except (av.FFmpegError, OSError) as error:
             raise InputError(_broken(path, number, stream.frames, str(error))) from error
-        if number and _ends_early(path, container, stream):
-            raise InputError(_broken(path, number, stream.frames, "the file ends before its index does"))
+        if number and _ends_early(path, container, stream, end):
+            raise InputError(_broken(path, number, stream.frames, "less than the file says it holds"))
     if number == 0:
         raise InputError(f"{path}: no frame could be decoded; is the file complete?")
 
@@ -81,19 +88,32 @@ def _open(path: str | Path) -> av.container.InputContainer:
     if container.format.name in ("hls", "concat", "dash"):
         container.close()
         raise InputError(f"{path}: a playlist ({container.format.name}), not a video; give the video itself")
-    if not container.streams.video:
+    if _moving(container) is None:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
         container.close()
         raise InputError(f"{path}: no video stream in this file, only {kinds}")
     return container
 
 
-def _ends_early(path: str | Path, container: av.container.InputContainer, stream: av.VideoStream) -> bool:
-    """Whether an mp4 lacks data that its index names: cut between two frames, it decodes without an error."""
-    if "mp4" not in container.format.name:
+def _moving(container: av.container.InputContainer) -> av.VideoStream | None:
+    """The first video stream, leaving out the cover picture of a sound file."""
+    streams = (one for one in container.streams.video if not one.disposition & Disposition.attached_pic)
+    return next(streams, None)
+
+
+def _ends_early(
+    path: str | Path, container: av.container.InputContainer, stream: av.VideoStream, end: Fraction
+) -> bool:
+    """Whether the file lacks data that it announces, its last frame being shown at `end` seconds."""
+    if "mp4" in container.format.name:
+        entries = getattr(stream, "index_entries", ())  # PyAV older than 17 may not have it
+        return any(entry.pos + entry.size > Path(path).stat().st_size for entry in entries)
+    # The track's own duration; the container's may be that of the sound.
+    clock = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if "matroska" not in container.format.name or not clock:
         return False
-    entries = getattr(stream, "index_entries", ())  # PyAV older than 17 may not have it
-    return any(entry.pos + entry.size > Path(path).stat().st_size for entry in entries)
+    announced = int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
+    return announced - end > max(_SLACK, 3 / (stream.average_rate or 25))
 
 
 def _upright(picture: av.VideoFrame) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from input_pipeline import sprites_release
+from input_pipeline import clip_record, sprites_release
 
 SIZE = (32, 48)  # height, width
 CODES = (11, 34, 75)  # adult-climbing, ball-flying, dog-jumping
@@ -18,6 +18,11 @@ def frames(count, size=SIZE):
     video[..., 1] = np.linspace(0, 255, size[0])[:, None]
     video[..., 2] = np.linspace(0, 255, size[1])
     return video
+
+
+def jpegs(video, quality, store_height=0):
+    """`video` as a clip record stores it."""
+    return [clip_record.jpeg(one, store_height=store_height, jpeg_quality=quality) for one in video]
 
 
 def label(number, size=SIZE):

@@ -3,7 +3,9 @@
 import csv
 import io
 import multiprocessing
+import shutil
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import a2d_fixture as fixture
@@ -82,9 +84,10 @@ def test_prepared_shards_are_found_again(release, builder, monkeypatch):
 def test_other_settings_get_other_shards(release, builder, monkeypatch, name):
     built = []
     monkeypatch.setattr(a2d, "_build", lambda builder: built.append(builder))
+    monkeypatch.setattr(a2d, "_opened", lambda place, folder, config: a2d.A2d(data_dir=folder, config=config))
     monkeypatch.setattr(a2d, "_saved_problems", lambda builder: [])
     other = prepare(release, Path(builder.data_path).parents[2], **{name: SETTINGS[name] + 1})
-    assert built == [other] and other.data_path != builder.data_path
+    assert [one.data_path for one in built] == [other.data_path] != [builder.data_path]
 
 
 def test_same_release_same_bytes(release, builder, tmp_path):
@@ -93,6 +96,27 @@ def test_same_release_same_bytes(release, builder, tmp_path):
     assert len(files) >= 2
     for file in files:
         assert (Path(again.data_path) / Path(file).name).read_bytes() == Path(file).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("clips", "size", "shards"),
+    [(1, 1 << 20, 1), (5, 1 << 20, 5), (300, 1 << 20, 8), (12_000, 16 << 30, 256)],
+)
+def test_number_of_shards(clips, size, shards):
+    assert a2d._DownloadConfig().get_shard_config().get_number_shards(size, clips) == shards
+
+
+def test_frames_are_stored_at_the_height_asked_for(release, tmp_path):
+    one = records(prepare(release, tmp_path, store_height=16), "train")[0]
+    assert tf.io.decode_jpeg(one["frames"][0]).shape == (16, 24, 3)
+    assert one["label_size"].numpy().tolist() == [32, 48]
+
+
+def test_building_says_only_what_a_user_needs(release, tmp_path, capfd, caplog):
+    prepare(release, tmp_path)
+    out, err = capfd.readouterr()
+    assert out == "" and not caplog.records
+    assert [line.split()[0] for line in err.splitlines()] == ["building", "built:"]
 
 
 def broken_release(folder):
@@ -135,6 +159,9 @@ def test_what_is_left_out_is_named(tmp_path, capfd):
     assert "8 videos left out" in said and "{'99': 1}" in said
     assert builder.info.metadata["label_frames"] == {"train": 6, "test": 3}  # g, code; t
     assert builder.info.metadata["ignored_codes"] == {"train": {"99": 1}, "test": {}}
+    prepare(tmp_path / "Release", tmp_path / "prepared")  # shards are there, and what they lack is said again
+    said = capfd.readouterr().err
+    assert "8 videos left out" in said and all(words in said for words in expected.values())
     with pytest.raises(InputError, match="8 videos had to be left out"):
         prepare(tmp_path / "Release", tmp_path / "prepared", strict=True)
 
@@ -194,6 +221,31 @@ def test_build_that_lacks_its_last_file_is_built_anew(release, tmp_path):
     assert len(records(again, "train")) == 6 and problems(again) == {}
 
 
+def test_two_at_once_wait_for_one_another(release, tmp_path, capfd):
+    with ThreadPoolExecutor(2) as pool:
+        first, second = [pool.submit(prepare, release, tmp_path) for _ in range(2)]
+        assert first.result().data_path == second.result().data_path
+    said = capfd.readouterr().err
+    assert said.count("built:") == 1 and "another process is preparing this data" in said
+
+
+def test_place_for_shards_is_a_file(release, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="config.data.prepared has to be"):
+        prepare(release, tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["dataset_info.json", "metadata.json"])
+@pytest.mark.parametrize("content", ["", "{}", '{"na'])
+def test_damaged_description_of_the_shards(release, builder, tmp_path, name, content):
+    prepared = shutil.copytree(Path(builder.data_path).parents[2], tmp_path / "prepared")
+    place = prepared / Path(builder.data_path).relative_to(Path(builder.data_path).parents[2])
+    (place / name).write_text(content)
+    with pytest.raises(InputError, match="describe these shards are damaged; delete the folder") as error:
+        prepare(release, prepared)
+    assert str(place) in str(error.value)
+
+
 def test_missing_release(tmp_path, builder):
     with pytest.raises(InputError, match="no such folder; .*needed even when its shards are prepared"):
         prepare(tmp_path / "gone", Path(builder.data_path).parents[2])
@@ -217,6 +269,28 @@ def test_official_archive(release, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("escaped.txt"))
     path.unlink()
     assert prepare("", tmp_path / "prepared").info.metadata["label_frames"] == {"train": 9, "test": 6}
+
+
+def test_archive_that_cannot_be_had(tmp_path, monkeypatch, capfd):
+    def fail(self, url):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(tfds.download.DownloadManager, "download", fail)
+    with pytest.raises(InputError, match="no network.*unpack it by hand and set config.data.release"):
+        prepare("", tmp_path / "prepared")
+    (tmp_path / "cut.tar.bz2").write_bytes(b"BZh91AY&SY, and no more")
+    monkeypatch.setattr(
+        tfds.download.DownloadManager, "download", lambda self, url: tmp_path / "cut.tar.bz2"
+    )
+    with pytest.raises(InputError, match="can't be downloaded and unpacked"):
+        prepare("", tmp_path / "prepared")
+    assert "1.9 GB" in capfd.readouterr().err
+
+
+def test_release_that_is_an_empty_folder(tmp_path):
+    (tmp_path / "Release").mkdir()
+    with pytest.raises(InputError, match=r"videoset\.csv: no such file"):
+        prepare(tmp_path / "Release", tmp_path / "prepared")
 
 
 def test_sprites_release(tmp_path):

@@ -180,6 +180,24 @@ def test_processes_divide_the_evaluation_evenly(builder, count):
     assert {batch["actor"].shape for part in parts for batch in part} == {(2, 2, 128, 128)}
 
 
+def test_clips_shorter_than_the_window(tmp_path):
+    folder = tmp_path / "Release"
+    fixture.write_videoset(folder, {"a": 0, "b": 1})
+    fixture.write_video(folder, "a", labelled=(1,), count=1)
+    fixture.write_video(folder, "b", labelled=(1, 5), count=5)
+    short = prepare(folder, tmp_path / "prepared")
+    (batch,) = evaluate(short)
+    # Five frames in a clip of eight, the labels in its middle: one repeated before, two after.
+    red = batch["video"][0, :, 8, 16, 0].astype(int)
+    np.testing.assert_allclose(red, [0, 0, 8, 16, 24, 32, 32, 32], atol=4)
+    assert batch["label_time"][0].tolist() == [1, 5] and batch["clip_valid"].tolist() == [True] + [False] * 3
+    for j, frame in enumerate((1, 5)):
+        joint = 10 * batch["actor"][0, j, :32, :48].astype(int) + batch["action"][0, j, :32, :48]
+        np.testing.assert_array_equal(joint, fixture.label(frame))
+    (batch,) = train(short, 1)  # one clip four times, each time drawn anew
+    assert batch["clip_id"] == ["a:1"] * 4 and len(set(batch["label_time"][:, 0])) > 1
+
+
 def copy_of(builder, release, folder):
     again = prepare(release, folder)
     return again, [Path(path) for path in again.info.splits["test"].filepaths]

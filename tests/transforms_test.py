@@ -34,9 +34,7 @@ def record(frames=31, labelled=(13, 16, 17), size=(64, 96), label_size=(32, 48),
     one = Regions(map_, np.array([3, 0]), actions, np.array([False, True]), np.array([34, 99]))
     window = clip_record.Window(labelled, 0, frames - 1)
     video = fixture.frames(frames, size)
-    encoded = clip_record.encode(
-        "v", window, video, [one] * len(labelled), store_height=0, jpeg_quality=quality
-    )
+    encoded = clip_record.encode("v", window, fixture.jpegs(video, quality), [one] * len(labelled))
     features = clip_record.features(10)
     return features.deserialize_example(features.serialize_example(features.encode_example(encoded)))
 
@@ -126,6 +124,16 @@ def test_crops_stay_in_the_frame_and_keep_their_share():
     assert whole.numpy().tolist() == [0, 0, 7, 9]
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (7, 3), (480, 20)])
+def test_extreme_crops_are_never_empty_nor_outside(size):
+    for number in range(60):
+        top, left, height, width = transforms.crop_box(
+            seed(number), tf.constant(size), (0.001, 1.0), (0.05, 20.0)
+        ).numpy()
+        assert min(top, left) >= 0 < min(height, width)
+        assert top + height <= size[0] and left + width <= size[1]
+
+
 def test_maps_are_cropped_by_the_nearest_label():
     maps = tf.range(16)[None, None, :] * tf.ones([1, 4, 1], tf.int32)  # column numbers, half the frames' size
     crop = transforms.crop_maps(maps, tf.constant([0, 8, 8, 16]), tf.constant([8, 32]), (2, 4))
@@ -149,19 +157,10 @@ def test_evaluation_shows_the_whole_frame_and_maps_as_they_are():
 def test_shrinking_does_not_alias():
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 255
-    one = Regions(
-        np.zeros((64, 64), np.uint16),
-        np.zeros(0, int),
-        np.zeros((0, 10), bool),
-        np.zeros(0, bool),
-        np.zeros(0),
-    )
-    encoded = clip_record.encode(
-        "v", clip_record.Window((0,), 0, 0), [stripes], [one], store_height=0, jpeg_quality=100
-    )
+    encoded = tf.constant(fixture.jpegs([stripes], 100))
     box = transforms.whole_box(tf.constant([64, 64]))
     for size in ((16, 16), (64, 16), (96, 16)):
-        small = transforms.decode_frames(tf.constant(encoded["frames"]), box, size, 1).numpy()
+        small = transforms.decode_frames(encoded, box, size, 1).numpy()
         assert small.shape == (1, *size, 3)
         np.testing.assert_allclose(small[:, :, 1:-1].astype(int), 127, atol=12)
 

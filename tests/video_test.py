@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from ssa2d_jax import video
 from ssa2d_jax.batch import InputError
@@ -100,6 +101,19 @@ def test_sound_alone(tmp_path):
     assert "no video stream" in error_of(tmp_path / "a.wav") and "only audio" in error_of(tmp_path / "a.wav")
 
 
+def test_cover_picture_is_no_video(tmp_path):
+    with av.open(str(tmp_path / "a.m4a"), "w", format="mp4") as container:
+        cover, sound = container.add_stream("mjpeg"), container.add_stream("aac", rate=8000)
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        picture = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+        container.mux(cover.encode(picture) + cover.encode())
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 8000
+        container.mux(sound.encode(silence) + sound.encode())
+    assert "no video stream" in error_of(tmp_path / "a.m4a")
+
+
 def test_playlist_is_not_followed(tmp_path):
     write(tmp_path / "a.mp4", frames=2)
     (tmp_path / "list.m3u8").write_text(
@@ -127,6 +141,52 @@ def test_cut_between_two_frames(tmp_path):
         positions = [packet.pos for packet in container.demux(video=0) if packet.size]
     (tmp_path / "cut.mp4").write_bytes(data[: positions[30]])
     assert "breaks off after 30 of 60 frames" in error_of(tmp_path / "cut.mp4")
+
+
+def write_stream(path, frames=60, gaps=(1,)):
+    """Noise in the container that the name says; frame k is shown gaps[k % len(gaps)] / 25 s."""
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        ticks = 0
+        for k in range(frames):
+            picture = av.VideoFrame.from_ndarray(rng.integers(0, 256, (48, 64, 3), np.uint8), format="rgb24")
+            picture.pts, picture.time_base = ticks, Fraction(1, 25)
+            ticks += gaps[k % len(gaps)]
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.avi", "a.mov"])
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_other_containers_that_break_off(tmp_path, name, share):
+    data = write_stream(tmp_path / name).read_bytes()
+    assert len(list(video.read_frames(tmp_path / name))) == 60
+    (tmp_path / f"cut_{name}").write_bytes(data[: int(len(data) * share)])
+    message = error_of(tmp_path / f"cut_{name}")
+    if name == "a.mov":  # its index is at its end
+        assert "not a video that FFmpeg can read" in message
+    else:
+        read = int(message.split("breaks off after ")[1].split()[0])
+        assert 60 * share - 10 < read < 60 * share + 10
+
+
+def test_transport_stream_ends_where_it_is_cut(tmp_path):
+    data = write_stream(tmp_path / "a.ts").read_bytes()
+    assert len(list(video.read_frames(tmp_path / "a.ts"))) == 60
+    (tmp_path / "cut.ts").write_bytes(data[: len(data) // 2 // 188 * 188])
+    assert 20 < len(list(video.read_frames(tmp_path / "cut.ts"))) < 40
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_variable_rate_and_a_long_last_frame(tmp_path, name):
+    frames = list(video.read_frames(write_stream(tmp_path / name, frames=12, gaps=(1, 5, 12))))
+    assert len(frames) == 12
+    times = [float(frame.pts * frame.time_base) for frame in frames]
+    steps = [1, 5, 12] * 3 + [1, 5]
+    np.testing.assert_allclose(np.diff(times), np.array(steps) / 25, atol=2e-3)
 
 
 def test_frames_whose_data_are_all_missing(tmp_path):

@@ -1,0 +1,125 @@
+"""Speed and memory of the network on this machine, beside its own matmul speed measured in the same run.
+
+    python benchmarks/speed.py                              the paper's size: 16x224x224, width 1, one clip
+    python benchmarks/speed.py --size 64 --width 0.25 --batch 8 --train
+    python benchmarks/speed.py --input data/sprites/Release --prepared data/sprites/prepared --size 64
+"""
+
+import argparse
+import resource
+import statistics
+import sys
+import time
+from pathlib import Path
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+
+from ssa2d_jax import layers  # noqa: E402
+from ssa2d_jax.ssa2d import SSA2D  # noqa: E402
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--size", type=int, default=224, help="height and width in pixels")
+    parser.add_argument("--width", type=float, default=1.0, help="multiplies encoder's and decoders' channels")
+    parser.add_argument("--batch", type=int, default=1, help="clips at a time")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--train", action="store_true", help="time forward and backward, too")
+    parser.add_argument("--input", help="an A2D release: time the input pipeline instead")
+    parser.add_argument("--prepared", default="data/prepared")
+    arguments = parser.parse_args()
+    if arguments.input:
+        measure_input(arguments)
+    else:
+        measure_network(arguments)
+
+
+def measure_network(arguments: argparse.Namespace) -> None:
+    model = SSA2D(classes=(8, 10), encoder_width=arguments.width, decoder_width=arguments.width)
+    shape = (arguments.batch, arguments.frames, arguments.size, arguments.size, 3)
+    video = jax.random.normal(jax.random.key(0), shape)
+    variables = jax.jit(model.init)(jax.random.key(0, impl="rbg"), video)
+    parameters = sum(x.size for x in jax.tree.leaves(variables["params"]))
+    print(f"{parameters / 1e6:.2f} M parameters, {arguments.batch} clips of {'x'.join(map(str, shape[1:4]))}, {jax.devices()[0]}")
+
+    forward = jax.jit(model.apply)
+    seconds, compiling = timed(forward, variables, video, repeats=arguments.repeats)
+    flops, limit = model_flops(model, variables, video), matmul_speed()
+    print(f"forward: {seconds / arguments.batch:.3f} s a clip (compiled in {compiling:.0f} s)")
+    print(f"  {flops / arguments.batch / 1e9:.1f} GFLOP a clip: {flops / seconds / 1e9:.0f} GFLOP/s")
+    print(f"  {100 * flops / seconds / limit:.0f} % of a 2048^3 matmul's {limit / 1e9:.0f} GFLOP/s, same run")
+    print(f"  peak memory of the process so far: {peak_gib():.2f} GiB")
+    if arguments.train:
+        seconds, compiling = timed(gradient_of(model), variables, video, repeats=arguments.repeats)
+        print(f"forward and backward: {seconds / arguments.batch:.3f} s a clip (compiled in {compiling:.0f} s)")
+        print(f"  {arguments.batch / seconds:.1f} clips a second; peak memory {peak_gib():.2f} GiB")
+
+
+def gradient_of(model: SSA2D):
+    """Compiled gradient of a loss that reaches every output, with the batch's statistics."""
+
+    def loss(params, batch_stats, video):
+        variables = {"params": params, "batch_stats": batch_stats}
+        outputs, updates = model.apply(variables, video, train=True, mutable=["batch_stats"])
+        return sum(jnp.mean(x**2) for x in jax.tree.leaves(outputs)), updates
+
+    gradient = jax.jit(jax.grad(loss, has_aux=True))
+    return lambda variables, video: gradient(variables["params"], variables["batch_stats"], video)
+
+
+def model_flops(model: SSA2D, variables, video: jax.Array) -> float:
+    """Floating point operations of a forward pass in its plain form, as XLA counts them."""
+    with mock.patch.object(layers, "runs_on_cpu", lambda: False):
+        return jax.jit(lambda v, x: model.apply(v, x)).lower(variables, video).cost_analysis()["flops"]
+
+
+def matmul_speed(size: int = 2048) -> float:
+    """Floating point operations a second of a square float32 matmul."""
+    x = jax.random.normal(jax.random.key(0), (size, size))
+    seconds, _ = timed(jax.jit(jnp.dot), x, x, repeats=7)
+    return 2 * size**3 / seconds
+
+
+def timed(function, *arguments, repeats: int) -> tuple[float, float]:
+    """-> (median seconds of a call, seconds of the first, which compiles)."""
+    start = time.perf_counter()
+    jax.block_until_ready(function(*arguments))
+    compiling, seconds = time.perf_counter() - start, []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(function(*arguments))
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds), compiling
+
+
+def peak_gib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def measure_input(arguments: argparse.Namespace) -> None:
+    from configs import default
+    from input_pipeline import a2d, dataset
+
+    config = default.get_config()
+    data, size = config.data, (arguments.size, arguments.size)
+    settings = {key: data[key] for key in ("clip_frames", "frame_step", "label_span", "store_height", "jpeg_quality")}
+    builder = a2d.prepare(arguments.input, arguments.prepared, **settings)
+    batches = dataset.train_batches(
+        builder, batch_size=8, seed=0, start_step=0, size=size, clip_frames=data.clip_frames, frame_step=data.frame_step,
+        augment=dict(config.augment), shuffle_buffer=data.shuffle_buffer,
+    )  # fmt: skip
+    next(batches)
+    count, start = 40, time.perf_counter()
+    for _ in range(count):
+        next(batches)
+    seconds = time.perf_counter() - start
+    print(f"input: {8 * count / seconds:.1f} clips of {arguments.size}x{arguments.size} a second, augmented")
+
+
+if __name__ == "__main__":
+    main()
