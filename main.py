@@ -10,9 +10,13 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # TensorFlow only reads dat
 from absl import app, flags, logging  # noqa: E402
 from ml_collections import config_flags  # noqa: E402
 
-_CONFIG = config_flags.DEFINE_config_file("config", None, "Config file, e.g. configs/sprites.py; see configs/default.py.")
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Config file, e.g. configs/sprites.py; see configs/default.py."
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, TensorBoard files.")
-_MODE = flags.DEFINE_enum("mode", "train", ["train", "prepare", "eval", "predict"], "What to do; train ends with an evaluation.")
+_MODE = flags.DEFINE_enum(
+    "mode", "train", ["train", "prepare", "eval", "predict"], "What to do; train ends with an evaluation."
+)
 _INPUT = flags.DEFINE_string("input", None, "predict: a video, or a folder of videos.")
 _OUTPUT = flags.DEFINE_string("output", None, "predict: folder that overlay.mp4, labels.npz and summary.json go to.")
 
@@ -103,7 +107,12 @@ def _source(config):
             **place,
         ),
         eval_batches=lambda split: dataset.eval_batches(
-            builder, split, batch_size=config.eval.batch_size, decode_threads=config.data.decode_threads, **common, **place
+            builder,
+            split,
+            batch_size=config.eval.batch_size,
+            decode_threads=config.data.decode_threads,
+            **common,
+            **place,
         ),
     )
 

@@ -1,8 +1,8 @@
 """Speed and memory of the network on this machine, beside its own matmul speed measured in the same run.
 
-    python benchmarks/speed.py                              the paper's size: 16x224x224, width 1, one clip
-    python benchmarks/speed.py --size 64 --width 0.25 --batch 8 --train
-    python benchmarks/speed.py --input data/sprites/Release --prepared data/sprites/prepared --size 64
+python benchmarks/speed.py                              the paper's size: 16x224x224, width 1, one clip
+python benchmarks/speed.py --size 64 --width 0.25 --batch 8 --train
+python benchmarks/speed.py --input data/sprites/Release --prepared data/sprites/prepared --size 64
 """
 
 import argparse
@@ -45,7 +45,8 @@ def measure_network(arguments: argparse.Namespace) -> None:
     video = jax.random.normal(jax.random.key(0), shape)
     variables = jax.jit(model.init)(jax.random.key(0, impl="rbg"), video)
     parameters = sum(x.size for x in jax.tree.leaves(variables["params"]))
-    print(f"{parameters / 1e6:.2f} M parameters, {arguments.batch} clips of {'x'.join(map(str, shape[1:4]))}, {jax.devices()[0]}")
+    clips = f"{arguments.batch} clips of {'x'.join(map(str, shape[1:4]))}"
+    print(f"{parameters / 1e6:.2f} M parameters, {clips}, {jax.devices()[0]}")
 
     forward = jax.jit(model.apply)
     seconds, compiling = timed(forward, variables, video, repeats=arguments.repeats)
@@ -110,8 +111,8 @@ def measure_input(arguments: argparse.Namespace) -> None:
     settings = {key: data[key] for key in ("clip_frames", "frame_step", "label_span", "store_height", "jpeg_quality")}
     builder = a2d.prepare(arguments.input, arguments.prepared, **settings)
     batches = dataset.train_batches(
-        builder, batch_size=8, seed=0, start_step=0, size=size, clip_frames=data.clip_frames, frame_step=data.frame_step,
-        augment=dict(config.augment), shuffle_buffer=data.shuffle_buffer,
+        builder, batch_size=8, seed=0, start_step=0, size=size, clip_frames=data.clip_frames,
+        frame_step=data.frame_step, augment=dict(config.augment), shuffle_buffer=data.shuffle_buffer,
     )  # fmt: skip
     next(batches)
     count, start = 40, time.perf_counter()

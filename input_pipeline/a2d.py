@@ -45,9 +45,7 @@ class Config(tfds.core.BuilderConfig):
 
 
 class _Shards(shard_utils.ShardConfig):
-    def get_number_shards(
-        self, total_size: int, num_examples: int, uses_precise_sharding: bool = True
-    ) -> int:
+    def get_number_shards(self, total_size: int, num_examples: int, uses_precise_sharding: bool = True) -> int:
         return min(num_examples, max(_SHARDS, total_size // _SHARD_BYTES))
 
 
@@ -75,9 +73,7 @@ class A2d(tfds.core.GeneratorBasedBuilder):
             description="Clips round the labelled frames of an Actor-Action Dataset release.",
             features=clip_record.features(len(A2D.actions)),
             homepage="https://web.eecs.umich.edu/~jjcorso/r/a2d/",
-            metadata=tfds.core.MetadataDict(
-                label_frames={}, labels_a_clip={}, label_size={}, ignored_codes={}
-            ),
+            metadata=tfds.core.MetadataDict(label_frames={}, labels_a_clip={}, label_size={}, ignored_codes={}),
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
@@ -85,9 +81,7 @@ class A2d(tfds.core.GeneratorBasedBuilder):
         rows = a2d_release.read_videoset(release)
         return {split: self._generate_examples(release, rows, split) for split in SPLITS}
 
-    def _generate_examples(
-        self, release: Path, rows: list[a2d_release.Row], split: str
-    ) -> Iterator[tuple[str, Any]]:
+    def _generate_examples(self, release: Path, rows: list[a2d_release.Row], split: str) -> Iterator[tuple[str, Any]]:
         videos = [row.video for row in rows if row.split == split]
         progress = Progress(f"preparing {split}", "videos", len(videos))
         metadata = self.info.metadata
@@ -163,16 +157,12 @@ def _read(
     return frames, count, size
 
 
-def _check_labels(
-    path: Path, regions: dict[int, a2d_release.Regions], total: int, size: tuple[int, int]
-) -> None:
+def _check_labels(path: Path, regions: dict[int, a2d_release.Regions], total: int, size: tuple[int, int]) -> None:
     if max(regions) >= total:
         raise InputError(f"{path}: frame {max(regions) + 1} is labelled, but the video has {total} frames")
     for number, one in regions.items():
         if one.map.shape != size:
-            raise InputError(
-                f"{path}: the label of frame {number + 1} is {_by(one.map.shape)}, the video {_by(size)}"
-            )
+            raise InputError(f"{path}: the label of frame {number + 1} is {_by(one.map.shape)}, the video {_by(size)}")
 
 
 def _by(shape: tuple[int, ...]) -> str:

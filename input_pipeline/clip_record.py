@@ -75,10 +75,8 @@ def windows(
     return [Window(tuple(g), max(0, g[-1] - reach), min(frames - 1, g[0] + reach)) for g in groups]
 
 
-def encode(
-    video: str, window: Window, frames: Sequence[bytes], regions: Sequence[Regions]
-) -> dict[str, Any]:
-    """A clip record. `frames`: those of the window, each as `jpeg` made it; `regions`: of its labelled ones."""
+def encode(video: str, window: Window, frames: Sequence[bytes], regions: Sequence[Regions]) -> dict[str, Any]:
+    """A clip record. `frames`: the window's, each as `jpeg` made it; `regions`: of its labelled frames."""
     return {
         "video": video,
         "first_frame": window.first,

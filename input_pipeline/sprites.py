@@ -70,9 +70,7 @@ def render_release(
         if _already_there(folder, parameters):
             return
         partial = folder.with_name(f"{folder.name}.incomplete")
-        shutil.rmtree(
-            partial, ignore_errors=True
-        )  # of a rendering that was killed: nobody else holds the lock
+        shutil.rmtree(partial, ignore_errors=True)  # of a rendering that was killed: nobody else holds the lock
         try:
             _render(partial, parameters, processes)
             os.rename(partial, folder)
@@ -126,15 +124,12 @@ def _already_there(folder: Path, parameters: dict[str, Any]) -> bool:
         found = json.loads((folder / _PARAMETERS_FILE).read_text())
     except (OSError, ValueError):
         raise InputError(
-            f"{folder} exists and is not a rendered release (no readable {_PARAMETERS_FILE}); "
-            "choose another folder"
+            f"{folder} exists and is not a rendered release (no readable {_PARAMETERS_FILE}); choose another folder"
         ) from None
     if found != parameters:
         changed = [f"{key} {found.get(key)} there, {value} asked for"
                    for key, value in parameters.items() if found.get(key) != value]  # fmt: skip
-        raise InputError(
-            f"{folder} holds another rendering ({'; '.join(changed)}); delete it or choose another folder"
-        )
+        raise InputError(f"{folder} holds another rendering ({'; '.join(changed)}); delete it or choose another folder")
     return True
 
 
@@ -194,9 +189,7 @@ def _labelled_numbers(rng: np.random.Generator, frames: int, labelled: int) -> l
 
 def main() -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", help="where the release is written")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--train_clips", type=int, default=1500)

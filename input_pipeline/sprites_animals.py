@@ -43,8 +43,7 @@ def beast(pose: Pose, look: Look, build: Beast, cat: bool) -> list[Shape]:
     hip, chest = (-build.half, -0.3 + height), (build.half, -0.3 + height + 0.015)
     roots, colours = (hip, chest, hip, chest), (shade(look.main),) * 2 + (look.main,) * 2
     far_and_near = [
-        limb(root, build.leg, *leg, build.limb, colour)
-        for root, leg, colour in zip(roots, legs, colours, strict=True)
+        limb(root, build.leg, *leg, build.limb, colour) for root, leg, colour in zip(roots, legs, colours, strict=True)
     ]
     neck = (chest[0], chest[1] + build.girth * 0.2)
     head = along(neck, 2.3 - 1.7 * pose.dip, build.neck)
@@ -63,9 +62,7 @@ def _cat_tail(hip: Point, pose: Pose, look: Look) -> Shape:
     curl = 0.25 * math.sin(pose.gait * 0.5)
     first = along(root, -1.5 - curl, 0.13)
     second = along(first, -2.2 - curl, 0.12)
-    return Shape(
-        "line", [root, first, second, along(second, -3.1 + curl, 0.12)], 0.04, shade(look.main, 0.85)
-    )
+    return Shape("line", [root, first, second, along(second, -3.1 + curl, 0.12)], 0.04, shade(look.main, 0.85))
 
 
 def _dog_tail(hip: Point, build: Beast, pose: Pose, look: Look) -> Shape:

@@ -41,8 +41,7 @@ def _car(pose: Pose, look: Look) -> list[Shape]:
     for x in (-0.28, 0.28):
         hub = (x, -0.12)
         spokes = [
-            (hub[0] + 0.075 * math.cos(a), hub[1] - 0.075 * math.sin(a))
-            for a in (pose.wheel, pose.wheel + math.pi)
+            (hub[0] + 0.075 * math.cos(a), hub[1] - 0.075 * math.sin(a)) for a in (pose.wheel, pose.wheel + math.pi)
         ]
         shapes += [Shape("disc", [hub], 0.115, (25, 25, 28)), Shape("line", spokes, 0.05, (205, 205, 205))]
     return shapes
@@ -52,10 +51,7 @@ def _ball(pose: Pose, look: Look) -> list[Shape]:
     shapes = [Shape("disc", [(0.0, 0.0)], 0.42, look.main)]
     for panel in range(look.pattern):
         start = 2 * math.pi * panel / look.pattern
-        arc = [
-            (0.42 * math.cos(a), 0.42 * math.sin(a))
-            for a in np.linspace(start, start + math.pi / look.pattern, 6)
-        ]
+        arc = [(0.42 * math.cos(a), 0.42 * math.sin(a)) for a in np.linspace(start, start + math.pi / look.pattern, 6)]
         shapes.append(Shape("polygon", [(0.0, 0.0), *arc], 0, look.second))
     # One odd spot, so that a turn of the whole ball is told from a turn by one panel.
     return [

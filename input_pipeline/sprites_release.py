@@ -19,9 +19,7 @@ def write_clip(path: Path, frames: Sequence[np.ndarray]) -> None:
     """Encodes `frames` (uint8 RGB [H, W, 3], even sizes) as H.264."""
     height, width = frames[0].shape[:2]
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            "libx264", rate=FRAMES_A_SECOND, options={"preset": "veryfast", "crf": "18"}
-        )
+        stream = container.add_stream("libx264", rate=FRAMES_A_SECOND, options={"preset": "veryfast", "crf": "18"})
         stream.height, stream.width, stream.pix_fmt, stream.thread_count = height, width, "yuv420p", 1
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))

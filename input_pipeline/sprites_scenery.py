@@ -20,9 +20,7 @@ def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     if kind == "noise":
         mix = _noise(rng, height, width, int(rng.integers(3, 8)))
     elif kind == "fine noise":
-        mix = 0.5 * _noise(rng, height, width, 8) + 0.5 * _noise(
-            rng, height, width, int(rng.integers(16, 60))
-        )
+        mix = 0.5 * _noise(rng, height, width, 8) + 0.5 * _noise(rng, height, width, int(rng.integers(16, 60)))
     elif kind == "stripes":
         angle = rng.uniform(0, math.pi)
         mix = 0.5 + 0.5 * np.sin((x * math.cos(angle) + y * math.sin(angle)) / (unit * rng.uniform(0.2, 0.8)))
@@ -34,10 +32,7 @@ def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
         mix = ((x // side + y // side) % 2).astype(np.float32)
     else:
         angle = rng.uniform(0, 2 * math.pi)
-        mix = (
-            0.5
-            + 0.5 * (math.cos(angle) * (2 * x / width - 1) + math.sin(angle) * (2 * y / height - 1)) / 1.42
-        )
+        mix = 0.5 + 0.5 * (math.cos(angle) * (2 * x / width - 1) + math.sin(angle) * (2 * y / height - 1)) / 1.42
     mix = np.clip(0.8 * mix + 0.2 * _noise(rng, height, width, 24), 0, 1)[..., None]
     first, second = (np.array(random_colour(rng, (0.05, 0.6), (0.2, 0.95)), np.float32) for _ in range(2))
     second = first + (second - first) * rng.uniform(0.35, 1.0)
@@ -90,8 +85,7 @@ class Canvas:
     def wall(self, rng: np.random.Generator, x: float, width: float) -> None:
         """A climbing wall with ledges, from the bottom to the top of the world, around `x`."""
         left, right = (
-            int(np.clip(self._points([(edge, 0)])[0, 0], 0, self.width))
-            for edge in (x - width / 2, x + width / 2)
+            int(np.clip(self._points([(edge, 0)])[0, 0], 0, self.width)) for edge in (x - width / 2, x + width / 2)
         )
         if right - left < 2:
             return
@@ -106,8 +100,6 @@ class Canvas:
         w, h = 0.13 * size, 0.1 * size
         food = self._points([(x, y + h)])[0]
         axes = (max(1, round(w * self.scale)), max(1, round(h * 0.5 * self.scale)))
-        cv2.ellipse(
-            self.pixels, food.tolist(), axes, 0, 0, 360, random_colour(rng, (0.4, 0.9), (0.3, 0.8)), -1
-        )
+        cv2.ellipse(self.pixels, food.tolist(), axes, 0, 0, 360, random_colour(rng, (0.4, 0.9), (0.3, 0.8)), -1)
         outline = [(x - 1.2 * w, y + h), (x + 1.2 * w, y + h), (x + 0.8 * w, y), (x - 0.8 * w, y)]
         cv2.fillPoly(self.pixels, [self._points(outline)], random_colour(rng, (0.2, 0.9), (0.4, 1.0)))

@@ -107,10 +107,7 @@ def draw_sprite(layer: np.ndarray, sprite: Sprite, frame: int, view: np.ndarray,
 def _camera(rng: np.random.Generator, times: np.ndarray) -> Camera:
     pan = rng.uniform(-0.008, 0.008, 2) * (rng.random() < 0.8)
     zoom = np.exp(rng.uniform(-0.006, 0.006) * times) * rng.uniform(0.92, 1.08)
-    shake = [
-        rng.uniform(0, 0.006) * np.sin(2 * np.pi * (times / rng.uniform(5, 12) + rng.random()))
-        for _ in range(2)
-    ]
+    shake = [rng.uniform(0, 0.006) * np.sin(2 * np.pi * (times / rng.uniform(5, 12) + rng.random())) for _ in range(2)]
     return Camera(np.stack([pan[0] * times + shake[0], pan[1] * times + shake[1], zoom], axis=1))
 
 
@@ -144,14 +141,10 @@ def _background(rng: np.random.Generator, sprites: Sequence[Sprite], size: tuple
     for sprite in sprites:
         # Scenery of one action stands beside other actors as well, or it would give the action away.
         if sprite.code % 10 == _CLIMBING or rng.random() < 0.3:
-            canvas.wall(
-                rng, sprite.x + sprite.facing * 0.2 * sprite.size, rng.uniform(0.6, 1.2) * sprite.size
-            )
+            canvas.wall(rng, sprite.x + sprite.facing * 0.2 * sprite.size, rng.uniform(0.6, 1.2) * sprite.size)
     for sprite in sprites:
         if rng.random() < (0.7 if sprite.code % 10 == _EATING else 0.25):
-            canvas.bowl(
-                rng, sprite.x + sprite.facing * 0.45 * sprite.size, sprite.y - 0.4 * sprite.size, sprite.size
-            )
+            canvas.bowl(rng, sprite.x + sprite.facing * 0.45 * sprite.size, sprite.y - 0.4 * sprite.size, sprite.size)
     return cv2.cvtColor(canvas.pixels, cv2.COLOR_RGB2RGBA) * np.array([1, 1, 1, 0], np.uint8)
 
 
@@ -161,9 +154,7 @@ def _seen(background: np.ndarray, view: np.ndarray, height: int, width: int) -> 
     rows, columns = background.shape[:2]
     middle = view @ np.array([0.0, 0.0, 1.0])
     warp = np.array([[scale, 0, middle[0] - scale * columns / 2], [0, scale, middle[1] - scale * rows / 2]])
-    return cv2.warpAffine(
-        background, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-    )
+    return cv2.warpAffine(background, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def _fine(picture: np.ndarray) -> np.ndarray:

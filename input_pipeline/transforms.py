@@ -31,9 +31,7 @@ def clip_start(
     return first - steps * frame_step
 
 
-def crop_box(
-    seed: tf.Tensor, size: tf.Tensor, scale: tuple[float, float], aspect: tuple[float, float]
-) -> tf.Tensor:
+def crop_box(seed: tf.Tensor, size: tf.Tensor, scale: tuple[float, float], aspect: tuple[float, float]) -> tf.Tensor:
     """A random crop (top, left, height, width) in pixels, int32, of a frame of `size` (height, width).
 
     It keeps a share of the area drawn from `scale`; its aspect leaves the frame's by a factor drawn from
@@ -75,9 +73,7 @@ def decode_frames(data: tf.Tensor, box: tf.Tensor, size: tuple[int, int], count:
 def region_maps(data: tf.Tensor) -> tf.Tensor:
     """PNG bytes [L] -> int32 [L, height, width]."""
     decode = lambda one: tf.io.decode_png(one, channels=1, dtype=tf.uint16)[..., 0]
-    return tf.cast(
-        tf.map_fn(decode, data, fn_output_signature=tf.TensorSpec([None, None], tf.uint16)), tf.int32
-    )
+    return tf.cast(tf.map_fn(decode, data, fn_output_signature=tf.TensorSpec([None, None], tf.uint16)), tf.int32)
 
 
 def crop_maps(maps: tf.Tensor, box: tf.Tensor, frame_size: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
@@ -87,13 +83,9 @@ def crop_maps(maps: tf.Tensor, box: tf.Tensor, frame_size: tf.Tensor, size: tupl
     """
     for axis in (0, 1):
         pixels = tf.shape(maps)[axis + 1]
-        centre = (
-            (tf.range(size[axis], dtype=tf.float32) + 0.5) / size[axis] * tf.cast(box[2 + axis], tf.float32)
-        )
+        centre = (tf.range(size[axis], dtype=tf.float32) + 0.5) / size[axis] * tf.cast(box[2 + axis], tf.float32)
         centre += tf.cast(box[axis], tf.float32)
-        index = tf.cast(
-            centre * tf.cast(pixels, tf.float32) / tf.cast(frame_size[axis], tf.float32), tf.int32
-        )
+        index = tf.cast(centre * tf.cast(pixels, tf.float32) / tf.cast(frame_size[axis], tf.float32), tf.int32)
         maps = tf.gather(maps, tf.minimum(index, pixels - 1), axis=axis + 1)
     return maps
 
@@ -104,9 +96,7 @@ def class_maps(regions: tf.Tensor, record: Mapping[str, tf.Tensor]) -> tuple[tf.
     line = tf.where(regions > 0, regions + tf.cast(before, tf.int32), 0)
     tables = record["region_actor"], tf.argmax(tf.cast(record["region_actions"], tf.uint8), axis=-1)
     return tuple(
-        tf.gather(
-            tf.concat([[0], tf.where(record["region_ignore"], tf.cast(IGNORE, tf.int64), table)], 0), line
-        )
+        tf.gather(tf.concat([[0], tf.where(record["region_ignore"], tf.cast(IGNORE, tf.int64), table)], 0), line)
         for table in tables
     )
 
@@ -175,9 +165,7 @@ def example(
         regions = crop_maps(regions, box, frame_size, size)
         if augment["flip"]:
             mirrored = tf.random.stateless_uniform([], flip_seed) < 0.5
-            video, regions = tf.cond(
-                mirrored, lambda: (_mirror(video), regions[:, :, ::-1]), lambda: (video, regions)
-            )
+            video, regions = tf.cond(mirrored, lambda: (_mirror(video), regions[:, :, ::-1]), lambda: (video, regions))
         strength = [augment[name] for name in ("brightness", "contrast", "saturation", "hue")]
         if any(strength):
             video = recolour(video, *colour_transform(colour_seed, *strength))

@@ -147,7 +147,10 @@ def _first_line(error: Exception) -> str:
 
 def _named_leaves(tree: Any) -> dict[str, Any]:
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {"/".join(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path): leaf for path, leaf in leaves}
+    return {
+        "/".join(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path): leaf
+        for path, leaf in leaves
+    }
 
 
 def _checksums(folder: Path) -> dict[str, int]:
@@ -172,7 +175,9 @@ def _verify_checksums(folder: Path) -> None:
 
 
 def _tree_differences(template: Any, found: Any) -> list[str]:
-    wanted = {name: (tuple(np.shape(leaf)), np.dtype(leaf.dtype).name) for name, leaf in _named_leaves(template).items()}
+    wanted = {
+        name: (tuple(np.shape(leaf)), np.dtype(leaf.dtype).name) for name, leaf in _named_leaves(template).items()
+    }
     there = {name: (tuple(leaf.shape), np.dtype(leaf.dtype).name) for name, leaf in _named_leaves(found).items()}
     missing = [f"{name} is missing" for name in wanted.keys() - there.keys()]
     extra = [f"{name} is not in this model" for name in there.keys() - wanted.keys()]

@@ -31,9 +31,7 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, endpoints: dict[str, jax.Array]) -> jax.Array:
-        unit = partial(
-            Unit3d, train=self.train, momentum=self.momentum, stats_axis=self.stats_axis, dtype=self.dtype
-        )
+        unit = partial(Unit3d, train=self.train, momentum=self.momentum, stats_axis=self.stats_axis, dtype=self.dtype)
         wide = partial(scaled_width, multiplier=self.width)
         f_enc = endpoints["Mixed_5c"]
 
@@ -47,7 +45,12 @@ class Decoder(nn.Module):
         x = unit(wide(48), (3, 3, 3), name="conv_4")(x)  # [B, T/2, H/4, W/4, 48]
 
         pyramid = [
-            unit(wide(16), (3, 3, 3), dilation=(1, rate, rate) if self.atrous else (1, 1, 1), name=f"atrous_{rate}")(x)
+            unit(
+                wide(16),
+                (3, 3, 3),
+                dilation=(1, rate, rate) if self.atrous else (1, 1, 1),
+                name=f"atrous_{rate}",
+            )(x)
             for rate in ATROUS_RATES
         ]
         if self.multi_scale:

@@ -21,9 +21,7 @@ def draw_text(picture: np.ndarray, text: str, left: int, top: int, height: int, 
     margin = _margin(height)
     width, tall = text_size(text, height)
     if box is not None:
-        cv2.rectangle(
-            picture, (left, top), (left + width - 1, top + tall - 1), tuple(int(c) for c in box), -1
-        )
+        cv2.rectangle(picture, (left, top), (left + width - 1, top + tall - 1), tuple(int(c) for c in box), -1)
     origin = (left + margin, top + margin + height - 1)
     cv2.putText(picture, text, origin, FONT, _scale(height), colour, _thickness(height), cv2.LINE_AA)
 

@@ -13,7 +13,14 @@ from ssa2d_jax.progress import Progress, say
 from ssa2d_jax.restore import Run
 
 
-def evaluate(eval_step: Callable[..., Any], variables: Any, batches: Batches, space: LabelSpace, frames: int, split: str) -> metrics.Confusions:
+def evaluate(
+    eval_step: Callable[..., Any],
+    variables: Any,
+    batches: Batches,
+    space: LabelSpace,
+    frames: int,
+    split: str,
+) -> metrics.Confusions:
     """Runs `eval_step` (of `parallel.pmap_eval_step`) over one pass of `batches` and sums the confusion matrices.
 
     Raises InputError when the batches held another number of labelled frames than `frames`: a score
@@ -33,7 +40,9 @@ def evaluate(eval_step: Callable[..., Any], variables: Any, batches: Batches, sp
     return confusions
 
 
-def publish(confusions: metrics.Confusions, step: int, split: str, workdir: Path, space: LabelSpace, published: bool) -> dict[str, Any]:
+def publish(
+    confusions: metrics.Confusions, step: int, split: str, workdir: Path, space: LabelSpace, published: bool
+) -> dict[str, Any]:
     """Writes metrics/<split>.json and its per-class table, says the scores, and returns them."""
     result = metrics.report(confusions, step)
     metrics.write_report(workdir / "metrics", split, result, confusions, space)
@@ -43,7 +52,9 @@ def publish(confusions: metrics.Confusions, step: int, split: str, workdir: Path
     return result
 
 
-def evaluate_run(run: Run, workdir: Path, source: Source, splits: tuple[str, ...], space: LabelSpace, published: bool) -> None:
+def evaluate_run(
+    run: Run, workdir: Path, source: Source, splits: tuple[str, ...], space: LabelSpace, published: bool
+) -> None:
     """Scores a restored run on `splits` of `source` and publishes the results in its workdir."""
     eval_step = parallel.pmap_eval_step(run.model, space)
     for split in splits:

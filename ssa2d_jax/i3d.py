@@ -70,9 +70,7 @@ class I3D(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> dict[str, jax.Array]:
-        unit = partial(
-            Unit3d, train=self.train, momentum=self.momentum, stats_axis=self.stats_axis, dtype=self.dtype
-        )
+        unit = partial(Unit3d, train=self.train, momentum=self.momentum, stats_axis=self.stats_axis, dtype=self.dtype)
         wide = partial(scaled_width, multiplier=self.width)
         temporal = (lambda frames: frames) if self.temporal_kernels else (lambda frames: 1)
         endpoints = {}

@@ -34,9 +34,7 @@ class LabelStore:
         for name, labels in maps.items():
             if labels.shape != (self.height, self.width) or labels.dtype != np.uint8:
                 expected = f"uint8 ({self.height}, {self.width})"
-                raise ValueError(
-                    f"{self.path}: map {name!r} is {labels.dtype} {labels.shape}, expected {expected}"
-                )
+                raise ValueError(f"{self.path}: map {name!r} is {labels.dtype} {labels.shape}, expected {expected}")
             self._files[name].write(np.ascontiguousarray(labels).data)
         self.frames += 1
 

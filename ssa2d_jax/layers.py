@@ -24,9 +24,7 @@ def runs_on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
-def conv3d(
-    x: jax.Array, kernel: jax.Array, strides: Sequence[int] = ONES, dilation: Sequence[int] = ONES
-) -> jax.Array:
+def conv3d(x: jax.Array, kernel: jax.Array, strides: Sequence[int] = ONES, dilation: Sequence[int] = ONES) -> jax.Array:
     """3-D convolution, padding 'SAME': x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout], one dtype.
 
     -> [B, ceil(T / st), ceil(H / sh), ceil(W / sw), Cout]. ValueError if the shapes don't fit.
@@ -43,9 +41,7 @@ def conv3d_reference(
     x: jax.Array, kernel: jax.Array, strides: Sequence[int] = ONES, dilation: Sequence[int] = ONES
 ) -> jax.Array:
     """`conv3d` as XLA has it."""
-    return lax.conv_general_dilated(
-        x, kernel, strides, "SAME", rhs_dilation=dilation, dimension_numbers=NDHWC
-    )
+    return lax.conv_general_dilated(x, kernel, strides, "SAME", rhs_dilation=dilation, dimension_numbers=NDHWC)
 
 
 def conv3d_transpose(x: jax.Array, kernel: jax.Array, strides: Sequence[int]) -> jax.Array:

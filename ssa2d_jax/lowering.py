@@ -21,9 +21,7 @@ def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tupl
     return total // 2, total - total // 2
 
 
-def conv3d_by_frames(
-    x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]
-) -> jax.Array:
+def conv3d_by_frames(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> jax.Array:
     """3-D convolution, padding 'SAME', as one 2-D convolution over the frames of the whole batch.
 
     The temporal taps go where there are fewer channels to copy: stacked in the input's channels when there
@@ -83,9 +81,7 @@ def max_pool3d_by_axes(x: jax.Array, window: Sequence[int], strides: Sequence[in
     return x
 
 
-def _conv2d(
-    frames: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]
-) -> jax.Array:
+def _conv2d(frames: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> jax.Array:
     """2-D convolution of frames [B, T, H, W, Cin], kernel [kh, kw, Cin, Cout]; strides, dilation of H, W."""
     batch, time = frames.shape[:2]
     y = lax.conv_general_dilated(
@@ -99,9 +95,7 @@ def _conv2d(
     return y.reshape(batch, time, *y.shape[1:])
 
 
-def _stack_taps(
-    x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]
-) -> jax.Array:
+def _stack_taps(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> jax.Array:
     taps, height, width, channels_in, channels_out = kernel.shape
     before, after = same_padding(x.shape[TIME], taps, strides[0], dilation[0])
     outputs = -(-x.shape[TIME] // strides[0])
@@ -121,9 +115,7 @@ def _sum_taps(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation:
         # Output i takes input stride * i + offset through a tap; the taps of one phase read the same frames.
         frames = x[:, phase::stride]
         offsets = {tap: tap * dilation[0] - before for tap in range(taps)}
-        shifts = {
-            tap: (offset - phase) // stride for tap, offset in offsets.items() if offset % stride == phase
-        }
+        shifts = {tap: (offset - phase) // stride for tap, offset in offsets.items() if offset % stride == phase}
         shifts = {tap: shift for tap, shift in shifts.items() if -outputs < shift < frames.shape[TIME]}
         if not shifts:
             continue

@@ -96,7 +96,10 @@ def write_report(folder: Path, split: str, result: dict[str, Any], confusions: C
         for kind, matrix in confusions.matrices.items():
             classes = per_class(matrix)
             for i, name in enumerate(names[kind]):
-                figures = [f"{classes[key][i]:.2f}" if classes[key][i] == classes[key][i] else "" for key in ("accuracy", "iou")]
+                figures = [
+                    f"{classes[key][i]:.2f}" if classes[key][i] == classes[key][i] else ""
+                    for key in ("accuracy", "iou")
+                ]
                 writer.writerow([kind, name, *figures, classes["pixels"][i]])
     os.replace(path, path.with_suffix(""))
 

@@ -20,8 +20,7 @@ def learning_rate(phases: Phases, clips: int, batch_size: int) -> Schedule:
     """Learning rate by updates done; linear from start to end within a phase, the last rate afterwards."""
     lengths = phase_lengths(phases, clips, batch_size)
     pieces = [
-        optax.linear_schedule(start, end, length)
-        for (_, start, end), length in zip(phases, lengths, strict=True)
+        optax.linear_schedule(start, end, length) for (_, start, end), length in zip(phases, lengths, strict=True)
     ]
     boundaries = [sum(lengths[: i + 1]) for i in range(len(lengths) - 1)]
     return optax.join_schedules(pieces, boundaries)

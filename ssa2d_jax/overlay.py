@@ -150,9 +150,7 @@ def comparison(
     scale = max(1.0, _COMPARISON_HEIGHT / height)
     size = (round(width * scale), round(height * scale))
     frame = cv2.resize(np.asarray(frame), size, interpolation=cv2.INTER_LINEAR)
-    nearest = [
-        cv2.resize(np.asarray(maps), size, interpolation=cv2.INTER_NEAREST) for maps in (truth, prediction)
-    ]
+    nearest = [cv2.resize(np.asarray(maps), size, interpolation=cv2.INTER_NEAREST) for maps in (truth, prediction)]
     drawn = [draw_overlay(frame, labels, space, opacity=0.65, names={}) for labels in nearest]
     grey = np.rint(255 * np.clip(np.asarray(mask), 0, 1)).astype(np.uint8)
     grey = cv2.cvtColor(cv2.resize(grey, size, interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2RGB)

@@ -50,9 +50,7 @@ def predict_path(path, out_folder, **options) -> list[dict]:
     if others:
         say(f"{path}: {len(others)} files left out, their names are not a video's: {_some(others)}")
     if not videos:
-        raise InputError(
-            f"{path}: no video in this folder; looked for names that end in {', '.join(SUFFIXES)}"
-        )
+        raise InputError(f"{path}: no video in this folder; looked for names that end in {', '.join(SUFFIXES)}")
     return predict_many(videos, out_folder, **options)
 
 
@@ -122,15 +120,11 @@ def predict_video(
     return summary
 
 
-def _predict(
-    source: "_Source", folder: pathlib.Path, windows: Windows, space: LabelSpace, size, opacity
-) -> dict:
+def _predict(source: "_Source", folder: pathlib.Path, windows: Windows, space: LabelSpace, size, opacity) -> dict:
     started, tally = time.monotonic(), Tally()
     progress = Progress(source.path.name, "frames", source.frames)
     shape = {"height": source.height, "width": source.width}
-    waiting: collections.deque[video.Frame] = (
-        collections.deque()
-    )  # frames that still lack their probabilities
+    waiting: collections.deque[video.Frame] = collections.deque()  # frames that still lack their probabilities
 
     def network_frames() -> Iterator[np.ndarray]:
         for frame in source:
@@ -207,9 +201,7 @@ def _names(labels: FrameLabels, space: LabelSpace) -> dict[int, str]:
 
 def _check_places(path: pathlib.Path, out_folder: pathlib.Path) -> None:
     if out_folder.exists() and not out_folder.is_dir():
-        raise InputError(
-            f"{out_folder}: a file has this name; the output has to be a folder, new or there already"
-        )
+        raise InputError(f"{out_folder}: a file has this name; the output has to be a folder, new or there already")
     if path.resolve() in [(out_folder / name).resolve() for name in OUTPUTS]:
         raise InputError(f"{path}: the output would overwrite it; choose another folder than {out_folder}")
 
@@ -220,9 +212,7 @@ def _folders(paths: list[pathlib.Path], out_folder: pathlib.Path) -> dict[pathli
     folders = {path: out_folder / (path.stem if stems[path.stem] == 1 else path.name) for path in paths}
     shared = [name for name, count in collections.Counter(folders.values()).items() if count > 1]
     if shared:
-        raise InputError(
-            f"several videos would go to the same folder: {_some([str(name) for name in shared])}"
-        )
+        raise InputError(f"several videos would go to the same folder: {_some([str(name) for name in shared])}")
     return folders
 
 

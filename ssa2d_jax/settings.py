@@ -112,5 +112,7 @@ def _compare(path: Path, config: ConfigDict, matters: Any) -> None:
     ]
     if lines:
         raise InputError(
-            f"{path.parent} belongs to another config:\n" + "\n".join(lines) + "\nUse another --workdir, or that config."
+            f"{path.parent} belongs to another config:\n"
+            + "\n".join(lines)
+            + "\nUse another --workdir, or that config."
         )

@@ -74,9 +74,7 @@ class SSA2D(nn.Module):
     ) -> Outputs:
         check_video_shape(video.shape)
         common = dict(momentum=self.batch_norm_momentum, stats_axis=self.stats_axis, dtype=self.dtype)
-        decoder = partial(
-            Decoder, self.decoder_width, self.atrous, self.multi_scale, train=train, **common
-        )
+        decoder = partial(Decoder, self.decoder_width, self.atrous, self.multi_scale, train=train, **common)
         head = partial(layers.Conv3d, kernel_size=(1, 1, 1), use_bias=True, dtype=jnp.float32)
 
         endpoints = I3D(
@@ -103,7 +101,12 @@ class SSA2D(nn.Module):
             "off": lambda: f_a,
         }[self.actor_prior]()
         f_act = Unit3d(
-            scaled_width(64, self.decoder_width), (3, 3, 3), (2, 1, 1), train=train, name="action_conv", **common
+            scaled_width(64, self.decoder_width),
+            (3, 3, 3),
+            (2, 1, 1),
+            train=train,
+            name="action_conv",
+            **common,
         )(infused)  # [B, T/4, H/4, W/4, 64]
         if self.ssa_masking:
             stu_mask = jax.lax.stop_gradient(coarse_mask(mask))

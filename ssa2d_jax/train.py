@@ -42,7 +42,11 @@ class Run:
         self.train_step = parallel.pmap_train_step(
             self.model,
             self.optimizer,
-            weights={"actor": config.loss.actor_weight, "action": config.loss.action_weight, "mask": config.loss.mask_weight},
+            weights={
+                "actor": config.loss.actor_weight,
+                "action": config.loss.action_weight,
+                "mask": config.loss.mask_weight,
+            },
             microbatches=train.microbatches,
             ema_decay=train.ema_decay,
         )
@@ -77,7 +81,8 @@ def train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) 
     settings.claim_workdir(workdir, config)
     run = Run(config, workdir, source, space)
     state = run.initial_state()
-    say(f"parameters: {parameter_count(state.params) / 1e6:.2f} M; devices: {jax.local_device_count()}; updates: {run.total}")
+    millions = parameter_count(state.params) / 1e6
+    say(f"{millions:.2f} M parameters, {jax.local_device_count()} devices, {run.total} updates")
     say(f"watch it: tensorboard --logdir {workdir}")
     done, results = int(state.step), {}
     if done >= run.total:
@@ -113,7 +118,9 @@ def evaluate_splits(run: Run, state: steps.TrainState) -> dict[str, Any]:
         batches = run.source.eval_batches(split)
         counts = evaluate(run.eval_step, state.variables(), batches, run.space, frames, split)
         results[split] = publish(counts, step, split, run.workdir, run.space, run.config.eval.published)
-        scalars = {f"{split}/{kind}_{score}": results[split][kind][score] for kind in metrics.KINDS for score in metrics.SCORES}
+        scalars = {
+            f"{split}/{kind}_{score}": results[split][kind][score] for kind in metrics.KINDS for score in metrics.SCORES
+        }
         run.writer.write_scalars(step, scalars)
         run.writer.write_images(step, pictures(run, state, split, counts))
     run.writer.flush()
@@ -134,7 +141,9 @@ def pictures(run: Run, state: steps.TrainState, split: str, counts: metrics.Conf
         crop = np.s_[0, 0, :height, :width]
         truth = run.space.joint_of[clip["actor"][crop], clip["action"][crop]]
         frame = clip["video"][0, clip["label_time"][0, 0]]
-        images[f"{split}/clip_{i}"] = overlay.comparison(frame, truth, maps["joint"][crop], maps["mask"][crop], run.space)[None]
+        images[f"{split}/clip_{i}"] = overlay.comparison(
+            frame, truth, maps["joint"][crop], maps["mask"][crop], run.space
+        )[None]
     return images
 
 
@@ -190,7 +199,10 @@ class Log:
         scalars = {f"train/{name}": value for name, value in means.items()}
         scalars |= {"train/learning_rate": float(run.schedule(done - 1))}
         if rate == rate:
-            scalars |= {"train/steps_per_second": rate, "train/clips_per_second": rate * run.config.train.batch_size}
+            scalars |= {
+                "train/steps_per_second": rate,
+                "train/clips_per_second": rate * run.config.train.batch_size,
+            }
             left = duration((run.total - done) / rate)
             parts = "  ".join(f"{name} {means[name]:.3f}" for name in ("loss", "actor", "action", "mask"))
             say(f"update {done}/{run.total}  {parts}  {rate * run.config.train.batch_size:.1f} clips/s  {left} left")

@@ -37,9 +37,9 @@ class Unit3d(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         if self.transposed:
-            x = layers.ConvTranspose3d(
-                self.features, self.kernel_size, self.strides, dtype=self.dtype, name="conv_3d"
-            )(x)
+            x = layers.ConvTranspose3d(self.features, self.kernel_size, self.strides, dtype=self.dtype, name="conv_3d")(
+                x
+            )
         else:
             x = layers.Conv3d(
                 self.features, self.kernel_size, self.strides, self.dilation, dtype=self.dtype, name="conv_3d"

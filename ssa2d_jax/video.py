@@ -80,9 +80,7 @@ def _open(path: str | Path) -> av.container.InputContainer:
         raise InputError(f"{path}: the file is empty")
     try:
         # A plain file only: nothing that a playlist inside it names is opened.
-        container = av.open(
-            str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        )
+        container = av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise InputError(f"{path}: not a video that FFmpeg can read ({_reason(error)})") from error
     if container.format.name in ("hls", "concat", "dash"):

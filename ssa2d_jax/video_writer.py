@@ -65,9 +65,7 @@ class VideoWriter:
         """
         if rgb.shape != (self.height, self.width, 3) or rgb.dtype != np.uint8:
             expected = f"uint8 ({self.height}, {self.width}, 3)"
-            raise InputError(
-                f"{self.path}: frame {self.frames} is {rgb.dtype} {rgb.shape}, expected {expected}"
-            )
+            raise InputError(f"{self.path}: frame {self.frames} is {rgb.dtype} {rgb.shape}, expected {expected}")
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
         picture = picture.reformat(format=self._stream.pix_fmt, dst_colorspace=Colorspace.ITU709)
         picture.pts, picture.time_base = self._ticks(pts), self._base

@@ -19,9 +19,7 @@ def check_windows(clip_frames: int, frame_step: int, overlap: int, batch_size: i
         if value < 1:
             raise InputError(f"{name} is {value}, allowed is 1 or more")
     if not 0 <= overlap < clip_frames:
-        raise InputError(
-            f"overlap is {overlap} frames, allowed is 0 to {clip_frames - 1} (a window less one)"
-        )
+        raise InputError(f"overlap is {overlap} frames, allowed is 0 to {clip_frames - 1} (a window less one)")
 
 
 class Windows:

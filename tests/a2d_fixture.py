@@ -61,11 +61,7 @@ def write_video(release: Path, video, labelled=(7, 12, 17), count=24, size=SIZE,
 
 def write_videoset(release: Path, splits, header=False):
     """`splits`: video -> 0 (train) or 1 (test)."""
-    rows = (
-        [["VID", "label", "start", "end", "height", "width", "frames", "annotated", "split"]]
-        if header
-        else []
-    )
+    rows = [["VID", "label", "start", "end", "height", "width", "frames", "annotated", "split"]] if header else []
     rows += [[video, 11, "0:00", "0:01", *SIZE, 24, 3, split] for video, split in splits.items()]
     release.mkdir(parents=True, exist_ok=True)
     sprites_release.write_videoset(release / "videoset.csv", rows)

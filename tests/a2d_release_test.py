@@ -142,9 +142,7 @@ def test_without_usable_masks(tmp_path, masks):
 def test_codes_outside_the_pairs_are_ignored(tmp_path):
     codes = np.array([[0, 14, 23, 80], [5, 10, 255, 11], [-3, 14, 79, 30]], np.int16)
     read = a2d_release.read_annotation(fixture.write_mat(tmp_path / "a.mat", codes))
-    np.testing.assert_array_equal(
-        classes(read), [[0, 255, 255, 255], [255, 255, 255, 11], [255, 255, 79, 255]]
-    )
+    np.testing.assert_array_equal(classes(read), [[0, 255, 255, 255], [255, 255, 255, 11], [255, 255, 79, 255]])
     assert sorted(read.codes[read.ignore]) == [-3, 5, 10, 14, 23, 30, 80, 255]
     assert not read.actions[read.ignore].any() and not read.actor[read.ignore].any()
 
@@ -190,9 +188,7 @@ def test_too_large_an_annotation_is_not_read(tmp_path):
 
 def test_not_hdf5(tmp_path):
     (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(600, b" "))
-    assert f"{tmp_path / 'a.mat'}: not a MATLAB v7.3" in error_of(
-        a2d_release.read_annotation, tmp_path / "a.mat"
-    )
+    assert f"{tmp_path / 'a.mat'}: not a MATLAB v7.3" in error_of(a2d_release.read_annotation, tmp_path / "a.mat")
     whole = fixture.write_mat(tmp_path / "b.mat", np.ones((100, 100))).read_bytes()
     (tmp_path / "b.mat").write_bytes(whole[: len(whole) // 2])
     assert "that can be read" in error_of(a2d_release.read_annotation, tmp_path / "b.mat")

@@ -279,9 +279,7 @@ def test_archive_that_cannot_be_had(tmp_path, monkeypatch, capfd):
     with pytest.raises(InputError, match="no network.*unpack it by hand and set config.data.release"):
         prepare("", tmp_path / "prepared")
     (tmp_path / "cut.tar.bz2").write_bytes(b"BZh91AY&SY, and no more")
-    monkeypatch.setattr(
-        tfds.download.DownloadManager, "download", lambda self, url: tmp_path / "cut.tar.bz2"
-    )
+    monkeypatch.setattr(tfds.download.DownloadManager, "download", lambda self, url: tmp_path / "cut.tar.bz2")
     with pytest.raises(InputError, match="can't be downloaded and unpacked"):
         prepare("", tmp_path / "prepared")
     assert "1.9 GB" in capfd.readouterr().err

@@ -10,7 +10,18 @@ ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = sorted((ROOT / "ssa2d_jax").glob("*.py"))
 PIPELINE = sorted((ROOT / "input_pipeline").glob("*.py"))
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
-FRAMEWORKS = {"jax", "jaxlib", "flax", "optax", "orbax", "clu", "chex", "tensorflow", "tensorflow_datasets", "tensorboard"}
+FRAMEWORKS = {
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax",
+    "clu",
+    "chex",
+    "tensorflow",
+    "tensorflow_datasets",
+    "tensorboard",
+}
 # Both sides import these, so they know no framework.
 SHARED = {"batch", "label_space", "video", "progress"}
 

@@ -30,7 +30,10 @@ def _saved(folder, scores, keep=2):
 
 
 def _damage(folder, step):
-    file = max((path for path in (folder / str(step) / "state").rglob("*") if path.is_file()), key=lambda p: p.stat().st_size)
+    file = max(
+        (path for path in (folder / str(step) / "state").rglob("*") if path.is_file()),
+        key=lambda p: p.stat().st_size,
+    )
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 255
     file.write_bytes(bytes(data))

@@ -9,9 +9,7 @@ from input_pipeline.clip_record import Window
 
 
 def windows(labelled, frames=100, clip_frames=16, frame_step=1, label_span=13):
-    return clip_record.windows(
-        labelled, frames, clip_frames=clip_frames, frame_step=frame_step, label_span=label_span
-    )
+    return clip_record.windows(labelled, frames, clip_frames=clip_frames, frame_step=frame_step, label_span=label_span)
 
 
 def test_frames_within_the_span_share_a_window():
@@ -51,8 +49,7 @@ def test_every_frame_is_in_exactly_one_window():
 def test_record_holds_frames_maps_and_tables(tmp_path):
     codes = [np.array([[11, 0, 34]] * 2), np.array([[14, 75, 75]] * 2)]
     regions = [
-        a2d_release.read_annotation(fixture.write_mat(tmp_path / f"{i}.mat", one))
-        for i, one in enumerate(codes)
+        a2d_release.read_annotation(fixture.write_mat(tmp_path / f"{i}.mat", one)) for i, one in enumerate(codes)
     ]
     frames = fixture.frames(9, (16, 24))
     record = clip_record.encode("v", Window((3, 5), 2, 8), fixture.jpegs(frames[2:], 100), regions)

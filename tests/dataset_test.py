@@ -159,9 +159,7 @@ def test_evaluation_maps_are_the_annotations_exactly(release, builder):
                 assert truth.shape == (height, width)
                 joint = 10 * batch["actor"][i, j].astype(int) + batch["action"][i, j]
                 np.testing.assert_array_equal(joint[:height, :width], truth)
-                assert (batch["actor"][i, j, height:] == 255).all() and (
-                    batch["action"][i, j, :, width:] == 255
-                ).all()
+                assert (batch["actor"][i, j, height:] == 255).all() and (batch["action"][i, j, :, width:] == 255).all()
                 red = batch["video"][i, batch["label_time"][i, j], 8, 16, 0]
                 assert abs(int(red) - 8 * (frame - 1)) <= 6
                 compared += 1
@@ -171,8 +169,7 @@ def test_evaluation_maps_are_the_annotations_exactly(release, builder):
 @pytest.mark.parametrize("count", [2, 4, 11])  # 11: more than there are clips
 def test_processes_divide_the_evaluation_evenly(builder, count):
     parts = [
-        evaluate(builder, batch_size=count * 2, process_index=index, process_count=count)
-        for index in range(count)
+        evaluate(builder, batch_size=count * 2, process_index=index, process_count=count) for index in range(count)
     ]
     assert sorted(itertools.chain(*(names(part) for part in parts))) == all_names("w", 5)
     assert {len(part) for part in parts} == {-(-10 // (2 * count))}

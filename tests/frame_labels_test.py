@@ -41,9 +41,7 @@ def test_joint_equals_the_search_over_all_pairs(height, width):
     grid[..., :8] /= grid[..., :8].sum(-1, keepdims=True) + 1e-12
     grid[..., 8:] /= grid[..., 8:].sum(-1, keepdims=True) + 1e-12
     labels = frame_labels(grid, height, width, A2D)
-    rows, columns = (
-        np.clip((np.arange(n) + 0.5) * c / n - 0.5, 0, c - 1) for n, c in ((height, 6), (width, 9))
-    )
+    rows, columns = (np.clip((np.arange(n) + 0.5) * c / n - 0.5, 0, c - 1) for n, c in ((height, 6), (width, 9)))
     weights = [np.maximum(0, 1 - np.abs(p[:, None] - np.arange(c))) for p, c in ((rows, 6), (columns, 9))]
     full = np.einsum("yr,xc,rck->yxk", *weights, grid.astype(np.float64))
     scores = full[..., A2D.pair_actor] * full[..., 8 + A2D.pair_action]

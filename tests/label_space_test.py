@@ -17,7 +17,13 @@ def test_joint_of_inverts_the_pairs():
 
 
 def test_palette_is_that_of_the_release():
-    known = {(1, 1): (51, 1, 1), (1, 6): (255, 52, 52), (2, 7): (255, 240, 103), (3, 5): (52, 255, 1), (7, 9): (255, 204, 235)}
+    known = {
+        (1, 1): (51, 1, 1),
+        (1, 6): (255, 52, 52),
+        (2, 7): (255, 240, 103),
+        (3, 5): (52, 255, 1),
+        (7, 9): (255, 204, 235),
+    }
     for (actor, action), colour in known.items():
         assert np.abs(np.subtract(A2D.colour(actor, action), colour)).max() <= 1, (actor, action)
     assert len({tuple(c) for c in A2D.joint_colours}) == 44

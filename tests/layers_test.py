@@ -65,9 +65,7 @@ def test_conv3d_equals_lax(size, taps, channels, strides, dilation):
 
 
 @pytest.mark.parametrize("strides", [(1, 2, 2), (2, 2, 2), (1, 1, 1), (2, 1, 3)])
-@pytest.mark.parametrize(
-    ("size", "taps"), [((4, 6, 4), (3, 3, 3)), ((3, 1, 5), (3, 3, 3)), ((2, 3, 4), (1, 2, 4))]
-)
+@pytest.mark.parametrize(("size", "taps"), [((4, 6, 4), (3, 3, 3)), ((3, 1, 5), (3, 3, 3)), ((2, 3, 4), (1, 2, 4))])
 def test_conv3d_transpose_equals_lax(size, taps, strides):
     assert_same_with_gradients(
         lambda x, kernel: layers.conv3d_transpose(x, kernel, strides),
@@ -126,9 +124,7 @@ def test_interpolation_matrix_equals_image_resize(size, size_in):
     matrix = layers.interpolation_matrix(size, size_in)
     assert matrix.dtype == np.float32 and matrix.shape == (size, size_in)
     np.testing.assert_allclose(matrix.sum(1), 1, rtol=1e-6)
-    np.testing.assert_allclose(
-        matrix, jax.image.resize(np.eye(size_in), (size, size_in), "linear"), atol=1e-5
-    )
+    np.testing.assert_allclose(matrix, jax.image.resize(np.eye(size_in), (size, size_in), "linear"), atol=1e-5)
 
 
 def test_upsample_linear_equals_image_resize():
@@ -176,9 +172,7 @@ def test_backend_decides_the_lowering(monkeypatch, on_cpu, rank):
     x, kernel = normal((1, 4, 6, 6, 3)), normal((3, 3, 3, 3, 2))
     gradient = lambda op: jax.grad(lambda x, kernel: op(x, kernel).sum(), (0, 1))
     assert convolved_ranks(gradient(layers.conv3d), x, kernel) == {rank}
-    assert convolved_ranks(gradient(lambda x, k: layers.conv3d_transpose(x, k, (2, 2, 2))), x, kernel) == {
-        rank
-    }
+    assert convolved_ranks(gradient(lambda x, k: layers.conv3d_transpose(x, k, (2, 2, 2))), x, kernel) == {rank}
     pooled = jax.jit(lambda x: layers.max_pool3d(x, (3, 3, 3), (1, 1, 1))).lower(x).as_text()
     assert ("reduce_window" in pooled) != on_cpu
 

@@ -79,7 +79,11 @@ def test_killed_and_resumed_equals_unbroken(killed, tmp_path):
     assert code == 0, said
     assert "resumed from" in said
     # The same data, so that only the kill differs.
-    other = _tiny(tmp_path, f"--config.data.release={killed / 'Release'}", f"--config.data.prepared={killed / 'prepared'}")
+    other = _tiny(
+        tmp_path,
+        f"--config.data.release={killed / 'Release'}",
+        f"--config.data.prepared={killed / 'prepared'}",
+    )
     code, _, said = _run(*other)
     assert code == 0, said
     step, arrays = _final(killed)
@@ -105,14 +109,29 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
     [
         (["--config=configs/sprites.py:tiny"], ["--workdir"]),
         (["--config=configs/sprites.py:tiny", "--mode=predict", "--workdir=w"], ["--input", "--output"]),
-        (["--config=configs/a2d.py", "--workdir=w", "--config.data.release=/nowhere/Release"], ["/nowhere/Release", "no such folder"]),
-        (["--config=configs/a2d.py", "--workdir=w", "--config.data.size=(100, 100)"], ["config.data.size", "multiples of 16"]),
-        (["--config=configs/a2d.py", "--workdir=w", "--config.model.actor_prior=sum"], ["config.model.actor_prior", "concat, add, off"]),
+        (
+            ["--config=configs/a2d.py", "--workdir=w", "--config.data.release=/nowhere/Release"],
+            ["/nowhere/Release", "no such folder"],
+        ),
+        (
+            ["--config=configs/a2d.py", "--workdir=w", "--config.data.size=(100, 100)"],
+            ["config.data.size", "multiples of 16"],
+        ),
+        (
+            ["--config=configs/a2d.py", "--workdir=w", "--config.model.actor_prior=sum"],
+            ["config.model.actor_prior", "concat, add, off"],
+        ),
         (["--config=configs/a2d.py", "--workdir=w", "--config.train.batch_sise=4"], ["batch_sise"]),
-        (["--config=configs/a2d.py", "--workdir=w", "--config.train.batch_size=many"], ["batch_size", "many"]),
+        (
+            ["--config=configs/a2d.py", "--workdir=w", "--config.train.batch_size=many"],
+            ["batch_size", "many"],
+        ),
         (["--config=configs/a2d.py:big", "--workdir=w"], ["no variant 'big'", "small"]),
         (["--config=configs/nothing.py", "--workdir=w"], ["configs/nothing.py"]),
-        (["--config=configs/a2d.py", "--workdir=/nowhere/run", "--mode=eval"], ["/nowhere/run", "no config.json"]),
+        (
+            ["--config=configs/a2d.py", "--workdir=/nowhere/run", "--mode=eval"],
+            ["/nowhere/run", "no config.json"],
+        ),
         (["--config=configs/a2d.py", "--workdir=w", "--mode=fly"], ["fly", "predict"]),
     ],
 )

@@ -32,9 +32,7 @@ def test_opacity_zero_leaves_all_but_the_contour():
 
 def test_background_only_is_the_frame_itself():
     frame = np.random.RandomState(0).randint(0, 255, (40, 50, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(
-        draw_overlay(frame, np.zeros((40, 50), np.uint8), A2D, opacity=0.5, names={}), frame
-    )
+    np.testing.assert_array_equal(draw_overlay(frame, np.zeros((40, 50), np.uint8), A2D, opacity=0.5, names={}), frame)
 
 
 @pytest.mark.parametrize("height, width", [(128, 128), (320, 427), (1080, 1920)])
@@ -62,9 +60,7 @@ def test_names_do_not_cover_one_another():
     both = draw_overlay(frame, joint, A2D, opacity=0.5, names={})
     boxes = (plain != both).any(axis=2)
     colours = [np.all(both == A2D.joint_colours[number], axis=2) & boxes for number in (DOG_RUNNING, 1)]
-    rows = [
-        np.nonzero(pixels.sum(axis=1) > 20)[0] for pixels in colours
-    ]  # rows of the boxes, not of swatches
+    rows = [np.nonzero(pixels.sum(axis=1) > 20)[0] for pixels in colours]  # rows of the boxes, not of swatches
     assert not set(rows[0]) & set(rows[1]) and len(rows[0]) and len(rows[1])
 
 
@@ -83,9 +79,7 @@ def test_comparison_has_four_panels_of_the_truths_shape():
     truth = square(128, 192, 40, 40, 40)
     truth[:8] = IGNORE
     frame = np.full((64, 64, 3), 90, np.uint8)
-    picture = comparison(
-        frame, truth, np.zeros((128, 192), np.uint8), (truth == DOG_RUNNING).astype(float), A2D
-    )
+    picture = comparison(frame, truth, np.zeros((128, 192), np.uint8), (truth == DOG_RUNNING).astype(float), A2D)
     height, width = picture.shape[:2]
     assert width == 4 * (384 + 2) and 256 < height < 300
     frame_panel, truth_panel, prediction_panel, mask_panel = np.split(picture[height - 256 :, :], 4, axis=1)

@@ -17,7 +17,9 @@ def _train(devices, microbatches=1, updates=3, batches=None, ema_decay=0.0):
     model = steps.build_model(config.model, A2D, stats_axis=steps.DEVICES)
     optimizer = optax.sgd(0.05)
     state = steps.init_state(model.clone(stats_axis=None), optimizer, config)
-    step = parallel.pmap_train_step(model, optimizer, weights=WEIGHTS, microbatches=microbatches, ema_decay=ema_decay, devices=devices)
+    step = parallel.pmap_train_step(
+        model, optimizer, weights=WEIGHTS, microbatches=microbatches, ema_decay=ema_decay, devices=devices
+    )
     for batch in batches or [toy_batch(seed) for seed in range(updates)]:
         state, metrics = step(state, parallel.shard(batch, len(devices)))
     return jax.device_get(state), jax.device_get(metrics)
@@ -60,9 +62,7 @@ def test_gradients_are_means_over_clips_whatever_the_microbatches():
 
 def test_moving_average_by_hand():
     first, _ = _train(jax.devices()[:1], updates=1, ema_decay=0.9)
-    fresh = steps.init_state(
-        steps.build_model(toy_config().model, A2D, stats_axis=None), optax.sgd(0.05), toy_config()
-    )
+    fresh = steps.init_state(steps.build_model(toy_config().model, A2D, stats_axis=None), optax.sgd(0.05), toy_config())
     expected = jax.tree.map(lambda start, now: 0.9 * start + 0.1 * now, fresh.params, first.params)
     _close(first.ema, expected, 1e-6)
     assert first.variables()["params"] is first.ema

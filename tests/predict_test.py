@@ -57,9 +57,7 @@ def run(path, folder, **changes):
 def test_labels_follow_the_frames(tmp_path, count):
     returned = run(make_video(tmp_path / "a.mp4", count), tmp_path / "out", step=1200)
     labels, frames, rate, summary = outputs(tmp_path / "out")
-    assert {kind: maps.shape for kind, maps in labels.items()} == dict.fromkeys(
-        predict.KINDS, (count, 64, 96)
-    )
+    assert {kind: maps.shape for kind, maps in labels.items()} == dict.fromkeys(predict.KINDS, (count, 64, 96))
     assert labels["joint"].dtype == np.uint8 and set(np.unique(labels["joint"])) == {0, DOG_RUNNING}
     for i in range(count):
         columns = np.nonzero(labels["joint"][i, 4])[0]
@@ -184,9 +182,7 @@ def test_folders_without_videos_and_videos_of_one_name(tmp_path):
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()
     with pytest.raises(InputError, match="same folder"):
-        predict.predict_many(
-            [tmp_path / "x" / "a.mp4", tmp_path / "y" / "a.mp4"], tmp_path / "out", **SETTINGS
-        )
+        predict.predict_many([tmp_path / "x" / "a.mp4", tmp_path / "y" / "a.mp4"], tmp_path / "out", **SETTINGS)
 
 
 def thirty_squares(video):

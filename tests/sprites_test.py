@@ -80,18 +80,14 @@ def test_mat_layout(release):
         assert masks.shape == ((64, 48) if count == 1 else (count, 64, 48))
         assert codes.shape == (1, count) and codes.dtype.kind == "f" and boxes.shape == (4, count)
         masks = masks.reshape(count, 64, 48)
-        assert set(np.unique(code_map)) == {0, *codes[0].astype(int)} - (
-            {0} if (code_map > 0).all() else set()
-        )
+        assert set(np.unique(code_map)) == {0, *codes[0].astype(int)} - ({0} if (code_map > 0).all() else set())
         assert (masks.sum(axis=0) == (code_map > 0)).all()  # the union, and nobody shares a pixel
         for mask, code, name, box in zip(masks, codes[0].astype(int), names, boxes.T, strict=True):
             assert code in CODES and (code_map[mask == 1] == code).all() and mask.any()
             assert name == f"{A2D.actors[code // 10]}-{A2D.actions[code % 10]}"
             columns, rows = np.nonzero(mask)
             assert box.tolist() == [columns.min() + 1, rows.min() + 1, columns.max() + 1, rows.max() + 1]
-        picture = cv2.imread(str(release / "Annotations/col" / path.parent.name / f"{path.stem}.png"))[
-            ..., ::-1
-        ]
+        picture = cv2.imread(str(release / "Annotations/col" / path.parent.name / f"{path.stem}.png"))[..., ::-1]
         palette = np.zeros((100, 3), np.uint8)
         palette[CODES] = [A2D.colour(*divmod(code, 10)) for code in CODES]
         assert (picture == palette[code_map.T]).all()
@@ -139,9 +135,7 @@ def test_seed_decides_the_labels_and_processes_do_not(release, tmp_path):
     first = _label_hashes(release)
     sprites.render_release(tmp_path / "again", **SMALL, processes=1)
     assert _label_hashes(tmp_path / "again") == first and len(first) == 2 * 14 * 5 + 1
-    sprites.render_release(
-        tmp_path / "other", **{**SMALL, "seed": 4, "train_clips": 1, "test_clips": 1}, processes=1
-    )
+    sprites.render_release(tmp_path / "other", **{**SMALL, "seed": 4, "train_clips": 1, "test_clips": 1}, processes=1)
     other = _label_hashes(tmp_path / "other")
     assert not set(other.values()) & set(first.values())
 

@@ -159,9 +159,18 @@ def test_evaluation_equals_a_plain_oracle(unbroken):
     count, batch_size = 6, 4
     frames = 2 * count - 1
     counts = evaluate.evaluate(
-        parallel.pmap_eval_step(run.model, A2D), run.variables, _unequal_batches(count, batch_size), A2D, frames, "test"
+        parallel.pmap_eval_step(run.model, A2D),
+        run.variables,
+        _unequal_batches(count, batch_size),
+        A2D,
+        frames,
+        "test",
     )
-    matrices = {"actor": np.zeros((8, 8), int), "action": np.zeros((10, 10), int), "joint": np.zeros((44, 44), int)}
+    matrices = {
+        "actor": np.zeros((8, 8), int),
+        "action": np.zeros((10, 10), int),
+        "joint": np.zeros((44, 44), int),
+    }
     forward = jax.jit(lambda video: run.model.apply(run.variables, steps.normalised(video)))
     for clip in itertools.islice(_unequal_batches(count, 1), count):
         outputs = jax.tree.map(np.asarray, forward(jnp.asarray(clip["video"])))
@@ -177,7 +186,9 @@ def test_evaluation_equals_a_plain_oracle(unbroken):
                 "joint": np.stack([p_actor[..., a] + p_action[..., b] for a, b in pairs], -1).argmax(-1),
             }
             actor, action = (clip[key][0, label, :height, :width].astype(int) for key in ("actor", "action"))
-            joint = np.array([pairs.index((a, b)) if a != 255 else 255 for a, b in zip(actor.flat, action.flat, strict=True)])
+            joint = np.array(
+                [pairs.index((a, b)) if a != 255 else 255 for a, b in zip(actor.flat, action.flat, strict=True)]
+            )
             truths = {"actor": actor.ravel(), "action": action.ravel(), "joint": joint}
             for kind, matrix in matrices.items():
                 for true, answer in zip(truths[kind], answers[kind].ravel(), strict=True):

@@ -40,9 +40,7 @@ def record(frames=31, labelled=(13, 16, 17), size=(64, 96), label_size=(32, 48),
 
 
 def example(record, draw, augment, size=(32, 48), clip_frames=16, frame_step=1):
-    made = transforms.example(
-        record, draw, clip_frames=clip_frames, frame_step=frame_step, size=size, augment=augment
-    )
+    made = transforms.example(record, draw, clip_frames=clip_frames, frame_step=frame_step, size=size, augment=augment)
     return {key: value.numpy() for key, value in made.items()}
 
 
@@ -100,9 +98,7 @@ def test_frames_and_maps_move_together(size):
         np.testing.assert_array_equal(made["actor"][1][clear], expected[clear])
         np.testing.assert_array_equal(made["action"][2][clear], np.where(expected == 3, 4, expected)[clear])
         for one in made["video"][1:]:  # one draw for all frames
-            np.testing.assert_allclose(
-                one[..., 1:].astype(int), made["video"][0, ..., 1:].astype(int), atol=8
-            )
+            np.testing.assert_allclose(one[..., 1:].astype(int), made["video"][0, ..., 1:].astype(int), atol=8)
         flips.add(bool(blue[:, 0].mean() > blue[:, -1].mean()))
         shares.append((green.max() - green.min()) / 255 * (blue.max() - blue.min()) / 255)
         assert made["label_size"].tolist() == list(size) and made["actor"].shape == (3, *size)

@@ -17,9 +17,7 @@ from ssa2d_jax.video_writer import VideoWriter
 def write(path, frames=20, height=48, width=64, noisy=False):
     """Frame k has red 10 * k % 250; the upper left quarter has green 200."""
     rng = np.random.default_rng(0)
-    with VideoWriter(
-        path, height=height, width=width, time_base=Fraction(1, 25), rate=Fraction(25)
-    ) as writer:
+    with VideoWriter(path, height=height, width=width, time_base=Fraction(1, 25), rate=Fraction(25)) as writer:
         for k in range(frames):
             rgb = np.zeros((height, width, 3), np.uint8)
             rgb[..., 0] = 10 * k % 250
@@ -116,9 +114,7 @@ def test_cover_picture_is_no_video(tmp_path):
 
 def test_playlist_is_not_followed(tmp_path):
     write(tmp_path / "a.mp4", frames=2)
-    (tmp_path / "list.m3u8").write_text(
-        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.mp4\n#EXT-X-ENDLIST\n"
-    )
+    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.mp4\n#EXT-X-ENDLIST\n")
     error_of(tmp_path / "list.m3u8")
     (tmp_path / "list.ffconcat").write_text("ffconcat version 1.0\nfile a.mp4\n")
     error_of(tmp_path / "list.ffconcat")

@@ -27,12 +27,21 @@ def main() -> None:
     trained = time.monotonic()
     release = Path(sprites.get_config(arguments.variant).data.release)
     clip = sorted((release / "clips320H").glob("*_test_*.mp4"))[0]
-    _main(f"--config={config}", f"--workdir={workdir}", "--mode=predict", f"--input={clip}", f"--output={workdir}/predicted")
+    _main(
+        f"--config={config}",
+        f"--workdir={workdir}",
+        "--mode=predict",
+        f"--input={clip}",
+        f"--output={workdir}/predicted",
+    )
 
     result = json.loads((workdir / "metrics" / "test.json").read_text())
     print(f"\nSprites, test split ({result['frames']} labelled frames), percent:\n")
     print(metrics.table(result, published=False))
-    print(f"\nTime: {duration(trained - start)} to render, train and evaluate; {duration(time.monotonic() - start)} in all.\n")
+    print(
+        f"\nTime: {duration(trained - start)} to render, train and evaluate; "
+        f"{duration(time.monotonic() - start)} in all.\n"
+    )
     print(f"Open:\n  {workdir}/predicted/overlay.mp4       its answers, painted on {clip.name}")
     print(f"  {workdir}/metrics/test_per_class.csv   every class")
     print(f"  tensorboard --logdir {workdir}         curves, pictures, confusion matrices")
