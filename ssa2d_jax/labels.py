@@ -22,7 +22,7 @@ def time_weights(label_time: jax.Array, frames: int, cells: int) -> jax.Array:
 
 
 def space_weights(label_size: jax.Array, padded: int, pixels: int, cells: int) -> jax.Array:
-    """[B, padded, cells]: interpolation from `cells` to the network's `pixels`, then to labels of label_size [B] pixels.
+    """[B, padded, cells]: interpolation from `cells` to the network's `pixels`, then to label_size [B].
 
     Rows from label_size on are padding and repeat the last one.
     """
