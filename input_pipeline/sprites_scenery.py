@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 
 
+DULL = (0.0, 0.4)  # saturation of everything that isn't an actor
+
+
 def random_colour(rng: np.random.Generator, saturation: tuple[float, float], value: tuple[float, float]):
     """RGB tuple of a random hue."""
     hsv = np.array([[[rng.uniform(0, 180), rng.uniform(*saturation) * 255, rng.uniform(*value) * 255]]])
@@ -34,7 +37,7 @@ def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
         angle = rng.uniform(0, 2 * math.pi)
         mix = 0.5 + 0.5 * (math.cos(angle) * (2 * x / width - 1) + math.sin(angle) * (2 * y / height - 1)) / 1.42
     mix = np.clip(0.8 * mix + 0.2 * _noise(rng, height, width, 24), 0, 1)[..., None]
-    first, second = (np.array(random_colour(rng, (0.05, 0.6), (0.2, 0.95)), np.float32) for _ in range(2))
+    first, second = (np.array(random_colour(rng, DULL, (0.2, 0.85)), np.float32) for _ in range(2))
     second = first + (second - first) * rng.uniform(0.35, 1.0)
     return (first * (1 - mix) + second * mix).astype(np.uint8)
 
@@ -80,7 +83,7 @@ class Canvas:
                 (x - wide * rng.random() / 2, y + high),
                 (x + wide * rng.random() / 2, y + high * rng.random()),
             ]
-        cv2.fillPoly(self.pixels, [self._points(outline)], random_colour(rng, (0.0, 0.8), (0.15, 0.95)))
+        cv2.fillPoly(self.pixels, [self._points(outline)], random_colour(rng, DULL, (0.15, 0.9)))
 
     def wall(self, rng: np.random.Generator, x: float, width: float) -> None:
         """A climbing wall with ledges, from the bottom to the top of the world, around `x`."""
@@ -90,7 +93,7 @@ class Canvas:
         if right - left < 2:
             return
         self.pixels[:, left:right] = texture(rng, self.height, right - left)
-        rung = random_colour(rng, (0.0, 0.6), (0.15, 0.9))
+        rung = random_colour(rng, DULL, (0.15, 0.9))
         step = max(4, round(rng.uniform(0.08, 0.14) * self.scale))
         for row in range(int(rng.integers(0, step)), self.height, step):
             cv2.line(self.pixels, (left, row), (right - 1, row), rung, max(1, self.scale // 50))
@@ -100,6 +103,6 @@ class Canvas:
         w, h = 0.13 * size, 0.1 * size
         food = self._points([(x, y + h)])[0]
         axes = (max(1, round(w * self.scale)), max(1, round(h * 0.5 * self.scale)))
-        cv2.ellipse(self.pixels, food.tolist(), axes, 0, 0, 360, random_colour(rng, (0.4, 0.9), (0.3, 0.8)), -1)
+        cv2.ellipse(self.pixels, food.tolist(), axes, 0, 0, 360, random_colour(rng, DULL, (0.3, 0.8)), -1)
         outline = [(x - 1.2 * w, y + h), (x + 1.2 * w, y + h), (x + 0.8 * w, y), (x - 0.8 * w, y)]
-        cv2.fillPoly(self.pixels, [self._points(outline)], random_colour(rng, (0.2, 0.9), (0.4, 1.0)))
+        cv2.fillPoly(self.pixels, [self._points(outline)], random_colour(rng, DULL, (0.4, 0.9)))

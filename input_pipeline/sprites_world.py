@@ -11,7 +11,7 @@ from input_pipeline.sprites_figures import figure
 from input_pipeline.sprites_motion import motion
 from input_pipeline.sprites_shapes import Look, Pose
 
-SMALLEST, LARGEST = 0.27, 0.81  # body size in heights of the frame
+SMALLEST, LARGEST = 0.28, 0.84  # body size in heights of the frame
 _CLIMBING, _EATING = 1, 3
 _SUPERSAMPLING = 3  # odd, so that a pixel's centre is a sample
 _FIXED_POINT = 4  # fractional bits of OpenCV's drawing coordinates
@@ -129,7 +129,7 @@ def _sprite(
 
 
 def _look(rng: np.random.Generator) -> Look:
-    bright, any_colour = ((0.25, 1.0), (0.45, 1.0)), ((0.0, 1.0), (0.25, 1.0))
+    bright, any_colour = ((0.55, 1.0), (0.55, 1.0)), ((0.4, 1.0), (0.4, 1.0))
     main, second, skin = (sprites_scenery.random_colour(rng, *span) for span in (bright, any_colour, bright))
     dark = sprites_scenery.random_colour(rng, (0.0, 0.8), (0.08, 0.35))
     return Look(main, second, skin, dark, int(rng.integers(2, 4)))
