@@ -15,6 +15,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         raise ValueError(f"configs/a2d.py has no variant {variant!r}; there is small")
     config = default.get_config()
     config.data.prepared = "data/a2d"
+    config.data.store_height = 256
+    config.data.shuffle_buffer = 512
     config.eval.published = True
     if variant == "small":
         config.data.size = (96, 96)

@@ -138,7 +138,7 @@ class Checkpoints:
 
 
 def _quiet_orbax(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING or "orbax" not in record.pathname
+    return record.levelno >= logging.ERROR or "orbax" not in record.pathname
 
 
 def _first_line(error: Exception) -> str:
