@@ -30,9 +30,9 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config.model.temporal_kernels = variant != "still"
 
     train = config.train
-    train.batch_size = 8
-    train.phases = ((0.3, 0.0, 2e-3), (4.7, 2e-3, 0.0))
-    train.save_every = 250
+    train.batch_size = 4
+    train.phases = ((0.15, 0.0, 3e-3), (6.75, 3e-3, 0.0))
+    train.save_every = 500
 
     if variant == "tiny":
         data.release = "data/sprites_tiny/Release"
