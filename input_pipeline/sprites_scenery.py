@@ -5,7 +5,6 @@ import math
 import cv2
 import numpy as np
 
-
 DULL = (0.0, 0.4)  # saturation of everything that isn't an actor
 
 
