@@ -22,6 +22,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     data.render.train_clips = 1500
     data.render.test_clips = 200
     data.size = (64, 64)
+    data.clip_frames, data.frame_step = 8, 2  # a clip spans 16 frames, like the paper's, and takes every other one
+    config.predict.overlap = 4
     config.augment.crop_scale = (0.7, 1.0)
     config.augment.crop_aspect = (0.9, 1.1)
 
@@ -31,8 +33,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 
     train = config.train
     train.batch_size = 4
-    train.phases = ((0.15, 0.0, 3e-3), (6.75, 3e-3, 0.0))
-    train.save_every = 500
+    train.phases = ((0.2, 0.0, 3e-3), (9.8, 3e-3, 0.0))
+    train.save_every = 1000
 
     if variant == "tiny":
         data.release = "data/sprites_tiny/Release"

@@ -26,7 +26,7 @@ from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D
 
 WORLD = 2  # goes up whenever the same seed draws other clips
-LABEL_STEP = 3  # frames between labelled frames
+LABEL_STEP = 2  # frames between labelled frames
 JITTER = 2  # frames that the labelled ones may be off the middle
 _SPLITS = ("train", "test")
 _PARAMETERS_FILE = "render.json"
@@ -53,7 +53,7 @@ def render_release(
 ) -> None:
     """Writes README, videoset.csv, clips320H/ and Annotations/ of a rendered A2D release to `folder`.
 
-    `size` is (height, width) in pixels. Every clip has `frames` frames, `labelled` of them annotated (3
+    `size` is (height, width) in pixels. Every clip has `frames` frames, `labelled` of them annotated (2
     frames apart, around the middle) and 1 to `max_actors` actors; the 43 pairs are equally frequent in both
     splits. Labels depend on the parameters alone, not on `processes`. The folder appears when it is whole;
     one that holds the same rendering is left as it is. Raises InputError for parameters that can't be met
@@ -92,7 +92,7 @@ def _check(parameters: dict[str, Any], processes: int) -> None:
             0.75 * height <= width <= 3 * height,
             f"size is {height}x{width}, the width must be 0.75 to 3 times the height",
         ),
-        (1 <= labelled <= 6, f"labelled is {labelled}, 1 to 6 are allowed (they share one 16-frame clip)"),
+        (1 <= labelled <= 8, f"labelled is {labelled}, 1 to 8 are allowed (they share one 16-frame clip)"),
         (
             parameters["frames"] >= needed,
             f"frames is {parameters['frames']}, {labelled} labelled ones need {needed}",

@@ -27,7 +27,8 @@ def check(config: ConfigDict, devices: int) -> None:
     size_fits = len(data.size) == 2 and all(isinstance(n, int) and n > 0 and n % 16 == 0 for n in data.size)
     _require(size_fits, config, "data.size", "(height, width), both multiples of 16")
     _require(data.frame_step >= 1, config, "data.frame_step", "1 or more")
-    _require(1 <= data.label_span <= data.clip_frames, config, "data.label_span", "1 to data.clip_frames")
+    reach = data.clip_frames * data.frame_step
+    _require(1 <= data.label_span <= reach, config, "data.label_span", f"1 to {reach}, the frames that a clip spans")
     _require(data.store_height >= 0, config, "data.store_height", "0 (as they are) or a height in pixels")
     _require(1 <= data.jpeg_quality <= 100, config, "data.jpeg_quality", "1 to 100")
     _require(data.shuffle_buffer >= 1, config, "data.shuffle_buffer", "1 or more")

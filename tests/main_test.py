@@ -41,6 +41,7 @@ def _tiny(folder, *flags):
         "--config.data.render.train_clips=44",
         "--config.data.render.frames=20",
         "--config.data.clip_frames=4",
+        "--config.data.frame_step=1",
         "--config.data.label_span=4",
         "--config.predict.overlap=2",
         "--config.train.batch_size=8",
@@ -68,7 +69,7 @@ def killed(tmp_path_factory):
 
 def _final(folder):
     config = sprites.get_config("tiny")
-    config.data.clip_frames = 4
+    config.data.clip_frames, config.data.frame_step = 4, 1
     run = restore.load_run(folder / "run", config, A2D)
     return run.step, jax.tree.leaves(run.variables)
 

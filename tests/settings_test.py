@@ -37,7 +37,7 @@ def test_unknown_variants_name_those_there_are():
         ("data.clip_frames", 10, "multiple of 4"),
         ("data.size", (224, 230), "multiples of 16"),
         ("data.size", (224,), "multiples of 16"),
-        ("data.label_span", 17, "1 to data.clip_frames"),
+        ("data.label_span", 17, "1 to 16, the frames that a clip spans"),
         ("augment.crop_scale", (0.9, 0.5), "low <= high"),
         ("model.actor_prior", "sum", "concat, add, off"),
         ("train.batch_size", 15, "multiple of 2"),

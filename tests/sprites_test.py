@@ -56,8 +56,8 @@ def test_folder_has_what_a_release_has(release):
             shapes = [frame.to_ndarray(format="rgb24").shape for frame in container.decode(video=0)]
         assert shapes == [(48, 64, 3)] * 20
         numbers = sorted(int(path.stem) for path in (release / "Annotations/mat" / vid).iterdir())
-        # Five frames, 3 apart: the middle of frames 1..20 is 10.5, rounded down to 10 and off by 2 at most.
-        assert np.diff(numbers).tolist() == [3, 3, 3, 3] and 8 <= numbers[2] <= 12
+        # Five frames, 2 apart: the middle of frames 1..20 is 10.5, rounded down to 10 and off by 2 at most.
+        assert np.diff(numbers).tolist() == [2, 2, 2, 2] and 8 <= numbers[2] <= 12
         assert numbers == sorted(int(path.stem) for path in (release / "Annotations/col" / vid).iterdir())
     readme = (release / "README").read_text().splitlines()
     table = readme[readme.index("NAME ID Valid R G B") + 1 :]
@@ -142,7 +142,7 @@ def test_seed_decides_the_labels_and_processes_do_not(release, tmp_path):
 
 def test_train_and_test_are_different_clips(release):
     maps = []
-    for vid in ("w1s3_train_00000", "w1s3_test_00000"):
+    for vid in ("w2s3_train_00000", "w2s3_test_00000"):
         with h5py.File(sorted((release / "Annotations/mat" / vid).iterdir())[0]) as file:
             maps.append(file["reS_id"][...])
     assert (maps[0] != maps[1]).any()
@@ -201,8 +201,8 @@ def test_interrupted_rendering_is_not_taken_for_whole(tmp_path, monkeypatch):
     [
         ({"size": (47, 64)}, "size is 47x64, both must be even"),
         ({"size": (64, 32)}, "the width must be 0.75 to 3 times the height"),
-        ({"frames": 17}, "frames is 17, 5 labelled ones need 18"),
-        ({"labelled": 7, "frames": 32}, "labelled is 7, 1 to 6"),
+        ({"frames": 13}, "frames is 13, 5 labelled ones need 14"),
+        ({"labelled": 9, "frames": 32}, "labelled is 9, 1 to 8"),
         ({"max_actors": 0}, "max_actors is 0, 1 to 8"),
         ({"test_clips": 0}, "test_clips is 0"),
         ({"seed": -1}, "seed is -1"),
