@@ -11,11 +11,11 @@ def get_config() -> ml_collections.ConfigDict:
     data = config.data = ml_collections.ConfigDict()
     data.release = ""  # folder in A2D's layout (videoset.csv, clips320H, Annotations); "" downloads A2D itself
     data.render = ml_collections.ConfigDict()  # sprites world: what to render into `release` when it's missing
-    data.render.train_clips = 0  # 0 = nothing is rendered, the release has to be there
-    data.render.test_clips = 0
+    data.render.train_clips = 0  # clips to render; 0 = nothing is rendered, the release has to be there
+    data.render.test_clips = 0  # clips to render for the test split
     data.render.size = (128, 128)  # height, width in pixels
     data.render.frames = 32  # frames a clip
-    data.render.seed = 0
+    data.render.seed = 0  # of the rendered clips
     data.prepared = "data/prepared"  # where the TFRecord shards go; each release gets its own folder inside
     data.store_height = 0  # frames are stored at this height in pixels (labels stay as they are); 0 = as they are
     data.jpeg_quality = 95  # of the stored frames, 1 to 100
@@ -50,24 +50,24 @@ def get_config() -> ml_collections.ConfigDict:
     model.freeze_encoder_stats = False  # the encoder's batch norm uses its running statistics while training too
 
     loss = config.loss = ml_collections.ConfigDict()
-    loss.actor_weight = 1.3
-    loss.action_weight = 1.3
-    loss.mask_weight = 0.3
+    loss.actor_weight = 1.3  # of the actor branch in the sum
+    loss.action_weight = 1.3  # of the action branch
+    loss.mask_weight = 0.3  # of the foreground mask branch
 
     train = config.train = ml_collections.ConfigDict()
     train.batch_size = 14  # clips an update, over all devices
     train.microbatches = 1  # the update's clips go through in this many equal parts, one after another
-    # One row a phase: epochs, learning rate at its start, at its end (linear between).
+    # Rows of (epochs, learning rate at the start, at the end), linear between.
     train.phases = ((5.0, 1e-4, 1e-4), (6.0, 1e-5, 1e-5))
-    train.adam_b1 = 0.9
-    train.adam_b2 = 0.999
-    train.adam_eps = 1e-8
+    train.adam_b1 = 0.9  # decay of the gradient's mean
+    train.adam_b2 = 0.999  # decay of its square's mean
+    train.adam_eps = 1e-8  # added to the root of that
     train.weight_decay = 0.0  # decoupled, on kernels alone
     train.clip_gradient = 1.0  # global norm at most this; 0 = off
     train.ema_decay = 0.0  # exponential moving average of the weights, used to evaluate and predict; 0 = off
     train.log_every = 50  # updates
     train.eval_every = 0  # updates; 0 = only at the end
-    train.eval_splits = ("test",)
+    train.eval_splits = ("test",)  # what is evaluated; the first one's joint mIoU decides which checkpoint is best
     train.save_every = 500  # updates; every evaluation and the last update save too
     train.keep = 2  # newest checkpoints kept, beside the best by joint mIoU
     train.image_clips = 4  # clips drawn into TensorBoard at every evaluation
