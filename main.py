@@ -34,7 +34,7 @@ def main(argv: list[str]) -> None:
         _end(str(error), 143)
     except Diverged as error:
         _end(f"error: {error}", 3)
-    except (InputError, FileNotFoundError, PermissionError) as error:
+    except (InputError, OSError) as error:
         _end(f"error: {error}", 2)
     except KeyboardInterrupt:
         _end("interrupted; what was saved before stays usable", 130)

@@ -47,6 +47,7 @@ class Checkpoints:
             create=not read_only,
         )
         handlers = {"state": ocp.StandardCheckpointHandler(), "config": ocp.JsonCheckpointHandler()}
+        _check_scores(self.folder)
         self._manager = ocp.CheckpointManager(self.folder, options=options, item_handlers=handlers)
 
     def steps(self) -> list[int]:
@@ -151,6 +152,16 @@ def _named_leaves(tree: Any) -> dict[str, Any]:
         "/".join(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path): leaf
         for path, leaf in leaves
     }
+
+
+def _check_scores(folder: Path) -> None:
+    """Raises InputError for a checkpoint whose scores are damaged; Orbax reads those of all of them at once."""
+    for path in folder.glob("*/metrics/metrics"):
+        try:
+            json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            step = path.parent.parent
+            raise InputError(f"{path} is damaged ({_first_line(error)}); delete {step} to go on without it") from error
 
 
 def _checksums(folder: Path) -> dict[str, int]:

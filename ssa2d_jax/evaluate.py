@@ -1,6 +1,6 @@
 """Scoring a model by the A2D protocol: every annotated frame once, at its own resolution."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,13 @@ def evaluate(
     return confusions
 
 
+def check_splits(splits: Sequence[str], source: Source) -> None:
+    """Raises InputError unless every one of `splits` is there to be evaluated."""
+    unknown = [split for split in splits if split not in source.label_frames]
+    if unknown:
+        raise InputError(f"config.train.eval_splits names {unknown}; there are {sorted(source.label_frames)}")
+
+
 def publish(
     confusions: metrics.Confusions, step: int, split: str, workdir: Path, space: LabelSpace, published: bool
 ) -> dict[str, Any]:
@@ -56,8 +63,9 @@ def evaluate_run(
     run: Run, workdir: Path, source: Source, splits: tuple[str, ...], space: LabelSpace, published: bool
 ) -> None:
     """Scores a restored run on `splits` of `source` and publishes the results in its workdir."""
-    eval_step = parallel.pmap_eval_step(run.model, space)
+    check_splits(splits, source)
+    eval_step, variables = parallel.pmap_eval_step(run.model, space), parallel.replicate(run.variables)
     for split in splits:
         frames = source.label_frames[split]
-        confusions = evaluate(eval_step, run.variables, source.eval_batches(split), space, frames, split)
+        confusions = evaluate(eval_step, variables, source.eval_batches(split), space, frames, split)
         publish(confusions, run.step, split, workdir, space, published)

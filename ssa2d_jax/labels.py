@@ -6,6 +6,9 @@ import numpy as np
 
 from ssa2d_jax.label_space import BACKGROUND, IGNORE, LabelSpace
 
+# Scores must not depend on the device's idea of a fast matrix product.
+HIGHEST = jax.lax.Precision.HIGHEST
+
 
 def linear_weights(position: jax.Array, cells: int) -> jax.Array:
     """Linear interpolation between `cells` cells: positions [...] in cells (0 = centre of the first) -> [..., cells].
@@ -29,7 +32,7 @@ def space_weights(label_size: jax.Array, padded: int, pixels: int, cells: int) -
     rows = jnp.minimum(jnp.arange(padded), label_size[:, None] - 1)
     to_pixels = linear_weights((rows + 0.5) * (pixels / label_size[:, None]) - 0.5, pixels)
     to_cells = linear_weights((jnp.arange(pixels) + 0.5) * (cells / pixels) - 0.5, cells)
-    return to_pixels @ to_cells
+    return jnp.matmul(to_pixels, to_cells, precision=HIGHEST)
 
 
 def at_labels(logits: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
@@ -42,9 +45,9 @@ def at_labels(logits: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
     in_time = time_weights(batch["label_time"], frames, logits.shape[1])
     in_rows = space_weights(batch["label_size"][:, 0], padded_height, height, logits.shape[2])
     in_columns = space_weights(batch["label_size"][:, 1], padded_width, width, logits.shape[3])
-    logits = jnp.einsum("blt,btyxc->blyxc", in_time, logits.astype(jnp.float32))
-    logits = jnp.einsum("bhy,blyxc->blhxc", in_rows, logits)
-    return jnp.einsum("bwx,blhxc->blhwc", in_columns, logits)
+    logits = jnp.einsum("blt,btyxc->blyxc", in_time, logits.astype(jnp.float32), precision=HIGHEST)
+    logits = jnp.einsum("bhy,blyxc->blhxc", in_rows, logits, precision=HIGHEST)
+    return jnp.einsum("bwx,blhxc->blhwc", in_columns, logits, precision=HIGHEST)
 
 
 def counted_pixels(labels: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:

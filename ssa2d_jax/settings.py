@@ -24,7 +24,7 @@ def check(config: ConfigDict, devices: int) -> None:
     """Raises InputError when a value can't be used: names the knob, its value, and what is allowed."""
     data, model, train = config.data, config.model, config.train
     _require(data.clip_frames > 0 and data.clip_frames % 4 == 0, config, "data.clip_frames", "a multiple of 4")
-    size_fits = len(data.size) == 2 and all(isinstance(n, int) and n > 0 and n % 16 == 0 for n in data.size)
+    size_fits = _numbers(data.size, 2) and all(isinstance(n, int) and n > 0 and n % 16 == 0 for n in data.size)
     _require(size_fits, config, "data.size", "(height, width), both multiples of 16")
     _require(data.frame_step >= 1, config, "data.frame_step", "1 or more")
     reach = data.clip_frames * data.frame_step
@@ -32,8 +32,16 @@ def check(config: ConfigDict, devices: int) -> None:
     _require(data.store_height >= 0, config, "data.store_height", "0 (as they are) or a height in pixels")
     _require(1 <= data.jpeg_quality <= 100, config, "data.jpeg_quality", "1 to 100")
     _require(data.shuffle_buffer >= 1, config, "data.shuffle_buffer", "1 or more")
-    low, high = config.augment.crop_scale
-    _require(0 < low <= high <= 1, config, "augment.crop_scale", "(low, high) with 0 < low <= high <= 1")
+    scale, aspect = config.augment.crop_scale, config.augment.crop_aspect
+    fits = _numbers(scale, 2) and 0 < scale[0] <= scale[1] <= 1
+    _require(fits, config, "augment.crop_scale", "(low, high) with 0 < low <= high <= 1")
+    fits = _numbers(aspect, 2) and 0 < aspect[0] <= aspect[1]
+    _require(fits, config, "augment.crop_aspect", "(low, high) with 0 < low <= high")
+    _require(_numbers(data.render.size, 2), config, "data.render.size", "(height, width)")
+    _require(0 <= model.batch_norm_momentum < 1, config, "model.batch_norm_momentum", "0 up to, not including, 1")
+    _require(min(config.loss.values()) >= 0, config, "loss", "weights of 0 or more")
+    _require(len(train.eval_splits) > 0, config, "train.eval_splits", "one split or more")
+    _require(config.predict.batch_size >= 1, config, "predict.batch_size", "1 or more")
     _require(model.actor_prior in ACTOR_PRIORS, config, "model.actor_prior", f"one of {', '.join(ACTOR_PRIORS)}")
     _require(model.encoder_width > 0, config, "model.encoder_width", "more than 0")
     _require(model.decoder_width > 0, config, "model.decoder_width", "more than 0")
@@ -47,13 +55,20 @@ def check(config: ConfigDict, devices: int) -> None:
         config.eval.batch_size > 0 and config.eval.batch_size % devices == 0, config, "eval.batch_size",
         f"a multiple of the {devices} devices",
     )  # fmt: skip
-    phases_fit = len(train.phases) > 0 and all(len(p) == 3 and p[0] > 0 and min(p[1:]) >= 0 for p in train.phases)
+    phases_fit = len(train.phases) > 0 and all(
+        _numbers(phase, 3) and phase[0] > 0 and min(phase[1:]) >= 0 for phase in train.phases
+    )
     _require(phases_fit, config, "train.phases", "rows of (epochs > 0, learning rate at start, at end)")
     _require(0 <= train.ema_decay < 1, config, "train.ema_decay", "0 (off) up to, not including, 1")
     _require(train.keep >= 1, config, "train.keep", "1 or more")
     _require(train.log_every >= 1, config, "train.log_every", "1 or more")
     _require(0 <= config.predict.overlap < data.clip_frames, config, "predict.overlap", "0 to data.clip_frames - 1")
     _require(0 <= config.predict.opacity <= 1, config, "predict.opacity", "0 to 1")
+
+
+def _numbers(value: Any, count: int) -> bool:
+    numbers = (int, float)
+    return isinstance(value, tuple | list) and len(value) == count and all(type(n) in numbers for n in value)
 
 
 def _require(fits: bool, config: ConfigDict, knob: str, allowed: str) -> None:

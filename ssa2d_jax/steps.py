@@ -41,7 +41,7 @@ def build_model(config: ConfigDict, space: LabelSpace, stats_axis: str | None) -
 
 
 def init_state(model: SSA2D, optimizer: optax.GradientTransformation, config: ConfigDict) -> TrainState:
-    """A fresh state; its weights follow from `config.seed` alone."""
+    """A fresh state; its weights follow from `config.seed` (on one backend and version of XLA)."""
     video = jnp.zeros((1, config.data.clip_frames, *config.data.size, 3))
     # The "rbg" generator compiles several times faster than the default one.
     variables = jax.jit(model.init)(jax.random.key(config.seed, impl="rbg"), video)

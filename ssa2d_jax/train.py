@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from ssa2d_jax import metrics, optimizer, overlay, parallel, settings, steps
 from ssa2d_jax.batch import Source, check_batch
 from ssa2d_jax.checkpoints import Checkpoints
-from ssa2d_jax.evaluate import evaluate, publish
+from ssa2d_jax.evaluate import check_splits, evaluate, publish
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.progress import duration, is_time, say
 
@@ -78,6 +78,7 @@ def train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) 
     with the parameters of an unbroken one. Raises Diverged when the loss is no longer finite, Stopped
     after SIGTERM, InputError for a workdir or checkpoint that doesn't fit.
     """
+    check_splits(config.train.eval_splits, source)
     settings.claim_workdir(workdir, config)
     run = Run(config, workdir, source, space)
     state = run.initial_state()
@@ -96,14 +97,19 @@ def train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) 
             done += 1
             log.add(done, sums)
             joint_miou = None
-            if is_time(done, config.train.eval_every or run.total, run.total):
+            if not stop.requested and is_time(done, config.train.eval_every or run.total, run.total):
                 log.flush()
-                results = evaluate_splits(run, state)
+                try:
+                    results = evaluate_splits(run, state)
+                except BaseException:
+                    run.save(state, None)  # whatever the evaluation ran into, the updates are not lost
+                    raise
                 joint_miou = results[config.train.eval_splits[0]]["joint"]["miou"]
+                log.skip_time()
             if joint_miou is not None or stop.requested or is_time(done, config.train.save_every, run.total):
                 log.flush()
                 run.save(state, joint_miou)
-            if stop.requested and done < run.total:
+            if stop.requested:
                 raise Stopped(f"stopped by SIGTERM after update {done}; saved. The same command goes on from there")
     run.writer.flush()
     say(f"trained {done} updates in {duration(time.monotonic() - log.start)}; everything is in {workdir}")
@@ -165,7 +171,7 @@ class Log:
         self.run, self.first, self.start = run, True, time.monotonic()
         self._pending: tuple[int, Any] | None = None
         self._sums: dict[str, float] = {}
-        self._count, self._since, self._began = 0, self.start, done
+        self._count, self._since, self._began, self._last = 0, self.start, done, self.start
 
     def add(self, done: int, sums: Any) -> None:
         """Takes update `done`'s metrics and deals with those of the update before."""
@@ -175,11 +181,16 @@ class Log:
             jax.block_until_ready(sums)
             self.first, self._since, self._began = False, time.monotonic(), done
 
+    def skip_time(self) -> None:
+        """Leaves what was just done, which was no training, out of the rate."""
+        self._since += time.monotonic() - self._last
+
     def flush(self) -> None:
         """Fetches what is pending; raises Diverged if the loss in it is not finite."""
         if self._pending is None:
             return
         (done, sums), self._pending = self._pending, None
+        self._last = time.monotonic()
         values = {name: float(value) for name, value in jax.device_get(sums).items()}
         if not math.isfinite(values["loss"]) or not math.isfinite(values["gradient_norm"]):
             raise Diverged(

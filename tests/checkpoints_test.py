@@ -89,6 +89,13 @@ def test_a_damaged_newest_checkpoint_offers_the_one_before(tmp_path):
     assert checkpoints.restore(_state(), 1)[0] == 1
 
 
+def test_damaged_scores_are_named(tmp_path):
+    _saved(tmp_path, [10.0])
+    (tmp_path / "1" / "metrics" / "metrics").write_text("{")
+    with pytest.raises(InputError, match="1/metrics/metrics is damaged .*delete .*1 to go on"):
+        Checkpoints(tmp_path)
+
+
 def test_a_checkpoint_without_its_arrays_is_damaged(tmp_path):
     _saved(tmp_path, [None, None])
     shutil.rmtree(tmp_path / "2" / "state")
