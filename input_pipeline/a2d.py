@@ -91,7 +91,7 @@ class A2d(tfds.core.GeneratorBasedBuilder):
         for name, result in _in_order(lambda name: self._clips(release, name), videos):
             try:
                 clips, codes = result.result()
-            except (InputError, OSError) as error:
+            except (ValueError, OSError) as error:  # InputError is a ValueError
                 self.problems.append((name, split, str(error)))
                 clips, codes = [], {}
             for clip in clips:

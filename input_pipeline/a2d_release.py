@@ -16,6 +16,7 @@ SPLITS = {"0": "train", "1": "test"}
 _VIDEO_NAME = re.compile(r"[\w\-][\w. \-]*")  # a leading "-" is common: the names are YouTube's
 _VALID_CODES = frozenset(10 * actor + action for actor, action in A2D.pairs)
 _COLUMNS = 9
+_MAX_INSTANCES = 255
 _MAX_REGIONS = 65_535
 _MAX_PIXELS = 4096 * 2304
 
@@ -122,7 +123,7 @@ def read_annotation(path: Path) -> Regions:
         with h5py.File(path, "r") as file:
             codes = _codes(path, file)
             masks = _masks(file, codes.shape)
-    except (OSError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError, MemoryError) as error:
         raise InputError(f"{path}: not a MATLAB v7.3 (HDF5) file that can be read ({error})") from error
     return _regions(path, codes.T, masks)
 
@@ -145,10 +146,12 @@ def _codes(path: Path, file: h5py.File) -> np.ndarray:
 
 
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
-    """The dataset itself, never one that a link brings in from another file."""
+    """The dataset itself, never one whose link, storage or virtual layout lies in another file."""
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         return None
-    return file[name] if isinstance(file[name], h5py.Dataset) else None
+    stored = file[name]
+    inside = isinstance(stored, h5py.Dataset) and not stored.external and not stored.is_virtual
+    return stored if inside else None
 
 
 def _masks(file: h5py.File, shape: tuple[int, int]) -> np.ndarray:
@@ -156,6 +159,8 @@ def _masks(file: h5py.File, shape: tuple[int, int]) -> np.ndarray:
     stored = _dataset(file, "reMask")
     if stored is None or len(stored.shape) not in (2, 3) or stored.shape[-2:] != shape:
         return np.zeros((0, shape[1], shape[0]), bool)  # of no use; reS_id says all that is scored
+    if stored.size > _MAX_INSTANCES * shape[0] * shape[1]:
+        raise InputError(f"{file.filename}: reMask holds {stored.shape[0]} instances; {_MAX_INSTANCES} are allowed")
     return np.asarray(stored).reshape(-1, *shape).transpose(0, 2, 1) != 0
 
 

@@ -92,10 +92,10 @@ def flat(config: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def claim_workdir(workdir: Path, config: ConfigDict) -> None:
-    """Writes config.json into `workdir`; raises InputError if the workdir belongs to another config."""
+    """Writes config.json into `workdir`; raises InputError if a run of another config has saved anything there."""
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / "config.json"
-    if path.exists():
+    if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):
         _compare(path, config, lambda knob: not _within(knob, _FREE))
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")

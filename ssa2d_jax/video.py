@@ -124,7 +124,7 @@ def _check_pixels(path: str | Path, number: int, height: int, width: int, max_pi
     if height * width > max_pixels:
         raise InputError(
             f"{path}: frame {number} has {width}x{height} pixels, more than the limit of {max_pixels}; "
-            "scale the video down, or raise the limit (config.predict.max_pixels)"
+            "scale the video down (when predicting, config.predict.max_pixels is the limit)"
         )
 
 

@@ -192,3 +192,25 @@ def test_not_hdf5(tmp_path):
     whole = fixture.write_mat(tmp_path / "b.mat", np.ones((100, 100))).read_bytes()
     (tmp_path / "b.mat").write_bytes(whole[: len(whole) // 2])
     assert "that can be read" in error_of(a2d_release.read_annotation, tmp_path / "b.mat")
+
+
+def test_labels_stored_in_another_file_are_not_read(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(range(48)))
+    with h5py.File(tmp_path / "external.mat", "w") as file:
+        file.create_dataset("reS_id", (8, 6), "uint8", external=[(str(secret), 0, 48)])
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["codes"] = np.zeros((8, 6), np.uint8)
+    layout = h5py.VirtualLayout((8, 6), "uint8")
+    layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "codes", (8, 6))
+    with h5py.File(tmp_path / "virtual.mat", "w") as file:
+        file.create_virtual_dataset("reS_id", layout)
+    for name in ("external.mat", "virtual.mat"):
+        assert f"{name}: holds no reS_id" in error_of(a2d_release.read_annotation, tmp_path / name)
+
+
+def test_absurdly_many_instances_are_refused_before_they_are_read(tmp_path):
+    with h5py.File(tmp_path / "00001.mat", "w") as file:
+        file["reS_id"] = np.full((8, 6), 11, np.uint8)
+        file.create_dataset("reMask", (1_000_000, 8, 6), "uint8", chunks=(1000, 8, 6), compression="gzip")
+    assert "reMask holds 1000000 instances; 255" in error_of(a2d_release.read_annotation, tmp_path / "00001.mat")

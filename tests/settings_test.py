@@ -61,6 +61,12 @@ def test_bad_values_are_refused_with_knob_value_and_what_is_allowed(knob, value,
     assert f"config.{knob if knob != 'train.microbatches' else 'train.batch_size'}" in str(error.value)
 
 
+def _begun(workdir, config):
+    """A workdir that a run of `config` has saved something in."""
+    settings.claim_workdir(workdir, config)
+    (workdir / "checkpoints" / "1").mkdir(parents=True)
+
+
 def test_a_workdir_remembers_its_config(tmp_path):
     config = toy_config()
     settings.claim_workdir(tmp_path, config)
@@ -70,7 +76,7 @@ def test_a_workdir_remembers_its_config(tmp_path):
 
 
 def test_a_workdir_of_another_config_is_refused_with_the_difference(tmp_path):
-    settings.claim_workdir(tmp_path, toy_config())
+    _begun(tmp_path, toy_config())
     other = toy_config()
     other.model.atrous = False
     other.train.batch_size = 8
@@ -81,8 +87,16 @@ def test_a_workdir_of_another_config_is_refused_with_the_difference(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["model"]["atrous"] is True
 
 
-def test_what_changes_no_weight_may_differ(tmp_path):
+def test_a_workdir_without_a_checkpoint_is_free(tmp_path):
     settings.claim_workdir(tmp_path, toy_config())
+    other = toy_config()
+    other.train.microbatches = 2  # say, after the first try didn't fit into memory
+    settings.claim_workdir(tmp_path, other)
+    assert json.loads((tmp_path / "config.json").read_text())["train"]["microbatches"] == 2
+
+
+def test_what_changes_no_weight_may_differ(tmp_path):
+    _begun(tmp_path, toy_config())
     other = toy_config()
     other.train.log_every = other.train.save_every = 7
     other.eval.batch_size = 2
@@ -103,6 +117,7 @@ def test_evaluating_needs_the_same_network_only(tmp_path):
 
 
 def test_a_damaged_config_file_is_named(tmp_path):
+    _begun(tmp_path, toy_config())
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(InputError, match="config.json can't be read"):
         settings.claim_workdir(tmp_path, toy_config())
