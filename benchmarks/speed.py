@@ -2,7 +2,7 @@
 
 python benchmarks/speed.py                              the paper's size: 16x224x224, width 1, one clip
 python benchmarks/speed.py --size 64 --width 0.25 --batch 8 --train
-python benchmarks/speed.py --input data/sprites/Release --prepared data/sprites/prepared --size 64
+python benchmarks/speed.py --input                      the quick start's input pipeline (after make demo)
 """
 
 import argparse
@@ -30,11 +30,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1, help="clips at a time")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--train", action="store_true", help="time forward and backward, too")
-    parser.add_argument("--input", help="an A2D release: time the input pipeline instead")
-    parser.add_argument("--prepared", default="data/prepared")
+    parser.add_argument("--input", action="store_true", help="time the quick start's input pipeline instead")
     arguments = parser.parse_args()
     if arguments.input:
-        measure_input(arguments)
+        measure_input()
     else:
         measure_network(arguments)
 
@@ -102,24 +101,31 @@ def peak_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def measure_input(arguments: argparse.Namespace) -> None:
-    from configs import default
+def measure_input() -> None:
+    from configs import sprites
     from input_pipeline import a2d, dataset
 
-    config = default.get_config()
-    data, size = config.data, (arguments.size, arguments.size)
-    settings = {key: data[key] for key in ("clip_frames", "frame_step", "label_span", "store_height", "jpeg_quality")}
-    builder = a2d.prepare(arguments.input, arguments.prepared, **settings)
+    config = sprites.get_config()
+    data = config.data
+    shape = {"clip_frames": data.clip_frames, "frame_step": data.frame_step}
+    stored = {key: data[key] for key in ("label_span", "store_height", "jpeg_quality")}
+    builder = a2d.prepare(data.release, data.prepared, **shape, **stored)
     batches = dataset.train_batches(
-        builder, batch_size=8, seed=0, start_step=0, size=size, clip_frames=data.clip_frames,
-        frame_step=data.frame_step, augment=dict(config.augment), shuffle_buffer=data.shuffle_buffer,
-    )  # fmt: skip
+        builder,
+        batch_size=8,
+        seed=0,
+        start_step=0,
+        size=data.size,
+        augment=dict(config.augment),
+        shuffle_buffer=data.shuffle_buffer,
+        **shape,
+    )
     next(batches)
-    count, start = 40, time.perf_counter()
+    count, start = 100, time.perf_counter()
     for _ in range(count):
         next(batches)
-    seconds = time.perf_counter() - start
-    print(f"input: {8 * count / seconds:.1f} clips of {arguments.size}x{arguments.size} a second, augmented")
+    rate = 8 * count / (time.perf_counter() - start)
+    print(f"input: {rate:.0f} augmented clips of {data.clip_frames}x{data.size[0]}x{data.size[1]} a second")
 
 
 if __name__ == "__main__":
