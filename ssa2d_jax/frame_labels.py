@@ -117,8 +117,7 @@ class Tally:
 
     def summary(self, space: LabelSpace) -> dict[str, dict[str, dict]]:
         """Per kind and class: frames with it, share of all pixels, mean confidence there (None: no pixel)."""
-        names = {"actor": space.actors, "action": space.actions, "joint": space.joint}
-        return {kind: dict(zip(names[kind], self._rows(kind), strict=True)) for kind in KINDS}
+        return {kind: dict(zip(space.names[kind], self._rows(kind), strict=True)) for kind in KINDS}
 
     def _rows(self, kind: str) -> list[dict]:
         pixels, confidence = self._pixels[kind], self._confidence[kind]

@@ -47,6 +47,11 @@ class LabelSpace:
         return ("background", *(f"{self.actors[a]}-{self.actions[b]}" for a, b in self.pairs))
 
     @functools.cached_property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Class names by label kind: actor, action, joint."""
+        return {"actor": self.actors, "action": self.actions, "joint": self.joint}
+
+    @functools.cached_property
     def pair_actor(self) -> np.ndarray:
         """[joint classes] int32, actor class of every joint class; 0 for the background."""
         return np.array([0, *(actor for actor, _ in self.pairs)], np.int32)

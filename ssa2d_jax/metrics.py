@@ -33,8 +33,7 @@ class Confusions:
 
     @classmethod
     def empty(cls, space: LabelSpace) -> "Confusions":
-        sizes = {"actor": len(space.actors), "action": len(space.actions), "joint": len(space.joint)}
-        return cls({kind: np.zeros((size, size), np.int64) for kind, size in sizes.items()})
+        return cls({kind: np.zeros((len(names), len(names)), np.int64) for kind, names in space.names.items()})
 
     def add(self, counts: dict[str, Any]) -> None:
         """Adds what `steps.eval_step` returned; in int64, since a full test set counts past 2^31."""
@@ -88,14 +87,13 @@ def write_report(folder: Path, split: str, result: dict[str, Any], confusions: C
     """Writes <split>.json and <split>_per_class.csv into `folder`, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / f"{split}.json", json.dumps(result, indent=2) + "\n")
-    names = {"actor": space.actors, "action": space.actions, "joint": space.joint}
     path = folder / f"{split}_per_class.csv.tmp"
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["kind", "class", "accuracy", "iou", "truth_pixels"])
         for kind, matrix in confusions.matrices.items():
             classes = per_class(matrix)
-            for i, name in enumerate(names[kind]):
+            for i, name in enumerate(space.names[kind]):
                 figures = [
                     f"{classes[key][i]:.2f}" if classes[key][i] == classes[key][i] else ""
                     for key in ("accuracy", "iou")

@@ -157,10 +157,9 @@ def eval_step(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace)
     maps = label_maps(variables, batch, model=model, space=space)
     truth = {"actor": batch["actor"], "action": batch["action"]}
     truth["joint"] = labels.joint_labels(batch["actor"], batch["action"], space)
-    names = {"actor": space.actors, "action": space.actions, "joint": space.joint}
     counts = {
-        kind: confusion(truth[kind], maps[kind], labels.counted_pixels(truth[kind], batch), len(names[kind]))
-        for kind in names
+        kind: confusion(truth[kind], maps[kind], labels.counted_pixels(truth[kind], batch), len(space.names[kind]))
+        for kind in space.names
     }
     counts["frames"] = jnp.sum(batch["label_valid"] & batch["clip_valid"][:, None], dtype=jnp.int32)
     return jax.lax.psum(counts, DEVICES)

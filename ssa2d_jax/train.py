@@ -135,9 +135,8 @@ def evaluate_splits(run: Run, state: steps.TrainState) -> dict[str, Any]:
 
 def pictures(run: Run, state: steps.TrainState, split: str, counts: metrics.Confusions) -> dict[str, np.ndarray]:
     """TensorBoard's pictures of an evaluation: labelled frames beside truth, prediction and mask; confusions."""
-    names = {"actor": run.space.actors, "action": run.space.actions, "joint": run.space.joint}
     images = {
-        f"{split}/confusion_{kind}": overlay.confusion_picture(matrix, names[kind])[None]
+        f"{split}/confusion_{kind}": overlay.confusion_picture(matrix, run.space.names[kind])[None]
         for kind, matrix in counts.matrices.items()
     }
     clips = itertools.chain.from_iterable(clips_of(batch) for batch in run.source.eval_batches(split))
