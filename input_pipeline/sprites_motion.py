@@ -66,40 +66,40 @@ def _gait(pose: Pose, period: float, times: np.ndarray) -> np.ndarray:
 
 
 def _walking(actor, pose, rng, times):
-    return {"gait": _gait(pose, rng.uniform(10, 14), times), "x": rng.uniform(0.03, 0.045) * times}
+    return {"gait": _gait(pose, rng.uniform(13, 17), times), "x": rng.uniform(0.015, 0.025) * times}
 
 
 def _running(actor, pose, rng, times):
-    speed = rng.uniform(0.085, 0.12) * times
+    speed = rng.uniform(0.05, 0.07) * times
     if actor == _CAR:
         bounce = 0.012 * np.sin(_TURN * times / rng.uniform(5, 8))
-        return {"wheel": pose.wheel + _TURN * times / rng.uniform(6, 9), "x": speed, "y": bounce}
-    return {"gait": _gait(pose, rng.uniform(5, 7), times), "x": speed}
+        return {"wheel": pose.wheel + _TURN * times / rng.uniform(9, 12), "x": speed, "y": bounce}
+    return {"gait": _gait(pose, rng.uniform(6.5, 8.5), times), "x": speed}
 
 
 def _crawling(actor, pose, rng, times):
-    gait = _gait(pose, rng.uniform(10, 14), times)
-    return {"gait": gait, "x": rng.uniform(0.012, 0.02) * times, **_low(actor, rng, chance=1.0)}
+    gait = _gait(pose, rng.uniform(13, 17), times)
+    return {"gait": gait, "x": rng.uniform(0.006, 0.012) * times, **_low(actor, rng, chance=1.0)}
 
 
 def _climbing(actor, pose, rng, times):
-    tracks = {"gait": _gait(pose, rng.uniform(7, 10), times), "y": rng.uniform(0.04, 0.06) * times}
+    tracks = {"gait": _gait(pose, rng.uniform(9, 12), times), "y": rng.uniform(0.025, 0.04) * times}
     if actor in (_ADULT, _BABY):
         return {**tracks, "arms": rng.uniform(0.7, 1.0), "crouch": rng.uniform(0.15, 0.35)}
     return {**tracks, "tilt": rng.uniform(1.1, 1.6)}
 
 
 def _eating(actor, pose, rng, times):
-    dip = 0.5 - 0.5 * np.cos(pose.gait * 3 + _TURN * times / rng.uniform(6, 10))
+    dip = 0.5 - 0.5 * np.cos(pose.gait * 3 + _TURN * times / rng.uniform(8, 12))
     sway = pose.gait + 0.1 * np.sin(_TURN * times / rng.uniform(12, 20))
     return {"dip": rng.uniform(0.8, 1.0) * dip, "gait": sway, "arms": 0.0, **_low(actor, rng, chance=0.4)}
 
 
 def _flying(actor, pose, rng, times):
-    rise, sag = rng.uniform(-0.02, 0.02), rng.uniform(0.0005, 0.0025)
-    path = {"x": rng.uniform(0.07, 0.11) * times, "y": rise * times - sag * times**2}
+    rise, sag = rng.uniform(-0.012, 0.012), rng.uniform(0.0003, 0.0015)
+    path = {"x": rng.uniform(0.04, 0.06) * times, "y": rise * times - sag * times**2}
     if actor == _BIRD:
-        beat = _TURN * times / rng.uniform(5, 7) + pose.gait
+        beat = _TURN * times / rng.uniform(6.5, 8.5) + pose.gait
         return {
             **path,
             "wing": 0.2 + 1.1 * np.sin(beat),
@@ -107,15 +107,15 @@ def _flying(actor, pose, rng, times):
             "y": rise * times - 0.04 * np.sin(beat),
         }
     if actor == _CAR:
-        return {**path, "tilt": np.arctan2(rise - 2 * sag * times, 0.09)}
+        return {**path, "tilt": np.arctan2(rise - 2 * sag * times, 0.05)}
     return {**path, "tilt": _slow_spin(pose, rng, times)}
 
 
 def _jumping(actor, pose, rng, times):
-    period = rng.uniform(8, 12)
+    period = rng.uniform(11, 15)
     phase = (times / period + rng.random()) % 1.0
     air = np.clip(phase / 0.8, 0, 1)  # a fifth of every hop is spent on the ground
-    tracks = {"x": rng.uniform(0.0, 0.04) * times, "y": rng.uniform(0.3, 0.5) * 4 * air * (1 - air)}
+    tracks = {"x": rng.uniform(0.0, 0.02) * times, "y": rng.uniform(0.25, 0.4) * 4 * air * (1 - air)}
     if actor == _BALL:
         return {**tracks, "tilt": _slow_spin(pose, rng, times)}
     if actor == _CAR:
@@ -125,8 +125,8 @@ def _jumping(actor, pose, rng, times):
 
 
 def _rolling(actor, pose, rng, times):
-    turned = rng.uniform(0, _TURN) - _TURN * times / rng.uniform(10, 16)
-    speed = rng.uniform(0.03, 0.08) * times
+    turned = rng.uniform(0, _TURN) - _TURN * times / rng.uniform(15, 22)
+    speed = rng.uniform(0.02, 0.045) * times
     low = {} if actor in (_BALL, _CAR) else _low(actor, rng, chance=0.4)
     return {"tilt": turned, "x": speed, **low}
 

@@ -105,7 +105,7 @@ def draw_sprite(layer: np.ndarray, sprite: Sprite, frame: int, view: np.ndarray,
 
 
 def _camera(rng: np.random.Generator, times: np.ndarray) -> Camera:
-    pan = rng.uniform(-0.008, 0.008, 2) * (rng.random() < 0.8)
+    pan = rng.uniform(-0.005, 0.005, 2) * (rng.random() < 0.8)
     zoom = np.exp(rng.uniform(-0.006, 0.006) * times) * rng.uniform(0.92, 1.08)
     shake = [rng.uniform(0, 0.006) * np.sin(2 * np.pi * (times / rng.uniform(5, 12) + rng.random())) for _ in range(2)]
     return Camera(np.stack([pan[0] * times + shake[0], pan[1] * times + shake[1], zoom], axis=1))

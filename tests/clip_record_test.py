@@ -72,8 +72,10 @@ def test_record_holds_frames_maps_and_tables(tmp_path):
 
 
 def test_more_regions_than_a_byte_counts(tmp_path):
-    masks = np.arange(400).reshape(1, 20, 20) == np.arange(400)[:, None, None]
-    path = fixture.write_mat(tmp_path / "a.mat", np.full((20, 20), 18), masks)
+    # 200 instances of two pixels each, which differ in their label: 400 regions.
+    pixel = np.arange(400).reshape(20, 20)
+    masks = pixel // 2 == np.arange(200)[:, None, None]
+    path = fixture.write_mat(tmp_path / "a.mat", np.where(pixel % 2, 19, 18), masks)
     one = a2d_release.read_annotation(path)
     record = clip_record.encode("v", Window((0,), 0, 0), fixture.jpegs(fixture.frames(1), 90), [one])
     assert record["region_count"].tolist() == [400]
