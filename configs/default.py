@@ -16,6 +16,9 @@ def get_config() -> ml_collections.ConfigDict:
     data.render.size = (128, 128)  # height, width in pixels
     data.render.frames = 32  # frames a clip
     data.render.seed = 0  # of the rendered clips
+    data.render.labelled = 5  # annotated frames a clip, every second one around the middle
+    data.render.max_actors = 4  # 1 to this many actors a clip
+    data.render.processes = 2  # that render side by side; the labels don't depend on it
     data.prepared = "data/prepared"  # where the TFRecord shards go; each release gets its own folder inside
     data.store_height = 0  # frames are stored at this height in pixels (labels stay as they are); 0 = as they are
     data.jpeg_quality = 95  # of the stored frames, 1 to 100

@@ -22,9 +22,10 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     data.release = "data/sprites/Release"
     data.prepared = "data/sprites/prepared"
     data.render.train_clips = 1500
-    data.render.test_clips = 200
+    data.render.test_clips = 300
+    data.render.labelled = 3
     data.size = (64, 64)
-    data.clip_frames, data.frame_step = 8, 2  # a clip spans 16 frames, like the paper's, and takes every other one
+    data.clip_frames = data.label_span = 8
     config.predict.overlap = 4
     config.augment.crop_scale = (0.7, 1.0)
     config.augment.crop_aspect = (0.9, 1.1)
@@ -34,8 +35,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config.model.temporal_kernels = variant != "still"
 
     train = config.train
-    train.batch_size = 4
-    train.phases = ((0.2, 0.0, 3e-3), (9.8, 3e-3, 0.0))
+    train.batch_size = 8
+    train.phases = ((0.3, 0.0, 3e-3), (14.7, 3e-3, 0.0))
     train.save_every = 1000
 
     if variant == "tiny":

@@ -4,6 +4,8 @@ import math
 from typing import NamedTuple
 
 from input_pipeline.sprites_shapes import (
+    BLACK,
+    PALE,
     Colour,
     Look,
     Point,
@@ -52,9 +54,27 @@ def beast(pose: Pose, look: Look, build: Beast, cat: bool) -> list[Shape]:
         Shape("line", [hip, chest], build.girth, look.main),
         Shape("line", [neck, head], build.girth * 0.62, look.main),
     ]
+    body += _stripes(hip, chest, build, look) if cat else _patches(hip, chest, build, look)
     features = _cat_head if cat else _dog_head
     tail = _cat_tail(hip, pose, look) if cat else _dog_tail(hip, build, pose, look)
     return [*far_and_near[:2], tail, *body, *far_and_near[2:], *features(head, build.head, gaze, look)]
+
+
+def _stripes(hip: Point, chest: Point, build: Beast, look: Look) -> list[Shape]:
+    """A tabby's bars across the back."""
+    dark = shade(look.main, 0.3)
+    across = [(hip[0] + u * (chest[0] - hip[0]), hip[1] + u * (chest[1] - hip[1])) for u in (0.0, 0.33, 0.66, 1.0)]
+    return [Shape("line", [(x, y + build.girth * 0.5), (x - 0.02, y - build.girth * 0.3)], 0.055, dark)
+            for x, y in across]  # fmt: skip
+
+
+def _patches(hip: Point, chest: Point, build: Beast, look: Look) -> list[Shape]:
+    """A dog's pale chest and a patch of another colour on its back."""
+    saddle = (hip[0] + 0.4 * (chest[0] - hip[0]), hip[1] + build.girth * 0.2)
+    return [
+        Shape("disc", [(chest[0] + 0.02, chest[1] - build.girth * 0.1)], build.girth * 0.42, PALE),
+        ellipse(saddle, build.half * 0.55, build.girth * 0.33, 0.0, look.second),
+    ]
 
 
 def _cat_tail(hip: Point, pose: Pose, look: Look) -> Shape:
@@ -76,19 +96,19 @@ def _cat_head(head: Point, size: float, gaze: float, look: Look) -> list[Shape]:
         Shape("polygon", [place(-0.95, 0.2), place(-0.75, 1.8), place(0.0, 0.85)], 0, shade(look.main, 0.75)),
         Shape("polygon", [place(0.0, 0.8), place(0.55, 1.8), place(0.9, 0.3)], 0, shade(look.main, 0.75)),
         Shape("disc", [head], size, look.main),
-        Shape("disc", [place(0.75, -0.3)], size * 0.36, look.skin),
-        Shape("disc", [place(0.35, 0.2)], size * 0.2, (20, 20, 20)),
+        Shape("disc", [place(0.75, -0.3)], size * 0.36, PALE),
+        Shape("disc", [place(0.35, 0.2)], size * 0.2, BLACK),
     ]
 
 
 def _dog_head(head: Point, size: float, gaze: float, look: Look) -> list[Shape]:
     place = turned_about(head, size, gaze)
     return [
-        Shape("line", [place(0.4, -0.25), place(1.45, -0.35)], size * 0.85, look.skin),
-        Shape("disc", [place(1.85, -0.15)], size * 0.27, (20, 20, 20)),
+        Shape("line", [place(0.4, -0.25), place(1.45, -0.35)], size * 0.85, PALE),
+        Shape("disc", [place(1.85, -0.15)], size * 0.27, BLACK),
         Shape("disc", [head], size, look.main),
         ellipse(place(-0.45, -0.3), size * 0.42, size * 1.0, gaze - 0.2, look.dark),
-        Shape("disc", [place(0.4, 0.3)], size * 0.17, (20, 20, 20)),
+        Shape("disc", [place(0.4, 0.3)], size * 0.17, BLACK),
     ]
 
 
@@ -102,9 +122,9 @@ def bird(pose: Pose, look: Look) -> list[Shape]:
     for phase in (math.pi, 0):
         swing = pose.stride * math.sin(pose.gait + phase)
         bend = 0.2 + 0.85 * pose.crouch + 0.7 * pose.stride * max(0.0, math.cos(pose.gait + phase))
-        legs.append(limb(hip, 0.11, swing - bend, swing + bend, 0.035, look.dark))
+        legs.append(limb(hip, 0.11, swing - bend, swing + bend, 0.04, look.beak))
         foot = legs[-1].points[-1]
-        legs.append(Shape("line", [foot, (foot[0] + 0.07, foot[1])], 0.03, look.dark))
+        legs.append(Shape("line", [foot, (foot[0] + 0.08, foot[1])], 0.035, look.beak))
     wings = [_wing(place, pose, shift, shade(look.second, dim)) for shift, dim in ((0.08, 0.65), (0.0, 1.0))]
     head = place(0.27, 0.17)
     tail = [place(-0.16, 0.06), place(-0.48, 0.12), place(-0.5, -0.06), place(-0.14, -0.06)]
@@ -114,9 +134,9 @@ def bird(pose: Pose, look: Look) -> list[Shape]:
         Shape("polygon", tail, 0, shade(look.second, 0.8)),
         ellipse(place(0, 0), 0.25, 0.15, turn, look.main),
         Shape("line", [place(0.14, 0.04), head], 0.15, look.main),
-        Shape("polygon", [place(0.33, 0.24), place(0.53, 0.13), place(0.33, 0.1)], 0, look.skin),
+        Shape("polygon", [place(0.33, 0.24), place(0.53, 0.13), place(0.33, 0.1)], 0, look.beak),
         Shape("disc", [head], 0.11, look.main),
-        Shape("disc", [place(0.3, 0.2)], 0.025, (20, 20, 20)),
+        Shape("disc", [place(0.3, 0.2)], 0.03, BLACK),
         wings[1],
     ]
 

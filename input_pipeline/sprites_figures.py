@@ -6,7 +6,7 @@ import numpy as np
 
 from input_pipeline.sprites_animals import CAT, DOG, beast, bird
 from input_pipeline.sprites_people import ADULT, BABY, on_fours, upright
-from input_pipeline.sprites_shapes import Look, Pose, Shape
+from input_pipeline.sprites_shapes import PALE, Look, Pose, Shape
 
 
 def figure(actor: int, pose: Pose, look: Look) -> list[Shape]:
@@ -56,6 +56,6 @@ def _ball(pose: Pose, look: Look) -> list[Shape]:
     # One odd spot, so that a turn of the whole ball is told from a turn by one panel.
     return [
         *shapes,
-        Shape("disc", [(0.0, 0.0)], 0.1, look.skin),
+        Shape("disc", [(0.0, 0.0)], 0.1, PALE),
         Shape("disc", [(0.24, 0.05)], 0.07, look.dark),
     ]

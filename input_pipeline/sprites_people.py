@@ -3,7 +3,19 @@
 import math
 from typing import NamedTuple
 
-from input_pipeline.sprites_shapes import Look, Point, Pose, Shape, along, limb, shade, turned_about
+from input_pipeline.sprites_shapes import (
+    BLACK,
+    PALE,
+    Colour,
+    Look,
+    Point,
+    Pose,
+    Shape,
+    along,
+    limb,
+    shade,
+    turned_about,
+)
 
 
 class Person(NamedTuple):
@@ -21,15 +33,27 @@ ADULT = Person(leg=0.235, torso=0.29, girth=0.17, arm=0.165, head=0.085, limb=0.
 BABY = Person(leg=0.12, torso=0.26, girth=0.24, arm=0.12, head=0.215, limb=0.11)
 
 
-def _face(head: Point, size: float, turn: float, look: Look) -> list[Shape]:
-    """A person's head: hair behind, face before, an eye and a nose; `turn` is where it looks."""
+def _face(head: Point, build: Person, turn: float, look: Look) -> list[Shape]:
+    """A person's head: hair behind (a baby's is a tuft), face before, an eye and a nose; `turn` is where it looks."""
+    size = build.head
     place = turned_about(head, size, turn)
+    hair = Shape("disc", [place(-0.2, 0.18)], size, look.dark)
+    tuft = Shape("line", [place(-0.2, 0.6), place(0.1, 1.15)], size * 0.25, look.dark)
     return [
-        Shape("disc", [place(-0.12, 0.12)], size, look.dark),
+        tuft if build is BABY else hair,
         Shape("disc", [place(0.12, -0.1)], size * 0.88, look.skin),
         Shape("disc", [place(0.95, -0.15)], size * 0.2, look.skin),
-        Shape("disc", [place(0.5, 0.1)], size * 0.17, (20, 20, 20)),
+        Shape("disc", [place(0.5, 0.1)], size * 0.17, BLACK),
     ]
+
+
+def _legwear(build: Person, look: Look) -> Colour:
+    """Trousers; a baby's legs are bare."""
+    return look.skin if build is BABY else look.second
+
+
+def _nappy(hip: Point, build: Person) -> list[Shape]:
+    return [Shape("disc", [hip], build.girth * 0.6, PALE)] if build is BABY else []
 
 
 def upright(pose: Pose, look: Look, build: Person) -> list[Shape]:
@@ -51,14 +75,15 @@ def upright(pose: Pose, look: Look, build: Person) -> list[Shape]:
         upper = down + (up - down) * pose.arms
         lower = upper + 0.35 + 1.9 * pose.dip * (1 - pose.arms) - 0.6 * pose.arms * max(0.0, math.sin(phase))
         arms.append((upper, lower))
-    trousers, sleeve = look.second, shade(look.main, 0.85)
+    trousers, sleeve = _legwear(build, look), shade(look.main, 0.85)
     return [
         limb(shoulder, build.arm, *arms[1], build.limb * 0.85, shade(look.skin)),
         limb(hip, build.leg, *legs[1], build.limb, shade(trousers)),
         limb(hip, build.leg, *legs[0], build.limb, trousers),
         Shape("line", [hip, shoulder], build.girth, look.main),
+        *_nappy(hip, build),
         Shape("line", [shoulder, neck], build.limb, look.skin),
-        *_face(head, build.head, -lean - 0.6 * pose.dip, look),
+        *_face(head, build, -lean - 0.6 * pose.dip, look),
         limb(shoulder, build.arm, *arms[0], build.limb * 0.85, look.skin),
         Shape("line", [shoulder, along(shoulder, arms[0][0], build.arm * 0.8)], build.limb, sleeve),
     ]
@@ -83,8 +108,8 @@ def on_fours(pose: Pose, look: Look, build: Person) -> list[Shape]:
         foot = along(knee, leg - 1.35, build.leg * 0.9)
         dim = 0.65 if far else 1.0
         shapes += [
-            Shape("line", [hip, knee, foot], build.limb, shade(look.second, dim)),
+            Shape("line", [hip, knee, foot], build.limb, shade(_legwear(build, look), dim)),
             limb(shoulder, build.arm, arm - bend, arm + bend, build.limb * 0.85, shade(look.skin, dim)),
         ]
     torso = Shape("line", [hip, shoulder], build.girth, look.main)
-    return [*shapes[:2], torso, shapes[2], *_face(head, build.head, gaze, look), shapes[3]]
+    return [*shapes[:2], torso, *_nappy(hip, build), shapes[2], *_face(head, build, gaze, look), shapes[3]]

@@ -5,12 +5,17 @@ import math
 import cv2
 import numpy as np
 
+from input_pipeline.sprites_shapes import Colour
+
 DULL = (0.0, 0.4)  # saturation of everything that isn't an actor
 
 
-def random_colour(rng: np.random.Generator, saturation: tuple[float, float], value: tuple[float, float]):
-    """RGB tuple of a random hue."""
-    hsv = np.array([[[rng.uniform(0, 180), rng.uniform(*saturation) * 255, rng.uniform(*value) * 255]]])
+Span = tuple[float, float]
+
+
+def random_colour(rng: np.random.Generator, saturation: Span, value: Span, hue: Span = (0, 180)) -> Colour:
+    """RGB tuple; saturation and value in [0, 1], hue in [0, 180] as OpenCV has it."""
+    hsv = np.array([[[rng.uniform(*hue), rng.uniform(*saturation) * 255, rng.uniform(*value) * 255]]])
     return tuple(int(channel) for channel in cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)[0, 0])
 
 

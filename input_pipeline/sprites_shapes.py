@@ -12,6 +12,7 @@ import numpy as np
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
+BLACK, PALE = (20, 20, 20), (238, 232, 222)
 _CIRCLE = [(math.cos(a), math.sin(a)) for a in np.linspace(0, 2 * math.pi, 18, endpoint=False)]
 
 
@@ -37,7 +38,8 @@ class Look(NamedTuple):
 
     main: Colour
     second: Colour
-    skin: Colour
+    skin: Colour  # a person's
+    beak: Colour
     dark: Colour
     pattern: int  # of the ball: how many panels
 

@@ -130,9 +130,11 @@ def _sprite(
 
 def _look(rng: np.random.Generator) -> Look:
     bright, any_colour = ((0.55, 1.0), (0.55, 1.0)), ((0.4, 1.0), (0.4, 1.0))
-    main, second, skin = (sprites_scenery.random_colour(rng, *span) for span in (bright, any_colour, bright))
+    main, second = (sprites_scenery.random_colour(rng, *span) for span in (bright, any_colour))
+    skin = sprites_scenery.random_colour(rng, (0.3, 0.6), (0.35, 1.0), hue=(8, 16))
+    beak = sprites_scenery.random_colour(rng, (0.8, 1.0), (0.8, 1.0), hue=(8, 22))
     dark = sprites_scenery.random_colour(rng, (0.0, 0.8), (0.08, 0.35))
-    return Look(main, second, skin, dark, int(rng.integers(2, 4)))
+    return Look(main, second, skin, beak, dark, int(rng.integers(2, 4)))
 
 
 def _background(rng: np.random.Generator, sprites: Sequence[Sprite], size: tuple[int, int]) -> np.ndarray:

@@ -96,6 +96,22 @@ def check_shapes(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilati
         )
 
 
+def inflated_normal(time_stride: int = 1) -> Callable:
+    """Initialiser of [kt, kh, kw, Cin, Cout] kernels: a LeCun-normal 2-D kernel in the middle temporal tap, else 0.
+
+    A fresh network then sees single frames, and learns to use their neighbours much faster than it would unlearn a
+    random mixture of them. The kernel of a transposed convolution with a temporal stride gets a triangle instead,
+    so that it interpolates linearly between its input's frames.
+    """
+
+    def init(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
+        off_middle = np.abs(np.arange(shape[0]) - (shape[0] - 1) / 2)
+        profile = np.maximum(0.0, 1.0 - off_middle / time_stride)[:, None, None, None, None]
+        return nn.initializers.lecun_normal()(key, tuple(shape[1:]), dtype) * jnp.asarray(profile, dtype)
+
+    return init
+
+
 class Conv3d(nn.Module):
     """`conv3d` with parameters `kernel` and, with `use_bias`, `bias`, cast to `dtype` to compute."""
 
@@ -105,13 +121,11 @@ class Conv3d(nn.Module):
     dilation: tuple[int, int, int] = ONES
     use_bias: bool = False
     dtype: Any = jnp.float32
-    param_dtype: Any = jnp.float32
-    kernel_init: Callable = nn.initializers.lecun_normal()
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (*self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param("kernel", self.kernel_init, shape, self.param_dtype)
+        kernel = self.param("kernel", inflated_normal(), shape)
         y = conv3d(x.astype(self.dtype), kernel.astype(self.dtype), self.strides, self.dilation)
         return _with_bias(self, y) if self.use_bias else y
 
@@ -124,19 +138,17 @@ class ConvTranspose3d(nn.Module):
     strides: tuple[int, int, int] = ONES
     use_bias: bool = False
     dtype: Any = jnp.float32
-    param_dtype: Any = jnp.float32
-    kernel_init: Callable = nn.initializers.lecun_normal()
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (*self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param("kernel", self.kernel_init, shape, self.param_dtype)
+        kernel = self.param("kernel", inflated_normal(self.strides[0]), shape)
         y = conv3d_transpose(x.astype(self.dtype), kernel.astype(self.dtype), self.strides)
         return _with_bias(self, y) if self.use_bias else y
 
 
 def _with_bias(module: nn.Module, y: jax.Array) -> jax.Array:
-    bias = module.param("bias", nn.initializers.zeros_init(), (y.shape[-1],), module.param_dtype)
+    bias = module.param("bias", nn.initializers.zeros_init(), (y.shape[-1],))
     return y + bias.astype(y.dtype)
 
 

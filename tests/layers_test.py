@@ -159,6 +159,26 @@ def test_modules_keep_float32_parameters_and_compute_in_their_dtype(dtype):
     assert layers.upsample_linear(y, (8, 12, 12)).dtype == dtype
 
 
+def test_fresh_kernels_see_single_frames():
+    x = normal((1, 6, 4, 4, 2))
+    conv = layers.Conv3d(8, (3, 3, 3))
+    variables = conv.init(jax.random.key(0), x)
+    apart = jnp.concatenate([conv.apply(variables, x[:, t : t + 1]) for t in range(6)], axis=1)
+    np.testing.assert_allclose(conv.apply(variables, x), apart, atol=1e-5)
+    kernel = variables["params"]["kernel"]
+    assert kernel.shape == (3, 3, 3, 2, 8) and not kernel[::2].any()
+    np.testing.assert_allclose(kernel[1].std(), (9 * 2) ** -0.5, rtol=0.2)  # LeCun's, of the 2-D kernel
+
+
+def test_fresh_transposed_kernels_interpolate_in_time():
+    deconv = layers.ConvTranspose3d(1, strides=(2, 1, 1))
+    x = jnp.broadcast_to(jnp.arange(5.0)[None, :, None, None, None], (1, 5, 3, 3, 1))
+    y = deconv.apply(deconv.init(jax.random.key(0), x), x)[0, :, 1, 1, 0]
+    steps = np.diff(np.asarray(y))[2:-2]
+    np.testing.assert_allclose(steps, np.full_like(steps, steps[0]), rtol=1e-4)
+    assert abs(steps[0]) > 0
+
+
 def convolved_ranks(function, *arrays):
     """Ranks of the arrays that the convolutions in `function` work on."""
     text = jax.jit(function).lower(*arrays).as_text()

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
@@ -50,10 +49,7 @@ def main() -> None:
 
 def _main(*flags: str) -> None:
     command = [sys.executable, str(ROOT / "main.py"), *flags]
-    # On a CPU, two devices that share the batch keep two cores busier than one device does.
-    devices = "--xla_force_host_platform_device_count=2"
-    environment = os.environ | {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {devices}"}
-    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
     if code:
         sys.exit(f"failed with exit code {code}: {' '.join(command)}")
 
