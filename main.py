@@ -64,14 +64,14 @@ def _prepared(config):
     """Renders and builds what is missing -> the TFDS builder. TensorFlow never sees a GPU."""
     import tensorflow as tf
 
-    from input_pipeline import a2d, sprites
+    from input_pipeline import prepare, sprites
 
     tf.config.set_visible_devices([], "GPU")
     data = config.data
     if data.render.train_clips:
         render = dict(data.render)
         sprites.render_release(data.release, **render)
-    return a2d.prepare(
+    return prepare.prepare(
         data.release,
         data.prepared,
         clip_frames=data.clip_frames,
@@ -86,7 +86,7 @@ def _prepared(config):
 def _source(config):
     import jax
 
-    from input_pipeline import dataset
+    from input_pipeline import dataset, prepare
     from ssa2d_jax.batch import Source
 
     builder = _prepared(config)
@@ -95,6 +95,8 @@ def _source(config):
     return Source(
         train_clips=dataset.num_train_clips(builder),
         label_frames={split: dataset.num_label_frames(builder, split) for split in builder.info.splits},
+        left_out=prepare.left_out(builder),
+        identity=f"{builder.builder_config.name}, {dataset.num_train_clips(builder)} clips to train on",
         train_batches=lambda step: dataset.train_batches(
             builder,
             batch_size=config.train.batch_size,

@@ -103,13 +103,13 @@ def peak_gib() -> float:
 
 def measure_input() -> None:
     from configs import sprites
-    from input_pipeline import a2d, dataset
+    from input_pipeline import dataset, prepare
 
     config = sprites.get_config()
     data = config.data
     shape = {"clip_frames": data.clip_frames, "frame_step": data.frame_step}
     stored = {key: data[key] for key in ("label_span", "store_height", "jpeg_quality")}
-    builder = a2d.prepare(data.release, data.prepared, **shape, **stored)
+    builder = prepare.prepare(data.release, data.prepared, **shape, **stored)
     batches = dataset.train_batches(
         builder,
         batch_size=8,

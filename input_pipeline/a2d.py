@@ -1,12 +1,7 @@
-"""Builds clip records from an A2D release: a TFDS builder, and `prepare`, which runs it when needed."""
+"""The TFDS builder that makes clip records of an A2D release."""
 
 import collections
-import contextlib
-import csv
 import dataclasses
-import fcntl
-import io
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from absl import logging
-from tensorflow_datasets.core.utils import shard_utils
 
 from input_pipeline import a2d_release, clip_record
 from ssa2d_jax import video
@@ -25,10 +18,7 @@ from ssa2d_jax.progress import Progress, say
 
 URL = "https://web.eecs.umich.edu/~jjcorso/bigshare/A2D_main_1_0.tar.bz"
 SPLITS = ("train", "test")
-PROBLEMS = "problems.csv"
 _WORKERS = 2
-_SHARDS = 8  # files of a split at least, so that processes can divide them among themselves
-_SHARD_BYTES = 64 << 20
 _SHOWN = 20
 
 
@@ -42,16 +32,6 @@ class Config(tfds.core.BuilderConfig):
     label_span: int = 13
     store_height: int = 0
     jpeg_quality: int = 95
-
-
-class _Shards(shard_utils.ShardConfig):
-    def get_number_shards(self, total_size: int, num_examples: int, uses_precise_sharding: bool = True) -> int:
-        return min(num_examples, max(_SHARDS, total_size // _SHARD_BYTES))
-
-
-class _DownloadConfig(tfds.download.DownloadConfig):
-    def get_shard_config(self) -> shard_utils.ShardConfig:
-        return _Shards()
 
 
 class A2d(tfds.core.GeneratorBasedBuilder):
@@ -102,7 +82,7 @@ class A2d(tfds.core.GeneratorBasedBuilder):
             ignored.update(codes)
             progress.add(1)
         if not frames:
-            _say_problems(self.problems)
+            say_problems(self.problems)
             raise InputError(f"{release}: no usable video in the {split} split, {len(videos)} are listed")
         metadata["label_frames"][split], metadata["labels_a_clip"][split] = frames, labels
         metadata["label_size"][split] = size.tolist()  # of the highest and of the widest
@@ -196,119 +176,10 @@ def _download(dl_manager: tfds.download.DownloadManager) -> Path:
     return found[0].parent
 
 
-def prepare(
-    release: str,
-    prepared: str,
-    *,
-    clip_frames: int,
-    frame_step: int,
-    label_span: int,
-    store_height: int,
-    jpeg_quality: int,
-    strict: bool = False,
-) -> A2d:
-    """The builder of `release`'s clip records in folder `prepared`, built first if they aren't there.
-
-    release="" is the official archive, downloaded by TFDS. An interrupted build leaves nothing that is
-    taken for a whole one. Lists videos that had to be left out; raises InputError for them if `strict`.
-    """
-    tfds.disable_progress_bar()
-    if release:
-        a2d_release.read_videoset(Path(release))
-    mark = a2d_release.fingerprint(Path(release)) if release else "official"
-    settings = {
-        "clip_frames": clip_frames, "frame_step": frame_step, "label_span": label_span,
-        "store_height": store_height, "jpeg_quality": jpeg_quality,
-    }  # fmt: skip
-    name = f"t{clip_frames}x{frame_step}_span{label_span}_h{store_height}_q{jpeg_quality}_{mark}"
-    config = Config(name=name, release=str(Path(release).absolute()) if release else "", **settings)
-    folder = Path(prepared)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise InputError(f"{folder}: not a folder; config.data.prepared has to be one, or to be free") from error
-    with _lock(folder / f".{name}.lock"), _quiet():
-        place = folder / A2d.name / name / str(A2d.VERSION)
-        if not (place / PROBLEMS).is_file():  # the last file that a build writes
-            shutil.rmtree(place, ignore_errors=True)
-            _build(A2d(data_dir=str(folder), config=config))
-        builder = _opened(place, folder, config)
-    problems = _saved_problems(builder)
-    if problems:
-        _say_problems(problems)
-        if strict:
-            raise InputError(
-                f"{len(problems)} videos had to be left out, see {builder.data_path / PROBLEMS}; "
-                "mend them and prepare again, or set config.data.strict=False"
-            )
-    return builder
-
-
-def _opened(place: Path, folder: Path, config: Config) -> A2d:
-    """The builder of the shards in `place`; InputError if the files that describe them are damaged."""
-    try:
-        builder = A2d(data_dir=str(folder), config=config)
-        whole = set(builder.info.splits) == set(builder.info.metadata["label_frames"]) == set(SPLITS)
-    except Exception as error:  # of TFDS, JSON or protobuf, and an assertion
-        raise InputError(f"{_spoilt(place)} ({str(error).splitlines()[0]})") from error
-    if not whole:
-        raise InputError(_spoilt(place))
-    return builder
-
-
-def _spoilt(place: Path) -> str:
-    return (
-        f"{place}: the files that describe these shards are damaged; "
-        "delete the folder and build it again with --mode=prepare"
-    )
-
-
-def _build(builder: A2d) -> None:
-    for stale in Path(builder.data_path).parent.glob("*incomplete*"):
-        shutil.rmtree(stale)
-    say(f"building {builder.data_path}")
-    config = _DownloadConfig(register_checksums=False, force_checksums_validation=False)
-    with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints sizes that it doesn't know
-        builder.download_and_prepare(download_config=config)
-    with open(builder.data_path / PROBLEMS, "w", newline="") as file:
-        csv.writer(file).writerows([("video", "split", "reason"), *builder.problems])
-    clips = {split: info.num_examples for split, info in builder.info.splits.items()}
-    say(f"built: {clips} clips, {dict(builder.info.metadata['label_frames'])} labelled frames")
-    for split, codes in builder.info.metadata["ignored_codes"].items():
-        if codes:
-            say(f"{split}: regions with a code outside the valid pairs, ignored: {dict(codes)}")
-
-
-def _saved_problems(builder: A2d) -> list[tuple[str, ...]]:
-    with open(builder.data_path / PROBLEMS, newline="") as file:
-        return [tuple(row) for row in csv.reader(file)][1:]
-
-
-def _say_problems(problems: list[tuple[str, ...]]) -> None:
+def say_problems(problems: list[tuple[str, ...]]) -> None:
+    """Says how many videos were left out, and why, for the first of them."""
     say(f"{len(problems)} videos left out:")
     for _, split, reason in problems[:_SHOWN]:
         say(f"  {split}: {reason}")
     if len(problems) > _SHOWN:
         say(f"  and {len(problems) - _SHOWN} more")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without TFDS's remarks on what it does and on a configuration that it doesn't know."""
-    before = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    with open(path, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            say(f"another process is preparing this data; waiting for it ({path})")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -97,7 +97,13 @@ def annotations(release: Path, video: str) -> dict[int, Path]:
     """Labelled frames of a video, from the folder listing: number from 1, ascending -> its file."""
     folder = release / "Annotations" / "mat" / video
     files = [path for ending in ("*.mat", "*.h5") for path in folder.glob(ending)]
-    numbered = {int(path.stem): path for path in files if path.stem.isdecimal()}
+    numbered: dict[int, Path] = {}
+    for path in sorted(files):
+        if not path.stem.isdecimal():
+            continue
+        first = numbered.setdefault(int(path.stem), path)
+        if first != path:
+            raise InputError(f"{path}: frame {int(path.stem)} is labelled in {first.name}, too")
     if not numbered:
         raise InputError(f"{folder}: no annotation (%05d.mat) for video {video}")
     if min(numbered) < 1:

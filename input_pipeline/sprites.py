@@ -5,20 +5,18 @@ python -m input_pipeline.sprites --contact_sheet sheet.png
 """
 
 import argparse
-import contextlib
-import fcntl
 import functools
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from input_pipeline import sprites_release
+from input_pipeline.locks import exclusive
 from input_pipeline.sprites_sheet import contact_sheet
 from input_pipeline.sprites_workers import run
 from input_pipeline.sprites_world import Clip
@@ -66,7 +64,7 @@ def render_release(
     }  # fmt: skip
     _check(parameters, processes)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(folder.with_name(f".{folder.name}.lock")):
+    with exclusive(folder.with_name(f".{folder.name}.lock"), "another process renders here; waiting for it"):
         if _already_there(folder, parameters):
             return
         partial = folder.with_name(f"{folder.name}.incomplete")
@@ -103,18 +101,6 @@ def _check(parameters: dict[str, Any], processes: int) -> None:
     for fine, message in conditions:
         if not fine:
             raise InputError(f"sprites world: {message}")
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Waits until no other process renders to the same folder."""
-    with open(path, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"sprites world: waiting for the process that holds {path}", file=sys.stderr, flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _already_there(folder: Path, parameters: dict[str, Any]) -> bool:

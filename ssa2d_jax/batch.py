@@ -63,6 +63,12 @@ def check_batch(batch: Batch) -> None:
                     f"batch[{key!r}] has shape {array.shape}, so {letter} = {size}; "
                     f"another array or the layout says {letter} = {sizes[letter]}"
                 )
+    frames, (height, width) = sizes["T"], (sizes["h"], sizes["w"])
+    time, size = np.asarray(batch["label_time"]), np.asarray(batch["label_size"])
+    if ((time < 0) | (time >= frames)).any():
+        raise InputError(f"batch['label_time'] goes from {time.min()} to {time.max()}, the clips have {frames} frames")
+    if (size < 1).any() or (size > (height, width)).any():
+        raise InputError(f"batch['label_size'] has {size.tolist()}, beyond the label maps' {height}x{width}")
 
 
 def device_arrays(batch: Batch) -> dict[str, np.ndarray]:
@@ -75,10 +81,13 @@ class Source:
     """Where batches come from: what the input pipeline hands to training and evaluation.
 
     `train_batches(step)` goes on for ever, starting with the batch of update `step` (0 = the first);
-    `eval_batches(split)` goes once through a split, every labelled frame exactly once.
+    `eval_batches(split)` goes once through a split, every labelled frame exactly once. `identity` is another
+    string for other data: a run goes on only with the data that it was begun with.
     """
 
     train_clips: int
     label_frames: Mapping[str, int]  # by split
+    left_out: Mapping[str, int]  # videos that could not be used, by split
+    identity: str
     train_batches: Callable[[int], Batches]
     eval_batches: Callable[[str], Batches]

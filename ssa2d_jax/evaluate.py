@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from ssa2d_jax import metrics, parallel
-from ssa2d_jax.batch import Batches, InputError, Source
+from ssa2d_jax.batch import Batches, InputError, Source, check_batch
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.progress import Progress, say
 from ssa2d_jax.restore import Run
@@ -29,6 +29,8 @@ def evaluate(
     confusions = metrics.Confusions.empty(space)
     progress = Progress(f"evaluating {split}", "frames", frames)
     for batch in batches:
+        if not confusions.frames:
+            check_batch(batch)
         before = confusions.frames
         confusions.add(jax.device_get(eval_step(variables, parallel.shard(batch))))
         progress.add(confusions.frames - before)
@@ -48,13 +50,25 @@ def check_splits(splits: Sequence[str], source: Source) -> None:
 
 
 def publish(
-    confusions: metrics.Confusions, step: int, split: str, workdir: Path, space: LabelSpace, published: bool
+    confusions: metrics.Confusions,
+    step: int,
+    split: str,
+    workdir: Path,
+    space: LabelSpace,
+    *,
+    left_out: int,
+    published: bool,
 ) -> dict[str, Any]:
-    """Writes metrics/<split>.json and its per-class table, says the scores, and returns them."""
-    result = metrics.report(confusions, step)
+    """Writes metrics/<split>.json and its per-class table, says the scores, and returns them.
+
+    `left_out` videos of the split could not be used; the score is not of the whole split then, and says so.
+    """
+    result = metrics.report(confusions, step) | {"left_out_videos": left_out}
     metrics.write_report(workdir / "metrics", split, result, confusions, space)
     say(f"\n{split}: {confusions.frames} labelled frames, percent")
     say(metrics.table(result, published=published))
+    if left_out:
+        say(f"{left_out} videos of this split could not be used: the scores are those of the others")
     say(f"written: {workdir / 'metrics' / (split + '.json')}, {split}_per_class.csv\n")
     return result
 
@@ -68,4 +82,4 @@ def evaluate_run(
     for split in splits:
         frames = source.label_frames[split]
         confusions = evaluate(eval_step, variables, source.eval_batches(split), space, frames, split)
-        publish(confusions, run.step, split, workdir, space, published)
+        publish(confusions, run.step, split, workdir, space, left_out=source.left_out[split], published=published)

@@ -10,9 +10,10 @@ from ml_collections import ConfigDict
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.ssa2d import ACTOR_PRIORS
 
-# Knobs that may differ between two runs in one workdir: they change neither the weights nor their order.
+# Knobs that may differ between two runs in one workdir: they change neither the weights nor their order. (Folders may
+# move: claim_workdir compares the data themselves.)
 _FREE = (
-    "eval", "predict", "data.decode_threads", "data.strict",
+    "eval", "predict", "data.decode_threads", "data.strict", "data.release", "data.prepared", "data.render.processes",
     "train.log_every", "train.eval_every", "train.eval_splits", "train.save_every", "train.keep", "train.image_clips",
 )  # fmt: skip
 # What the shape of the network and of its input depends on: all that evaluation and prediction need to agree.
@@ -91,14 +92,28 @@ def flat(config: Any, prefix: str = "") -> dict[str, Any]:
     return result
 
 
-def claim_workdir(workdir: Path, config: ConfigDict) -> None:
-    """Writes config.json into `workdir`; raises InputError if a run of another config has saved anything there."""
+def claim_workdir(workdir: Path, config: ConfigDict, data: str) -> None:
+    """Writes config.json and data.txt (`data`: which data these are) into `workdir`.
+
+    Raises InputError if a run of another config, or on other data, has saved anything there.
+    """
     workdir.mkdir(parents=True, exist_ok=True)
-    path = workdir / "config.json"
+    path, data_path = workdir / "config.json", workdir / "data.txt"
     if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):
         _compare(path, config, lambda knob: not _within(knob, _FREE))
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+        before = data_path.read_text().strip() if data_path.exists() else data
+        if before != data:
+            raise InputError(
+                f"{workdir} was begun with other data: {before} there, {data} now. "
+                "Use another --workdir, or the data as they were"
+            )
+    _replace(path, json.dumps(config.to_dict(), indent=2) + "\n")
+    _replace(data_path, data + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text)
     os.replace(temporary, path)
 
 

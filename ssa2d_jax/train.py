@@ -79,7 +79,7 @@ def train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) 
     after SIGTERM, InputError for a workdir or checkpoint that doesn't fit.
     """
     check_splits(config.train.eval_splits, source)
-    settings.claim_workdir(workdir, config)
+    settings.claim_workdir(workdir, config, source.identity)
     run = Run(config, workdir, source, space)
     state = run.initial_state()
     millions = parameter_count(state.params) / 1e6
@@ -123,7 +123,15 @@ def evaluate_splits(run: Run, state: steps.TrainState) -> dict[str, Any]:
         frames = run.source.label_frames[split]
         batches = run.source.eval_batches(split)
         counts = evaluate(run.eval_step, state.variables(), batches, run.space, frames, split)
-        results[split] = publish(counts, step, split, run.workdir, run.space, run.config.eval.published)
+        results[split] = publish(
+            counts,
+            step,
+            split,
+            run.workdir,
+            run.space,
+            left_out=run.source.left_out[split],
+            published=run.config.eval.published,
+        )
         scalars = {
             f"{split}/{kind}_{score}": results[split][kind][score] for kind in metrics.KINDS for score in metrics.SCORES
         }

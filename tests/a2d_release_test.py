@@ -82,6 +82,9 @@ def test_labelled_frames_come_from_the_folder(tmp_path):
         7: folder / "00007.h5", 40: folder / "00040.mat", 100: folder / "00100.mat"
     }  # fmt: skip
     assert "no annotation" in error_of(a2d_release.annotations, tmp_path, "b")
+    (folder / "00007.mat").touch()
+    assert "00007.mat: frame 7 is labelled in 00007.h5, too" in error_of(a2d_release.annotations, tmp_path, "a")
+    (folder / "00007.mat").unlink()
     (folder / "00000.mat").touch()
     assert "frame numbers start at 1" in error_of(a2d_release.annotations, tmp_path, "a")
 

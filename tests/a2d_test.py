@@ -14,13 +14,14 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from input_pipeline import a2d, a2d_release
+from input_pipeline import prepare as shards
 from ssa2d_jax.batch import InputError
 
 SETTINGS = {"clip_frames": 8, "frame_step": 1, "label_span": 6, "store_height": 0, "jpeg_quality": 90}
 
 
 def prepare(release, prepared, **changes):
-    return a2d.prepare(str(release), str(prepared), **SETTINGS | changes)
+    return shards.prepare(str(release), str(prepared), **SETTINGS | changes)
 
 
 def records(builder, split):
@@ -29,7 +30,7 @@ def records(builder, split):
 
 
 def problems(builder):
-    with open(Path(builder.data_path) / a2d.PROBLEMS, newline="") as file:
+    with open(Path(builder.data_path) / shards.PROBLEMS, newline="") as file:
         return {row["video"]: row["reason"] for row in csv.DictReader(file)}
 
 
@@ -75,7 +76,7 @@ def test_label_of_frame_k_is_on_decoded_frame_k_minus_1(builder):
 
 
 def test_prepared_shards_are_found_again(release, builder, monkeypatch):
-    monkeypatch.setattr(a2d, "_build", lambda builder: pytest.fail("built again"))
+    monkeypatch.setattr(shards, "_build", lambda builder: pytest.fail("built again"))
     again = prepare(release, Path(builder.data_path).parents[2])
     assert again.data_path == builder.data_path and again.info.splits["train"].num_examples == 6
 
@@ -83,9 +84,9 @@ def test_prepared_shards_are_found_again(release, builder, monkeypatch):
 @pytest.mark.parametrize("name", list(SETTINGS))
 def test_other_settings_get_other_shards(release, builder, monkeypatch, name):
     built = []
-    monkeypatch.setattr(a2d, "_build", lambda builder: built.append(builder))
-    monkeypatch.setattr(a2d, "_opened", lambda place, folder, config: a2d.A2d(data_dir=folder, config=config))
-    monkeypatch.setattr(a2d, "_saved_problems", lambda builder: [])
+    monkeypatch.setattr(shards, "_build", lambda builder: built.append(builder))
+    monkeypatch.setattr(shards, "_opened", lambda place, folder, config: a2d.A2d(data_dir=folder, config=config))
+    monkeypatch.setattr(shards, "_saved_problems", lambda builder: [])
     other = prepare(release, Path(builder.data_path).parents[2], **{name: SETTINGS[name] + 1})
     assert [one.data_path for one in built] == [other.data_path] != [builder.data_path]
 
@@ -99,11 +100,11 @@ def test_same_release_same_bytes(release, builder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("clips", "size", "shards"),
+    ("clips", "size", "expected"),
     [(1, 1 << 20, 1), (5, 1 << 20, 5), (300, 1 << 20, 8), (12_000, 16 << 30, 256)],
 )
-def test_number_of_shards(clips, size, shards):
-    assert a2d._DownloadConfig().get_shard_config().get_number_shards(size, clips) == shards
+def test_number_of_shards(clips, size, expected):
+    assert shards._DownloadConfig().get_shard_config().get_number_shards(size, clips) == expected
 
 
 def test_frames_are_stored_at_the_height_asked_for(release, tmp_path):
@@ -157,6 +158,7 @@ def test_what_is_left_out_is_named(tmp_path, capfd):
     for video, words in expected.items():
         assert words in found[video] and words in said
     assert "8 videos left out" in said and "{'99': 1}" in said
+    assert shards.left_out(builder) == {"train": 8, "test": 0}
     assert builder.info.metadata["label_frames"] == {"train": 6, "test": 3}  # g, code; t
     assert builder.info.metadata["ignored_codes"] == {"train": {"99": 1}, "test": {}}
     prepare(tmp_path / "Release", tmp_path / "prepared")  # shards are there, and what they lack is said again
@@ -214,7 +216,7 @@ def test_killed_build_is_never_taken_for_a_whole_one(release, builder, tmp_path)
 
 def test_build_that_lacks_its_last_file_is_built_anew(release, tmp_path):
     built = prepare(release, tmp_path)
-    (Path(built.data_path) / a2d.PROBLEMS).unlink()
+    (Path(built.data_path) / shards.PROBLEMS).unlink()
     file = Path(built.info.splits["train"].filepaths[0])
     file.write_bytes(b"half")
     again = prepare(release, tmp_path)

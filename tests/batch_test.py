@@ -17,6 +17,9 @@ def test_a_good_batch_passes_and_extras_stay_behind():
         ("video", np.zeros((4, 4, 32, 32, 3), np.float32), "video.*float32, expected uint8"),
         ("actor", np.zeros((4, 32, 32), np.uint8), r"actor.*\(4, 32, 32\), expected \[B, L, h, w\]"),
         ("action", np.zeros((4, 2, 16, 32), np.uint8), "action.*h = 16.*h = 32"),
+        ("label_time", np.full((4, 2), 4, np.int32), "from 4 to 4, the clips have 4 frames"),
+        ("label_time", np.full((4, 2), -1, np.int32), "from -1 to -1"),
+        ("label_size", np.full((4, 2), 33, np.int32), "33.*beyond the label maps' 32x32"),
         ("clip_valid", np.ones(3, bool), "clip_valid.*B = 3.*B = 4"),
     ],
 )

@@ -8,7 +8,8 @@ import a2d_fixture as fixture
 import numpy as np
 import pytest
 
-from input_pipeline import a2d, a2d_release, dataset
+from input_pipeline import a2d_release, dataset
+from input_pipeline import prepare as shards
 from ssa2d_jax.batch import InputError, check_batch
 
 CLIP = {"clip_frames": 8, "frame_step": 1}
@@ -33,7 +34,7 @@ def release(tmp_path_factory):
 
 
 def prepare(release, prepared):
-    return a2d.prepare(str(release), str(prepared), label_span=6, store_height=0, jpeg_quality=90, **CLIP)
+    return shards.prepare(str(release), str(prepared), label_span=6, store_height=0, jpeg_quality=90, **CLIP)
 
 
 @pytest.fixture(scope="module")

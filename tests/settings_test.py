@@ -61,18 +61,21 @@ def test_bad_values_are_refused_with_knob_value_and_what_is_allowed(knob, value,
     assert f"config.{knob if knob != 'train.microbatches' else 'train.batch_size'}" in str(error.value)
 
 
+DATA = "toy data, 8 clips to train on"
+
+
 def _begun(workdir, config):
     """A workdir that a run of `config` has saved something in."""
-    settings.claim_workdir(workdir, config)
+    settings.claim_workdir(workdir, config, DATA)
     (workdir / "checkpoints" / "1").mkdir(parents=True)
 
 
 def test_a_workdir_remembers_its_config(tmp_path):
     config = toy_config()
-    settings.claim_workdir(tmp_path, config)
+    settings.claim_workdir(tmp_path, config, DATA)
     saved = json.loads((tmp_path / "config.json").read_text())
     assert saved["data"]["size"] == [32, 32] and saved["model"]["encoder_width"] == 0.0625
-    settings.claim_workdir(tmp_path, config)
+    settings.claim_workdir(tmp_path, config, DATA)
 
 
 def test_a_workdir_of_another_config_is_refused_with_the_difference(tmp_path):
@@ -81,17 +84,27 @@ def test_a_workdir_of_another_config_is_refused_with_the_difference(tmp_path):
     other.model.atrous = False
     other.train.batch_size = 8
     with pytest.raises(InputError) as error:
-        settings.claim_workdir(tmp_path, other)
+        settings.claim_workdir(tmp_path, other, DATA)
     assert "config.model.atrous: True there, False now" in str(error.value)
     assert "config.train.batch_size: 4 there, 8 now" in str(error.value)
     assert json.loads((tmp_path / "config.json").read_text())["model"]["atrous"] is True
 
 
+def test_a_workdir_of_other_data_is_refused(tmp_path):
+    _begun(tmp_path, toy_config())
+    with pytest.raises(InputError, match=f"begun with other data: {DATA} there, another release now"):
+        settings.claim_workdir(tmp_path, toy_config(), "another release")
+    moved = toy_config()
+    moved.data.release, moved.data.prepared = "elsewhere", "elsewhere/too"
+    settings.claim_workdir(tmp_path, moved, DATA)
+    assert (tmp_path / "data.txt").read_text() == DATA + "\n"
+
+
 def test_a_workdir_without_a_checkpoint_is_free(tmp_path):
-    settings.claim_workdir(tmp_path, toy_config())
+    settings.claim_workdir(tmp_path, toy_config(), DATA)
     other = toy_config()
     other.train.microbatches = 2  # say, after the first try didn't fit into memory
-    settings.claim_workdir(tmp_path, other)
+    settings.claim_workdir(tmp_path, other, DATA)
     assert json.loads((tmp_path / "config.json").read_text())["train"]["microbatches"] == 2
 
 
@@ -101,13 +114,13 @@ def test_what_changes_no_weight_may_differ(tmp_path):
     other.train.log_every = other.train.save_every = 7
     other.eval.batch_size = 2
     other.predict.opacity = 0.1
-    settings.claim_workdir(tmp_path, other)
+    settings.claim_workdir(tmp_path, other, DATA)
 
 
 def test_evaluating_needs_the_same_network_only(tmp_path):
     with pytest.raises(InputError, match="holds no run"):
         settings.network_of(tmp_path, toy_config())
-    settings.claim_workdir(tmp_path, toy_config())
+    settings.claim_workdir(tmp_path, toy_config(), DATA)
     other = toy_config()
     other.train.batch_size, other.data.release = 8, "elsewhere"
     assert settings.network_of(tmp_path, other).train.batch_size == 4
@@ -120,4 +133,4 @@ def test_a_damaged_config_file_is_named(tmp_path):
     _begun(tmp_path, toy_config())
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(InputError, match="config.json can't be read"):
-        settings.claim_workdir(tmp_path, toy_config())
+        settings.claim_workdir(tmp_path, toy_config(), DATA)

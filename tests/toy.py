@@ -46,6 +46,8 @@ def toy_source(train_clips=8):
     return Source(
         train_clips=train_clips,
         label_frames={"test": 8},
+        left_out={"test": 0},
+        identity=f"toy batches, {train_clips} clips",
         train_batches=train_batches,
         eval_batches=lambda split: iter([toy_batch(1000)]),
     )

@@ -1,8 +1,10 @@
 """The training loop at toy size: resume, stop, divergence, scores against an oracle written here."""
 
+import dataclasses
 import itertools
 import json
 import os
+import shutil
 import signal
 
 import jax
@@ -12,7 +14,7 @@ import pytest
 from toy import toy_batch, toy_config, toy_source
 
 from ssa2d_jax import evaluate, parallel, restore, steps, train
-from ssa2d_jax.batch import InputError, Source
+from ssa2d_jax.batch import InputError
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.label_space import A2D
 
@@ -50,7 +52,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(unbroken, tmp_path):
                 os.kill(os.getpid(), signal.SIGTERM)
             yield batch
 
-    broken = Source(source.train_clips, source.label_frames, stopping, source.eval_batches)
+    broken = dataclasses.replace(source, train_batches=stopping)
     with pytest.raises(train.Stopped, match="after update 3; saved"):
         train.train(toy_config(), tmp_path, broken, A2D)
     assert Checkpoints(tmp_path / "checkpoints", read_only=True).steps() == [3]
@@ -68,9 +70,19 @@ def test_a_finished_run_is_only_evaluated_again(unbroken):
     def no_batches(step):
         raise AssertionError("nothing is left to train")
 
-    source = toy_source()
-    again = train.train(toy_config(), workdir, Source(8, source.label_frames, no_batches, source.eval_batches), A2D)
+    source = dataclasses.replace(toy_source(), train_batches=no_batches)
+    again = train.train(toy_config(), workdir, source, A2D)
     assert again == results
+
+
+def test_scores_say_how_many_videos_they_leave_out(unbroken, tmp_path, capsys):
+    workdir, results = unbroken
+    assert results["test"]["left_out_videos"] == 0
+    shutil.copytree(workdir, tmp_path / "run")
+    source = dataclasses.replace(toy_source(), left_out={"test": 3})
+    again = train.train(toy_config(), tmp_path / "run", source, A2D)
+    assert again["test"]["left_out_videos"] == 3
+    assert "3 videos of this split could not be used" in capsys.readouterr().out
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing_of_it(tmp_path, monkeypatch):
