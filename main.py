@@ -36,8 +36,22 @@ def main(argv: list[str]) -> None:
         _end(f"error: {error}", 3)
     except (InputError, OSError) as error:
         _end(f"error: {error}", 2)
+    except Exception as error:
+        if not _out_of_memory(error):
+            raise
+        _end(
+            "error: out of memory; what was saved before stays usable. Try a smaller config.data.size, a smaller "
+            "config.train.batch_size or more config.train.microbatches (eval: config.eval.batch_size, predict: "
+            "config.predict.batch_size), or config.model.bfloat16",
+            2,
+        )
     except KeyboardInterrupt:
         _end("interrupted; what was saved before stays usable", 130)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether it is numpy's, jax's or TensorFlow's way of saying so."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in f"{type(error).__name__.upper()} {error}"
 
 
 def _parse(argv: list[str]) -> list[str]:

@@ -4,25 +4,24 @@ import concurrent.futures.process
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import cv2
 
 from ssa2d_jax.batch import InputError
+from ssa2d_jax.progress import Progress
 
 
 def run(render: Callable[[Any], Any], tasks: Sequence[Any], processes: int) -> list[Any]:
     """-> [render(task) for task in tasks], in order; `render` must be picklable if `processes` > 1."""
     if processes == 1:
-        return list(_progress(map(render, tasks), len(tasks)))
+        return list(_counted(map(render, tasks), len(tasks)))
     context = multiprocessing.get_context("spawn")  # a fork would copy other libraries' threads half-way
     with concurrent.futures.ProcessPoolExecutor(processes, context, _start_worker) as pool:
         try:
-            return list(_progress(pool.map(render, tasks, chunksize=8), len(tasks)))
+            return list(_counted(pool.map(render, tasks, chunksize=8), len(tasks)))
         except concurrent.futures.process.BrokenProcessPool:
             raise InputError("a rendering process was killed (out of memory?); try 1 process") from None
         except BaseException:
@@ -42,17 +41,9 @@ def _start_worker() -> None:
     threading.Thread(target=follow_parent, daemon=True).start()
 
 
-def _progress(rows: Iterable[Any], total: int) -> Iterator[Any]:
-    """Yields `rows`, with a line on stderr every few seconds: how many, how fast, how long still."""
-    start = shown = time.monotonic()
-    for done, row in enumerate(rows, start=1):
+def _counted(rows: Iterable[Any], total: int) -> Iterator[Any]:
+    """Yields `rows` and says how many, how fast, how long still."""
+    progress = Progress("rendering", "clips", total)
+    for row in rows:
         yield row
-        now = time.monotonic()
-        if now - shown > 5 or done == total:
-            shown, rate = now, done / max(now - start, 1e-9)
-            left = f"{(total - done) / rate:.0f} s left"
-            print(
-                f"sprites world: {done}/{total} clips, {rate:.1f} clips/s, {left}",
-                file=sys.stderr,
-                flush=True,
-            )
+        progress.add(1)

@@ -139,11 +139,12 @@ class Checkpoints:
 
 
 def _quiet_orbax(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.ERROR or "orbax" not in record.pathname
+    return "orbax" not in record.pathname  # its errors are raised, too
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return line if len(line) <= 200 else f"{line[:80]} ... {line[-120:]}"  # the cause stands at the end
 
 
 def _named_leaves(tree: Any) -> dict[str, Any]:

@@ -25,8 +25,8 @@ MIXED = {
 # Window and strides of the poolings that come before a block. MaxPool3d_5a is left out, so that
 # Mixed_5c keeps T/4 x H/16 x W/16.
 POOLS = {
-    "Mixed_3b": ("MaxPool3d_3a_3x3", (1, 3, 3), (1, 2, 2)),
-    "Mixed_4b": ("MaxPool3d_4a_3x3", (3, 3, 3), (2, 2, 2)),
+    "Mixed_3b": ((1, 3, 3), (1, 2, 2)),
+    "Mixed_4b": ((3, 3, 3), (2, 2, 2)),
 }
 
 
@@ -81,7 +81,7 @@ class I3D(nn.Module):
         endpoints["Conv3d_2c_3x3"] = x
         for name, widths in MIXED.items():
             if name in POOLS:
-                _, window, strides = POOLS[name]
+                window, strides = POOLS[name]
                 x = layers.max_pool3d(x, (temporal(window[0]), *window[1:]), strides)
             x = Mixed(jax.tree.map(wide, widths), temporal(3), unit, name=name)(x)
             endpoints[name] = x

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ssa2d_jax.label_space import BACKGROUND, IGNORE, LabelSpace
+from ssa2d_jax.layers import interpolation_matrix
 
 # Scores must not depend on the device's idea of a fast matrix product.
 HIGHEST = jax.lax.Precision.HIGHEST
@@ -31,8 +32,7 @@ def space_weights(label_size: jax.Array, padded: int, pixels: int, cells: int) -
     """
     rows = jnp.minimum(jnp.arange(padded), label_size[:, None] - 1)
     to_pixels = linear_weights((rows + 0.5) * (pixels / label_size[:, None]) - 0.5, pixels)
-    to_cells = linear_weights((jnp.arange(pixels) + 0.5) * (cells / pixels) - 0.5, cells)
-    return jnp.matmul(to_pixels, to_cells, precision=HIGHEST)
+    return jnp.matmul(to_pixels, interpolation_matrix(pixels, cells), precision=HIGHEST)
 
 
 def at_labels(logits: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:

@@ -29,7 +29,7 @@ class Stopped(RuntimeError):
     """SIGTERM came; everything up to here is saved."""
 
 
-class Run:
+class Training:
     """A training run's fixed parts: model, compiled steps, schedule, checkpoints, writer."""
 
     def __init__(self, config: ConfigDict, workdir: Path, source: Source, space: LabelSpace):
@@ -80,7 +80,7 @@ def train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) 
     """
     check_splits(config.train.eval_splits, source)
     settings.claim_workdir(workdir, config, source.identity)
-    run = Run(config, workdir, source, space)
+    run = Training(config, workdir, source, space)
     state = run.initial_state()
     millions = parameter_count(state.params) / 1e6
     say(f"{millions:.2f} M parameters, {jax.local_device_count()} devices, {run.total} updates")
@@ -116,7 +116,7 @@ def train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) 
     return results
 
 
-def evaluate_splits(run: Run, state: steps.TrainState) -> dict[str, Any]:
+def evaluate_splits(run: Training, state: steps.TrainState) -> dict[str, Any]:
     """Evaluates every split of `train.eval_splits`; scores and pictures go to TensorBoard and metrics/."""
     results, step = {}, int(state.step)
     for split in run.config.train.eval_splits:
@@ -141,7 +141,7 @@ def evaluate_splits(run: Run, state: steps.TrainState) -> dict[str, Any]:
     return results
 
 
-def pictures(run: Run, state: steps.TrainState, split: str, counts: metrics.Confusions) -> dict[str, np.ndarray]:
+def pictures(run: Training, state: steps.TrainState, split: str, counts: metrics.Confusions) -> dict[str, np.ndarray]:
     """TensorBoard's pictures of an evaluation: labelled frames beside truth, prediction and mask; confusions."""
     images = {
         f"{split}/confusion_{kind}": overlay.confusion_picture(matrix, run.space.names[kind])[None]
@@ -174,7 +174,7 @@ def parameter_count(params: Any) -> int:
 class Log:
     """Means of the loss between two lines of the log; fetched one update late, so the device never waits."""
 
-    def __init__(self, run: Run, done: int):
+    def __init__(self, run: Training, done: int):
         self.run, self.first, self.start = run, True, time.monotonic()
         self._pending: tuple[int, Any] | None = None
         self._sums: dict[str, float] = {}

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+import main
 from configs import sprites
 from ssa2d_jax import restore
 from ssa2d_jax.checkpoints import Checkpoints
@@ -147,3 +148,14 @@ def test_a_batch_size_that_the_devices_do_not_divide():
     code, last, said = _run("--config=configs/a2d.py", "--workdir=w", "--config.train.batch_size=14", timeout=120)
     assert code == 2 and "Traceback" not in said
     assert "config.train.batch_size is 14; allowed: a multiple of 4 (4 devices x 1 microbatches)" in last
+
+
+def _memory_that_is_not_there():
+    return jax.jit(lambda: jax.numpy.zeros((1 << 22, 1 << 24), jax.numpy.uint8))()
+
+
+def test_out_of_memory_is_told_from_other_errors():
+    with pytest.raises(Exception, match="RESOURCE_EXHAUSTED|[Oo]ut of memory") as error:
+        _memory_that_is_not_there()
+    assert main._out_of_memory(error.value) and main._out_of_memory(MemoryError())
+    assert not main._out_of_memory(ValueError("exhausted"))

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,20 +14,27 @@ from ssa2d_jax.optimizer import make_optimizer
 WEIGHTS = {"actor": 1.3, "action": 1.3, "mask": 0.3}
 
 
-def _train(devices, microbatches=1, updates=3, batches=None, ema_decay=0.0):
-    """Trains the toy with its own optimiser in float64, where agreement shows errors and not rounding."""
+@functools.cache
+def _start(device_count, microbatches=1, ema_decay=0.0):
+    """The toy with its own optimiser in float64, where agreement shows errors and not rounding -> state, step."""
     config = toy_config()
     config.train.ema_decay = ema_decay
+    model = steps.build_model(config.model, A2D, stats_axis=steps.DEVICES).clone(dtype=jnp.float64)
+    optimizer = make_optimizer(config.train, lambda _: 1e-3)
+    state = _in_float64(steps.init_state(model.clone(stats_axis=None), optimizer, config))
+    devices = jax.devices()[:device_count]
+    step = parallel.pmap_train_step(
+        model, optimizer, weights=WEIGHTS, microbatches=microbatches, ema_decay=ema_decay, devices=devices
+    )
+    return jax.device_get(state), step
+
+
+def _train(device_count, batches, **switches):
     with jax.enable_x64(True):
-        model = steps.build_model(config.model, A2D, stats_axis=steps.DEVICES).clone(dtype=jnp.float64)
-        optimizer = make_optimizer(config.train, lambda _: 1e-3)
-        state = _in_float64(steps.init_state(model.clone(stats_axis=None), optimizer, config))
-        step = parallel.pmap_train_step(
-            model, optimizer, weights=WEIGHTS, microbatches=microbatches, ema_decay=ema_decay, devices=devices
-        )
+        state, step = _start(device_count, **switches)
         metrics = {}
-        for batch in [toy_batch(seed) for seed in range(updates)] if batches is None else batches:
-            state, metrics = step(state, parallel.shard(batch, len(devices)))
+        for batch in batches:
+            state, metrics = step(state, parallel.shard(batch, device_count))
         return jax.device_get(state), jax.device_get(metrics)
 
 
@@ -38,8 +47,9 @@ def _close(one, other, tolerance):
 
 
 def test_one_device_and_four_agree_after_three_updates():
-    one, metrics_one = _train(jax.devices()[:1])
-    four, metrics_four = _train(jax.devices())
+    batches = [toy_batch(seed) for seed in range(3)]
+    one, metrics_one = _train(1, batches)
+    four, metrics_four = _train(4, batches)
     assert len(jax.devices()) == 4 and int(one.step) == int(four.step) == 3
     _close(one.params, four.params, 1e-5)
     _close(one.batch_stats, four.batch_stats, 1e-5)
@@ -53,11 +63,11 @@ def test_padding_clips_do_not_count_and_do_not_unbalance_the_devices():
     # Batch norm sees the padding's pixels all the same, so the padding repeats real clips here.
     batch = toy_batch(0)
     batch["clip_valid"] = np.array([True, True, True, False])
-    one, _ = _train(jax.devices()[:1], batches=[batch])
-    four, metrics = _train(jax.devices(), batches=[batch])
+    one, _ = _train(1, [batch])
+    four, metrics = _train(4, [batch])
     _close(one.params, four.params, 1e-5)
     batch["actor"][3], batch["action"][3] = 5, 1
-    other, other_metrics = _train(jax.devices(), batches=[batch])
+    other, other_metrics = _train(4, [batch])
     _close(four.params, other.params, 0)
     assert metrics == other_metrics
 
@@ -66,14 +76,14 @@ def test_accumulation_changes_nothing_where_the_parts_are_alike():
     # Identical halves: their statistics are those of the whole.
     batch = toy_batch(0, batch=2)
     batch = {key: np.concatenate([value, value]) for key, value in batch.items()}
-    whole, metrics_whole = _train(jax.devices()[:1], batches=[batch])
-    parts, metrics_parts = _train(jax.devices()[:1], microbatches=2, batches=[batch])
+    whole, metrics_whole = _train(1, [batch])
+    parts, metrics_parts = _train(1, [batch], microbatches=2)
     _close(whole.params, parts.params, 1e-5)
     _close(metrics_whole, metrics_parts, 1e-5)
 
 
 def test_moving_average_by_hand():
-    first, _ = _train(jax.devices()[:1], updates=1, ema_decay=0.9)
+    first, _ = _train(1, [toy_batch(0)], ema_decay=0.9)
     fresh = steps.init_state(steps.build_model(toy_config().model, A2D, stats_axis=None), optax.sgd(1e-4), toy_config())
     expected = jax.tree.map(lambda start, now: 0.9 * start + 0.1 * now, fresh.params, first.params)
     _close(first.ema, expected, 1e-6)
