@@ -50,7 +50,8 @@ def get_config() -> ml_collections.ConfigDict:
     model.multi_scale = True  # false: the feature pyramid's laterals are left out
     model.bfloat16 = False  # activations in bfloat16; parameters, statistics and losses stay float32
     model.batch_norm_momentum = 0.9  # of the running statistics
-    model.freeze_encoder_stats = False  # the encoder's batch norm uses its running statistics while training too
+    # The encoder's batch norm uses its running statistics while training, too: only sensible with trained weights.
+    model.freeze_encoder_stats = False
 
     loss = config.loss = ml_collections.ConfigDict()
     loss.actor_weight = 1.3  # of the actor branch in the sum
@@ -67,10 +68,10 @@ def get_config() -> ml_collections.ConfigDict:
     train.adam_eps = 1e-8  # added to the root of that
     train.weight_decay = 0.0  # decoupled, on kernels alone
     train.clip_gradient = 1.0  # global norm at most this; 0 = off
-    train.ema_decay = 0.0  # exponential moving average of the weights, used to evaluate and predict; 0 = off
+    train.ema_decay = 0.0  # moving average of weights (not of batch norm's statistics) to evaluate with; 0 = off
     train.log_every = 50  # updates
     train.eval_every = 0  # updates; 0 = only at the end
-    train.eval_splits = ("test",)  # what is evaluated; the first one's joint mIoU decides which checkpoint is best
+    train.eval_splits = ("test",)  # or ("test", "train"); the first one's joint mIoU decides which checkpoint is best
     train.save_every = 500  # updates; every evaluation and the last update save too
     train.keep = 2  # newest checkpoints kept, beside the best by joint mIoU
     train.image_clips = 4  # clips drawn into TensorBoard at every evaluation
