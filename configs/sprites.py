@@ -21,10 +21,11 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     data = config.data
     data.release = "data/sprites/Release"
     data.prepared = "data/sprites/prepared"
-    data.render.train_clips = 1500
+    data.render.train_clips = 1800
     data.render.test_clips = 300
     data.render.labelled = 3
-    data.size = (64, 64)
+    data.size = (48, 48)
+    data.store_height = 64
     data.clip_frames = data.label_span = 8
     config.predict.overlap = 4
     config.augment.crop_scale = (0.7, 1.0)
@@ -36,7 +37,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 
     train = config.train
     train.batch_size = 8
-    train.phases = ((0.3, 0.0, 3e-3), (14.7, 3e-3, 0.0))
+    train.phases = ((0.3, 0.0, 3e-3), (18.7, 3e-3, 0.0))
     train.save_every = 1000
 
     if variant == "tiny":
