@@ -21,10 +21,11 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     data = config.data
     data.release = "data/sprites/Release"
     data.prepared = "data/sprites/prepared"
-    data.render.train_clips = 1800
+    data.render.train_clips = 3000
     data.render.test_clips = 300
+    data.render.frames = 16
     data.render.labelled = 3
-    data.size = (48, 48)
+    data.size = (64, 64)
     data.store_height = 64
     data.clip_frames = data.label_span = 8
     config.predict.overlap = 4
@@ -37,7 +38,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 
     train = config.train
     train.batch_size = 8
-    train.phases = ((0.3, 0.0, 3e-3), (18.7, 3e-3, 0.0))
+    train.phases = ((0.15, 0.0, 3e-3), (7.3, 3e-3, 0.0))
     train.save_every = 1000
 
     if variant == "tiny":

@@ -23,7 +23,7 @@ from input_pipeline.sprites_world import Clip
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D
 
-WORLD = 3  # goes up whenever the same seed draws other clips
+WORLD = 4  # goes up whenever the same seed draws other clips
 LABEL_STEP = 2  # frames between labelled frames
 JITTER = 2  # frames that the labelled ones may be off the middle
 _SPLITS = ("train", "test")

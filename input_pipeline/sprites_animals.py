@@ -30,7 +30,7 @@ class Beast(NamedTuple):
     limb: float
 
 
-CAT = Beast(half=0.19, girth=0.13, leg=0.15, neck=0.13, head=0.095, limb=0.05)
+CAT = Beast(half=0.2, girth=0.19, leg=0.15, neck=0.14, head=0.115, limb=0.065)
 DOG = Beast(half=0.2, girth=0.22, leg=0.16, neck=0.15, head=0.115, limb=0.085)
 
 
@@ -82,7 +82,7 @@ def _cat_tail(hip: Point, pose: Pose, look: Look) -> Shape:
     curl = 0.25 * math.sin(pose.gait * 0.5)
     first = along(root, -1.5 - curl, 0.13)
     second = along(first, -2.2 - curl, 0.12)
-    return Shape("line", [root, first, second, along(second, -3.1 + curl, 0.12)], 0.04, shade(look.main, 0.85))
+    return Shape("line", [root, first, second, along(second, -3.1 + curl, 0.12)], 0.06, shade(look.main, 0.85))
 
 
 def _dog_tail(hip: Point, build: Beast, pose: Pose, look: Look) -> Shape:

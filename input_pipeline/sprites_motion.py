@@ -45,7 +45,7 @@ def _habits(actor: int, rng: np.random.Generator) -> Pose:
         stride=rng.uniform(0.45, 0.75),
         dip=sometimes(0.3, 0.2, 1.0),
         crouch=sometimes(0.5, 0.05, 0.35),
-        arms=sometimes(0.3, 0.7, 1.0),
+        arms=sometimes(0.5, 0.7, 1.0),
         wing=rng.uniform(-0.8, 1.3),
         spread=bool(rng.random() < 0.4),
         wheel=rng.uniform(0, _TURN),
@@ -59,6 +59,14 @@ def _low(actor: int, rng: np.random.Generator, chance: float) -> dict:
     if actor in (_ADULT, _BABY):
         return {"fours": bool(low)}
     return {"crouch": rng.uniform(0.7, 1.0)} if low else {}
+
+
+def _lie(actor: int, pose: Pose, rng: np.random.Generator) -> float:
+    """Tilt of a body that goes nowhere: often any at all, as in rolling, or steep, as a cat or bird climbs."""
+    chance = rng.random()
+    if chance < (0.35 if actor == _BABY else 0.5):  # a baby that isn't rolling has one action alone to lie in
+        return rng.uniform(0, _TURN)
+    return rng.uniform(1.1, 1.6) if chance < 0.75 and actor in (_BIRD, _CAT) else pose.tilt
 
 
 def _gait(pose: Pose, period: float, times: np.ndarray) -> np.ndarray:
@@ -92,7 +100,13 @@ def _climbing(actor, pose, rng, times):
 def _eating(actor, pose, rng, times):
     dip = 0.5 - 0.5 * np.cos(pose.gait * 3 + _TURN * times / rng.uniform(8, 12))
     sway = pose.gait + 0.1 * np.sin(_TURN * times / rng.uniform(12, 20))
-    return {"dip": rng.uniform(0.8, 1.0) * dip, "gait": sway, "arms": 0.0, **_low(actor, rng, chance=0.4)}
+    return {
+        "dip": rng.uniform(0.8, 1.0) * dip,
+        "gait": sway,
+        "arms": 0.0,
+        "tilt": _lie(actor, pose, rng),
+        **_low(actor, rng, chance=0.4),
+    }
 
 
 def _flying(actor, pose, rng, times):
@@ -118,8 +132,9 @@ def _jumping(actor, pose, rng, times):
     tracks = {"x": rng.uniform(0.0, 0.02) * times, "y": rng.uniform(0.25, 0.4) * 4 * air * (1 - air)}
     if actor == _BALL:
         return {**tracks, "tilt": _slow_spin(pose, rng, times)}
+    tracks["tilt"] = _lie(actor, pose, rng)
     if actor == _CAR:
-        return {**tracks, "tilt": pose.tilt + 0.15 * np.sin(_TURN * phase)}
+        return {**tracks, "tilt": tracks["tilt"] + 0.15 * np.sin(_TURN * phase)}
     landing = np.where(phase > 0.8, np.sin(math.pi * (phase - 0.8) / 0.2), 0.0)
     return {**tracks, "crouch": pose.crouch + 0.6 * landing, "gait": pose.gait + 0.3 * np.sin(_TURN * phase)}
 
@@ -132,10 +147,9 @@ def _rolling(actor, pose, rng, times):
 
 
 def _none(actor, pose, rng, times):
-    fallen = rng.random() < 0.3
-    tilt = rng.uniform(0, _TURN) if fallen else pose.tilt
+    tilt = pose.tilt if actor == _BALL else _lie(actor, pose, rng)
     sway = np.sin(_TURN * times / rng.uniform(14, 22))
-    low = {} if actor in (_BALL, _CAR) else _low(actor, rng, chance=0.4)
+    low = {} if actor in (_BALL, _CAR) else _low(actor, rng, chance=0.5)
     return {"tilt": tilt + 0.02 * sway, "gait": pose.gait + 0.08 * sway, **low}
 
 

@@ -29,7 +29,7 @@ class Person(NamedTuple):
     limb: float
 
 
-ADULT = Person(leg=0.235, torso=0.29, girth=0.17, arm=0.165, head=0.085, limb=0.085)
+ADULT = Person(leg=0.225, torso=0.29, girth=0.2, arm=0.16, head=0.1, limb=0.11)
 BABY = Person(leg=0.12, torso=0.26, girth=0.24, arm=0.12, head=0.215, limb=0.11)
 
 

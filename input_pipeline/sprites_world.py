@@ -142,7 +142,7 @@ def _background(rng: np.random.Generator, sprites: Sequence[Sprite], size: tuple
     canvas = sprites_scenery.Canvas(rng, 0.5 * size[1] / size[0] + 0.5, 1.0, size[0])
     for sprite in sprites:
         # Scenery of one action stands beside other actors as well, or it would give the action away.
-        if sprite.code % 10 == _CLIMBING or rng.random() < 0.3:
+        if sprite.code % 10 == _CLIMBING or rng.random() < 0.5:
             canvas.wall(rng, sprite.x + sprite.facing * 0.2 * sprite.size, rng.uniform(0.6, 1.2) * sprite.size)
     for sprite in sprites:
         if rng.random() < (0.7 if sprite.code % 10 == _EATING else 0.25):

@@ -142,7 +142,7 @@ def test_seed_decides_the_labels_and_processes_do_not(release, tmp_path):
 
 def test_train_and_test_are_different_clips(release):
     maps = []
-    for vid in ("w3s3_train_00000", "w3s3_test_00000"):
+    for vid in ("w4s3_train_00000", "w4s3_test_00000"):
         with h5py.File(sorted((release / "Annotations/mat" / vid).iterdir())[0]) as file:
             maps.append(file["reS_id"][...])
     assert (maps[0] != maps[1]).any()
@@ -252,6 +252,25 @@ def test_sixteen_frames_show_the_action(seed):
             assert 0.9 < np.ptp(track["gait"]) * 16 / 15 / (2 * np.pi) < 1.3
         else:
             assert name == "crawling" and speed <= 0.012 + 1e-9
+
+
+def _still(actor: int, pose: Pose) -> tuple:
+    """What one frame shows of an actor's stance."""
+    tilt = pose.tilt % (2 * np.pi)
+    way = "level" if min(tilt, 2 * np.pi - tilt) < 0.35 else "steep" if 1.0 < tilt < 1.7 else "turned"
+    arms_up = actor <= 2 and not pose.fours and pose.arms > 0.6
+    return actor, way, pose.fours or pose.crouch > 0.65, arms_up, actor == 4 and pose.spread
+
+
+def test_a_still_does_not_give_the_action_away():
+    seen = collections.defaultdict(collections.Counter)
+    for code in CODES:
+        for seed in range(200):
+            rng = np.random.default_rng([seed, code])
+            (pose,) = motion(code // 10, code % 10, rng, np.array([rng.uniform(0, 20)]))
+            seen[_still(code // 10, pose)][code % 10] += 1
+    shares = [max(counts.values()) / counts.total() for counts in seen.values() if counts.total() >= 60]
+    assert len(shares) > 20 and max(shares) < 0.8
 
 
 def test_figures_are_told_apart_and_of_like_extent():
