@@ -31,7 +31,7 @@ def main(argv: list[str]) -> None:
     try:
         _MODES[_MODE.value](_CONFIG.value)
     except Stopped as error:
-        _end(str(error), 143)
+        _end(str(error), 128 + error.signal)
     except Diverged as error:
         _end(f"error: {error}", 3)
     except (InputError, OSError) as error:
@@ -104,6 +104,7 @@ def _source(config):
     from ssa2d_jax.batch import Source
 
     builder = _prepared(config)
+    dataset.check_shards(builder)  # now, not when the first evaluation comes to it
     place = dict(process_index=jax.process_index(), process_count=jax.process_count())
     common = dict(size=config.data.size, clip_frames=config.data.clip_frames, frame_step=config.data.frame_step)
     return Source(

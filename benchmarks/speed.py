@@ -19,6 +19,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 
 from ssa2d_jax import layers  # noqa: E402
+from ssa2d_jax.batch import InputError  # noqa: E402
 from ssa2d_jax.ssa2d import SSA2D  # noqa: E402
 
 
@@ -98,7 +99,8 @@ def timed(function, *arguments, repeats: int) -> tuple[float, float]:
 
 
 def peak_gib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**30 if sys.platform == "darwin" else 2**20)
 
 
 def measure_input() -> None:
@@ -109,22 +111,26 @@ def measure_input() -> None:
     data = config.data
     shape = {"clip_frames": data.clip_frames, "frame_step": data.frame_step}
     stored = {key: data[key] for key in ("label_span", "store_height", "jpeg_quality")}
-    builder = prepare.prepare(data.release, data.prepared, **shape, **stored)
+    try:
+        builder = prepare.prepare(data.release, data.prepared, **shape, **stored)
+    except InputError as error:
+        sys.exit(f"{error}\n(make demo renders it)")
     batches = dataset.train_batches(
         builder,
-        batch_size=8,
+        batch_size=config.train.batch_size,
         seed=0,
         start_step=0,
         size=data.size,
         augment=dict(config.augment),
         shuffle_buffer=data.shuffle_buffer,
+        decode_threads=data.decode_threads,
         **shape,
     )
     next(batches)
     count, start = 100, time.perf_counter()
     for _ in range(count):
         next(batches)
-    rate = 8 * count / (time.perf_counter() - start)
+    rate = config.train.batch_size * count / (time.perf_counter() - start)
     print(f"input: {rate:.0f} augmented clips of {data.clip_frames}x{data.size[0]}x{data.size[1]} a second")
 
 

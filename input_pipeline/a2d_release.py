@@ -165,9 +165,15 @@ def _masks(file: h5py.File, shape: tuple[int, int]) -> np.ndarray:
     stored = _dataset(file, "reMask")
     if stored is None or len(stored.shape) not in (2, 3) or stored.shape[-2:] != shape:
         return np.zeros((0, shape[1], shape[0]), bool)  # of no use; reS_id says all that is scored
-    if stored.size > _MAX_INSTANCES * shape[0] * shape[1]:
-        raise InputError(f"{file.filename}: reMask holds {stored.shape[0]} instances; {_MAX_INSTANCES} are allowed")
-    return np.asarray(stored).reshape(-1, *shape).transpose(0, 2, 1) != 0
+    instances = stored.size // (shape[0] * shape[1])
+    if instances > _MAX_INSTANCES:
+        raise InputError(f"{file.filename}: reMask holds {instances} instances; {_MAX_INSTANCES} are allowed")
+    if stored.dtype.kind not in "buif":
+        raise InputError(f"{file.filename}: reMask is {stored.dtype}, expected numbers")
+    masks = np.zeros((instances, *shape), bool)
+    for i in range(instances):  # one at a time: a file of a few kilobytes may hold gigabytes of float64
+        masks[i] = (stored if stored.ndim == 2 else stored[i])[...] != 0
+    return masks.transpose(0, 2, 1)
 
 
 def _regions(path: Path, codes: np.ndarray, masks: np.ndarray) -> Regions:

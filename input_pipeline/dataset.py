@@ -28,6 +28,12 @@ def num_label_frames(builder: tfds.core.DatasetBuilder, split: str) -> int:
     return builder.info.metadata["label_frames"][split]
 
 
+def check_shards(builder: tfds.core.DatasetBuilder) -> None:
+    """InputError when a shard of any split is missing or not as long as it was written."""
+    for split in builder.info.splits:
+        _files(builder, split)
+
+
 def train_batches(
     builder: tfds.core.DatasetBuilder,
     *,

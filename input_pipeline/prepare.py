@@ -13,8 +13,9 @@ from absl import logging
 from tensorflow_datasets.core.utils import shard_utils
 
 from input_pipeline import a2d, a2d_release
-from input_pipeline.locks import exclusive
 from ssa2d_jax.batch import InputError
+from ssa2d_jax.files import replace_text
+from ssa2d_jax.locks import exclusive
 from ssa2d_jax.progress import say
 
 PROBLEMS = "problems.csv"
@@ -107,8 +108,9 @@ def _build(builder: a2d.A2d) -> None:
     config = _DownloadConfig(register_checksums=False, force_checksums_validation=False)
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints sizes that it doesn't know
         builder.download_and_prepare(download_config=config)
-    with open(builder.data_path / PROBLEMS, "w", newline="") as file:
-        csv.writer(file).writerows([("video", "split", "reason"), *builder.problems])
+    problems = io.StringIO()
+    csv.writer(problems).writerows([("video", "split", "reason"), *builder.problems])
+    replace_text(Path(builder.data_path) / PROBLEMS, problems.getvalue())
     clips = {split: info.num_examples for split, info in builder.info.splits.items()}
     say(f"built: {clips} clips, {dict(builder.info.metadata['label_frames'])} labelled frames")
     for split, codes in builder.info.metadata["ignored_codes"].items():

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from input_pipeline import sprites_release
-from input_pipeline.locks import exclusive
 from input_pipeline.sprites_sheet import contact_sheet
 from input_pipeline.sprites_workers import run
 from input_pipeline.sprites_world import Clip
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D
+from ssa2d_jax.locks import exclusive
 
 WORLD = 4  # goes up whenever the same seed draws other clips
 LABEL_STEP = 2  # frames between labelled frames

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from ssa2d_jax.batch import InputError
+from ssa2d_jax.files import replace_text
 
 METRIC = "joint_miou"
 CHECKSUMS = "crc32.json"
@@ -171,9 +171,7 @@ def _checksums(folder: Path) -> dict[str, int]:
 
 
 def _write_checksums(folder: Path) -> None:
-    temporary = folder / (CHECKSUMS + ".tmp")
-    temporary.write_text(json.dumps(_checksums(folder)))
-    os.replace(temporary, folder / CHECKSUMS)
+    replace_text(folder / CHECKSUMS, json.dumps(_checksums(folder)))
 
 
 def _verify_checksums(folder: Path) -> None:

@@ -57,13 +57,19 @@ def publish(
     space: LabelSpace,
     *,
     left_out: int,
+    data: str,
     published: bool,
 ) -> dict[str, Any]:
     """Writes metrics/<split>.json and its per-class table, says the scores, and returns them.
 
-    `left_out` videos of the split could not be used; the score is not of the whole split then, and says so.
+    `left_out` videos of the split could not be used; the score is not of the whole split then, and says so. `data`
+    says which data (Source.identity). Scores on other data than the run was trained with go to another_<split>.json.
     """
-    result = metrics.report(confusions, step) | {"left_out_videos": left_out}
+    trained_on = workdir / "data.txt"
+    if trained_on.exists() and trained_on.read_text().strip() != data:
+        say(f"these are other data than the run was trained with: {data}")
+        split = f"another_{split}"
+    result = metrics.report(confusions, step) | {"left_out_videos": left_out, "data": data}
     metrics.write_report(workdir / "metrics", split, result, confusions, space)
     say(f"\n{split}: {confusions.frames} labelled frames, percent")
     say(metrics.table(result, published=published))
@@ -82,4 +88,13 @@ def evaluate_run(
     for split in splits:
         frames = source.label_frames[split]
         confusions = evaluate(eval_step, variables, source.eval_batches(split), space, frames, split)
-        publish(confusions, run.step, split, workdir, space, left_out=source.left_out[split], published=published)
+        publish(
+            confusions,
+            run.step,
+            split,
+            workdir,
+            space,
+            left_out=source.left_out[split],
+            data=source.identity,
+            published=published,
+        )

@@ -2,13 +2,14 @@
 
 import csv
 import dataclasses
+import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ssa2d_jax.files import replace_text
 from ssa2d_jax.label_space import LabelSpace
 
 KINDS = ("actor", "action", "joint")
@@ -86,26 +87,18 @@ def report(confusions: Confusions, step: int) -> dict[str, Any]:
 def write_report(folder: Path, split: str, result: dict[str, Any], confusions: Confusions, space: LabelSpace) -> None:
     """Writes <split>.json and <split>_per_class.csv into `folder`, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / f"{split}.json", json.dumps(result, indent=2) + "\n")
-    path = folder / f"{split}_per_class.csv.tmp"
-    with open(path, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["kind", "class", "accuracy", "iou", "truth_pixels"])
-        for kind, matrix in confusions.matrices.items():
-            classes = per_class(matrix)
-            for i, name in enumerate(space.names[kind]):
-                figures = [
-                    f"{classes[key][i]:.2f}" if classes[key][i] == classes[key][i] else ""
-                    for key in ("accuracy", "iou")
-                ]
-                writer.writerow([kind, name, *figures, classes["pixels"][i]])
-    os.replace(path, path.with_suffix(""))
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
+    replace_text(folder / f"{split}.json", json.dumps(result, indent=2) + "\n")
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["kind", "class", "accuracy", "iou", "truth_pixels"])
+    for kind, matrix in confusions.matrices.items():
+        classes = per_class(matrix)
+        for i, name in enumerate(space.names[kind]):
+            figures = [
+                f"{classes[key][i]:.2f}" if classes[key][i] == classes[key][i] else "" for key in ("accuracy", "iou")
+            ]
+            writer.writerow([kind, name, *figures, classes["pixels"][i]])
+    replace_text(folder / f"{split}_per_class.csv", text.getvalue())
 
 
 def table(result: dict[str, Any], *, published: bool) -> str:

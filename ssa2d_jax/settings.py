@@ -1,20 +1,21 @@
 """What a config may say, and which config a workdir belongs to."""
 
 import json
-import os
+import math
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from ssa2d_jax.batch import InputError
+from ssa2d_jax.files import replace_text
 from ssa2d_jax.ssa2d import ACTOR_PRIORS
 
 # Knobs that may differ between two runs in one workdir: they change neither the weights nor their order. (Folders may
 # move: claim_workdir compares the data themselves.)
 _FREE = (
     "eval", "predict", "data.decode_threads", "data.strict", "data.release", "data.prepared", "data.render.processes",
-    "train.log_every", "train.eval_every", "train.eval_splits", "train.save_every", "train.keep", "train.image_clips",
+    "train.log_every", "train.eval_every", "train.save_every", "train.keep", "train.image_clips",
 )  # fmt: skip
 # What the shape of the network and of its input depends on: all that evaluation and prediction need to agree.
 _NETWORK = ("model", "data.clip_frames", "data.frame_step", "data.size")
@@ -38,9 +39,11 @@ def check(config: ConfigDict, devices: int) -> None:
     _require(fits, config, "augment.crop_scale", "(low, high) with 0 < low <= high <= 1")
     fits = _numbers(aspect, 2) and 0 < aspect[0] <= aspect[1]
     _require(fits, config, "augment.crop_aspect", "(low, high) with 0 < low <= high")
-    _require(_numbers(data.render.size, 2), config, "data.render.size", "(height, width)")
+    size_fits = _numbers(data.render.size, 2) and all(isinstance(n, int) and n > 0 for n in data.render.size)
+    _require(size_fits, config, "data.render.size", "(height, width) in pixels")
     _require(0 <= model.batch_norm_momentum < 1, config, "model.batch_norm_momentum", "0 up to, not including, 1")
-    _require(min(config.loss.values()) >= 0, config, "loss", "weights of 0 or more")
+    for knob in ("loss.actor_weight", "loss.action_weight", "loss.mask_weight"):
+        _require(0 <= _value(config, knob) < math.inf, config, knob, "0 or more")
     _require(len(train.eval_splits) > 0, config, "train.eval_splits", "one split or more")
     _require(config.predict.batch_size >= 1, config, "predict.batch_size", "1 or more")
     _require(model.actor_prior in ACTOR_PRIORS, config, "model.actor_prior", f"one of {', '.join(ACTOR_PRIORS)}")
@@ -65,19 +68,32 @@ def check(config: ConfigDict, devices: int) -> None:
     _require(train.log_every >= 1, config, "train.log_every", "1 or more")
     _require(0 <= config.predict.overlap < data.clip_frames, config, "predict.overlap", "0 to data.clip_frames - 1")
     _require(0 <= config.predict.opacity <= 1, config, "predict.opacity", "0 to 1")
+    _require(config.predict.max_pixels >= 1, config, "predict.max_pixels", "1 or more")
+    for knob in ("data.decode_threads", "train.eval_every", "train.save_every", "train.image_clips", "seed"):
+        _require(_value(config, knob) >= 0, config, knob, "0 or more")
+    for knob in ("augment.brightness", "augment.contrast", "augment.saturation", "augment.hue"):
+        _require(0 <= _value(config, knob) <= 1, config, knob, "0 to 1")
+    for knob in ("train.adam_b1", "train.adam_b2"):
+        _require(0 <= _value(config, knob) < 1, config, knob, "0 up to, not including, 1")
+    for knob in ("train.weight_decay", "train.clip_gradient"):
+        _require(0 <= _value(config, knob) < math.inf, config, knob, "0 or more")
+    _require(0 < train.adam_eps < math.inf, config, "train.adam_eps", "more than 0")
 
 
 def _numbers(value: Any, count: int) -> bool:
-    numbers = (int, float)
-    return isinstance(value, tuple | list) and len(value) == count and all(type(n) in numbers for n in value)
+    is_number = lambda n: type(n) in (int, float) and math.isfinite(n)  # noqa: E731
+    return isinstance(value, tuple | list) and len(value) == count and all(map(is_number, value))
 
 
 def _require(fits: bool, config: ConfigDict, knob: str, allowed: str) -> None:
     if not fits:
-        value = config
-        for part in knob.split("."):
-            value = value[part]
-        raise InputError(f"config.{knob} is {value!r}; allowed: {allowed}")
+        raise InputError(f"config.{knob} is {_value(config, knob)!r}; allowed: {allowed}")
+
+
+def _value(config: ConfigDict, knob: str) -> Any:
+    for part in knob.split("."):
+        config = config[part]
+    return config
 
 
 def flat(config: Any, prefix: str = "") -> dict[str, Any]:
@@ -99,7 +115,9 @@ def claim_workdir(workdir: Path, config: ConfigDict, data: str) -> None:
     """
     workdir.mkdir(parents=True, exist_ok=True)
     path, data_path = workdir / "config.json", workdir / "data.txt"
-    if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):
+    if any((workdir / "checkpoints").glob("[0-9]*")):
+        if not path.exists():
+            raise InputError(f"{path} is missing, but there are checkpoints; restore it, or use another --workdir")
         _compare(path, config, lambda knob: not _within(knob, _FREE))
         before = data_path.read_text().strip() if data_path.exists() else data
         if before != data:
@@ -107,14 +125,8 @@ def claim_workdir(workdir: Path, config: ConfigDict, data: str) -> None:
                 f"{workdir} was begun with other data: {before} there, {data} now. "
                 "Use another --workdir, or the data as they were"
             )
-    _replace(path, json.dumps(config.to_dict(), indent=2) + "\n")
-    _replace(data_path, data + "\n")
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
+    replace_text(path, json.dumps(config.to_dict(), indent=2) + "\n")
+    replace_text(data_path, data + "\n")
 
 
 def network_of(workdir: Path, config: ConfigDict) -> ConfigDict:
@@ -123,7 +135,18 @@ def network_of(workdir: Path, config: ConfigDict) -> ConfigDict:
     if not path.exists():
         raise InputError(f"{workdir} holds no run (no config.json); train first: --mode=train --workdir={workdir}")
     _compare(path, config, lambda knob: _within(knob, _NETWORK) and not _within(knob, _FREE_NETWORK))
-    return ConfigDict(json.loads(path.read_text()))
+    return ConfigDict(_saved(path))
+
+
+def _saved(path: Path) -> dict[str, Any]:
+    """The config in file `path`; InputError unless it has the groups of one."""
+    try:
+        saved = json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} can't be read ({error}); restore it, or use another --workdir") from error
+    if not isinstance(saved, dict) or not all(isinstance(saved.get(key), dict) for key in ("data", "model", "train")):
+        raise InputError(f"{path} can't be read (it holds no config); restore it, or use another --workdir")
+    return saved
 
 
 def _within(knob: str, groups: tuple[str, ...]) -> bool:
@@ -131,10 +154,7 @@ def _within(knob: str, groups: tuple[str, ...]) -> bool:
 
 
 def _compare(path: Path, config: ConfigDict, matters: Any) -> None:
-    try:
-        before = flat(json.loads(path.read_text()))
-    except ValueError as error:
-        raise InputError(f"{path} can't be read ({error}); restore it, or use another --workdir") from error
+    before = flat(_saved(path))
     now = flat(config.to_dict())
     lines = [
         f"  config.{knob}: {before.get(knob, 'absent')!r} there, {now.get(knob, 'absent')!r} now"

@@ -104,17 +104,17 @@ def train_step(
     """One update from this device's share of a batch; runs under `DEVICES`.
 
     -> (state, means over all clips of all devices: loss, actor, action, mask; and gradient_norm).
-    Sums are added over microbatches and devices and divided once, by the number of valid clips.
+    Sums are added over microbatches and devices and divided once, by the number of valid clips. Running statistics
+    move once an update, by the mean over microbatches.
     """
     gradient = jax.grad(partial(summed_loss, model=model, weights=weights), has_aux=True)
 
     def accumulate(carry: tuple[Any, Any, Arrays], part: Arrays) -> tuple[tuple[Any, Any, Arrays], None]:
-        batch_stats, gradients, sums = carry
-        more_gradients, (batch_stats, more_sums) = gradient(state.params, batch_stats, part)
-        return (batch_stats, *jax.tree.map(jnp.add, (gradients, sums), (more_gradients, more_sums))), None
+        gradients, (batch_stats, sums) = gradient(state.params, state.batch_stats, part)
+        return jax.tree.map(jnp.add, carry, (batch_stats, gradients, sums)), None
 
-    zeros = {name: jnp.zeros(()) for name in ("actor", "action", "mask", "loss", "clips")}
-    carry = (state.batch_stats, jax.tree.map(jnp.zeros_like, state.params), zeros)
+    sums = dict.fromkeys(("actor", "action", "mask", "loss", "clips"), jnp.zeros(()))
+    carry = (*jax.tree.map(jnp.zeros_like, (state.batch_stats, state.params)), sums)
     if microbatches == 1:
         carry, _ = accumulate(carry, batch)
     else:
@@ -122,6 +122,7 @@ def train_step(
         carry, _ = jax.lax.scan(accumulate, carry, parts)
 
     batch_stats, gradients, sums = carry
+    batch_stats = jax.tree.map(lambda x: x / microbatches, batch_stats)
     gradients, sums = jax.lax.psum((gradients, sums), DEVICES)
     clips = jnp.maximum(sums.pop("clips"), 1)
     gradients, metrics = jax.tree.map(lambda x: x / clips, (gradients, sums))

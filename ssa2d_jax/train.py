@@ -13,8 +13,8 @@ import numpy as np
 from clu import metric_writers, parameter_overview
 from ml_collections import ConfigDict
 
-from ssa2d_jax import metrics, optimizer, overlay, parallel, settings, steps
-from ssa2d_jax.batch import Source, check_batch
+from ssa2d_jax import locks, metrics, optimizer, overlay, parallel, settings, steps
+from ssa2d_jax.batch import Batches, Source, check_batch
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.evaluate import check_splits, evaluate, publish
 from ssa2d_jax.label_space import LabelSpace
@@ -26,7 +26,12 @@ class Diverged(RuntimeError):
 
 
 class Stopped(RuntimeError):
-    """SIGTERM came; everything up to here is saved."""
+    """SIGTERM or Ctrl-C came; everything up to here is saved. `signal` says which."""
+
+    def __init__(self, signal_number: int, done: int):
+        name = signal.Signals(signal_number).name
+        super().__init__(f"stopped by {name} after update {done}; saved. The same command goes on from there")
+        self.signal = signal_number
 
 
 class Training:
@@ -54,6 +59,7 @@ class Training:
         self.label_maps = jax.jit(lambda v, b: steps.label_maps(v, b, model=self.model, space=space))
         self.checkpoints = Checkpoints(workdir / "checkpoints", keep=train.keep)
         self.writer = metric_writers.SummaryWriter(str(workdir))
+        self.stop = StopSignal()
 
     def initial_state(self) -> steps.TrainState:
         """The newest checkpoint's state, or a fresh one."""
@@ -76,10 +82,16 @@ def train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) 
 
     -> the last evaluation by split (see metrics.report). A run that was killed and is started again ends
     with the parameters of an unbroken one. Raises Diverged when the loss is no longer finite, Stopped
-    after SIGTERM, InputError for a workdir or checkpoint that doesn't fit.
+    after SIGTERM or Ctrl-C, InputError for a workdir or checkpoint that doesn't fit, or one in use.
     """
     check_splits(config.train.eval_splits, source)
-    settings.claim_workdir(workdir, config, source.identity)
+    workdir.mkdir(parents=True, exist_ok=True)
+    with locks.alone(workdir / ".lock", f"{workdir}: another process trains here; wait for it, or use another"):
+        settings.claim_workdir(workdir, config, source.identity)
+        return _train(config, workdir, source, space)
+
+
+def _train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) -> dict[str, Any]:
     run = Training(config, workdir, source, space)
     state = run.initial_state()
     millions = parameter_count(state.params) / 1e6
@@ -88,7 +100,7 @@ def train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) 
     done, results = int(state.step), {}
     if done >= run.total:
         return evaluate_splits(run, state)
-    log, stop = Log(run, done), StopSignal()
+    log, stop = Log(run, done), run.stop
     with stop:
         for batch in itertools.islice(source.train_batches(done), run.total - done):
             if log.first:
@@ -110,7 +122,7 @@ def train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) 
                 log.flush()
                 run.save(state, joint_miou)
             if stop.requested:
-                raise Stopped(f"stopped by SIGTERM after update {done}; saved. The same command goes on from there")
+                raise Stopped(stop.requested, done)
     run.writer.flush()
     say(f"trained {done} updates in {duration(time.monotonic() - log.start)}; everything is in {workdir}")
     return results
@@ -121,7 +133,7 @@ def evaluate_splits(run: Training, state: steps.TrainState) -> dict[str, Any]:
     results, step = {}, int(state.step)
     for split in run.config.train.eval_splits:
         frames = run.source.label_frames[split]
-        batches = run.source.eval_batches(split)
+        batches = run.stop.until(run.source.eval_batches(split), step)
         counts = evaluate(run.eval_step, state.variables(), batches, run.space, frames, split)
         results[split] = publish(
             counts,
@@ -130,6 +142,7 @@ def evaluate_splits(run: Training, state: steps.TrainState) -> dict[str, Any]:
             run.workdir,
             run.space,
             left_out=run.source.left_out[split],
+            data=run.source.identity,
             published=run.config.eval.published,
         )
         scalars = {
@@ -229,17 +242,28 @@ class Log:
 
 
 class StopSignal:
-    """Notes a SIGTERM, so that the loop can save before it ends."""
+    """Notes a SIGTERM or a first Ctrl-C, so that the loop can save before it ends; a second Ctrl-C ends it at once."""
 
     def __init__(self) -> None:
-        self.requested = False
+        self.requested = 0  # the signal's number
 
     def __enter__(self) -> "StopSignal":
-        self._before = signal.signal(signal.SIGTERM, self._note)
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
         return self
 
     def __exit__(self, *_: Any) -> None:
-        signal.signal(signal.SIGTERM, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
-    def _note(self, *_: Any) -> None:
-        self.requested = True
+    def until(self, batches: Batches, done: int) -> Batches:
+        """Passes `batches` on; raises Stopped once a signal was noted."""
+        for batch in batches:
+            if self.requested:
+                raise Stopped(self.requested, done)
+            yield batch
+
+    def _note(self, number: int, _: Any) -> None:
+        if self.requested == number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.requested = number
+        say(f"{signal.Signals(number).name}: saving after this update")

@@ -2,12 +2,14 @@
 
 import dataclasses
 import re
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
 
 from ssa2d_jax.batch import InputError
@@ -115,9 +117,16 @@ def _ends_early(
 
 
 def _upright(picture: av.VideoFrame) -> np.ndarray:
-    quarter_turns = round(picture.rotation / 90)  # counter-clockwise, as np.rot90 counts
+    """RGB as it is meant to be shown: turned and mirrored by the display matrix, in steps of a quarter turn."""
     rgb = picture.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(rgb, quarter_turns)) if quarter_turns % 4 else rgb
+    matrix = picture.side_data.get(SideData.DISPLAYMATRIX)
+    if matrix is None:
+        return rgb
+    # x' = a x + c y, y' = b x + d y
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix)[:36])
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        rgb, a, d = rgb.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
 def _check_pixels(path: str | Path, number: int, height: int, width: int, max_pixels: int) -> None:

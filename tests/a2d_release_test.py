@@ -217,3 +217,7 @@ def test_absurdly_many_instances_are_refused_before_they_are_read(tmp_path):
         file["reS_id"] = np.full((8, 6), 11, np.uint8)
         file.create_dataset("reMask", (1_000_000, 8, 6), "uint8", chunks=(1000, 8, 6), compression="gzip")
     assert "reMask holds 1000000 instances; 255" in error_of(a2d_release.read_annotation, tmp_path / "00001.mat")
+    with h5py.File(tmp_path / "00002.mat", "w") as file:
+        file["reS_id"] = np.full((8, 6), 11, np.uint8)
+        file["reMask"] = np.full((2, 8, 6), b"1")
+    assert "reMask is |S1, expected numbers" in error_of(a2d_release.read_annotation, tmp_path / "00002.mat")

@@ -216,6 +216,9 @@ def test_missing_and_damaged_shards_are_named(release, builder, tmp_path):
     with pytest.raises(InputError, match="shard is missing") as error:
         evaluate(again)
     assert str(files[2]) in str(error.value)
+    with pytest.raises(InputError, match="shard is missing"):
+        dataset.check_shards(again)
+    dataset.check_shards(builder)
     assert len(train(again, 4)) == 4  # the other split is whole
 
 

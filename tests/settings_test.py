@@ -49,6 +49,16 @@ def test_unknown_variants_name_those_there_are():
         ("augment.crop_scale", (0.5,), "low <= high"),
         ("augment.crop_aspect", (0, 1), "0 < low"),
         ("train.eval_splits", (), "one split or more"),
+        ("train.image_clips", -1, "0 or more"),
+        ("train.save_every", -5, "0 or more"),
+        ("train.adam_b1", 1.5, "not including, 1"),
+        ("train.weight_decay", -1.0, "0 or more"),
+        ("train.clip_gradient", float("nan"), "0 or more"),
+        ("augment.contrast", -9.0, "0 to 1"),
+        ("loss.actor_weight", float("nan"), "0 or more"),
+        ("predict.max_pixels", 0, "1 or more"),
+        ("data.render.size", (128.0, 128.0), "in pixels"),
+        ("data.decode_threads", -1, "0 or more"),
         ("train.ema_decay", 1.0, "not including, 1"),
         ("predict.overlap", 16, "0 to data.clip_frames - 1"),
     ],
@@ -129,8 +139,18 @@ def test_evaluating_needs_the_same_network_only(tmp_path):
         settings.network_of(tmp_path, other)
 
 
-def test_a_damaged_config_file_is_named(tmp_path):
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"data": {}, "model": {}, "train": 1}'])
+def test_a_damaged_config_file_is_named(tmp_path, text):
     _begun(tmp_path, toy_config())
-    (tmp_path / "config.json").write_text("{")
+    (tmp_path / "config.json").write_text(text)
     with pytest.raises(InputError, match="config.json can't be read"):
+        settings.claim_workdir(tmp_path, toy_config(), DATA)
+    with pytest.raises(InputError, match="config.json can't be read"):
+        settings.network_of(tmp_path, toy_config())
+
+
+def test_checkpoints_without_their_config_are_not_taken_over(tmp_path):
+    _begun(tmp_path, toy_config())
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(InputError, match="config.json is missing, but there are checkpoints"):
         settings.claim_workdir(tmp_path, toy_config(), DATA)

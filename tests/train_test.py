@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from toy import toy_batch, toy_config, toy_source
 
-from ssa2d_jax import evaluate, parallel, restore, steps, train
+from ssa2d_jax import evaluate, locks, parallel, restore, steps, train
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.label_space import A2D
@@ -62,6 +63,53 @@ def test_a_stopped_run_goes_on_to_the_same_bits(unbroken, tmp_path):
     assert step == expected_step == 4
     for one, other in zip(arrays, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_during_an_evaluation_loses_no_update(unbroken, tmp_path, number):
+    def stopping(split):
+        os.kill(os.getpid(), number)
+        yield toy_batch(1000)
+
+    with pytest.raises(train.Stopped, match=f"stopped by {number.name} after update 4; saved") as stopped:
+        train.train(toy_config(), tmp_path, dataclasses.replace(toy_source(), eval_batches=stopping), A2D)
+    assert stopped.value.signal == number
+    assert Checkpoints(tmp_path / "checkpoints", read_only=True).steps() == [4]
+    assert train.train(toy_config(), tmp_path, toy_source(), A2D) == unbroken[1]
+
+
+def test_a_workdir_in_use_is_refused(tmp_path):
+    with (
+        locks.alone(tmp_path / ".lock", "free"),
+        pytest.raises(InputError, match="another process trains here"),
+    ):
+        train.train(toy_config(), tmp_path, toy_source(), A2D)
+
+
+def test_scores_on_other_data_do_not_replace_the_runs_own(unbroken, tmp_path):
+    shutil.copytree(unbroken[0], tmp_path / "run")
+    run = restore.load_run(tmp_path / "run", toy_config(), A2D)
+    source = dataclasses.replace(toy_source(), identity="other batches")
+    evaluate.evaluate_run(run, tmp_path / "run", source, ("test",), A2D, published=False)
+    scores = {path.stem: json.loads(path.read_text())["data"] for path in (tmp_path / "run/metrics").glob("*.json")}
+    assert scores == {"test": toy_source().identity, "another_test": "other batches"}
+
+
+def test_tensorboard_has_losses_rates_scores_and_pictures(unbroken):
+    events = EventAccumulator(str(unbroken[0]), size_guidance={"tensors": 0})
+    events.Reload()
+    tags = set(events.Tags()["tensors"])
+    expected = {"loss", "actor", "action", "mask", "gradient_norm", "learning_rate"}
+    expected = {f"train/{name}" for name in expected} | {"config", "parameters"}
+    expected |= {f"test/{kind}_{score}" for kind in ("actor", "action", "joint") for score in ("glo", "ave", "miou")}
+    pictures = {"test/clip_0", *(f"test/confusion_{kind}" for kind in ("actor", "action", "joint"))}
+    assert expected | pictures <= tags
+    assert "encoder_width: 0.0625" in events.Tensors("config")[0].tensor_proto.string_val[0].decode()
+    score = events.Tensors("test/joint_miou")[0]
+    assert score.step == 4 and score.tensor_proto.float_val[0] == pytest.approx(unbroken[1]["test"]["joint"]["miou"])
+    for tag in pictures:
+        width, height, png = events.Tensors(tag)[0].tensor_proto.string_val
+        assert int(width) > 100 and int(height) > 30 and png.startswith(b"\x89PNG")
 
 
 def test_a_finished_run_is_only_evaluated_again(unbroken):

@@ -67,9 +67,14 @@ def test_ten_bits(tmp_path):
         ((0, 1, -1, 0), (64, 48), (5, 40)),  # a quarter clockwise: upper right
         ((0, -1, 1, 0), (64, 48), (60, 5)),  # a quarter counter-clockwise: lower left
         ((-1, 0, 0, -1), (48, 64), (40, 60)),  # upside down: lower right
+        ((-1, 0, 0, 1), (48, 64), (5, 60)),  # mirrored left to right: upper right
+        ((1, 0, 0, -1), (48, 64), (40, 5)),  # mirrored top to bottom: lower left
+        ((0, 1, 1, 0), (64, 48), (5, 5)),  # rows as columns: upper left
+        ((0, -1, -1, 0), (64, 48), (60, 40)),  # the same, turned round: lower right
+        ((1, 0, 0, 1), (48, 64), (5, 5)),
     ],
 )
-def test_rotation_is_applied(tmp_path, matrix, shape, green):
+def test_rotation_and_mirroring_are_applied(tmp_path, matrix, shape, green):
     data = bytearray(write(tmp_path / "a.mp4", frames=2).read_bytes())
     start = data.index(b"tkhd") + 4 + 4 + 5 * 4 + 8 + 8  # flags, times and ids, reserved, layer to volume
     a, b, c, d = (value << 16 for value in matrix)
