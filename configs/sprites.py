@@ -38,6 +38,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 
     train = config.train
     train.batch_size = 8
+    train.adam_b2 = 0.97
     train.phases = ((0.15, 0.0, 3e-3), (6.65, 3e-3, 0.0))
     train.save_every = 1000
 
