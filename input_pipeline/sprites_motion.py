@@ -64,9 +64,9 @@ def _low(actor: int, rng: np.random.Generator, chance: float) -> dict:
 def _lie(actor: int, pose: Pose, rng: np.random.Generator) -> float:
     """Tilt of a body that goes nowhere: often any at all, as in rolling, or steep, as a cat or bird climbs."""
     chance = rng.random()
-    if chance < (0.35 if actor == _BABY else 0.5):  # a baby that isn't rolling has one action alone to lie in
+    if chance < 0.35:
         return rng.uniform(0, _TURN)
-    return rng.uniform(1.1, 1.6) if chance < 0.75 and actor in (_BIRD, _CAT) else pose.tilt
+    return rng.uniform(1.1, 1.6) if chance < 0.6 and actor in (_BIRD, _CAT) else pose.tilt
 
 
 def _gait(pose: Pose, period: float, times: np.ndarray) -> np.ndarray:
