@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util.tensor_util import make_ndarray
 from toy import toy_batch, toy_config, toy_source
 
 from ssa2d_jax import evaluate, locks, parallel, restore, steps, train
@@ -106,7 +107,7 @@ def test_tensorboard_has_losses_rates_scores_and_pictures(unbroken):
     assert expected | pictures <= tags
     assert "encoder_width: 0.0625" in events.Tensors("config")[0].tensor_proto.string_val[0].decode()
     score = events.Tensors("test/joint_miou")[0]
-    assert score.step == 4 and score.tensor_proto.float_val[0] == pytest.approx(unbroken[1]["test"]["joint"]["miou"])
+    assert score.step == 4 and make_ndarray(score.tensor_proto) == pytest.approx(unbroken[1]["test"]["joint"]["miou"])
     for tag in pictures:
         width, height, png = events.Tensors(tag)[0].tensor_proto.string_val
         assert int(width) > 100 and int(height) > 30 and png.startswith(b"\x89PNG")
