@@ -131,7 +131,7 @@ def test_scores_say_how_many_videos_they_leave_out(unbroken, tmp_path, capsys):
     source = dataclasses.replace(toy_source(), left_out={"test": 3})
     again = train.train(toy_config(), tmp_path / "run", source, A2D)
     assert again["test"]["left_out_videos"] == 3
-    assert "3 videos of this split could not be used" in capsys.readouterr().out
+    assert "3 videos of this split could not be used" in capsys.readouterr().err
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing_of_it(tmp_path, monkeypatch):
