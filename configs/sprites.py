@@ -21,7 +21,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     data = config.data
     data.release = "data/sprites/Release"
     data.prepared = "data/sprites/prepared"
-    data.render.train_clips = 3000
+    data.render.train_clips = 2000
     data.render.test_clips = 300
     data.render.frames = 16
     data.render.labelled = 3
@@ -39,7 +39,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     train = config.train
     train.batch_size = 8
     train.adam_b2 = 0.97
-    train.phases = ((0.15, 0.0, 3e-3), (6.65, 3e-3, 0.0))
+    train.phases = ((0.25, 0.0, 3e-3), (10.15, 3e-3, 0.0))
     train.save_every = 1000
 
     if variant == "tiny":

@@ -1,6 +1,7 @@
 """Renders one clip of the sprites world: camera, actors and who hides whom, with exact masks."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 
 import cv2
@@ -11,7 +12,8 @@ from input_pipeline.sprites_figures import figure
 from input_pipeline.sprites_motion import motion
 from input_pipeline.sprites_shapes import Look, Pose
 
-SMALLEST, LARGEST = 0.28, 0.84  # body size in heights of the frame
+SMALLEST, LARGEST = 0.34, 1.02  # body size in heights of the frame
+_SPOTS = 6  # places tried for an actor, of which the one with most room is taken
 _CLIMBING, _EATING = 1, 3
 _SUPERSAMPLING = 3  # odd, so that a pixel's centre is a sample
 _FIXED_POINT = 4  # fractional bits of OpenCV's drawing coordinates
@@ -56,7 +58,9 @@ class Clip:
         times = np.arange(count) - middle
         self.camera = _camera(rng, times)
         drift = float(np.abs(self.camera.path[np.abs(times) <= margin, :2]).max())
-        sprites = [_sprite(rng, code, size[1] / size[0], times, margin, drift) for code in codes]
+        sprites = []
+        for code in codes:
+            sprites.append(_sprite(rng, code, size[1] / size[0], times, margin, drift, sprites))
         # Painter's order: who stands lower in the picture is nearer.
         self.sprites = sorted(sprites, key=lambda sprite: -(sprite.y - 0.4 * sprite.size))
         self._background = _background(rng, self.sprites, size)
@@ -111,9 +115,8 @@ def _camera(rng: np.random.Generator, times: np.ndarray) -> Camera:
     return Camera(np.stack([pan[0] * times + shake[0], pan[1] * times + shake[1], zoom], axis=1))
 
 
-def _sprite(
-    rng: np.random.Generator, code: int, aspect: float, times: np.ndarray, margin: float, drift: float
-) -> Sprite:
+def _sprite(rng: np.random.Generator, code: int, aspect: float, times: np.ndarray, margin: float, drift: float,
+            others: Sequence[Sprite]) -> Sprite:  # fmt: skip
     size = float(rng.uniform(SMALLEST, LARGEST))
     poses = motion(code // 10, code % 10, rng, times)
     near = [pose for pose, time in zip(poses, times, strict=True) if abs(time) <= margin]
@@ -124,8 +127,11 @@ def _sprite(
     above, below = max(pose.y for pose in near) * size, min(pose.y for pose in near) * size
     room = max(0.0, 0.46 * aspect - 0.3 * size - reach * hold - drift)
     low, high = -0.42 + 0.3 * size - below + drift, 0.42 - 0.3 * size - above - drift
-    y = rng.uniform(low, high) if low < high else (low + high) / 2
-    return Sprite(code, size, rng.uniform(-room, room), y, int(rng.choice([-1, 1])), _look(rng), poses)
+    low, high = (low, high) if low < high else ((low + high) / 2,) * 2
+    spots = [(rng.uniform(-room, room), rng.uniform(low, high)) for _ in range(_SPOTS)]
+    room_left = lambda spot: min((math.dist(spot, (o.x, o.y)) / (size + o.size) for o in others), default=0.0)
+    x, y = max(spots, key=room_left)
+    return Sprite(code, size, x, y, int(rng.choice([-1, 1])), _look(rng), poses)
 
 
 def _look(rng: np.random.Generator) -> Look:

@@ -142,7 +142,7 @@ def test_seed_decides_the_labels_and_processes_do_not(release, tmp_path):
 
 def test_train_and_test_are_different_clips(release):
     maps = []
-    for vid in ("w4s3_train_00000", "w4s3_test_00000"):
+    for vid in ("w5s3_train_00000", "w5s3_test_00000"):
         with h5py.File(sorted((release / "Annotations/mat" / vid).iterdir())[0]) as file:
             maps.append(file["reS_id"][...])
     assert (maps[0] != maps[1]).any()
