@@ -21,14 +21,14 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     data = config.data
     data.release = "data/sprites/Release"
     data.prepared = "data/sprites/prepared"
-    data.render.train_clips = 3000
+    data.render.train_clips = 2000
     data.render.test_clips = 300
-    data.render.frames = 12
+    data.render.frames = 16
     data.render.labelled = 3
     data.size = (64, 64)
     data.store_height = 64
-    data.clip_frames, data.frame_step, data.label_span = 4, 2, 7
-    config.predict.overlap = 2
+    data.clip_frames = data.label_span = 8
+    config.predict.overlap = 4
     config.augment.crop_scale = (0.7, 1.0)
     config.augment.crop_aspect = (0.9, 1.1)
 
@@ -39,7 +39,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     train = config.train
     train.batch_size = 8
     train.adam_b2 = 0.97
-    train.phases = ((0.25, 0.0, 3e-3), (12.0, 3e-3, 0.0))
+    train.phases = ((0.25, 0.0, 3e-3), (10.15, 3e-3, 0.0))
     train.save_every = 1000
 
     if "tiny" in words:
