@@ -15,7 +15,7 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, TensorBoard files.")
 _MODE = flags.DEFINE_enum(
-    "mode", "train", ["train", "prepare", "eval", "predict"], "What to do; train ends with an evaluation."
+    "mode", "train", ["train", "prepare", "eval", "predict", "ablate"], "What to do; train ends with an evaluation."
 )
 _INPUT = flags.DEFINE_string("input", None, "predict: a video, or a folder of videos.")
 _OUTPUT = flags.DEFINE_string("output", None, "predict: folder that overlay.mp4, labels.npz and summary.json go to.")
@@ -199,7 +199,14 @@ def _predict(config) -> None:
     )
 
 
-_MODES = {"train": _train, "prepare": _prepare, "eval": _eval, "predict": _predict}
+def _ablate(config) -> None:
+    from configs import default
+    from ssa2d_jax import ablate, label_space
+
+    ablate.ablate(_checked(config), default.FORMS, _workdir(), lambda one: _source(_checked(one)), label_space.A2D)
+
+
+_MODES = {"ablate": _ablate, "train": _train, "prepare": _prepare, "eval": _eval, "predict": _predict}
 
 if __name__ == "__main__":
     app.run(main, flags_parser=_parse)

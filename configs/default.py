@@ -106,6 +106,10 @@ def get_config() -> ml_collections.ConfigDict:
     train.keep = 2  # newest checkpoints kept, beside the best by joint mIoU
     train.image_clips = 4  # clips drawn into TensorBoard at every evaluation
 
+    config.ablate = ml_collections.ConfigDict()
+    config.ablate.forms = ("full", "no_actor_prior", "no_ssa_masking", "no_atrous", "no_multi_scale")  # trained in turn
+    config.ablate.seeds = (0,)  # each form is trained once with each of them, in place of `seed`
+
     config.eval = ml_collections.ConfigDict()
     config.eval.batch_size = 8  # clips, over all devices
     config.eval.step = 0  # checkpoint to evaluate or predict with: a step, 0 = the newest, -1 = the best

@@ -15,7 +15,8 @@ from ssa2d_jax.ssa2d import ACTOR_PRIORS
 # Knobs that may differ between two runs in one workdir: they change neither the weights nor their order. (Folders may
 # move: claim_workdir compares the data themselves.)
 _FREE = (
-    "eval", "predict", "data.decode_threads", "data.strict", "data.release", "data.prepared", "data.render.processes",
+    "ablate", "eval", "predict", "data.decode_threads", "data.strict", "data.release", "data.prepared",
+    "data.render.processes",
     "train.log_every", "train.eval_every", "train.save_every", "train.keep", "train.image_clips",
 )  # fmt: skip
 # What the shape of the network and of its input depends on: all that evaluation and prediction need to agree.
@@ -71,6 +72,9 @@ def check(config: ConfigDict, devices: int) -> None:
     )
     _require(phases_fit, config, "train.phases", "rows of (epochs > 0, learning rate at start, at end)")
     _require(0 <= train.ema_decay < 1, config, "train.ema_decay", "0 (off) up to, not including, 1")
+    seeds = config.ablate.seeds
+    fits = len(seeds) > 0 and all(type(seed) is int and seed >= 0 for seed in seeds) and len(set(seeds)) == len(seeds)
+    _require(fits, config, "ablate.seeds", "different whole numbers from 0 up, one or more")
     _require(train.keep >= 1, config, "train.keep", "1 or more")
     _require(train.log_every >= 1, config, "train.log_every", "1 or more")
     _require(0 <= config.predict.overlap < data.clip_frames, config, "predict.overlap", "0 to data.clip_frames - 1")

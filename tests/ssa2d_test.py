@@ -141,7 +141,7 @@ def test_known_truth_replaces_the_mask_in_ssa_masking():
     variables, _ = _init(unmasked)
     truth = jnp.ones((1, 1, 8, 8))
     forward = jax.jit(unmasked.apply)
-    told, own = forward(variables, video, truth, truth > 0).action, forward(variables, video).action
+    told, own = forward(variables, video, None, truth, truth > 0).action, forward(variables, video).action
     np.testing.assert_allclose(told, own, atol=1e-6)
 
 

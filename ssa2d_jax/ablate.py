@@ -1,0 +1,152 @@
+"""The paper's Table 2 in one command: the same training, once for every form of the network and every seed."""
+
+import csv
+import io
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from ssa2d_jax import metrics, optimizer, settings
+from ssa2d_jax.batch import InputError, Source
+from ssa2d_jax.files import replace_text
+from ssa2d_jax.label_space import LabelSpace
+from ssa2d_jax.progress import say
+from ssa2d_jax.train import Diverged, train
+
+FULL = "full"
+TABLE, TABLE_CSV = "ablation.md", "ablation.csv"
+# Table 2 of the paper, mIoU on A2D in percent: actor, action, joint.
+PUBLISHED = {
+    FULL: (67.5, 46.5, 34.6),
+    "no_actor_prior": (65.7, 40.9, 32.1),
+    "no_ssa_masking": (67.2, 43.6, 33.8),
+    "no_atrous": (62.0, 41.6, 31.7),
+    "no_multi_scale": (66.5, 43.1, 33.1),
+}
+Scores = dict[str, dict[int, dict[str, float]]]  # form -> seed -> mIoU by label kind, of what is done
+
+
+def ablate(
+    config: ConfigDict,
+    forms: Mapping[str, Mapping[str, Any]],
+    workdir: Path,
+    make_source: Callable[[ConfigDict], Source],
+    space: LabelSpace,
+) -> Scores:
+    """Trains and scores `config` as each of `config.ablate.forms`, with each of `config.ablate.seeds`.
+
+    `forms`: name -> knobs of config.model that it changes; "full" changes none. Each run has its own workdir,
+    `workdir`/<form>/seed<n>; what is done is not done again, and a run that was interrupted goes on. After
+    every run, `TABLE` and `TABLE_CSV` in `workdir` are written anew. One that fails is listed at the end, as
+    InputError, and the others are done.
+    """
+    unknown = [form for form in config.ablate.forms if form != FULL and form not in forms]
+    if unknown:
+        raise InputError(f"config.ablate.forms names {unknown}; there are {[FULL, *forms]}")
+    plan = [(form, seed) for seed in config.ablate.seeds for form in config.ablate.forms]
+    split, scores, failures = config.train.eval_splits[0], {}, []
+    for number, (form, seed) in enumerate(plan, 1):
+        one, folder = form_of(config, forms, form, seed), workdir / form / f"seed{seed}"
+        say(f"\nrun {number} of {len(plan)}: {form}, seed {seed}, in {folder}")
+        try:
+            result = _result(one, folder, make_source(one), split, space)
+        except (InputError, Diverged) as error:
+            say(f"failed: {error}")
+            failures.append(f"{folder}: {error}")
+            continue
+        scores.setdefault(form, {})[seed] = {kind: result[kind]["miou"] for kind in metrics.KINDS}
+        replace_text(workdir / TABLE, markdown(scores, split, published=config.eval.published))
+        replace_text(workdir / TABLE_CSV, as_csv(scores))
+        jax.clear_caches()
+    if scores:
+        say(
+            "\n"
+            + markdown(scores, split, published=config.eval.published)
+            + f"\nwritten: {workdir / TABLE}, {TABLE_CSV}"
+        )
+    if failures:
+        raise InputError(f"{len(failures)} of {len(plan)} runs failed, the others are done: {'; '.join(failures)}")
+    return scores
+
+
+def form_of(config: ConfigDict, forms: Mapping[str, Mapping[str, Any]], form: str, seed: int) -> ConfigDict:
+    """`config` in another form of the network and with another seed; nothing else differs."""
+    one = ConfigDict(config.to_dict())
+    one.seed = seed
+    one.model.update(forms.get(form, {}))
+    return one
+
+
+def _result(config: ConfigDict, folder: Path, source: Source, split: str, space: LabelSpace) -> dict[str, Any]:
+    """The scores of the run in `folder`, which is trained as far as that is not done yet."""
+    total = sum(optimizer.phase_lengths(config.train.phases, source.train_clips, config.train.batch_size))
+    settings.claim_workdir(folder, config, source.identity)
+    path = folder / "metrics" / f"{split}.json"
+    try:
+        done = json.loads(path.read_text())
+        if done["step"] == total and done["data"] == source.identity:
+            say(f"done before: {path}")
+            return done
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not scored yet
+    return train(config, folder, source, space)[split]
+
+
+def summary(scores: Scores) -> list[dict[str, Any]]:
+    """One row a form: number of seeds, and for each label kind mean, deviation and difference to the full model.
+
+    The deviation is the sample's, None for one seed. The difference is the mean over the seeds of
+    the difference to the full run of the same seed, None where there is none.
+    """
+    rows = []
+    for form, runs in scores.items():
+        row: dict[str, Any] = {"form": form, "seeds": len(runs)}
+        for kind in metrics.KINDS:
+            values = [run[kind] for run in runs.values()]
+            full = scores.get(FULL, {})
+            differences = [run[kind] - full[seed][kind] for seed, run in runs.items() if seed in full]
+            row[kind] = statistics.mean(values)
+            row[f"{kind}_deviation"] = statistics.stdev(values) if len(values) > 1 else None
+            row[f"{kind}_difference"] = statistics.mean(differences) if differences else None
+        rows.append(row)
+    return rows
+
+
+def markdown(scores: Scores, split: str, *, published: bool) -> str:
+    """The table as the paper prints it: mIoU of actor, action and joint, in percent."""
+    lines = [f"mIoU on {split}, percent; in brackets the difference to the full model with the same seeds.", ""]
+    heads = ["", *metrics.KINDS, "seeds", *(["published (A2D)"] if published else [])]
+    lines += [_line(heads), _line(["---"] * len(heads))]
+    for row in summary(scores):
+        cells = [row["form"].replace("_", " "), *(_cell(row, kind) for kind in metrics.KINDS), str(row["seeds"])]
+        if published:
+            cells.append(" / ".join(f"{value:.1f}" for value in PUBLISHED.get(row["form"], ())) or "-")
+        lines.append(_line(cells))
+    return "\n".join(lines) + "\n"
+
+
+def _cell(row: Mapping[str, Any], kind: str) -> str:
+    text = f"{row[kind]:.1f}"
+    if row[f"{kind}_deviation"] is not None:
+        text += f" ± {row[f'{kind}_deviation']:.1f}"
+    if row["form"] != FULL and row[f"{kind}_difference"] is not None:
+        text += f" ({row[f'{kind}_difference']:+.1f})"
+    return text
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def as_csv(scores: Scores) -> str:
+    """`summary` as a csv file, in full precision."""
+    rows, text = summary(scores), io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys())
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
