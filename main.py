@@ -93,8 +93,15 @@ def _prepared(config):
         label_span=data.label_span,
         store_height=data.store_height,
         jpeg_quality=data.jpeg_quality,
+        flow=data.flow,
+        flow_height=_flow_height(config),
         strict=data.strict,
     )
+
+
+def _flow_height(config) -> int:
+    """Flow is estimated at this height: by default the network's own."""
+    return config.data.flow_height or config.data.size[0]
 
 
 def _source(config):
@@ -107,6 +114,7 @@ def _source(config):
     dataset.check_shards(builder)  # now, not when the first evaluation comes to it
     place = dict(process_index=jax.process_index(), process_count=jax.process_count())
     common = dict(size=config.data.size, clip_frames=config.data.clip_frames, frame_step=config.data.frame_step)
+    common |= dict(flow=config.model.flow)
     return Source(
         train_clips=dataset.num_train_clips(builder),
         label_frames={split: dataset.num_label_frames(builder, split) for split in builder.info.splits},
@@ -186,6 +194,7 @@ def _predict(config) -> None:
         clip_frames=config.data.clip_frames,
         frame_step=config.data.frame_step,
         size=config.data.size,
+        flow=(config.data.flow, _flow_height(config)) if config.model.flow else None,
         **config.predict,
     )
 

@@ -2,6 +2,7 @@
 
 python benchmarks/speed.py                              the paper's size: 16x224x224, width 1, one clip
 python benchmarks/speed.py --size 64 --width 0.25 --batch 8 --train
+python benchmarks/speed.py --flow                       two streams, and what estimating flow costs
 python benchmarks/speed.py --input                      the quick start's input pipeline (after make demo)
 """
 
@@ -15,10 +16,12 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import cv2  # noqa: E402
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
 
-from ssa2d_jax import layers  # noqa: E402
+from ssa2d_jax import layers, optical_flow  # noqa: E402
 from ssa2d_jax.batch import InputError  # noqa: E402
 from ssa2d_jax.ssa2d import SSA2D  # noqa: E402
 
@@ -31,6 +34,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1, help="clips at a time")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--train", action="store_true", help="time forward and backward, too")
+    parser.add_argument("--flow", action="store_true", help="two streams; and time flow estimation, a frame")
     parser.add_argument("--input", action="store_true", help="time the quick start's input pipeline instead")
     arguments = parser.parse_args()
     if arguments.input:
@@ -40,23 +44,27 @@ def main() -> None:
 
 
 def measure_network(arguments: argparse.Namespace) -> None:
-    model = SSA2D(classes=(8, 10), encoder_width=arguments.width, decoder_width=arguments.width)
+    width = arguments.width
+    model = SSA2D(classes=(8, 10), encoder_width=width, decoder_width=width, flow=arguments.flow)
     shape = (arguments.batch, arguments.frames, arguments.size, arguments.size, 3)
-    video = jax.random.normal(jax.random.key(0), shape)
-    variables = jax.jit(model.init)(jax.random.key(0, impl="rbg"), video)
+    inputs = [jax.random.normal(jax.random.key(0), shape)]
+    if arguments.flow:
+        measure_flow(arguments.size)
+        inputs.append(jax.random.normal(jax.random.key(1), (*shape[:4], 2)))
+    variables = jax.jit(model.init)(jax.random.key(0, impl="rbg"), *inputs)
     parameters = sum(x.size for x in jax.tree.leaves(variables["params"]))
     clips = f"{arguments.batch} clips of {'x'.join(map(str, shape[1:4]))}"
     print(f"{parameters / 1e6:.2f} M parameters, {clips}, {jax.devices()[0]}")
 
     forward = jax.jit(model.apply)
-    seconds, compiling = timed(forward, variables, video, repeats=arguments.repeats)
-    flops, limit = model_flops(model, variables, video), matmul_speed()
+    seconds, compiling = timed(forward, variables, *inputs, repeats=arguments.repeats)
+    flops, limit = model_flops(model, variables, *inputs), matmul_speed()
     print(f"forward: {seconds / arguments.batch:.3f} s a clip (compiled in {compiling:.0f} s)")
     print(f"  {flops / arguments.batch / 1e9:.1f} GFLOP a clip: {flops / seconds / 1e9:.0f} GFLOP/s")
     print(f"  {100 * flops / seconds / limit:.0f} % of a 2048^3 matmul's {limit / 1e9:.0f} GFLOP/s, same run")
     print(f"  peak memory of the process so far: {peak_gib():.2f} GiB")
     if arguments.train:
-        seconds, compiling = timed(gradient_of(model), variables, video, repeats=arguments.repeats)
+        seconds, compiling = timed(gradient_of(model), variables, *inputs, repeats=arguments.repeats)
         print(f"forward and backward: {seconds / arguments.batch:.3f} s a clip (compiled in {compiling:.0f} s)")
         print(f"  {arguments.batch / seconds:.1f} clips a second; peak memory {peak_gib():.2f} GiB")
 
@@ -64,19 +72,28 @@ def measure_network(arguments: argparse.Namespace) -> None:
 def gradient_of(model: SSA2D):
     """Compiled gradient of a loss that reaches every output, with the batch's statistics."""
 
-    def loss(params, batch_stats, video):
+    def loss(params, batch_stats, *inputs):
         variables = {"params": params, "batch_stats": batch_stats}
-        outputs, updates = model.apply(variables, video, train=True, mutable=["batch_stats"])
+        outputs, updates = model.apply(variables, *inputs, train=True, mutable=["batch_stats"])
         return sum(jnp.mean(x**2) for x in jax.tree.leaves(outputs)), updates
 
     gradient = jax.jit(jax.grad(loss, has_aux=True))
-    return lambda variables, video: gradient(variables["params"], variables["batch_stats"], video)
+    return lambda variables, *inputs: gradient(variables["params"], variables["batch_stats"], *inputs)
 
 
-def model_flops(model: SSA2D, variables, video: jax.Array) -> float:
+def measure_flow(size: int) -> None:
+    """Seconds a frame of both methods, on a picture that moves."""
+    noise = np.random.default_rng(0).integers(0, 256, (size + 4, size + 4)).astype(np.uint8)
+    big = cv2.GaussianBlur(noise, (0, 0), 3)
+    for method in optical_flow.METHODS:
+        seconds, _ = timed(optical_flow.estimate, big[:-4, :-4], big[2:-2, 1:-3], method, repeats=5)
+        print(f"optical flow {method}: {1000 * seconds:.1f} ms a frame of {size}x{size}")
+
+
+def model_flops(model: SSA2D, variables, *inputs: jax.Array) -> float:
     """Floating point operations of a forward pass in its plain form, as XLA counts them."""
     with mock.patch.object(layers, "runs_on_cpu", lambda: False):
-        return jax.jit(lambda v, x: model.apply(v, x)).lower(variables, video).cost_analysis()["flops"]
+        return jax.jit(lambda v, *x: model.apply(v, *x)).lower(variables, *inputs).cost_analysis()["flops"]
 
 
 def matmul_speed(size: int = 2048) -> float:

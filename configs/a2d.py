@@ -2,7 +2,9 @@
 
     python main.py --config=configs/a2d.py --workdir=runs/a2d
 
-Variants: `a2d.py` (paper size), `a2d.py:small` (a width and size that two CPU cores can bear).
+Variants: `a2d.py` (paper size, RGB), `a2d.py:small` (a width and size that two CPU cores can bear), `a2d.py:flow` (RGB
+and TV-L1 optical flow), and the ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`, `no_atrous`,
+`no_multi_scale`. Several go together: `a2d.py:small,flow`.
 """
 
 import ml_collections
@@ -11,17 +13,17 @@ from configs import default
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    if variant not in ("", "small"):
-        raise ValueError(f"configs/a2d.py has no variant {variant!r}; there is small")
+    words = default.variants(variant, "configs/a2d.py", ("small",))
     config = default.get_config()
     config.data.prepared = "data/a2d"
     config.data.store_height = 256
     config.data.shuffle_buffer = 512
     config.eval.published = True
-    if variant == "small":
+    if "small" in words:
         config.data.size = (96, 96)
         config.data.store_height = 160
         config.model.encoder_width = config.model.decoder_width = 0.25
         config.train.batch_size = 8
         config.train.phases = ((0.5, 0.0, 1e-3), (14.5, 1e-3, 0.0))
+    default.shape_network(config, words)
     return config

@@ -2,6 +2,33 @@
 
 import ml_collections
 
+# Ablations (the paper's Table 2) and other forms of the network, for every data set: name -> knobs of config.model.
+FORMS = {
+    "no_actor_prior": {"actor_prior": "off"},
+    "add_actor_prior": {"actor_prior": "add"},
+    "no_ssa_masking": {"ssa_masking": False},
+    "no_atrous": {"atrous": False},
+    "no_multi_scale": {"multi_scale": False},
+    "flow": {"flow": True},
+}
+
+
+def variants(variant: str, file: str, own: tuple[str, ...]) -> list[str]:
+    """The words of `variant` ("small,no_atrous"), each one of `own` or of FORMS; ValueError for another."""
+    words = [word for word in variant.split(",") if word]
+    unknown = [word for word in words if word not in own and word not in FORMS]
+    if unknown:
+        raise ValueError(f"{file} has no variant {unknown[0]!r}; there are {', '.join((*own, *FORMS))}")
+    return words
+
+
+def shape_network(config: ml_collections.ConfigDict, words: list[str]) -> None:
+    """Applies those of `words` that are FORMS."""
+    for word in words:
+        config.model.update(FORMS.get(word, {}))
+    if config.model.flow and not config.data.flow:
+        config.data.flow = "tvl1"
+
 
 def get_config() -> ml_collections.ConfigDict:
     """The paper's model and training; other configs start here and say only what differs."""
@@ -27,6 +54,8 @@ def get_config() -> ml_collections.ConfigDict:
     data.frame_step = 1  # every how many frames of the video the clip takes one
     data.label_span = 13  # labelled frames at most this many frames apart (first to last, counted in) share a clip
     data.size = (224, 224)  # H, W of the network's input in pixels, divisible by 16
+    data.flow = ""  # optical flow to put into the records: "", "tvl1" (slow, what I3D's flow weights know) or "dis"
+    data.flow_height = 0  # flow is estimated at this height in pixels; 0 = that of data.size
     data.shuffle_buffer = 1024  # clips, shuffled while still encoded
     data.decode_threads = 0  # parallel decoding of clips; 0 = tf.data's own choice
 
@@ -44,6 +73,7 @@ def get_config() -> ml_collections.ConfigDict:
     model.encoder_width = 1.0  # multiplies the encoder's channel counts
     model.decoder_width = 1.0  # multiplies the decoders' channel counts
     model.temporal_kernels = True  # false: every temporal kernel of the encoder is one frame (a control, not a model)
+    model.flow = False  # two streams, RGB and optical flow; needs data.flow
     model.actor_prior = "concat"  # AP-Infusion: "concat", "add" or "off"
     model.ssa_masking = True  # SSA-Masking of the action features
     model.atrous = True  # false: the atrous pyramid's four convolutions have rate 1

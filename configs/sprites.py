@@ -5,8 +5,10 @@
 About 18 minutes on two CPU cores as `make demo` runs it; test split: joint mIoU 26.2 (all background: 1.6).
 
 Variants: `sprites.py` (the quick start), `sprites.py:still` (the same with the encoder's temporal kernels cut to
-one frame: a control that sees no motion in its encoder; joint mIoU 30.7), `sprites.py:tiny` (seconds instead of minutes; learns
-nothing, tries everything).
+one frame: a control that sees no motion in its encoder; joint mIoU 30.7), `sprites.py:tiny` (seconds instead of
+minutes; learns nothing, tries everything), `sprites.py:flow` (RGB and TV-L1 optical flow), and the ablations:
+`no_actor_prior`, `add_actor_prior`, `no_ssa_masking`, `no_atrous`, `no_multi_scale`. Several go together:
+`sprites.py:tiny,flow`.
 """
 
 import ml_collections
@@ -15,8 +17,7 @@ from configs import default
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    if variant not in ("", "still", "tiny"):
-        raise ValueError(f"configs/sprites.py has no variant {variant!r}; there are still and tiny")
+    words = default.variants(variant, "configs/sprites.py", ("still", "tiny"))
     config = default.get_config()
     data = config.data
     data.release = "data/sprites/Release"
@@ -34,7 +35,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 
     config.model.encoder_width = 0.25
     config.model.decoder_width = 0.25
-    config.model.temporal_kernels = variant != "still"
+    config.model.temporal_kernels = "still" not in words
 
     train = config.train
     train.batch_size = 8
@@ -42,11 +43,12 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     train.phases = ((0.25, 0.0, 3e-3), (10.15, 3e-3, 0.0))
     train.save_every = 1000
 
-    if variant == "tiny":
+    if "tiny" in words:
         data.release = "data/sprites_tiny/Release"
         data.prepared = "data/sprites_tiny/prepared"
         data.render.train_clips, data.render.test_clips = 60, 45
         config.model.encoder_width = config.model.decoder_width = 0.0625
         data.size = (32, 32)
         train.phases = ((0.2, 1e-3, 1e-3),)
+    default.shape_network(config, words)
     return config

@@ -14,6 +14,7 @@ from input_pipeline import a2d_release, clip_record
 from ssa2d_jax import video
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D
+from ssa2d_jax.optical_flow import FlowTrack
 from ssa2d_jax.progress import Progress, say
 
 URL = "https://web.eecs.umich.edu/~jjcorso/bigshare/A2D_main_1_0.tar.bz"
@@ -32,6 +33,8 @@ class Config(tfds.core.BuilderConfig):
     label_span: int = 13
     store_height: int = 0
     jpeg_quality: int = 95
+    flow: str = ""  # or a method of ssa2d_jax/optical_flow.py
+    flow_height: int = 0
 
 
 class A2d(tfds.core.GeneratorBasedBuilder):
@@ -100,14 +103,16 @@ class A2d(tfds.core.GeneratorBasedBuilder):
         # The video's length is known once it is read; until then a window's end is open.
         open_ended = clip_record.windows(sorted(regions), 1 << 40, **shape, label_span=config.label_span)
         wanted = {i for window in open_ended for i in range(window.first, window.last + 1)}
+        track = FlowTrack(config.flow, config.frame_step, config.flow_height) if config.flow else None
         stored = {"store_height": config.store_height, "jpeg_quality": config.jpeg_quality}
-        frames, total, size = _read(path, wanted, max(regions), **stored)
+        frames, flow, total, size = _read(path, wanted, max(regions), track, **stored)
         _check_labels(path, regions, total, size)
         clips = [
             clip_record.encode(
                 name,
                 window,
                 [frames[i] for i in range(window.first, window.last + 1)],
+                [flow[i] for i in range(window.first, window.last + 1)] if config.flow else [],
                 [regions[i] for i in window.labelled],
             )
             for window in clip_record.windows(sorted(regions), total, **shape, label_span=config.label_span)
@@ -117,24 +122,32 @@ class A2d(tfds.core.GeneratorBasedBuilder):
 
 
 def _read(
-    path: Path, wanted: set[int], last_label: int, **stored: int
-) -> tuple[dict[int, bytes], int, tuple[int, int]]:
-    """The wanted frames as JPEG, the video's length as far as it matters, and its (height, width)."""
-    frames, count, size = {}, 0, (0, 0)
+    path: Path, wanted: set[int], last_label: int, track: FlowTrack | None, **stored: int
+) -> tuple[dict[int, bytes], dict[int, bytes], int, tuple[int, int]]:
+    """The wanted frames as JPEG, their flow as PNG, the video's length as far as it matters, its (height, width)."""
+    frames: dict[int, bytes] = {}
+    flow: list[np.ndarray] = []  # from the first wanted frame on
+    first, count, size = min(wanted), 0, (0, 0)
     try:
         for count, frame in enumerate(video.read_frames(path), 1):
             size = size if frames else frame.rgb.shape[:2]
-            if count - 1 in wanted:
-                if frame.rgb.shape[:2] != size:
-                    raise InputError(f"{path}: frame {count} is {_by(frame.rgb.shape)}, others are {_by(size)}")
+            used = count - 1 in wanted
+            if (used or track) and count > first and frame.rgb.shape[:2] != size:
+                raise InputError(f"{path}: frame {count} is {_by(frame.rgb.shape)}, others are {_by(size)}")
+            if used:
                 frames[count - 1] = clip_record.jpeg(frame.rgb, **stored)
-            if count > max(wanted):
+            if track and count > first:
+                ready = track.add(frame.rgb)
+                flow += [] if ready is None else [ready]
+            if count > max(wanted) and (not track or first + len(flow) > max(wanted)):
                 break
     except InputError as error:
         if count <= last_label:
             raise InputError(f"{error} (frame {last_label + 1} is labelled)") from error
         raise
-    return frames, count, size
+    flow += track.finish() if track else []
+    kept = {first + i: clip_record.flow_png(one) for i, one in enumerate(flow) if first + i in wanted}
+    return frames, kept, count, size
 
 
 def _check_labels(path: Path, regions: dict[int, a2d_release.Regions], total: int, size: tuple[int, int]) -> None:

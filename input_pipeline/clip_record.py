@@ -3,6 +3,8 @@
 video            name of the video
 first_frame      number of frames[0] in the video, from 0
 frames           [F] JPEG bytes
+flow             [F] PNG bytes, uint8 [h, 2 w]: flow from each frame to the clip's next, as optical_flow.py packs it,
+                 horizontal beside vertical; [0] where the records were made without flow
 label_position   [L] index into `frames` of every labelled frame
 label_frame      [L] the labelled frames' numbers as annotated, from 1
 label_size       [2] height and width of the region maps
@@ -42,6 +44,7 @@ def features(actions: int) -> tfds.features.FeaturesDict:
             "video": tfds.features.Tensor(shape=(), dtype=text),
             "first_frame": tfds.features.Tensor(shape=(), dtype=number),
             "frames": tfds.features.Tensor(shape=(None,), dtype=text),
+            "flow": tfds.features.Tensor(shape=(None,), dtype=text),
             "label_position": tfds.features.Tensor(shape=(None,), dtype=number),
             "label_frame": tfds.features.Tensor(shape=(None,), dtype=number),
             "label_size": tfds.features.Tensor(shape=(2,), dtype=number),
@@ -75,12 +78,15 @@ def windows(
     return [Window(tuple(g), max(0, g[-1] - reach), min(frames - 1, g[0] + reach)) for g in groups]
 
 
-def encode(video: str, window: Window, frames: Sequence[bytes], regions: Sequence[Regions]) -> dict[str, Any]:
-    """A clip record. `frames`: the window's, each as `jpeg` made it; `regions`: of its labelled frames."""
+def encode(
+    video: str, window: Window, frames: Sequence[bytes], flow: Sequence[bytes], regions: Sequence[Regions]
+) -> dict[str, Any]:
+    """A clip record. `frames`, `flow`: the window's, of `jpeg` and `flow_png`; `regions`: of its labelled frames."""
     return {
         "video": video,
         "first_frame": window.first,
         "frames": list(frames),
+        "flow": list(flow),
         "label_position": np.array([frame - window.first for frame in window.labelled], np.int64),
         "label_frame": np.array([frame + 1 for frame in window.labelled], np.int64),
         "label_size": np.array(regions[0].map.shape, np.int64),
@@ -99,6 +105,11 @@ def jpeg(frame: np.ndarray, *, store_height: int, jpeg_quality: int) -> bytes:
     return data.tobytes()
 
 
+def flow_png(flow: np.ndarray) -> bytes:
+    """Packed flow, uint8 [h, w, 2], as it is stored."""
+    return _png(np.concatenate([flow[..., 0], flow[..., 1]], axis=1))
+
+
 def _resized(frame: np.ndarray, height: int) -> np.ndarray:
     if height in (0, frame.shape[0]):
         return frame
@@ -107,6 +118,6 @@ def _resized(frame: np.ndarray, height: int) -> np.ndarray:
     return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def _png(regions: np.ndarray) -> bytes:
-    _, data = cv2.imencode(".png", regions)
+def _png(picture: np.ndarray) -> bytes:
+    _, data = cv2.imencode(".png", picture)
     return data.tobytes()

@@ -44,6 +44,7 @@ def train_batches(
     clip_frames: int,
     frame_step: int,
     augment: Mapping[str, Any],
+    flow: bool = False,
     shuffle_buffer: int,
     decode_threads: int = 0,
     process_index: int = 0,
@@ -70,7 +71,7 @@ def train_batches(
     def to_example(index: tf.Tensor, data: tf.Tensor) -> dict[str, tf.Tensor]:
         draw = tf.stack([tf.constant(seed, tf.int64), index * process_count + process_index])
         return transforms.example(
-            parse(data), draw, clip_frames=clip_frames, frame_step=frame_step, size=size, augment=augment
+            parse(data), draw, clip_frames=clip_frames, frame_step=frame_step, size=size, augment=augment, flow=flow
         )
 
     ds = ds.map(to_example, num_parallel_calls=decode_threads or tf.data.AUTOTUNE, deterministic=True)
@@ -86,6 +87,7 @@ def eval_batches(
     size: tuple[int, int],
     clip_frames: int,
     frame_step: int,
+    flow: bool = False,
     decode_threads: int = 0,
     process_index: int = 0,
     process_count: int = 1,
@@ -104,7 +106,7 @@ def eval_batches(
 
     def to_example(index: tf.Tensor, data: tf.Tensor) -> dict[str, tf.Tensor]:
         one = transforms.example(
-            parse(data), None, clip_frames=clip_frames, frame_step=frame_step, size=size, augment=None
+            parse(data), None, clip_frames=clip_frames, frame_step=frame_step, size=size, augment=None, flow=flow
         )
         return one | {"clip_valid": index < clips}
 

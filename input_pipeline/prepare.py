@@ -42,6 +42,8 @@ def prepare(
     label_span: int,
     store_height: int,
     jpeg_quality: int,
+    flow: str = "",
+    flow_height: int = 0,
     strict: bool = False,
 ) -> a2d.A2d:
     """The builder of `release`'s clip records in folder `prepared`, built first if they aren't there.
@@ -56,8 +58,10 @@ def prepare(
     settings = {
         "clip_frames": clip_frames, "frame_step": frame_step, "label_span": label_span,
         "store_height": store_height, "jpeg_quality": jpeg_quality,
+        "flow": flow, "flow_height": flow_height,
     }  # fmt: skip
-    name = f"t{clip_frames}x{frame_step}_span{label_span}_h{store_height}_q{jpeg_quality}_{mark}"
+    name = f"t{clip_frames}x{frame_step}_span{label_span}_h{store_height}_q{jpeg_quality}"
+    name += f"_{flow}{flow_height}_{mark}" if flow else f"_{mark}"
     config = a2d.Config(name=name, release=str(Path(release).absolute()) if release else "", **settings)
     folder = Path(prepared)
     try:

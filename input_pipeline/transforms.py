@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ssa2d_jax import optical_flow
 from ssa2d_jax.label_space import IGNORE
 
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
@@ -71,6 +72,34 @@ def decode_frames(data: tf.Tensor, box: tf.Tensor, size: tuple[int, int], count:
     return tf.ensure_shape(frames, (count, *size, 3))
 
 
+def decode_flow(data: tf.Tensor, box: tf.Tensor, frame_size: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """PNG bytes [T] -> float32 [T, H, W, 2] in [-1, 1]: the flow of the box of every frame, resized to `size`.
+
+    `frame_size` (height, width) is what `box` is measured in; the flow may have another resolution. Vectors
+    shrink and grow with the picture, and are clipped again.
+    """
+    decode = lambda one: tf.io.decode_png(one, channels=1)[..., 0]
+    both = tf.map_fn(decode, data, fn_output_signature=tf.TensorSpec([None, None], tf.uint8))
+    flow = optical_flow.unpacked(tf.cast(tf.stack(tf.split(both, 2, axis=2), axis=-1), tf.float32))
+    part = tf.cast(box, tf.float32) * tf.cast(tf.tile(tf.shape(flow)[1:3] / frame_size, [2]), tf.float32)
+    weights = [_resize_weights(part[axis], part[2 + axis], tf.shape(flow)[1 + axis], size[axis]) for axis in (0, 1)]
+    flow = tf.einsum("yh,thwc,xw->tyxc", weights[0], flow, weights[1])
+    scale = tf.stack([size[1] / part[3], size[0] / part[2]])
+    return tf.ensure_shape(tf.clip_by_value(flow * scale, -1.0, 1.0), (data.shape[0], *size, 2))
+
+
+def _resize_weights(start: tf.Tensor, length: tf.Tensor, pixels: tf.Tensor, size: int) -> tf.Tensor:
+    """[size, pixels] float32: how the part `start` to `start + length` of an axis becomes `size` pixels.
+
+    Linear interpolation at the pixels' centres, widened where it shrinks, so that nothing aliases.
+    """
+    centre = start + (tf.range(size, dtype=tf.float32) + 0.5) * length / size - 0.5
+    centre = tf.clip_by_value(centre, 0.0, tf.cast(pixels, tf.float32) - 1.0)
+    distance = tf.abs(centre[:, None] - tf.range(tf.cast(pixels, tf.float32)))
+    weights = tf.maximum(0.0, 1.0 - distance / tf.maximum(length / size, 1.0))
+    return weights / tf.reduce_sum(weights, axis=1, keepdims=True)
+
+
 def region_maps(data: tf.Tensor) -> tf.Tensor:
     """PNG bytes [L] -> int32 [L, height, width]."""
     decode = lambda one: tf.io.decode_png(one, channels=1, dtype=tf.uint16)[..., 0]
@@ -126,6 +155,11 @@ def recolour(video: tf.Tensor, matrix: tf.Tensor, offset: tf.Tensor) -> tf.Tenso
     return tf.cast(tf.clip_by_value(tf.round(changed), 0.0, 255.0), tf.uint8)
 
 
+def mirror(frames: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Video and, if there, flow, left to right: motion to the right becomes motion to the left."""
+    return {key: _mirror(x) * ([-1.0, 1.0] if key == "flow" else tf.ones([], x.dtype)) for key, x in frames.items()}
+
+
 def _mirror(video: tf.Tensor) -> tf.Tensor:
     """Left to right. On three axes tf.reverse has a fast path; on four it, and slices more so, are slow."""
     return tf.reshape(tf.reverse(tf.reshape(video, [-1, *video.shape[2:]]), [1]), video.shape)
@@ -139,10 +173,11 @@ def example(
     frame_step: int,
     size: tuple[int, int],
     augment: Mapping[str, Any] | None,
+    flow: bool = False,
 ) -> dict[str, tf.Tensor]:
     """One example of a batch from a clip record (see ssa2d_jax/batch.py; no batch axis yet).
 
-    With `augment` and a seed [2] int64: one random draw for all frames and maps. Without: the whole frame,
+    With `augment` and a seed [2] int64: one random draw for all frames, flow and maps. Without: the whole frame,
     the labels in the middle of the clip, and maps at their own size.
     """
     time_seed, crop_seed, flip_seed, colour_seed = (
@@ -151,7 +186,8 @@ def example(
     stored = tf.size(record["frames"], tf.int64)
     jitter = time_seed if augment and augment["jitter_time"] else None
     start = clip_start(record["label_position"], stored, clip_frames, frame_step, jitter)
-    index = tf.clip_by_value(start + tf.range(clip_frames, dtype=tf.int64) * frame_step, 0, stored - 1)
+    reached = start + tf.range(clip_frames, dtype=tf.int64) * frame_step
+    index = tf.clip_by_value(reached, 0, stored - 1)
     data = tf.gather(record["frames"], index)
     frame_size = tf.image.extract_jpeg_shape(data[0])[:2]
     cropped = augment is not None and tuple(augment["crop_scale"]) != (1.0, 1.0)
@@ -160,25 +196,30 @@ def example(
         if cropped
         else whole_box(frame_size)
     )
-    video = decode_frames(data, box, size, clip_frames)
+    frames = {"video": decode_frames(data, box, size, clip_frames)}
+    if flow:
+        stills = tf.logical_or(reached < 0, reached >= stored)  # over the video's ends nothing moves
+        moved = decode_flow(tf.ensure_shape(tf.gather(record["flow"], index), [clip_frames]), box, frame_size, size)
+        frames["flow"] = tf.where(stills[:, None, None, None], 0.0, moved)
     regions = region_maps(record["regions"])
     if augment is not None:
         regions = crop_maps(regions, box, frame_size, size)
         if augment["flip"]:
             mirrored = tf.random.stateless_uniform([], flip_seed) < 0.5
-            video, regions = tf.cond(mirrored, lambda: (_mirror(video), regions[:, :, ::-1]), lambda: (video, regions))
+            frames, regions = tf.cond(
+                mirrored, lambda: (mirror(frames), regions[:, :, ::-1]), lambda: (frames, regions)
+            )
         strength = [augment[name] for name in ("brightness", "contrast", "saturation", "hue")]
         if any(strength):
-            video = recolour(video, *colour_transform(colour_seed, *strength))
+            frames["video"] = recolour(frames["video"], *colour_transform(colour_seed, *strength))
     actor, action = class_maps(regions, record)
-    frames = tf.strings.reduce_join(tf.strings.as_string(record["label_frame"]), separator=",")
-    return {
-        "video": video,
+    names = tf.strings.reduce_join(tf.strings.as_string(record["label_frame"]), separator=",")
+    return frames | {
         "label_time": tf.cast((record["label_position"] - start) // frame_step, tf.int32),
         "label_valid": tf.ones_like(record["label_position"], tf.bool),
         "actor": tf.cast(actor, tf.uint8),
         "action": tf.cast(action, tf.uint8),
         "label_size": tf.shape(actor)[1:],
         "clip_valid": tf.constant(True),
-        "clip_id": tf.strings.join([record["video"], frames], ":"),
+        "clip_id": tf.strings.join([record["video"], names], ":"),
     }

@@ -1,6 +1,7 @@
 """The contract between the input pipeline and the model: what a batch holds. No framework in here.
 
     video        [B, T, H, W, 3] uint8     RGB; normalised to [-1, 1] on the device
+    flow         [B, T, H, W, 2] float32   two streams only: right, down to the next frame, in [-1, 1] (1 = 20 pixels)
     label_time   [B, L] int32              position in the clip, 0 <= t < T, of each labelled frame
     label_valid  [B, L] bool               false: padding
     actor        [B, L, h, w] uint8        actor class, 255 = ignore
@@ -40,6 +41,7 @@ _SHAPES = {
     "clip_valid": "B",
 }
 KEYS = tuple(_DTYPES)
+OPTIONAL = {"flow": (np.float32, "BTHW2")}
 
 
 class InputError(ValueError):
@@ -49,12 +51,13 @@ class InputError(ValueError):
 def check_batch(batch: Batch) -> None:
     """Raises InputError when `batch` breaks the contract at the top of this file."""
     sizes: dict[str, int] = {"2": 2, "3": 3}
-    for key in KEYS:
+    layout = {key: (_DTYPES[key], _SHAPES[key]) for key in KEYS} | {k: v for k, v in OPTIONAL.items() if k in batch}
+    for key, (dtype, letters) in layout.items():
         if key not in batch:
             raise InputError(f"batch has no {key!r}; it needs {', '.join(KEYS)}")
-        array, letters = np.asarray(batch[key]), _SHAPES[key]
-        if array.dtype != _DTYPES[key]:
-            raise InputError(f"batch[{key!r}] is {array.dtype}, expected {np.dtype(_DTYPES[key])}")
+        array = np.asarray(batch[key])
+        if array.dtype != dtype:
+            raise InputError(f"batch[{key!r}] is {array.dtype}, expected {np.dtype(dtype)}")
         if array.ndim != len(letters):
             raise InputError(f"batch[{key!r}] has shape {array.shape}, expected [{', '.join(letters)}]")
         for letter, size in zip(letters, array.shape, strict=True):
@@ -72,8 +75,8 @@ def check_batch(batch: Batch) -> None:
 
 
 def device_arrays(batch: Batch) -> dict[str, np.ndarray]:
-    """The arrays of `batch` that go to the device: KEYS, without names or other extras."""
-    return {key: np.asarray(batch[key]) for key in KEYS}
+    """The arrays of `batch` that go to the device: KEYS and what there is of OPTIONAL, no names or other extras."""
+    return {key: np.asarray(batch[key]) for key in (*KEYS, *OPTIONAL) if key in KEYS or key in batch}
 
 
 @dataclasses.dataclass(frozen=True)

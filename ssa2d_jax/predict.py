@@ -16,6 +16,7 @@ from ssa2d_jax.batch import InputError
 from ssa2d_jax.frame_labels import KINDS, FrameLabels, Tally, frame_labels
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.label_store import LabelStore
+from ssa2d_jax.optical_flow import FlowTrack, resized_flow
 from ssa2d_jax.overlay import draw_overlay
 from ssa2d_jax.progress import Progress, say
 from ssa2d_jax.video_writer import VideoWriter
@@ -87,6 +88,7 @@ def predict_video(
     max_pixels: int,
     batch_size: int = 1,
     step: int | None = None,
+    flow: tuple[str, int] | None = None,
 ) -> dict:
     """Labels every frame of the video at `path` and returns the summary; writes `OUTPUTS` into `out_folder`.
 
@@ -97,7 +99,8 @@ def predict_video(
     The network sees whole frames at `size` (height, width); how windows are laid and blended is in `Windows`,
     how labels come about in `frame_labels`. Outputs of an earlier run are replaced at the very end.
     InputError when the video can't be read; one that breaks off in the middle is finished up to there
-    first. A frame of more than `max_pixels` pixels is refused.
+    first. A frame of more than `max_pixels` pixels is refused. `flow` (method, height) for two streams: `forward` then
+    gets frames of five channels, RGB and packed optical flow (see optical_flow.py).
     """
     path, out_folder = pathlib.Path(path), pathlib.Path(out_folder)
     _check_places(path, out_folder)
@@ -108,7 +111,8 @@ def predict_video(
     out_folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out_folder) as unfinished:
         folder = pathlib.Path(unfinished)
-        summary = _predict(source, folder, windows, space, size, opacity) | {"step": step}
+        track = FlowTrack(flow[0], frame_step, flow[1]) if flow else None
+        summary = _predict(source, folder, windows, space, size, opacity, track) | {"step": step}
         (folder / "summary.json").write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
         for name in OUTPUTS:
             os.replace(folder / name, out_folder / name)
@@ -120,7 +124,9 @@ def predict_video(
     return summary
 
 
-def _predict(source: "_Source", folder: pathlib.Path, windows: Windows, space: LabelSpace, size, opacity) -> dict:
+def _predict(
+    source: "_Source", folder: pathlib.Path, windows: Windows, space: LabelSpace, size, opacity, track: FlowTrack | None
+) -> dict:
     started, tally = time.monotonic(), Tally()
     progress = Progress(source.path.name, "frames", source.frames)
     shape = {"height": source.height, "width": source.width}
@@ -129,9 +135,10 @@ def _predict(source: "_Source", folder: pathlib.Path, windows: Windows, space: L
     def network_frames() -> Iterator[np.ndarray]:
         for frame in source:
             waiting.append(frame)
-            yield _resized(frame.rgb, size)
+            yield frame.rgb
 
-    grids = windows.probabilities(network_frames())
+    frames = network_frames()
+    grids = windows.probabilities(_with_flow(frames, track, size) if track else (_resized(f, size) for f in frames))
     with (
         LabelStore(folder / "labels.npz", KINDS, **shape) as store,
         VideoWriter(folder / "overlay.mp4", time_base=source.time_base, rate=source.rate, **shape) as overlay,
@@ -190,6 +197,19 @@ def _resized(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A whole frame at the network's (height, width); averaged when it shrinks, so that nothing aliases."""
     shrinks = size[0] < rgb.shape[0] or size[1] < rgb.shape[1]
     return cv2.resize(rgb, (size[1], size[0]), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _with_flow(frames: Iterable[np.ndarray], track: FlowTrack, size: tuple[int, int]) -> Iterator[np.ndarray]:
+    """Frames uint8 [h, w, 3] -> uint8 [H, W, 5]: RGB and packed flow at the network's (height, width)."""
+    waiting: collections.deque[np.ndarray] = collections.deque()
+    join = lambda flow: np.concatenate([waiting.popleft(), resized_flow(flow, size)], axis=-1)
+    for frame in frames:
+        waiting.append(_resized(frame, size))
+        flow = track.add(frame)
+        if flow is not None:
+            yield join(flow)
+    for flow in track.finish():
+        yield join(flow)
 
 
 def _names(labels: FrameLabels, space: LabelSpace) -> dict[int, str]:

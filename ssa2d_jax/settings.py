@@ -7,6 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from ssa2d_jax import optical_flow
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.files import replace_text
 from ssa2d_jax.ssa2d import ACTOR_PRIORS
@@ -19,6 +20,7 @@ _FREE = (
 )  # fmt: skip
 # What the shape of the network and of its input depends on: all that evaluation and prediction need to agree.
 _NETWORK = ("model", "data.clip_frames", "data.frame_step", "data.size")
+_FLOW = ("data.flow", "data.flow_height")  # matter where the network has a stream for it
 _FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
 
 
@@ -33,6 +35,11 @@ def check(config: ConfigDict, devices: int) -> None:
     _require(1 <= data.label_span <= reach, config, "data.label_span", f"1 to {reach}, the frames that a clip spans")
     _require(data.store_height >= 0, config, "data.store_height", "0 (as they are) or a height in pixels")
     _require(1 <= data.jpeg_quality <= 100, config, "data.jpeg_quality", "1 to 100")
+    methods = ("", *optical_flow.METHODS)
+    _require(data.flow in methods, config, "data.flow", "one of " + ", ".join(repr(method) for method in methods))
+    _require(data.flow_height >= 0, config, "data.flow_height", "0 (that of data.size) or a height in pixels")
+    fits = not model.flow or data.flow
+    _require(fits, config, "data.flow", "with model.flow a method: 'tvl1' or 'dis' (then run --mode=prepare)")
     _require(data.shuffle_buffer >= 1, config, "data.shuffle_buffer", "1 or more")
     scale, aspect = config.augment.crop_scale, config.augment.crop_aspect
     fits = _numbers(scale, 2) and 0 < scale[0] <= scale[1] <= 1
@@ -134,7 +141,8 @@ def network_of(workdir: Path, config: ConfigDict) -> ConfigDict:
     path = workdir / "config.json"
     if not path.exists():
         raise InputError(f"{workdir} holds no run (no config.json); train first: --mode=train --workdir={workdir}")
-    _compare(path, config, lambda knob: _within(knob, _NETWORK) and not _within(knob, _FREE_NETWORK))
+    groups = _NETWORK + _FLOW if config.model.flow else _NETWORK
+    _compare(path, config, lambda knob: _within(knob, groups) and not _within(knob, _FREE_NETWORK))
     return ConfigDict(_saved(path))
 
 

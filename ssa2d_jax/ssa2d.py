@@ -41,7 +41,8 @@ def coarse_mask(mask_logits: jax.Array) -> jax.Array:
 class SSA2D(nn.Module):
     """The network of the paper's figure 2.
 
-    video [B, T, H, W, 3] in [-1, 1], T divisible by 4, H and W by 16 -> Outputs.
+    video [B, T, H, W, 3] in [-1, 1], T divisible by 4, H and W by 16 -> Outputs. With `flow` (two streams),
+    optical flow [B, T, H, W, 2] in [-1, 1], horizontal first, is read beside it.
 
     SSA-Masking (section 3.4) multiplies the action features by `stu_mask`, foreground in [0, 1] at
     [B, T/4, H/4, W/4]. It is the mask branch's own, without gradient, except where the caller knows better:
@@ -55,6 +56,7 @@ class SSA2D(nn.Module):
     encoder_width: float = 1.0
     decoder_width: float = 1.0
     temporal_kernels: bool = True
+    flow: bool = False
     actor_prior: str = "concat"
     ssa_masking: bool = True
     atrous: bool = True
@@ -68,11 +70,13 @@ class SSA2D(nn.Module):
     def __call__(
         self,
         video: jax.Array,
+        flow: jax.Array | None = None,
         mask_truth: jax.Array | None = None,
         mask_known: jax.Array | None = None,
         train: bool = False,
     ) -> Outputs:
         check_video_shape(video.shape)
+        check_flow(self.flow, video.shape, flow)
         common = dict(momentum=self.batch_norm_momentum, stats_axis=self.stats_axis, dtype=self.dtype)
         decoder = partial(Decoder, self.decoder_width, self.atrous, self.multi_scale, train=train, **common)
         head = partial(layers.Conv3d, kernel_size=(1, 1, 1), use_bias=True, dtype=jnp.float32)
@@ -83,7 +87,7 @@ class SSA2D(nn.Module):
             train=train and not self.freeze_encoder_stats,
             name="encoder",
             **common,
-        )(video.astype(self.dtype))
+        )(video.astype(self.dtype), flow.astype(self.dtype) if self.flow else None)
 
         # A 1^3 convolution and linear interpolation commute, so both heads interpolate classes, not features.
         f_mask = decoder(name="mask_decoder")(endpoints)
@@ -124,3 +128,12 @@ def check_video_shape(shape: tuple[int, ...]) -> None:
         raise ValueError(
             f"video has shape {shape}; the network takes [B, T, H, W, 3] with T divisible by 4, H and W by 16"
         )
+
+
+def check_flow(wanted: bool, shape: tuple[int, ...], flow: jax.Array | None) -> None:
+    """Raises ValueError unless flow comes exactly where it is wanted, and fits a video of `shape`."""
+    if wanted != (flow is not None):
+        raise ValueError(f"the network has {'two streams' if wanted else 'no flow stream'}, flow was "
+                         f"{'not ' if flow is None else ''}given")  # fmt: skip
+    if wanted and flow.shape != (*shape[:4], 2):
+        raise ValueError(f"flow has shape {flow.shape}; beside video {shape} it has to be {(*shape[:4], 2)}")

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from ssa2d_jax import labels, layers, losses
+from ssa2d_jax import labels, layers, losses, optical_flow
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.ssa2d import FOREGROUND, SSA2D, Outputs
 
@@ -42,9 +42,10 @@ def build_model(config: ConfigDict, space: LabelSpace, stats_axis: str | None) -
 
 def init_state(model: SSA2D, optimizer: optax.GradientTransformation, config: ConfigDict) -> TrainState:
     """A fresh state; its weights follow from `config.seed` (on one backend and version of XLA)."""
-    video = jnp.zeros((1, config.data.clip_frames, *config.data.size, 3))
+    shape = (1, config.data.clip_frames, *config.data.size)
+    flow = jnp.zeros((*shape, 2)) if model.flow else None
     # The "rbg" generator compiles several times faster than the default one.
-    variables = jax.jit(model.init)(jax.random.key(config.seed, impl="rbg"), video)
+    variables = jax.jit(model.init)(jax.random.key(config.seed, impl="rbg"), jnp.zeros((*shape, 3)), flow)
     params = variables["params"]
     return TrainState(
         step=jnp.zeros((), jnp.int32),
@@ -58,6 +59,11 @@ def init_state(model: SSA2D, optimizer: optax.GradientTransformation, config: Co
 def normalised(video: jax.Array) -> jax.Array:
     """uint8 -> float32 in [-1, 1]."""
     return video.astype(jnp.float32) / 127.5 - 1.0
+
+
+def inputs(batch: Arrays, model: SSA2D) -> tuple[jax.Array, jax.Array | None]:
+    """What the network reads of a batch: normalised video, and flow if it has a stream for it."""
+    return normalised(batch["video"]), batch["flow"] if model.flow else None
 
 
 def loss_parts(outputs: Outputs, batch: Arrays) -> dict[str, jax.Array]:
@@ -79,7 +85,7 @@ def summed_loss(
     mask_truth, mask_known = labels.mask_target(batch, (time // 4, height // 4, width // 4))
     outputs, updates = model.apply(
         {"params": params, "batch_stats": batch_stats},
-        normalised(batch["video"]),
+        *inputs(batch, model),
         mask_truth,
         mask_known,
         train=True,
@@ -140,7 +146,7 @@ def train_step(
 
 def label_maps(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace) -> Arrays:
     """Decisions at the labelled frames, at the labels' size: actor, action, joint, mask, each uint8 [B, L, h, w]."""
-    outputs = model.apply(variables, normalised(batch["video"]))
+    outputs = model.apply(variables, *inputs(batch, model))
     actor, action = labels.at_labels(outputs.actor, batch), labels.at_labels(outputs.action, batch)
     return {
         "actor": jnp.argmax(actor, -1).astype(jnp.uint8),
@@ -176,14 +182,16 @@ def confusion(truth: jax.Array, prediction: jax.Array, counted: jax.Array, class
 def make_forward(model: SSA2D, variables: Any) -> Callable[[jax.Array], tuple[jax.Array, jax.Array, jax.Array]]:
     """Compiled probabilities for every frame of a clip at the input's size, for prediction.
 
-    The result maps video uint8 [B, T, H, W, 3] to actor [B, T, H, W, actor classes], action [B, T, H, W, action
-    classes] and foreground [B, T, H, W], float32.
+    The result maps frames uint8 [B, T, H, W, 3] (for two streams [B, T, H, W, 5], RGB and flow as optical_flow.py
+    packs it) to actor [B, T, H, W, actor classes], action [B, T, H, W, action classes] and foreground
+    [B, T, H, W], float32.
     """
 
     @jax.jit
-    def forward(variables: Any, video: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        outputs = model.apply(variables, normalised(video))
-        grown = jax.tree.map(lambda x: layers.upsample_linear(x, video.shape[1:4]), outputs)
+    def forward(variables: Any, frames: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        flow = optical_flow.unpacked(frames[..., 3:].astype(jnp.float32)) if model.flow else None
+        outputs = model.apply(variables, normalised(frames[..., :3]), flow)
+        grown = jax.tree.map(lambda x: layers.upsample_linear(x, frames.shape[1:4]), outputs)
         actor, action, mask = (jax.nn.softmax(x, axis=-1) for x in (grown.actor, grown.action, grown.mask))
         return actor, action, mask[..., FOREGROUND]
 

@@ -9,12 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import a2d_fixture as fixture
+import cv2
+import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from input_pipeline import a2d, a2d_release
+from input_pipeline import a2d, a2d_release, sprites_release
 from input_pipeline import prepare as shards
+from ssa2d_jax import optical_flow
 from ssa2d_jax.batch import InputError
 
 SETTINGS = {"clip_frames": 8, "frame_step": 1, "label_span": 6, "store_height": 0, "jpeg_quality": 90}
@@ -303,3 +306,32 @@ def test_sprites_release(tmp_path):
     assert len(rows) == 3
     builder = prepare(tmp_path / "Release", tmp_path / "prepared", label_span=13, clip_frames=16, strict=True)
     assert builder.info.metadata["label_frames"] == {"train": 10, "test": 5}  # five a clip
+
+
+def test_records_hold_the_flow_from_each_frame_to_the_clips_next(tmp_path):
+    release = tmp_path / "Release"
+    fixture.write_videoset(release, {"a": 0, "b": 1})
+    noise = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (32, 120, 3)).astype(np.uint8), (0, 0), 2)
+    noise = cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX)
+    for name in "ab":
+        fixture.write_video(release, name, labelled=(12,), count=24)
+        # Stands still up to frame 9 (from 0), then moves a pixel right a frame.
+        moved = [max(0, i - 9) for i in range(24)]
+        frames = [np.ascontiguousarray(noise[:, 60 - m : 108 - m]) for m in moved]
+        sprites_release.write_clip(release / "clips320H" / f"{name}.mp4", frames)
+    for step in (1, 2):
+        builder = prepare(
+            release, tmp_path / "prepared", clip_frames=4, label_span=1, frame_step=step, flow="dis", flow_height=32
+        )
+        (one,) = records(builder, "train")
+        first, count = int(one["first_frame"]), len(one["frames"])
+        flow = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) for png in one["flow"].numpy()]
+        assert len(flow) == count == 1 + 2 * 3 * step and first == 11 - 3 * step and flow[0].shape == (32, 96)
+        right, down = (
+            (optical_flow.unpacked(np.stack(flow).astype(np.float32)) * 20)
+            .reshape(count, 32, 2, 48)[:, 6:-6, :, 6:-6]
+            .transpose(2, 0, 1, 3)
+        )
+        moves = [moved[min(first + i + step, 23)] - moved[first + i] for i in range(count)]
+        np.testing.assert_allclose(np.median(right, axis=(1, 2)), moves, atol=0.35)
+        np.testing.assert_allclose(np.median(down, axis=(1, 2)), 0, atol=0.2)

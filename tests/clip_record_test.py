@@ -52,7 +52,7 @@ def test_record_holds_frames_maps_and_tables(tmp_path):
         a2d_release.read_annotation(fixture.write_mat(tmp_path / f"{i}.mat", one)) for i, one in enumerate(codes)
     ]
     frames = fixture.frames(9, (16, 24))
-    record = clip_record.encode("v", Window((3, 5), 2, 8), fixture.jpegs(frames[2:], 100), regions)
+    record = clip_record.encode("v", Window((3, 5), 2, 8), fixture.jpegs(frames[2:], 100), [], regions)
     features = clip_record.features(10)
     back = features.deserialize_example(features.serialize_example(features.encode_example(record)))
     assert back["video"] == b"v" and back["first_frame"] == 2
@@ -77,7 +77,7 @@ def test_more_regions_than_a_byte_counts(tmp_path):
     masks = pixel // 2 == np.arange(200)[:, None, None]
     path = fixture.write_mat(tmp_path / "a.mat", np.where(pixel % 2, 19, 18), masks)
     one = a2d_release.read_annotation(path)
-    record = clip_record.encode("v", Window((0,), 0, 0), fixture.jpegs(fixture.frames(1), 90), [one])
+    record = clip_record.encode("v", Window((0,), 0, 0), fixture.jpegs(fixture.frames(1), 90), [], [one])
     assert record["region_count"].tolist() == [400]
     regions = tf.io.decode_png(record["regions"][0], dtype=tf.uint16).numpy()[..., 0]
     np.testing.assert_array_equal(regions, np.arange(1, 401).reshape(20, 20))
@@ -87,6 +87,6 @@ def test_stored_height_scales_frames_alone(tmp_path):
     one = a2d_release.read_annotation(fixture.write_mat(tmp_path / "a.mat", fixture.label(1, (32, 48))))
     for height, shape in ((16, (16, 24, 3)), (64, (64, 96, 3)), (32, (32, 48, 3)), (0, (32, 48, 3))):
         frames = fixture.jpegs(fixture.frames(1), 95, height)
-        record = clip_record.encode("v", Window((0,), 0, 0), frames, [one])
+        record = clip_record.encode("v", Window((0,), 0, 0), frames, [], [one])
         assert tf.io.decode_jpeg(record["frames"][0]).shape == shape
         assert record["label_size"].tolist() == [32, 48]

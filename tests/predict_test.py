@@ -5,10 +5,11 @@ import wave
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 
-from ssa2d_jax import predict
+from ssa2d_jax import optical_flow, predict
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D
 from ssa2d_jax.video_writer import VideoWriter
@@ -207,3 +208,25 @@ def test_memory_depends_neither_on_length_nor_on_regions(tmp_path):
         with multiprocessing.get_context("spawn").Pool(1) as fresh:
             peaks.append(fresh.apply(_peak, (path, tmp_path / "out", forward)))
     assert max(peaks) < 1.05 * min(peaks)  # 1900 more frames would be 33 MiB as they are, 23 MiB of labels
+
+
+def test_two_streams_get_the_flow_of_each_frame_to_the_next(tmp_path):
+    seen = []
+
+    def forward(frames):
+        seen.append(frames)
+        return red_is_a_dog(frames)
+
+    # The whole picture moves two pixels right a frame, at twice the network's size.
+    noise = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (64, 200, 3)).astype(np.uint8), (0, 0), 3)
+    noise = cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX)
+    with VideoWriter(tmp_path / "a.mp4", height=64, width=96, time_base=Fraction(1, 25), rate=Fraction(25)) as writer:
+        for i in range(20):
+            writer.write(np.ascontiguousarray(noise[:, 100 - 2 * i : 196 - 2 * i]), i)
+    run(tmp_path / "a.mp4", tmp_path / "out", forward=forward, flow=("dis", 64), size=(32, 48))
+    assert [window.shape for window in seen] == [(1, 16, 32, 48, 5)] * 2
+    flow = optical_flow.unpacked(seen[1][0, ..., 3:].astype(np.float32)) * optical_flow.BOUND
+    np.testing.assert_allclose(np.median(flow[:, 4:-4, 4:-4], axis=(1, 2)), [[1, 0]] * 16, atol=0.2)
+    plain = run(tmp_path / "a.mp4", tmp_path / "plain", size=(32, 48))
+    assert plain["windows"] == 2
+    np.testing.assert_array_equal(outputs(tmp_path / "plain")[0]["joint"], outputs(tmp_path / "out")[0]["joint"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ssa2d_jax.decoder import Decoder
+from ssa2d_jax.i3d import I3D
 from ssa2d_jax.ssa2d import SSA2D, coarse_mask
 
 toy = partial(SSA2D, classes=(8, 10), encoder_width=0.0625, decoder_width=0.0625)
@@ -131,7 +132,7 @@ def test_known_truth_replaces_the_mask_in_ssa_masking():
     model = toy()
     variables, video = _init(model)
     action = lambda truth, known: (
-        model.apply(variables, video, jnp.full((1, 1, 8, 8), truth), jnp.full((1, 1, 8, 8), known)).action
+        model.apply(variables, video, None, jnp.full((1, 1, 8, 8), truth), jnp.full((1, 1, 8, 8), known)).action
     )
     own = model.apply(variables, video).action
     np.testing.assert_array_equal(action(1.0, False), own)
@@ -156,7 +157,6 @@ def test_bfloat16_keeps_parameters_and_logits_in_float32():
 
 def test_the_temporal_control_sees_no_motion_in_its_encoder():
     # With every temporal kernel one frame long, the encoder's output at a time depends on few frames alone.
-    from ssa2d_jax.i3d import I3D
 
     video = jnp.zeros((1, 16, 32, 32, 3))
     moved = video.at[:, 15].set(5.0)
@@ -167,3 +167,46 @@ def test_the_temporal_control_sees_no_motion_in_its_encoder():
         change = forward(moved) - forward(video)
         early = float(jnp.abs(change[:, :2]).max())
         assert (early > 0) is first_changes
+
+
+def test_two_streams_have_55_million_parameters_and_the_same_outputs():
+    model, video = SSA2D(classes=(8, 10), flow=True), jnp.zeros((1, 16, 224, 224, 3))
+    init = lambda: model.init_with_output(jax.random.key(0), video, jnp.zeros((1, 16, 224, 224, 2)))  # noqa: E731
+    outputs, variables = jax.eval_shape(init)
+    assert _count(variables["params"]) == 55_075_204
+    assert abs(_count(variables["params"]) / 55e6 - 1) < 0.02
+    shapes = [(1, 8, 56, 56, 8), (1, 8, 56, 56, 10), (1, 8, 112, 112, 2)]
+    assert [outputs.actor.shape, outputs.action.shape, outputs.mask.shape] == shapes
+
+
+def test_streams_have_trunks_of_their_own_and_share_the_last_two_blocks():
+    encoder = I3D(width=0.0625)
+    video, flow = jax.random.normal(jax.random.key(0), (2, 4, 32, 32, 3)), jnp.ones((2, 4, 32, 32, 2))
+    variables = jax.jit(encoder.init)(jax.random.key(1), video, flow)
+    params = variables["params"]
+    assert set(params) == {"rgb", "flow", "Mixed_5b", "Mixed_5c"}
+    assert set(params["rgb"]) == set(params["flow"])
+    assert params["rgb"]["Conv3d_1a_7x7"]["conv_3d"]["kernel"].shape[3] == 3
+    assert params["flow"]["Conv3d_1a_7x7"]["conv_3d"]["kernel"].shape[3] == 2
+    both = jax.jit(encoder.apply)(variables, video, flow)
+    alone = jax.jit(encoder.apply)(variables, video)
+    for name, endpoint in both.items():
+        channels = alone[name].shape[-1]
+        assert endpoint.shape == (*alone[name].shape[:-1], 2 * channels)
+        np.testing.assert_allclose(endpoint[..., :channels], alone[name], atol=1e-5)  # RGB first, untouched by flow
+    # The flow stream goes through the very same blocks: put RGB's trunk in its place, and it gives RGB's answer.
+    swapped = {"params": params | {"rgb": params["flow"]}, "batch_stats": variables["batch_stats"]
+               | {"rgb": variables["batch_stats"]["flow"]}}  # fmt: skip
+    flow_alone = jax.jit(encoder.apply)(swapped, flow)
+    np.testing.assert_allclose(both["Mixed_5c"][..., flow_alone["Mixed_5c"].shape[-1] :], flow_alone["Mixed_5c"],
+                               atol=1e-5)  # fmt: skip
+
+
+def test_flow_comes_exactly_where_it_is_wanted():
+    video, flow = jnp.zeros((1, 4, 32, 32, 3)), jnp.zeros((1, 4, 32, 32, 2))
+    with pytest.raises(ValueError, match="no flow stream, flow was given"):
+        toy().init(jax.random.key(0), video, flow)
+    with pytest.raises(ValueError, match="two streams, flow was not given"):
+        toy(flow=True).init(jax.random.key(0), video)
+    with pytest.raises(ValueError, match=r"has to be \(1, 4, 32, 32, 2\)"):
+        toy(flow=True).init(jax.random.key(0), video, flow[:, :2])

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from input_pipeline import clip_record, transforms
 from input_pipeline.a2d_release import Regions
+from ssa2d_jax import optical_flow
 
 PLAIN = {
     "crop_scale": (1.0, 1.0), "crop_aspect": (1.0, 1.0), "flip": False, "jitter_time": False,
@@ -34,7 +35,7 @@ def record(frames=31, labelled=(13, 16, 17), size=(64, 96), label_size=(32, 48),
     one = Regions(map_, np.array([3, 0]), actions, np.array([False, True]), np.array([34, 99]))
     window = clip_record.Window(labelled, 0, frames - 1)
     video = fixture.frames(frames, size)
-    encoded = clip_record.encode("v", window, fixture.jpegs(video, quality), [one] * len(labelled))
+    encoded = clip_record.encode("v", window, fixture.jpegs(video, quality), [], [one] * len(labelled))
     features = clip_record.features(10)
     return features.deserialize_example(features.serialize_example(features.encode_example(encoded)))
 
@@ -220,3 +221,54 @@ def test_inside_tf_data_as_eagerly():
         eager = example(one, seed(number), augment, size=(32, 32))
         for key in eager:
             np.testing.assert_array_equal(inside[key], eager[key], err_msg=key)
+
+
+def flow_record(frames=8, size=(40, 60), flow_size=(20, 30)):
+    """Flow u = 0.5 * column - 6, v = 3 + 0.25 * row, in pixels of its own size, the same in every frame."""
+    row, column = np.indices(flow_size)
+    flow = optical_flow.packed(np.stack([0.5 * column - 6, 3 + 0.25 * row], axis=-1))
+    plain = record(frames=frames, labelled=(3,), size=size, label_size=size)
+    return plain | {"flow": tf.constant([clip_record.flow_png(flow)] * frames)}
+
+
+def flow_of(one, draw, augment, size):
+    made = transforms.example(one, draw, clip_frames=4, frame_step=1, size=size, augment=augment, flow=True)
+    return {key: value.numpy() for key, value in made.items()}
+
+
+def test_flow_keeps_its_place_and_grows_with_the_picture():
+    flow = flow_of(flow_record(), None, None, (20, 30))["flow"]
+    row, column = np.indices((20, 30))
+    assert flow.shape == (4, 20, 30, 2) and flow.dtype == np.float32
+    np.testing.assert_allclose(flow[0] * 20, np.stack([0.5 * column - 6, 3 + 0.25 * row], -1), atol=0.08)
+    twice = flow_of(flow_record(), None, None, (40, 30))["flow"]  # twice as high, as wide: v is twice as long
+    np.testing.assert_allclose(twice[0, 1:-1, :, 1] * 20, 2 * (3 + 0.25 * (np.arange(1, 39) - 0.5) / 2)[:, None]
+                               * np.ones(30), atol=0.16)  # fmt: skip
+    np.testing.assert_allclose(twice[..., 0], flow[:, :1, :, 0] * np.ones((40, 1)), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(32, 48), (16, 16)])
+def test_flow_is_cropped_and_mirrored_with_the_frames(size, monkeypatch):
+    top, left, height, width = 4, 10, 32, 40  # of 40 x 60; the flow has half that resolution
+    monkeypatch.setattr(transforms, "crop_box", lambda *_: tf.constant([top, left, height, width]))
+    row = (top + (np.arange(size[0]) + 0.5) * height / size[0]) / 2 - 0.5
+    column = (left + (np.arange(size[1]) + 0.5) * width / size[1]) / 2 - 0.5
+    flips = set()
+    for number in range(12):
+        made = flow_of(flow_record(), seed(number), MOVING, size)
+        blue = made["video"][0, 0, :, 2].astype(int)  # grows to the right before it is mirrored
+        mirrored = bool(blue[0] > blue[-1])
+        u, v = (0.5 * column - 6) * 2 * size[1] / width, (3 + 0.25 * row) * 2 * size[0] / height
+        wanted = np.stack(np.broadcast_arrays(-u[::-1] if mirrored else u, v[:, None]), axis=-1)
+        inner = np.s_[1:-1, 1:-1]
+        np.testing.assert_allclose(made["flow"][0][inner] * 20, np.clip(wanted, -20, 20)[inner], atol=0.25)
+        flips.add(mirrored)
+    assert flips == {False, True}
+
+
+def test_a_clip_that_reaches_over_the_ends_of_its_video_stands_still_there():
+    one = flow_record(frames=3)
+    made = transforms.example(one, None, clip_frames=8, frame_step=1, size=(20, 30), augment=None, flow=True)
+    start_ = 3 - int(made["label_time"][0])
+    inside = [0 <= start_ + i < 3 for i in range(8)]
+    assert [bool(np.any(frame)) for frame in made["flow"].numpy()] == inside
