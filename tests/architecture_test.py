@@ -25,7 +25,7 @@ FRAMEWORKS = {
     "tensorboard",
 }
 # Both sides import these, so they know no framework.
-SHARED = {"batch", "label_space", "video", "progress", "locks", "files", "optical_flow"}
+SHARED = {"batch", "label_space", "video", "progress", "locks", "files", "optical_flow", "vidor_classes"}
 
 
 def _imports(path):
