@@ -133,7 +133,7 @@ def _required(name):
 
 def test_what_is_imported_is_required_and_what_is_required_is_imported():
     required = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in _required("requirements.txt")}
-    own = {"ssa2d_jax", "input_pipeline", "configs"}
+    own = {"ssa2d_jax", "input_pipeline", "configs", "main"}
     imported = set()
     for path in [*LIBRARY, *PIPELINE, *CONFIGS, *TOOLS]:
         assert _roots(path) <= required | own | sys.stdlib_module_names, path.name
