@@ -74,29 +74,33 @@ def _end(message: str, code: int) -> None:
     sys.exit(code)
 
 
+def _space(config):
+    """The classes that `config` describes."""
+    from ssa2d_jax import label_space
+
+    return label_space.vidor(config.data.spatial) if config.data.layout == "vidor" else label_space.A2D
+
+
 def _prepared(config):
     """Renders and builds what is missing -> the TFDS builder. TensorFlow never sees a GPU."""
     import tensorflow as tf
 
-    from input_pipeline import prepare, sprites
+    from input_pipeline import prepare, sprites, sprites_vidor
 
     tf.config.set_visible_devices([], "GPU")
     data = config.data
+    same = ("clip_frames", "store_height", "jpeg_quality", "flow", "strict")
+    common = {name: data[name] for name in same} | {"flow_height": _flow_height(config)}
+    if data.layout == "vidor":
+        if data.render.train_clips:
+            names = ("train_clips", "test_clips", "size", "frames", "seed", "processes")
+            sprites_vidor.render_vidor(data.release, **{name: data.render[name] for name in names})
+        own = ("labels_a_clip", "clips_a_video", "spatial", "processes", "beam")
+        return prepare.prepare_vidor(data.release, data.prepared, **common, **{name: data[name] for name in own})
     if data.render.train_clips:
-        render = dict(data.render)
-        sprites.render_release(data.release, **render)
-    return prepare.prepare(
-        data.release,
-        data.prepared,
-        clip_frames=data.clip_frames,
-        frame_step=data.frame_step,
-        label_span=data.label_span,
-        store_height=data.store_height,
-        jpeg_quality=data.jpeg_quality,
-        flow=data.flow,
-        flow_height=_flow_height(config),
-        strict=data.strict,
-    )
+        sprites.render_release(data.release, **dict(data.render))
+    own = ("frame_step", "label_span")
+    return prepare.prepare_a2d(data.release, data.prepared, **common, **{name: data[name] for name in own})
 
 
 def _flow_height(config) -> int:
@@ -113,8 +117,10 @@ def _source(config):
     builder = _prepared(config)
     dataset.check_shards(builder)  # now, not when the first evaluation comes to it
     place = dict(process_index=jax.process_index(), process_count=jax.process_count())
-    common = dict(size=config.data.size, clip_frames=config.data.clip_frames, frame_step=config.data.frame_step)
-    common |= dict(flow=config.model.flow)
+    # VidOR's records hold the very frames of a clip, whatever the step between them.
+    step = 1 if config.data.layout == "vidor" else config.data.frame_step
+    common = dict(size=config.data.size, clip_frames=config.data.clip_frames, frame_step=step)
+    common |= dict(flow=config.model.flow, several=_space(config).several)
     return Source(
         train_clips=dataset.num_train_clips(builder),
         label_frames={split: dataset.num_label_frames(builder, split) for split in builder.info.splits},
@@ -165,31 +171,34 @@ def _prepare(config) -> None:
 
 
 def _train(config) -> None:
-    from ssa2d_jax import label_space, train
+    from ssa2d_jax import train
 
-    train.train(_checked(config), _workdir(), _source(config), label_space.A2D)
+    train.train(_checked(config), _workdir(), _source(config), _space(config))
 
 
 def _eval(config) -> None:
-    from ssa2d_jax import evaluate, label_space, restore
+    from ssa2d_jax import evaluate, restore
 
-    workdir, space = _workdir(), label_space.A2D
-    run = restore.load_run(workdir, _checked(config), space)
-    evaluate.evaluate_run(run, workdir, _source(config), config.train.eval_splits, space, config.eval.published)
+    workdir, space = _workdir(), _space(_checked(config))
+    run = restore.load_run(workdir, config, space)
+    scoring = dict(published=config.eval.published, threshold=config.eval.threshold)
+    evaluate.evaluate_run(run, workdir, _source(config), config.train.eval_splits, space, **scoring)
 
 
 def _predict(config) -> None:
-    from ssa2d_jax import label_space, predict, restore, steps
+    from ssa2d_jax import predict, restore, steps
     from ssa2d_jax.batch import InputError
 
     if not _INPUT.value or not _OUTPUT.value:
         raise InputError("--mode=predict needs --input, a video or a folder of videos, and --output, a folder")
-    run = restore.load_run(_workdir(), _checked(config), label_space.A2D)
+    space = _space(_checked(config))
+    run = restore.load_run(_workdir(), config, space)
     predict.predict_path(
         _INPUT.value,
         _OUTPUT.value,
-        forward=steps.make_forward(run.model, run.variables),
-        space=label_space.A2D,
+        forward=steps.make_forward(run.model, run.variables, space.several),
+        space=space,
+        threshold=config.eval.threshold,
         step=run.step,
         clip_frames=config.data.clip_frames,
         frame_step=config.data.frame_step,
@@ -201,9 +210,9 @@ def _predict(config) -> None:
 
 def _ablate(config) -> None:
     from configs import default
-    from ssa2d_jax import ablate, label_space
+    from ssa2d_jax import ablate
 
-    ablate.ablate(_checked(config), default.FORMS, _workdir(), lambda one: _source(_checked(one)), label_space.A2D)
+    ablate.ablate(_checked(config), default.FORMS, _workdir(), lambda one: _source(_checked(one)), _space(config))
 
 
 _MODES = {"ablate": _ablate, "train": _train, "prepare": _prepare, "eval": _eval, "predict": _predict}

@@ -36,7 +36,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.seed = 0  # parameters, data order and augmentation all follow from it
 
     data = config.data = ml_collections.ConfigDict()
-    data.release = ""  # folder in A2D's layout (videoset.csv, clips320H, Annotations); "" downloads A2D itself
+    data.layout = "a2d"  # of the release, and with it the classes: "a2d", or "vidor" (several actions a pixel)
+    data.release = ""  # folder in that layout; "" downloads A2D itself
     data.render = ml_collections.ConfigDict()  # sprites world: what to render into `release` when it's missing
     data.render.train_clips = 0  # clips to render; 0 = nothing is rendered, the release has to be there
     data.render.test_clips = 0  # clips to render for the test split
@@ -53,6 +54,11 @@ def get_config() -> ml_collections.ConfigDict:
     data.clip_frames = 16  # T, divisible by 4
     data.frame_step = 1  # every how many frames of the video the clip takes one
     data.label_span = 13  # labelled frames at most this many frames apart (first to last, counted in) share a clip
+    data.clips_a_video = 8  # VidOR: clips a video: on average (train, drawn evenly over predicates) or at most (test)
+    data.labels_a_clip = 4  # VidOR: labelled frames a clip, evenly spaced
+    data.spatial = False  # VidOR: true takes the 8 spatial predicates as actions, too
+    data.processes = 2  # VidOR: that prepare videos side by side
+    data.beam = ""  # VidOR: options of an Apache Beam pipeline that prepares, "--runner=... ..."; "" = processes
     data.size = (224, 224)  # H, W of the network's input in pixels, divisible by 16
     data.flow = ""  # optical flow to put into the records: "", "tvl1" (slow, what I3D's flow weights know) or "dis"
     data.flow_height = 0  # flow is estimated at this height in pixels; 0 = that of data.size
@@ -113,6 +119,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.eval = ml_collections.ConfigDict()
     config.eval.batch_size = 8  # clips, over all devices
     config.eval.step = 0  # checkpoint to evaluate or predict with: a step, 0 = the newest, -1 = the best
+    config.eval.threshold = 0.5  # where a pixel may have several actions: it has those of this probability or more
     config.eval.published = False  # print the published A2D table beside the scores
 
     config.predict = ml_collections.ConfigDict()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from input_pipeline import a2d_release, clip_record
+from input_pipeline import a2d_release, clip_record, record_features
 from ssa2d_jax import video
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D
@@ -54,7 +54,7 @@ class A2d(tfds.core.GeneratorBasedBuilder):
         return tfds.core.DatasetInfo(
             builder=self,
             description="Clips round the labelled frames of an Actor-Action Dataset release.",
-            features=clip_record.features(len(A2D.actions)),
+            features=record_features.features(len(A2D.actions)),
             homepage="https://web.eecs.umich.edu/~jjcorso/r/a2d/",
             metadata=tfds.core.MetadataDict(label_frames={}, labels_a_clip={}, label_size={}, ignored_codes={}),
         )

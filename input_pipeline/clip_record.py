@@ -1,5 +1,7 @@
 """The clip record: a window of frames round its labelled frames, with regions and what each of them is.
 
+No framework in here; record_features.py tells TFDS of it.
+
 video            name of the video
 first_frame      number of frames[0] in the video, from 0
 frames           [F] JPEG bytes
@@ -11,7 +13,7 @@ label_size       [2] height and width of the region maps
 regions          [L] PNG bytes, uint16 [height, width]: region number, 0 = background
 region_count     [L] regions of each labelled frame; the tables below list them one frame after another
 region_actor     [R] actor class
-region_actions   [R, action classes] action classes, one or several
+region_actions   [R, action classes] action classes: one of A2D's, background among them; any number of VidOR's
 region_ignore    [R] true: the region counts nowhere
 """
 
@@ -21,8 +23,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from input_pipeline.a2d_release import Regions
 
@@ -34,27 +34,6 @@ class Window:
     labelled: tuple[int, ...]
     first: int
     last: int
-
-
-def features(actions: int) -> tfds.features.FeaturesDict:
-    """The record as TFDS stores it, for `actions` action classes (background included)."""
-    number, text = tf.int64, tf.string
-    return tfds.features.FeaturesDict(
-        {
-            "video": tfds.features.Tensor(shape=(), dtype=text),
-            "first_frame": tfds.features.Tensor(shape=(), dtype=number),
-            "frames": tfds.features.Tensor(shape=(None,), dtype=text),
-            "flow": tfds.features.Tensor(shape=(None,), dtype=text),
-            "label_position": tfds.features.Tensor(shape=(None,), dtype=number),
-            "label_frame": tfds.features.Tensor(shape=(None,), dtype=number),
-            "label_size": tfds.features.Tensor(shape=(2,), dtype=number),
-            "regions": tfds.features.Tensor(shape=(None,), dtype=text),
-            "region_count": tfds.features.Tensor(shape=(None,), dtype=number),
-            "region_actor": tfds.features.Tensor(shape=(None,), dtype=number),
-            "region_actions": tfds.features.Tensor(shape=(None, actions), dtype=tf.bool),
-            "region_ignore": tfds.features.Tensor(shape=(None,), dtype=tf.bool),
-        }
-    )
 
 
 def windows(

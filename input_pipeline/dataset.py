@@ -12,7 +12,6 @@ from input_pipeline import transforms
 from ssa2d_jax.batch import InputError
 
 Batch = dict[str, Any]
-_PADDING = {"actor": transforms.IGNORE, "action": transforms.IGNORE}
 _RECORD_OVERHEAD = 16  # bytes that a TFRecord adds to each record
 _MAP_MULTIPLE = 64  # evaluation's maps are padded to multiples of this, so that few shapes are compiled
 
@@ -45,6 +44,7 @@ def train_batches(
     frame_step: int,
     augment: Mapping[str, Any],
     flow: bool = False,
+    several: bool = False,
     shuffle_buffer: int,
     decode_threads: int = 0,
     process_index: int = 0,
@@ -56,6 +56,7 @@ def train_batches(
     doesn't fill a batch begins the next one. `batch_size` is that of all processes together.
     """
     share = _share(batch_size, process_count)
+    shape = dict(clip_frames=clip_frames, frame_step=frame_step, size=size, flow=flow, several=several)
     records, clips = _train_records(builder, process_index, process_count)
     done = start_step * share
     epochs = tf.data.Dataset.range(done // clips, np.iinfo(np.int64).max)
@@ -70,9 +71,7 @@ def train_batches(
 
     def to_example(index: tf.Tensor, data: tf.Tensor) -> dict[str, tf.Tensor]:
         draw = tf.stack([tf.constant(seed, tf.int64), index * process_count + process_index])
-        return transforms.example(
-            parse(data), draw, clip_frames=clip_frames, frame_step=frame_step, size=size, augment=augment, flow=flow
-        )
+        return transforms.example(parse(data), draw, augment=augment, **shape)
 
     ds = ds.map(to_example, num_parallel_calls=decode_threads or tf.data.AUTOTUNE, deterministic=True)
     ds = ds.padded_batch(share, _padded_shapes(builder, "train", ds), _padding(ds), drop_remainder=True)
@@ -88,6 +87,7 @@ def eval_batches(
     clip_frames: int,
     frame_step: int,
     flow: bool = False,
+    several: bool = False,
     decode_threads: int = 0,
     process_index: int = 0,
     process_count: int = 1,
@@ -98,6 +98,7 @@ def eval_batches(
     are padded to the batch's largest; with several processes, whose shapes have to agree, to the split's.
     """
     share = _share(batch_size, process_count)
+    shape = dict(clip_frames=clip_frames, frame_step=frame_step, size=size, flow=flow, several=several)
     clips = _split(builder, split).num_examples
     records = tf.data.TFRecordDataset(_files(builder, split))
     lacking = -clips % (share * process_count)
@@ -105,9 +106,7 @@ def eval_batches(
     parse = builder.info.features.deserialize_example
 
     def to_example(index: tf.Tensor, data: tf.Tensor) -> dict[str, tf.Tensor]:
-        one = transforms.example(
-            parse(data), None, clip_frames=clip_frames, frame_step=frame_step, size=size, augment=None, flow=flow
-        )
+        one = transforms.example(parse(data), None, augment=None, **shape)
         return one | {"clip_valid": index < clips}
 
     ds = records.shard(process_count, process_index)
@@ -186,14 +185,17 @@ def _padded_shapes(builder: tfds.core.DatasetBuilder, split: str, ds: tf.data.Da
         "label_time": [most],
         "label_valid": [most],
         "actor": maps,
-        "action": maps,
+        "action": [*maps, *shapes["action"][3:]],
         "label_size": [2],
     }
 
 
 def _padding(ds: tf.data.Dataset) -> dict[str, Any]:
+    """Label maps are padded with what counts nowhere; of several actions a pixel, with none (the actor tells)."""
+    maps = {"actor": transforms.IGNORE, "action": transforms.IGNORE}
+    value = lambda key, spec: maps.get(key, 0) if spec.dtype == tf.uint8 else 0
     return {
-        key: tf.cast(_PADDING.get(key, 0), spec.dtype) if spec.dtype != tf.string else ""
+        key: tf.cast(value(key, spec), spec.dtype) if spec.dtype != tf.string else ""
         for key, spec in ds.element_spec.items()
     }
 
@@ -220,8 +222,9 @@ def _numpy(ds: tf.data.Dataset, builder: tfds.core.DatasetBuilder, split: str) -
 
 
 def _padded_maps(maps: np.ndarray, least: tuple[int, int]) -> np.ndarray:
-    """[B, L, h, w] filled up with IGNORE: h, w become multiples of `_MAP_MULTIPLE`, at least `least`."""
-    height, width = (max(size, at_least) for size, at_least in zip(maps.shape[2:], least, strict=True))
+    """[B, L, h, w, ...] filled up with IGNORE or false: h, w become multiples of `_MAP_MULTIPLE`, at least `least`."""
+    height, width = (max(size, at_least) for size, at_least in zip(maps.shape[2:4], least, strict=True))
     height, width = height + -height % _MAP_MULTIPLE, width + -width % _MAP_MULTIPLE
     room = [(0, 0), (0, 0), (0, height - maps.shape[2]), (0, width - maps.shape[3])]
-    return np.pad(maps, room, constant_values=transforms.IGNORE)
+    room += [(0, 0)] * (maps.ndim - 4)
+    return np.pad(maps, room, constant_values=False if maps.dtype == bool else transforms.IGNORE)

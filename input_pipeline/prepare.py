@@ -1,23 +1,26 @@
-"""Builds the shards of an A2D release when they are missing, and opens them."""
+"""Builds the shards of a release when they are missing, and opens them."""
 
 import collections
 import contextlib
 import csv
+import dataclasses
 import io
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 from absl import logging
 from tensorflow_datasets.core.utils import shard_utils
 
-from input_pipeline import a2d, a2d_release
+from input_pipeline import a2d, a2d_release, vidor, vidor_release
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.files import replace_text
 from ssa2d_jax.locks import exclusive
 from ssa2d_jax.progress import say
 
+Builder = a2d.A2d | vidor.Vidor
 PROBLEMS = "problems.csv"
 _SHARDS = 8  # files of a split at least, so that processes can divide them among themselves
 _SHARD_BYTES = 64 << 20
@@ -33,7 +36,7 @@ class _DownloadConfig(tfds.download.DownloadConfig):
         return _Shards()
 
 
-def prepare(
+def prepare_a2d(
     release: str,
     prepared: str,
     *,
@@ -46,12 +49,11 @@ def prepare(
     flow_height: int = 0,
     strict: bool = False,
 ) -> a2d.A2d:
-    """The builder of `release`'s clip records in folder `prepared`, built first if they aren't there.
+    """The builder of an A2D release's clip records in folder `prepared`, built first if they aren't there.
 
     release="" is the official archive, downloaded by TFDS. An interrupted build leaves nothing that is
     taken for a whole one. Lists videos that had to be left out; raises InputError for them if `strict`.
     """
-    tfds.disable_progress_bar()
     if release:
         a2d_release.read_videoset(Path(release))
     mark = a2d_release.fingerprint(Path(release)) if release else "official"
@@ -63,18 +65,58 @@ def prepare(
     name = f"t{clip_frames}x{frame_step}_span{label_span}_h{store_height}_q{jpeg_quality}"
     name += f"_{flow}{flow_height}_{mark}" if flow else f"_{mark}"
     config = a2d.Config(name=name, release=str(Path(release).absolute()) if release else "", **settings)
-    folder = Path(prepared)
+    return _ready(a2d.A2d, config, Path(prepared), strict)
+
+
+def prepare_vidor(
+    release: str,
+    prepared: str,
+    *,
+    clip_frames: int,
+    labels_a_clip: int,
+    clips_a_video: int,
+    store_height: int,
+    jpeg_quality: int,
+    flow: str = "",
+    flow_height: int = 0,
+    spatial: bool = False,
+    processes: int = 2,
+    beam: str = "",
+    strict: bool = False,
+) -> vidor.Vidor:
+    """The same for a release in VidOR's layout. An interrupted build goes on after the videos that are done.
+
+    `processes` work side by side, or a Beam pipeline with the options `beam`: neither changes what is built.
+    """
+    for split in vidor.SPLITS:
+        vidor_release.annotation_files(Path(release), split)
+    settings = {
+        "clip_frames": clip_frames, "labels_a_clip": labels_a_clip, "clips_a_video": clips_a_video,
+        "store_height": store_height, "jpeg_quality": jpeg_quality,
+        "flow": flow, "flow_height": flow_height, "spatial": spatial,
+    }  # fmt: skip
+    name = f"t{clip_frames}_l{labels_a_clip}_c{clips_a_video}_h{store_height}_q{jpeg_quality}"
+    name += (f"_{flow}{flow_height}" if flow else "") + ("_spatial" if spatial else "")
+    name += f"_{vidor_release.fingerprint(Path(release))}"
+    place = dict(release=str(Path(release).absolute()), processes=processes, beam=beam)
+    config = vidor.Config(name=name, **settings, **place)
+    return _ready(vidor.Vidor, config, Path(prepared), strict)
+
+
+def _ready(kind: type[Builder], config: Any, folder: Path, strict: bool) -> Builder:
+    """The builder of that configuration, built in `folder` if it isn't there."""
+    tfds.disable_progress_bar()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise InputError(f"{folder}: not a folder; config.data.prepared has to be one, or to be free") from error
     waiting = "another process is preparing this data; waiting for it"
-    with exclusive(folder / f".{name}.lock", waiting), _quiet():
-        place = folder / a2d.A2d.name / name / str(a2d.A2d.VERSION)
+    with exclusive(folder / f".{config.name}.lock", waiting), _quiet():
+        place = folder / kind.name / config.name / str(kind.VERSION)
         if not (place / PROBLEMS).is_file():  # the last file that a build writes
             shutil.rmtree(place, ignore_errors=True)
-            _build(a2d.A2d(data_dir=str(folder), config=config))
-        builder = _opened(place, folder, config)
+            _build(kind(data_dir=str(folder), config=config))
+        builder = _opened(place, kind, folder, config)
     problems = _saved_problems(builder)
     if problems:
         a2d.say_problems(problems)
@@ -86,10 +128,10 @@ def prepare(
     return builder
 
 
-def _opened(place: Path, folder: Path, config: a2d.Config) -> a2d.A2d:
+def _opened(place: Path, kind: type[Builder], folder: Path, config: Any) -> Builder:
     """The builder of the shards in `place`; InputError if the files that describe them are damaged."""
     try:
-        builder = a2d.A2d(data_dir=str(folder), config=config)
+        builder = kind(data_dir=str(folder), config=config)
         whole = set(builder.info.splits) == set(builder.info.metadata["label_frames"]) == set(a2d.SPLITS)
     except Exception as error:  # of TFDS, JSON or protobuf, and an assertion
         raise InputError(f"{_spoilt(place)} ({str(error).splitlines()[0]})") from error
@@ -105,30 +147,34 @@ def _spoilt(place: Path) -> str:
     )
 
 
-def _build(builder: a2d.A2d) -> None:
+def _build(builder: Builder) -> None:
     for stale in Path(builder.data_path).parent.glob("*incomplete*"):
         shutil.rmtree(stale)
     say(f"building {builder.data_path}")
     config = _DownloadConfig(register_checksums=False, force_checksums_validation=False)
+    if isinstance(builder, vidor.Vidor) and builder.builder_config.beam:
+        config = dataclasses.replace(config, beam_options=vidor.beam_options(builder.builder_config.beam))
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints sizes that it doesn't know
         builder.download_and_prepare(download_config=config)
     problems = io.StringIO()
     csv.writer(problems).writerows([("video", "split", "reason"), *builder.problems])
     replace_text(Path(builder.data_path) / PROBLEMS, problems.getvalue())
+    if isinstance(builder, vidor.Vidor):
+        vidor.finish(builder)
     clips = {split: info.num_examples for split, info in builder.info.splits.items()}
     say(f"built: {clips} clips, {dict(builder.info.metadata['label_frames'])} labelled frames")
-    for split, codes in builder.info.metadata["ignored_codes"].items():
+    for split, codes in builder.info.metadata.get("ignored_codes", {}).items():
         if codes:
             say(f"{split}: regions with a code outside the valid pairs, ignored: {dict(codes)}")
 
 
-def left_out(builder: a2d.A2d) -> dict[str, int]:
+def left_out(builder: Builder) -> dict[str, int]:
     """How many videos of each split could not be used."""
     counts = collections.Counter(split for _, split, _ in _saved_problems(builder))
     return {split: counts[split] for split in a2d.SPLITS}
 
 
-def _saved_problems(builder: a2d.A2d) -> list[tuple[str, ...]]:
+def _saved_problems(builder: Builder) -> list[tuple[str, ...]]:
     with open(builder.data_path / PROBLEMS, newline="") as file:
         return [tuple(row) for row in csv.reader(file)][1:]
 

@@ -6,9 +6,6 @@ python -m input_pipeline.sprites --contact_sheet sheet.png
 
 import argparse
 import functools
-import json
-import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,18 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from input_pipeline import sprites_release
+from input_pipeline.sprites_folder import rendered_once
 from input_pipeline.sprites_sheet import contact_sheet
-from input_pipeline.sprites_workers import run
 from input_pipeline.sprites_world import Clip
+from input_pipeline.workers import run
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D
-from ssa2d_jax.locks import exclusive
 
 WORLD = 5  # goes up whenever the same seed draws other clips
 LABEL_STEP = 2  # frames between labelled frames
 JITTER = 2  # frames that the labelled ones may be off the middle
 _SPLITS = ("train", "test")
-_PARAMETERS_FILE = "render.json"
 
 
 class _Task(NamedTuple):
@@ -63,17 +59,7 @@ def render_release(
         "size": list(size), "frames": frames, "labelled": labelled, "max_actors": max_actors,
     }  # fmt: skip
     _check(parameters, processes)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with exclusive(folder.with_name(f".{folder.name}.lock"), "another process renders here; waiting for it"):
-        if _already_there(folder, parameters):
-            return
-        partial = folder.with_name(f"{folder.name}.incomplete")
-        shutil.rmtree(partial, ignore_errors=True)  # of a rendering that was killed: nobody else holds the lock
-        try:
-            _render(partial, parameters, processes)
-            os.rename(partial, folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    rendered_once(folder, parameters, lambda partial: _render(partial, parameters, processes))
 
 
 def _check(parameters: dict[str, Any], processes: int) -> None:
@@ -103,29 +89,12 @@ def _check(parameters: dict[str, Any], processes: int) -> None:
             raise InputError(f"sprites world: {message}")
 
 
-def _already_there(folder: Path, parameters: dict[str, Any]) -> bool:
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return False
-    try:
-        found = json.loads((folder / _PARAMETERS_FILE).read_text())
-    except (OSError, ValueError):
-        raise InputError(
-            f"{folder} exists and is not a rendered release (no readable {_PARAMETERS_FILE}); choose another folder"
-        ) from None
-    if found != parameters:
-        changed = [f"{key} {found.get(key)} there, {value} asked for"
-                   for key, value in parameters.items() if found.get(key) != value]  # fmt: skip
-        raise InputError(f"{folder} holds another rendering ({'; '.join(changed)}); delete it or choose another folder")
-    return True
-
-
 def _render(folder: Path, parameters: dict[str, Any], processes: int) -> None:
     (folder / "clips320H").mkdir(parents=True)
     tasks = [task for split in range(2) for task in _tasks(parameters, split)]
     rows = run(functools.partial(_render_clip, folder, parameters), tasks, processes)
     sprites_release.write_readme(folder / "README")
     sprites_release.write_videoset(folder / "videoset.csv", rows)
-    (folder / _PARAMETERS_FILE).write_text(json.dumps(parameters, indent=1) + "\n")
 
 
 def _tasks(parameters: dict[str, Any], split: int) -> list[_Task]:

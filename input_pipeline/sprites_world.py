@@ -56,14 +56,14 @@ class Clip:
                  middle: float, margin: float):  # fmt: skip
         self.size = size
         times = np.arange(count) - middle
-        self.camera = _camera(rng, times)
+        self.camera = camera(rng, times)
         drift = float(np.abs(self.camera.path[np.abs(times) <= margin, :2]).max())
         sprites = []
         for code in codes:
             sprites.append(_sprite(rng, code, size[1] / size[0], times, margin, drift, sprites))
         # Painter's order: who stands lower in the picture is nearer.
         self.sprites = sorted(sprites, key=lambda sprite: -(sprite.y - 0.4 * sprite.size))
-        self._background = _background(rng, self.sprites, size)
+        self._background = background(rng, self.sprites, size)
 
     def frames(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields (rgb uint8 [H, W, 3], owner uint8 [H, W]); owner k >= 1 is `sprites[k - 1]`."""
@@ -108,7 +108,8 @@ def draw_sprite(layer: np.ndarray, sprite: Sprite, frame: int, view: np.ndarray,
             cv2.circle(layer, part[0].tolist(), radius, colour, -1, cv2.LINE_8, _FIXED_POINT)
 
 
-def _camera(rng: np.random.Generator, times: np.ndarray) -> Camera:
+def camera(rng: np.random.Generator, times: np.ndarray) -> Camera:
+    """A camera that drifts, zooms and shakes a little, at random."""
     pan = rng.uniform(-0.005, 0.005, 2) * (rng.random() < 0.8)
     zoom = np.exp(rng.uniform(-0.006, 0.006) * times) * rng.uniform(0.92, 1.08)
     shake = [rng.uniform(0, 0.006) * np.sin(2 * np.pi * (times / rng.uniform(5, 12) + rng.random())) for _ in range(2)]
@@ -131,10 +132,11 @@ def _sprite(rng: np.random.Generator, code: int, aspect: float, times: np.ndarra
     spots = [(rng.uniform(-room, room), rng.uniform(low, high)) for _ in range(_SPOTS)]
     room_left = lambda spot: min((math.dist(spot, (o.x, o.y)) / (size + o.size) for o in others), default=0.0)
     x, y = max(spots, key=room_left)
-    return Sprite(code, size, x, y, int(rng.choice([-1, 1])), _look(rng), poses)
+    return Sprite(code, size, x, y, int(rng.choice([-1, 1])), look(rng), poses)
 
 
-def _look(rng: np.random.Generator) -> Look:
+def look(rng: np.random.Generator) -> Look:
+    """A figure's colours, at random."""
     bright, any_colour = ((0.55, 1.0), (0.55, 1.0)), ((0.4, 1.0), (0.4, 1.0))
     main, second = (sprites_scenery.random_colour(rng, *span) for span in (bright, any_colour))
     skin = sprites_scenery.random_colour(rng, (0.3, 0.6), (0.35, 1.0), hue=(8, 16))
@@ -143,7 +145,7 @@ def _look(rng: np.random.Generator) -> Look:
     return Look(main, second, skin, beak, dark, int(rng.integers(2, 4)))
 
 
-def _background(rng: np.random.Generator, sprites: Sequence[Sprite], size: tuple[int, int]) -> np.ndarray:
+def background(rng: np.random.Generator, sprites: Sequence[Sprite], size: tuple[int, int]) -> np.ndarray:
     """[h, w, 4] uint8, the fourth channel (owner) 0."""
     canvas = sprites_scenery.Canvas(rng, 0.5 * size[1] / size[0] + 0.5, 1.0, size[0])
     for sprite in sprites:

@@ -120,15 +120,25 @@ def crop_maps(maps: tf.Tensor, box: tf.Tensor, frame_size: tf.Tensor, size: tupl
     return maps
 
 
-def class_maps(regions: tf.Tensor, record: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-    """Region numbers [L, H, W] -> actor and action classes, uint8, `IGNORE` where the region is ignored."""
+def class_maps(
+    regions: tf.Tensor, record: Mapping[str, tf.Tensor], several: bool = False
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Region numbers [L, H, W] -> actor and action classes, uint8, `IGNORE` where the region is ignored.
+
+    With `several`, action is which actions a pixel has, bool [L, H, W, A]; ignored regions have none.
+    """
     before = tf.cumsum(record["region_count"], exclusive=True)[:, None, None]
     line = tf.where(regions > 0, regions + tf.cast(before, tf.int32), 0)
-    tables = record["region_actor"], tf.argmax(tf.cast(record["region_actions"], tf.uint8), axis=-1)
-    return tuple(
-        tf.gather(tf.concat([[0], tf.where(record["region_ignore"], tf.cast(IGNORE, tf.int64), table)], 0), line)
-        for table in tables
-    )
+    ignored, actions = record["region_ignore"], record["region_actions"]
+
+    def classes(table: tf.Tensor) -> tf.Tensor:
+        table = tf.concat([[0], tf.where(ignored, tf.cast(IGNORE, tf.int64), table)], 0)
+        return tf.cast(tf.gather(table, line), tf.uint8)
+
+    if not several:
+        return classes(record["region_actor"]), classes(tf.argmax(tf.cast(actions, tf.uint8), axis=-1))
+    table = tf.logical_and(actions, ~ignored[:, None])
+    return classes(record["region_actor"]), tf.gather(tf.pad(table, [[1, 0], [0, 0]]), line)
 
 
 def colour_transform(
@@ -174,6 +184,7 @@ def example(
     size: tuple[int, int],
     augment: Mapping[str, Any] | None,
     flow: bool = False,
+    several: bool = False,
 ) -> dict[str, tf.Tensor]:
     """One example of a batch from a clip record (see ssa2d_jax/batch.py; no batch axis yet).
 
@@ -212,13 +223,13 @@ def example(
         strength = [augment[name] for name in ("brightness", "contrast", "saturation", "hue")]
         if any(strength):
             frames["video"] = recolour(frames["video"], *colour_transform(colour_seed, *strength))
-    actor, action = class_maps(regions, record)
+    actor, action = class_maps(regions, record, several)
     names = tf.strings.reduce_join(tf.strings.as_string(record["label_frame"]), separator=",")
     return frames | {
         "label_time": tf.cast((record["label_position"] - start) // frame_step, tf.int32),
         "label_valid": tf.ones_like(record["label_position"], tf.bool),
-        "actor": tf.cast(actor, tf.uint8),
-        "action": tf.cast(action, tf.uint8),
+        "actor": actor,
+        "action": action,
         "label_size": tf.shape(actor)[1:],
         "clip_valid": tf.constant(True),
         "clip_id": tf.strings.join([record["video"], names], ":"),

@@ -1,6 +1,7 @@
 """Reads a release in VidOR's layout: JSON annotations of boxes and relations, into regions of labelled frames."""
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,15 @@ def annotation_files(release: Path, split: str) -> list[Path]:
     if not files:
         raise InputError(f"{folder}: holds no annotation (<4 digits>/<video id>.json)")
     return files
+
+
+def fingerprint(release: Path) -> str:
+    """Eight hex digits that change when name or size of an annotation or video does."""
+    digest = hashlib.sha256()
+    for pattern in ("annotation/*/*/*.json", "video/*/*"):
+        for path in sorted(release.glob(pattern)):
+            digest.update(f"{path.relative_to(release).as_posix()}:{path.stat().st_size};".encode())
+    return digest.hexdigest()[:8]
 
 
 def read_annotation(path: Path, release: Path, *, spatial: bool = False) -> Annotation:

@@ -5,7 +5,8 @@
     label_time   [B, L] int32              position in the clip, 0 <= t < T, of each labelled frame
     label_valid  [B, L] bool               false: padding
     actor        [B, L, h, w] uint8        actor class, 255 = ignore
-    action       [B, L, h, w] uint8        action class, 255 = ignore
+    action       [B, L, h, w] uint8        action class, 255 = ignore; or, where a pixel may have several actions:
+                 [B, L, h, w, A] bool      which of them it has (no background; the actor says what to ignore)
     label_size   [B, 2] int32              (height, width) of the label maps; beyond it they are padding (255)
     clip_valid   [B] bool                  false: padding of the last batch
 
@@ -42,6 +43,7 @@ _SHAPES = {
 }
 KEYS = tuple(_DTYPES)
 OPTIONAL = {"flow": (np.float32, "BTHW2")}
+_SEVERAL = {"action": (np.bool_, "BLhwA")}
 
 
 class InputError(ValueError):
@@ -52,6 +54,8 @@ def check_batch(batch: Batch) -> None:
     """Raises InputError when `batch` breaks the contract at the top of this file."""
     sizes: dict[str, int] = {"2": 2, "3": 3}
     layout = {key: (_DTYPES[key], _SHAPES[key]) for key in KEYS} | {k: v for k, v in OPTIONAL.items() if k in batch}
+    if np.ndim(batch.get("action")) == 5:
+        layout |= _SEVERAL
     for key, (dtype, letters) in layout.items():
         if key not in batch:
             raise InputError(f"batch has no {key!r}; it needs {', '.join(KEYS)}")

@@ -11,6 +11,9 @@ from ssa2d_jax.batch import Batches, InputError, Source, check_batch
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.progress import Progress, say
 from ssa2d_jax.restore import Run
+from ssa2d_jax.several_scores import SeveralCounts
+
+Counts = metrics.Confusions | SeveralCounts
 
 
 def evaluate(
@@ -20,13 +23,13 @@ def evaluate(
     space: LabelSpace,
     frames: int,
     split: str,
-) -> metrics.Confusions:
+) -> Counts:
     """Runs `eval_step` (of `parallel.pmap_eval_step`) over one pass of `batches` and sums the confusion matrices.
 
     Raises InputError when the batches held another number of labelled frames than `frames`: a score
     over a part of a split is not a score.
     """
-    confusions = metrics.Confusions.empty(space)
+    confusions = (SeveralCounts if space.several else metrics.Confusions).empty(space)
     progress = Progress(f"evaluating {split}", "frames", frames)
     for batch in batches:
         if not confusions.frames:
@@ -50,7 +53,7 @@ def check_splits(splits: Sequence[str], source: Source) -> None:
 
 
 def publish(
-    confusions: metrics.Confusions,
+    confusions: Counts,
     step: int,
     split: str,
     workdir: Path,
@@ -69,8 +72,8 @@ def publish(
     if trained_on.exists() and trained_on.read_text().strip() != data:
         say(f"these are other data than the run was trained with: {data}")
         split = f"another_{split}"
-    result = metrics.report(confusions, step) | {"left_out_videos": left_out, "data": data}
-    metrics.write_report(workdir / "metrics", split, result, confusions, space)
+    result = confusions.report(step) | {"left_out_videos": left_out, "data": data}
+    metrics.write_report(workdir / "metrics", split, result, confusions.per_class(), space)
     say(f"\n{split}: {confusions.frames} labelled frames, percent")
     say(metrics.table(result, published=published))
     if left_out:
@@ -80,11 +83,19 @@ def publish(
 
 
 def evaluate_run(
-    run: Run, workdir: Path, source: Source, splits: tuple[str, ...], space: LabelSpace, published: bool
+    run: Run,
+    workdir: Path,
+    source: Source,
+    splits: tuple[str, ...],
+    space: LabelSpace,
+    *,
+    published: bool,
+    threshold: float = 0.5,
 ) -> None:
     """Scores a restored run on `splits` of `source` and publishes the results in its workdir."""
     check_splits(splits, source)
-    eval_step, variables = parallel.pmap_eval_step(run.model, space), parallel.replicate(run.variables)
+    eval_step = parallel.pmap_eval_step(run.model, space, threshold)
+    variables = parallel.replicate(run.variables)
     for split in splits:
         frames = source.label_frames[split]
         confusions = evaluate(eval_step, variables, source.eval_batches(split), space, frames, split)

@@ -1,6 +1,7 @@
 """From a frame's probabilities on the network's grid to label maps of its own size, and their tally."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -14,12 +15,12 @@ _SMALLEST = np.finfo(np.float32).tiny
 
 @dataclasses.dataclass
 class FrameLabels:
-    """Per kind of label (`KINDS`): the map, and per class its pixels and the sum of its confidence on them.
+    """Label maps by name, and per kind of label (`KINDS`) and class its pixels and the sum of its confidence on them.
 
     The confidence of an actor or action class is its probability, that of a pair the product of both.
     """
 
-    maps: dict[str, np.ndarray]  # uint8 [H, W]
+    maps: dict[str, np.ndarray]  # uint8 [H, W], of packed sets [H, W, bytes]
     pixels: dict[str, np.ndarray]  # int64 [classes]
     confidence: dict[str, np.ndarray]  # float64 [classes]
 
@@ -31,24 +32,29 @@ def frame_labels(grid: np.ndarray, height: int, width: int, space: LabelSpace) -
     the joint decision: the argmax over background and the valid pairs of log p(actor) + log p(action).
     """
     actors, actions = len(space.actors), len(space.actions)
-    coarse = np.ascontiguousarray(np.moveaxis(grid[..., : actors + actions], 2, 0))
-    wide = np.stack([cv2.resize(plane, (width, grid.shape[0])) for plane in coarse])  # [C, h, W]
-    cells = _row_cells(height, grid.shape[0])
     classes = {"actor": actors, "action": actions, "joint": len(space.joint)}
     result = FrameLabels(
         {kind: np.empty((height, width), np.uint8) for kind in KINDS},
         {kind: np.zeros(classes[kind], np.int64) for kind in KINDS},
         {kind: np.zeros(classes[kind]) for kind in KINDS},
     )
-    rows = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        strip = slice(top, top + rows)
-        planes = _rows(wide, *(values[strip] for values in cells))
+    for strip, planes in interpolated_strips(grid, height, width, actors + actions):
         for kind, (labels, confidence) in _decide(planes, actors, space).items():
             result.maps[kind][strip] = labels.reshape(-1, width)
             result.pixels[kind] += np.bincount(labels, minlength=classes[kind])
             result.confidence[kind] += np.bincount(labels, confidence, minlength=classes[kind])
     return result
+
+
+def interpolated_strips(grid: np.ndarray, height: int, width: int, channels: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """The first channels of float32 [h, w, C], interpolated linearly: (rows, [channels, rows * width]) by strips."""
+    coarse = np.ascontiguousarray(np.moveaxis(grid[..., :channels], 2, 0))
+    wide = np.stack([cv2.resize(plane, (width, grid.shape[0])) for plane in coarse])  # [C, h, W]
+    cells = _row_cells(height, grid.shape[0])
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = slice(top, top + rows)
+        yield strip, _rows(wide, *(values[strip] for values in cells))
 
 
 def _row_cells(pixels: int, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -103,12 +109,13 @@ class Tally:
     """Adds up `FrameLabels` over a video."""
 
     def __init__(self):
-        self.frames = 0
+        self.frames = self._all_pixels = 0
         self._with_class, self._pixels, self._confidence = {}, {}, {}
 
     def add(self, labels: FrameLabels) -> None:
         """Counts one frame."""
         self.frames += 1
+        self._all_pixels += labels.maps["actor"].size
         for kind in KINDS:
             pixels = labels.pixels[kind]
             self._with_class[kind] = self._with_class.get(kind, 0) + (pixels > 0)
@@ -116,15 +123,21 @@ class Tally:
             self._confidence[kind] = self._confidence.get(kind, 0) + labels.confidence[kind]
 
     def summary(self, space: LabelSpace) -> dict[str, dict[str, dict]]:
-        """Per kind and class: frames with it, share of all pixels, mean confidence there (None: no pixel)."""
-        return {kind: dict(zip(space.names[kind], self._rows(kind), strict=True)) for kind in KINDS}
+        """Per kind and class: frames with it, share of all pixels, mean confidence there (None: no pixel).
+
+        Where any actor may do any action, only the pairs that were found are listed.
+        """
+        rows = {kind: dict(zip(space.names[kind], self._rows(kind), strict=True)) for kind in KINDS}
+        if space.several:
+            rows["joint"] = {name: row for name, row in rows["joint"].items() if row["frames"]}
+        return rows
 
     def _rows(self, kind: str) -> list[dict]:
         pixels, confidence = self._pixels[kind], self._confidence[kind]
         return [
             {
                 "frames": int(self._with_class[kind][number]),
-                "share": float(pixels[number] / pixels.sum()),
+                "share": float(pixels[number] / self._all_pixels),
                 "confidence": float(confidence[number] / pixels[number]) if pixels[number] else None,
             }
             for number in range(len(pixels))

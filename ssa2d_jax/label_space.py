@@ -1,9 +1,12 @@
 """What the classes are: names, valid actor-action pairs, palette. No framework in here."""
 
+import colorsys
 import dataclasses
 import functools
 
 import numpy as np
+
+from ssa2d_jax import vidor_classes
 
 IGNORE = 255
 BACKGROUND = 0
@@ -34,12 +37,23 @@ class LabelSpace:
 
     Class 0 is the background in all three label kinds, so `actors[0] == actions[0] == "background"`.
     Joint class j >= 1 is `pairs[j - 1]`, a tuple (actor class, action class).
+
+    `several`: a pixel may carry any number of actions; background is then the lack of any, and the network's action
+    head has no class for it. `frequent`: by label kind, actor and action, classes that are scored once more by
+    themselves.
     """
 
     actors: tuple[str, ...]
     actions: tuple[str, ...]
     pairs: tuple[tuple[int, int], ...]
     actor_colours: tuple[tuple[int, int, int], ...]
+    several: bool = False
+    frequent: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+
+    @property
+    def heads(self) -> tuple[int, int]:
+        """Outputs of the network's actor and action head."""
+        return len(self.actors), len(self.actions) - self.several
 
     @functools.cached_property
     def joint(self) -> tuple[str, ...]:
@@ -63,7 +77,11 @@ class LabelSpace:
 
     @functools.cached_property
     def joint_of(self) -> np.ndarray:
-        """[256, 256] uint8, joint class of (actor, action) labels; IGNORE where the pair isn't one of `pairs`."""
+        """[256, 256] uint8, joint class of (actor, action) labels; IGNORE where the pair isn't one of `pairs`.
+
+        Only where a pixel has one action: of several, there are more pairs than a byte can count.
+        """
+        assert not self.several
         table = np.full((256, 256), IGNORE, np.uint8)
         table[self.pair_actor, self.pair_action] = np.arange(len(self.joint), dtype=np.uint8)
         return table
@@ -75,7 +93,10 @@ class LabelSpace:
         return np.array(colours, np.uint8)
 
     def colour(self, actor: int, action: int) -> tuple[int, int, int]:
-        """RGB of one pair, as A2D's colour pictures have it."""
+        """RGB of one pair: as A2D's colour pictures have it; several actions: the actor's hue, dimmed."""
+        if self.several:
+            bright = 0.55 + 0.45 * (0.618034 * action % 1.0)
+            return tuple(round(bright * channel) for channel in self.actor_colours[actor])
         hue = np.array(self.actor_colours[actor], np.float64)
         if action <= _FULL_STRENGTH_ACTION:
             rgb = hue * action / _FULL_STRENGTH_ACTION
@@ -90,3 +111,27 @@ A2D = LabelSpace(
     pairs=tuple(divmod(code, 10) for code in _A2D_PAIR_CODES),
     actor_colours=((0, 0, 0), *_A2D_ACTOR_COLOURS),
 )
+
+
+def vidor(spatial: bool = False) -> LabelSpace:
+    """VidOR's classes: 80 objects, 42 actions and, if `spatial`, 8 spatial predicates; several actions a pixel.
+
+    Any object can do any action, so joint class 1 + (actor - 1) * actions + (action - 1) is a pair.
+    """
+    objects = vidor_classes.OBJECTS
+    actions = vidor_classes.ACTIONS + (vidor_classes.SPATIAL if spatial else ())
+    hues = [colorsys.hsv_to_rgb(0.618034 * i % 1.0, (1.0, 0.65)[i % 2], 1.0) for i in range(len(objects))]
+    return LabelSpace(
+        actors=("background", *objects),
+        actions=("background", *actions),
+        pairs=tuple((a, b) for a in range(1, len(objects) + 1) for b in range(1, len(actions) + 1)),
+        actor_colours=((0, 0, 0), *(tuple(round(255 * channel) for channel in hue) for hue in hues)),
+        several=True,
+        frequent=(
+            tuple(1 + objects.index(name) for name in vidor_classes.FREQUENT_OBJECTS),
+            tuple(1 + actions.index(name) for name in vidor_classes.FREQUENT_ACTIONS),
+        ),
+    )
+
+
+VIDOR = vidor()

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -16,24 +17,28 @@ _CHUNK = 1 << 20
 class LabelStore:
     """Arrays uint8 [frames, height, width], one for every name, that np.load(path) reads afterwards.
 
+    `names` may say of each what follows: {"actor": (), "actions": (6,)} makes `actions` [frames, height, width, 6].
+
     A .npy file starts with its shape, and the frame count is known only at the end: until `close`, maps wait
     in compressed temporary files in a folder beside `path`. As a context manager: the file appears when the
     block ends; when it ends by an exception, nothing is left and a file that was at `path` before stays.
     """
 
-    def __init__(self, path, names: tuple[str, ...], *, height: int, width: int):
+    def __init__(self, path, names: Iterable[str] | Mapping[str, tuple[int, ...]], *, height: int, width: int):
         self.path = pathlib.Path(path)
-        self.height, self.width, self.frames = height, width, 0
+        self.frames = 0
+        more = names if isinstance(names, Mapping) else dict.fromkeys(names, ())
+        self._shapes = {name: (height, width, *more[name]) for name in more}
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix=f".{self.path.stem}-", dir=self.path.parent))
-        self._files = {name: gzip.GzipFile(self._folder / f"{name}.gz", "wb", _LEVEL) for name in names}
+        self._files = {name: gzip.GzipFile(self._folder / f"{name}.gz", "wb", _LEVEL) for name in more}
 
     def append(self, **maps: np.ndarray) -> None:
-        """One frame: a map uint8 [height, width] for every name; ValueError for anything else."""
+        """One frame: a map uint8 [height, width, ...] for every name; ValueError for anything else."""
         if maps.keys() != self._files.keys():
             raise ValueError(f"{self.path}: got maps {sorted(maps)}, expected {sorted(self._files)}")
         for name, labels in maps.items():
-            if labels.shape != (self.height, self.width) or labels.dtype != np.uint8:
-                expected = f"uint8 ({self.height}, {self.width})"
+            if labels.shape != self._shapes[name] or labels.dtype != np.uint8:
+                expected = f"uint8 {self._shapes[name]}"
                 raise ValueError(f"{self.path}: map {name!r} is {labels.dtype} {labels.shape}, expected {expected}")
             self._files[name].write(np.ascontiguousarray(labels).data)
         self.frames += 1
@@ -51,7 +56,7 @@ class LabelStore:
             self.discard()
 
     def _copy(self, name: str, target: zipfile.ZipFile) -> None:
-        header = {"descr": "|u1", "fortran_order": False, "shape": (self.frames, self.height, self.width)}
+        header = {"descr": "|u1", "fortran_order": False, "shape": (self.frames, *self._shapes[name])}
         # A fixed date: the same labels are the same bytes.
         member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
         member.compress_type = zipfile.ZIP_DEFLATED

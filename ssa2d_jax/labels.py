@@ -57,9 +57,13 @@ def counted_pixels(labels: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
 
 
 def foreground_labels(batch: dict[str, jax.Array]) -> jax.Array:
-    """[B, L, h, w] uint8: 1 where an annotated actor is, 0 elsewhere, `IGNORE` where the actor is ignored."""
-    actor = batch["actor"]
-    return jnp.where(actor == IGNORE, IGNORE, (actor != BACKGROUND).astype(jnp.uint8))
+    """[B, L, h, w] uint8: 1 where an annotated actor is, 0 elsewhere, `IGNORE` where the actor is ignored.
+
+    Where a pixel may have several actions: 1 where it has any, as actors that do nothing are no actors there.
+    """
+    actor, action = batch["actor"], batch["action"]
+    foreground = action.any(-1) if action.ndim == 5 else actor != BACKGROUND
+    return jnp.where(actor == IGNORE, IGNORE, foreground.astype(jnp.uint8))
 
 
 def mask_target(batch: dict[str, jax.Array], cells: tuple[int, int, int]) -> tuple[jax.Array, jax.Array]:

@@ -34,3 +34,39 @@ def generalised_dice(logits: jax.Array, labels: jax.Array, counted: jax.Array) -
 def segmentation_loss(logits: jax.Array, labels: jax.Array, counted: jax.Array) -> jax.Array:
     """Cross-entropy + generalised dice of each clip (equations 3 and 4, and 5 with two classes): -> [B] float32."""
     return cross_entropy(logits, labels, counted) + generalised_dice(logits, labels, counted)
+
+
+def balanced_cross_entropy(logits: jax.Array, truth: jax.Array, counted: jax.Array) -> jax.Array:
+    """Class-balanced binary cross-entropy of each clip, for several classes a pixel: -> [B] float32.
+
+    Half the mean, over the classes that the clip has, of -log p on their pixels, plus half the mean, over all classes,
+    of -log(1 - p) on the pixels without them: how much of the picture a class covers doesn't matter. p = sigmoid.
+
+    logits [B, L, h, w, C] float32; truth [B, L, h, w, C] bool; counted [B, L, h, w] bool. A clip that has no class has
+    the second half alone.
+    """
+    axes = (1, 2, 3)
+    wanted, unwanted = truth & counted[..., None], ~truth & counted[..., None]
+    halves = []
+    for where, log_p in ((wanted, jax.nn.log_sigmoid(logits)), (unwanted, jax.nn.log_sigmoid(-logits))):
+        pixels = jnp.sum(where, axes)  # [B, C]
+        mean = -jnp.sum(log_p * where, axes) / jnp.maximum(pixels, 1)
+        halves.append(jnp.sum(mean, -1) / jnp.maximum(jnp.sum(pixels > 0, -1), 1))
+    return 0.5 * (halves[0] + halves[1])
+
+
+def several_dice(logits: jax.Array, truth: jax.Array, counted: jax.Array) -> jax.Array:
+    """`generalised_dice` (equation 1) for several classes a pixel: p = sigmoid; shapes as above. -> [B] float32.
+
+    A clip that has no class at all has loss 0: the ratio says nothing there.
+    """
+    p = jax.nn.sigmoid(logits) * counted[..., None]
+    g = (truth & counted[..., None]).astype(p.dtype)
+    axes = (1, 2, 3, 4)
+    overlap, wanted = jnp.sum(p * g, axes), jnp.sum(g, axes)
+    return jnp.where(wanted > 0, 1 - 2 * overlap / jnp.where(wanted > 0, jnp.sum(p * p, axes) + wanted, 1), 0.0)
+
+
+def several_loss(logits: jax.Array, truth: jax.Array, counted: jax.Array) -> jax.Array:
+    """Class-balanced cross-entropy + generalised dice of each clip, for several classes a pixel: -> [B] float32."""
+    return balanced_cross_entropy(logits, truth, counted) + several_dice(logits, truth, counted)

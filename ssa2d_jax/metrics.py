@@ -42,6 +42,17 @@ class Confusions:
             matrix += np.asarray(counts[kind], np.int64)
         self.frames += int(counts["frames"])
 
+    def report(self, step: int) -> dict[str, Any]:
+        """What goes into metrics/<split>.json, numbers in percent."""
+        result: dict[str, Any] = {"step": step, "frames": self.frames}
+        result |= {kind: scores(matrix) for kind, matrix in self.matrices.items()}
+        result["background_baseline"] = {kind: scores(all_background(matrix)) for kind, matrix in self.matrices.items()}
+        return result
+
+    def per_class(self) -> dict[str, dict[str, np.ndarray]]:
+        """By kind: accuracy and IoU of every class in percent (NaN where undefined), pixels of truth."""
+        return {kind: per_class(matrix) for kind, matrix in self.matrices.items()}
+
 
 def per_class(matrix: np.ndarray) -> dict[str, np.ndarray]:
     """[truth, prediction] -> accuracy and IoU of every class in percent (NaN where undefined), pixels of truth."""
@@ -74,36 +85,35 @@ def all_background(matrix: np.ndarray) -> np.ndarray:
     return baseline
 
 
-def report(confusions: Confusions, step: int) -> dict[str, Any]:
-    """What goes into metrics/<split>.json, numbers in percent."""
-    result: dict[str, Any] = {"step": step, "frames": confusions.frames}
-    result |= {kind: scores(matrix) for kind, matrix in confusions.matrices.items()}
-    result["background_baseline"] = {
-        kind: scores(all_background(matrix)) for kind, matrix in confusions.matrices.items()
-    }
-    return result
+def write_report(
+    folder: Path, split: str, result: dict[str, Any], classes: dict[str, dict[str, np.ndarray]], space: LabelSpace
+) -> None:
+    """Writes <split>.json and <split>_per_class.csv into `folder`, each whole or not at all.
 
-
-def write_report(folder: Path, split: str, result: dict[str, Any], confusions: Confusions, space: LabelSpace) -> None:
-    """Writes <split>.json and <split>_per_class.csv into `folder`, each whole or not at all."""
+    `classes`: by kind, as `per_class` has them. Of pairs, only those that the truth has are listed where
+    any actor may do any action.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     replace_text(folder / f"{split}.json", json.dumps(result, indent=2) + "\n")
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["kind", "class", "accuracy", "iou", "truth_pixels"])
-    for kind, matrix in confusions.matrices.items():
-        classes = per_class(matrix)
+    for kind, columns in classes.items():
         for i, name in enumerate(space.names[kind]):
+            if kind == "joint" and space.several and not columns["pixels"][i]:
+                continue
             figures = [
-                f"{classes[key][i]:.2f}" if classes[key][i] == classes[key][i] else "" for key in ("accuracy", "iou")
+                f"{columns[key][i]:.2f}" if columns[key][i] == columns[key][i] else "" for key in ("accuracy", "iou")
             ]
-            writer.writerow([kind, name, *figures, classes["pixels"][i]])
+            writer.writerow([kind, name, *figures, columns["pixels"][i]])
     replace_text(folder / f"{split}_per_class.csv", text.getvalue())
 
 
 def table(result: dict[str, Any], *, published: bool) -> str:
     """The scores as a text table: ours, the all-background baseline, and the papers' rows where asked."""
     rows = {f"this model (step {result['step']})": [[result[k][s] for s in SCORES] for k in KINDS]}
+    if "frequent" in result:
+        rows["  its most frequent classes"] = [[result["frequent"][k][s] for s in SCORES] for k in KINDS]
     rows["all background"] = [[result["background_baseline"][k][s] for s in SCORES] for k in KINDS]
     if published:
         rows |= {f"{name}, A2D test": figures for name, figures in PUBLISHED_A2D.items()}
@@ -111,4 +121,6 @@ def table(result: dict[str, Any], *, published: bool) -> str:
     lines = [f"{'':{width}}" + "".join(f"  {kind + ' glo/ave/mIoU':>21}" for kind in KINDS)]
     for name, figures in rows.items():
         lines.append(f"{name:{width}}" + "".join(f"  {'/'.join(f'{x:.1f}' for x in kind):>21}" for kind in figures))
+    for name, value in result.get("mean_average_precision", {}).items():
+        lines.append(f"mean average precision over pixels, {name.replace('_', ', ')}: {value:.1f}")
     return "\n".join(lines)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ssa2d_jax.drawing import BLACK, WHITE, draw_text, readable_on, text_size
+from ssa2d_jax.frame_sets import Drawn
 from ssa2d_jax.label_space import BACKGROUND, IGNORE, LabelSpace
 
 _ANALYSIS_SIDE = 320  # regions are looked for at this size at most: names needn't sit to the pixel
@@ -20,7 +21,7 @@ _LIGHTEST, _DARKEST = np.array([255.0, 255.0, 255.0]), np.array([8.0, 69.0, 148.
 def draw_overlay(
     frame: np.ndarray,
     joint: np.ndarray,
-    space: LabelSpace,
+    space: LabelSpace | Drawn,
     *,
     opacity: float,
     names: Mapping[int, str] | None,
@@ -58,7 +59,7 @@ def letter_height(height: int, width: int) -> int:
     return round(6 + 0.014 * min(height, width))
 
 
-def _tinted(frame: np.ndarray, joint: np.ndarray, space: LabelSpace, opacity: float) -> np.ndarray:
+def _tinted(frame: np.ndarray, joint: np.ndarray, space: LabelSpace | Drawn, opacity: float) -> np.ndarray:
     table = np.full((256, 3), _IGNORE_GREY, np.uint8)
     table[: len(space.joint_colours)] = space.joint_colours
     tint = cv2.LUT(cv2.merge([joint] * 3), table[None])  # [H, W, 3]
@@ -108,7 +109,7 @@ def _overlap(one: tuple, other: tuple) -> bool:
     return all(one[k] < other[k] + other[k + 2] and other[k] < one[k] + one[k + 2] for k in (0, 1))
 
 
-def _draw_legend(picture: np.ndarray, present: list[int], space: LabelSpace) -> tuple[int, int, int, int]:
+def _draw_legend(picture: np.ndarray, present: list[int], space: LabelSpace | Drawn) -> tuple[int, int, int, int]:
     """Swatches and names of the classes, biggest first, along the lower edge; returns the box used."""
     height, width = picture.shape[:2]
     letters = letter_height(height, width)
@@ -138,20 +139,28 @@ def _draw_legend(picture: np.ndarray, present: list[int], space: LabelSpace) -> 
 
 
 def comparison(
-    frame: np.ndarray, truth: np.ndarray, prediction: np.ndarray, mask: np.ndarray, space: LabelSpace
+    frame: np.ndarray,
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    mask: np.ndarray,
+    space: LabelSpace | tuple[Drawn, Drawn],
 ) -> np.ndarray:
     """One picture uint8 [h, 4 w, 3]: frame | truth | prediction | mask, each with its caption.
 
     frame uint8 [y, x, 3]; truth uint8 [H, W] and prediction uint8 [y, x], joint classes (255 = ignore, grey);
     mask [y, x] in [0, 1], drawn from black to white. The sizes y, x may differ: all are brought to the
-    truth's size, and small ones to a height at which names can be read.
+    truth's size, and small ones to a height at which names can be read. `space` names the classes: of both, or of
+    truth and prediction each.
     """
     height, width = truth.shape
     scale = max(1.0, _COMPARISON_HEIGHT / height)
     size = (round(width * scale), round(height * scale))
     frame = cv2.resize(np.asarray(frame), size, interpolation=cv2.INTER_LINEAR)
     nearest = [cv2.resize(np.asarray(maps), size, interpolation=cv2.INTER_NEAREST) for maps in (truth, prediction)]
-    drawn = [draw_overlay(frame, labels, space, opacity=0.65, names={}) for labels in nearest]
+    spaces = space if isinstance(space, tuple) else (space, space)
+    drawn = [
+        draw_overlay(frame, labels, one, opacity=0.65, names={}) for labels, one in zip(nearest, spaces, strict=True)
+    ]
     grey = np.rint(255 * np.clip(np.asarray(mask), 0, 1)).astype(np.uint8)
     grey = cv2.cvtColor(cv2.resize(grey, size, interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2RGB)
     panels = zip(("frame", "truth", "prediction", "mask"), (frame, *drawn, grey), strict=True)

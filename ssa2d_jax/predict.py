@@ -14,6 +14,7 @@ import numpy as np
 from ssa2d_jax import video
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.frame_labels import KINDS, FrameLabels, Tally, frame_labels
+from ssa2d_jax.frame_sets import drawn, frame_sets, unpacked
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.label_store import LabelStore
 from ssa2d_jax.optical_flow import FlowTrack, resized_flow
@@ -89,12 +90,14 @@ def predict_video(
     batch_size: int = 1,
     step: int | None = None,
     flow: tuple[str, int] | None = None,
+    threshold: float = 0.5,
 ) -> dict:
     """Labels every frame of the video at `path` and returns the summary; writes `OUTPUTS` into `out_folder`.
 
-    overlay.mp4 has the frame count, size (upright) and timing of the video. labels.npz holds `actor`,
-    `action` and `joint`, uint8 [frames, height, width]. summary.json holds the returned dict; `step` (of
-    the checkpoint) is only passed on to it.
+    overlay.mp4 has the frame count, size (upright) and timing of the video. labels.npz holds `actor`, `action` and
+    `joint`, uint8 [frames, height, width]; where a pixel may have several actions, `actor`, the strongest `action` and
+    all `actions` (see `frame_sets`; those of probability `threshold` or more). summary.json holds the returned
+    dict; `step` (of the checkpoint) is only passed on to it.
 
     The network sees whole frames at `size` (height, width); how windows are laid and blended is in `Windows`,
     how labels come about in `frame_labels`. Outputs of an earlier run are replaced at the very end.
@@ -112,7 +115,7 @@ def predict_video(
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out_folder) as unfinished:
         folder = pathlib.Path(unfinished)
         track = FlowTrack(flow[0], frame_step, flow[1]) if flow else None
-        summary = _predict(source, folder, windows, space, size, opacity, track) | {"step": step}
+        summary = _predict(source, folder, windows, space, size, opacity, track, threshold) | {"step": step}
         (folder / "summary.json").write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
         for name in OUTPUTS:
             os.replace(folder / name, out_folder / name)
@@ -125,7 +128,14 @@ def predict_video(
 
 
 def _predict(
-    source: "_Source", folder: pathlib.Path, windows: Windows, space: LabelSpace, size, opacity, track: FlowTrack | None
+    source: "_Source",
+    folder: pathlib.Path,
+    windows: Windows,
+    space: LabelSpace,
+    size,
+    opacity: float,
+    track: FlowTrack | None,
+    threshold: float,
 ) -> dict:
     started, tally = time.monotonic(), Tally()
     progress = Progress(source.path.name, "frames", source.frames)
@@ -140,17 +150,18 @@ def _predict(
     frames = network_frames()
     grids = windows.probabilities(_with_flow(frames, track, size) if track else (_resized(f, size) for f in frames))
     with (
-        LabelStore(folder / "labels.npz", KINDS, **shape) as store,
+        LabelStore(folder / "labels.npz", _stored(space), **shape) as store,
         VideoWriter(folder / "overlay.mp4", time_base=source.time_base, rate=source.rate, **shape) as overlay,
     ):
         for grid in grids:
             frame = waiting.popleft()
-            labels = frame_labels(grid, **shape, space=space)
+            if space.several:
+                labels = frame_sets(grid, **shape, space=space, threshold=threshold)
+            else:
+                labels = frame_labels(grid, **shape, space=space)
             tally.add(labels)
             store.append(**labels.maps)
-            names = _names(labels, space)
-            joint = labels.maps["joint"]
-            overlay.write(draw_overlay(frame.rgb, joint, space, opacity=opacity, names=names), frame.pts)
+            overlay.write(_overlay(frame.rgb, labels, space, opacity), frame.pts)
             progress.add(1)
     seconds = time.monotonic() - started
     return {
@@ -210,6 +221,21 @@ def _with_flow(frames: Iterable[np.ndarray], track: FlowTrack, size: tuple[int, 
             yield join(flow)
     for flow in track.finish():
         yield join(flow)
+
+
+def _stored(space: LabelSpace) -> dict[str, tuple[int, ...]]:
+    """Names of the stored maps and the shape beyond a frame's."""
+    if space.several:
+        return {"actor": (), "action": (), "actions": (-(-space.heads[1] // 8),)}
+    return dict.fromkeys(KINDS, ())
+
+
+def _overlay(rgb: np.ndarray, labels: FrameLabels, space: LabelSpace, opacity: float) -> np.ndarray:
+    if not space.several:
+        return draw_overlay(rgb, labels.maps["joint"], space, opacity=opacity, names=_names(labels, space))
+    maps = labels.maps
+    pairs = drawn(maps["actor"], unpacked(maps["actions"], space), maps["action"], space)
+    return draw_overlay(rgb, pairs.map, pairs, opacity=opacity, names={})
 
 
 def _names(labels: FrameLabels, space: LabelSpace) -> dict[int, str]:

@@ -12,15 +12,16 @@ from ssa2d_jax.batch import InputError
 from ssa2d_jax.files import replace_text
 from ssa2d_jax.ssa2d import ACTOR_PRIORS
 
+LAYOUTS = ("a2d", "vidor")
 # Knobs that may differ between two runs in one workdir: they change neither the weights nor their order. (Folders may
 # move: claim_workdir compares the data themselves.)
 _FREE = (
     "ablate", "eval", "predict", "data.decode_threads", "data.strict", "data.release", "data.prepared",
-    "data.render.processes",
+    "data.render.processes", "data.processes", "data.beam",
     "train.log_every", "train.eval_every", "train.save_every", "train.keep", "train.image_clips",
 )  # fmt: skip
 # What the shape of the network and of its input depends on: all that evaluation and prediction need to agree.
-_NETWORK = ("model", "data.clip_frames", "data.frame_step", "data.size")
+_NETWORK = ("model", "data.layout", "data.spatial", "data.clip_frames", "data.frame_step", "data.size")
 _FLOW = ("data.flow", "data.flow_height")  # matter where the network has a stream for it
 _FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
 
@@ -28,6 +29,12 @@ _FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
 def check(config: ConfigDict, devices: int) -> None:
     """Raises InputError when a value can't be used: names the knob, its value, and what is allowed."""
     data, model, train = config.data, config.model, config.train
+    _require(data.layout in LAYOUTS, config, "data.layout", "one of " + ", ".join(LAYOUTS))
+    _require(data.clips_a_video >= 1, config, "data.clips_a_video", "1 or more")
+    fits = 1 <= data.labels_a_clip <= data.clip_frames
+    _require(fits, config, "data.labels_a_clip", f"1 to {data.clip_frames}, the frames of a clip")
+    _require(data.processes >= 1, config, "data.processes", "1 or more")
+    _require(0 < config.eval.threshold < 1, config, "eval.threshold", "more than 0, less than 1")
     _require(data.clip_frames > 0 and data.clip_frames % 4 == 0, config, "data.clip_frames", "a multiple of 4")
     size_fits = _numbers(data.size, 2) and all(isinstance(n, int) and n > 0 and n % 16 == 0 for n in data.size)
     _require(size_fits, config, "data.size", "(height, width), both multiples of 16")

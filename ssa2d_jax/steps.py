@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from ssa2d_jax import labels, layers, losses, optical_flow
+from ssa2d_jax import labels, layers, losses, optical_flow, several
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.ssa2d import FOREGROUND, SSA2D, Outputs
 
@@ -37,7 +37,7 @@ def build_model(config: ConfigDict, space: LabelSpace, stats_axis: str | None) -
     """The network that `config.model` describes, with heads for the classes of `space`."""
     fields = dict(config)
     dtype = jnp.bfloat16 if fields.pop("bfloat16") else jnp.float32
-    return SSA2D(classes=(len(space.actors), len(space.actions)), stats_axis=stats_axis, dtype=dtype, **fields)
+    return SSA2D(classes=space.heads, stats_axis=stats_axis, dtype=dtype, **fields)
 
 
 def init_state(model: SSA2D, optimizer: optax.GradientTransformation, config: ConfigDict) -> TrainState:
@@ -69,12 +69,14 @@ def inputs(batch: Arrays, model: SSA2D) -> tuple[jax.Array, jax.Array | None]:
 def loss_parts(outputs: Outputs, batch: Arrays) -> dict[str, jax.Array]:
     """Unweighted loss of every clip and branch: name -> [B] float32."""
     targets = {"actor": batch["actor"], "action": batch["action"], "mask": labels.foreground_labels(batch)}
-    return {
-        name: losses.segmentation_loss(
-            labels.at_labels(getattr(outputs, name), batch), target, labels.counted_pixels(target, batch)
-        )
-        for name, target in targets.items()
-    }
+    parts = {}
+    for name, target in targets.items():
+        logits = labels.at_labels(getattr(outputs, name), batch)
+        if target.ndim == 5:  # several actions a pixel
+            parts[name] = losses.several_loss(logits, target, labels.counted_pixels(batch["actor"], batch))
+        else:
+            parts[name] = losses.segmentation_loss(logits, target, labels.counted_pixels(target, batch))
+    return parts
 
 
 def summed_loss(
@@ -144,23 +146,35 @@ def train_step(
     return state, metrics | {"gradient_norm": optax.tree.norm(gradients)}
 
 
-def label_maps(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace) -> Arrays:
-    """Decisions at the labelled frames, at the labels' size: actor, action, joint, mask, each uint8 [B, L, h, w]."""
+def label_maps(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace, threshold: float = 0.5) -> Arrays:
+    """Decisions at the labelled frames, at the labels' size: actor, action, joint, mask, each uint8 [B, L, h, w].
+
+    Where a pixel may have several actions, action is bool [B, L, h, w, A] (see `several.decisions`), and there is
+    no joint.
+    """
     outputs = model.apply(variables, *inputs(batch, model))
     actor, action = labels.at_labels(outputs.actor, batch), labels.at_labels(outputs.action, batch)
+    mask = jnp.argmax(labels.at_labels(outputs.mask, batch), -1).astype(jnp.uint8)
+    if space.several:
+        best, actions = several.decisions(actor, action, threshold)
+        return {"actor": best.astype(jnp.uint8), "action": actions, "mask": mask}
     return {
         "actor": jnp.argmax(actor, -1).astype(jnp.uint8),
         "action": jnp.argmax(action, -1).astype(jnp.uint8),
         "joint": labels.joint_decision(actor, action, space),
-        "mask": jnp.argmax(labels.at_labels(outputs.mask, batch), -1).astype(jnp.uint8),
+        "mask": mask,
     }
 
 
-def eval_step(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace) -> Arrays:
+def eval_step(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace, threshold: float = 0.5) -> Arrays:
     """Confusion matrices [truth, prediction] int32 over this batch of all devices: actor, action, joint.
 
-    Runs under `DEVICES`. `frames` counts the labelled frames that went in.
+    Runs under `DEVICES`. `frames` counts the labelled frames that went in. Where a pixel may have several
+    actions, the counts are those of `several.count`.
     """
+    if space.several:
+        outputs = model.apply(variables, *inputs(batch, model))
+        return jax.lax.psum(several.count(outputs, batch, space, threshold), DEVICES)
     maps = label_maps(variables, batch, model=model, space=space)
     truth = {"actor": batch["actor"], "action": batch["action"]}
     truth["joint"] = labels.joint_labels(batch["actor"], batch["action"], space)
@@ -179,12 +193,14 @@ def confusion(truth: jax.Array, prediction: jax.Array, counted: jax.Array, class
     return jnp.bincount(cell.ravel(), length=classes * classes + 1)[:-1].reshape(classes, classes)
 
 
-def make_forward(model: SSA2D, variables: Any) -> Callable[[jax.Array], tuple[jax.Array, jax.Array, jax.Array]]:
+def make_forward(
+    model: SSA2D, variables: Any, several: bool = False
+) -> Callable[[jax.Array], tuple[jax.Array, jax.Array, jax.Array]]:
     """Compiled probabilities for every frame of a clip at the input's size, for prediction.
 
     The result maps frames uint8 [B, T, H, W, 3] (for two streams [B, T, H, W, 5], RGB and flow as optical_flow.py
     packs it) to actor [B, T, H, W, actor classes], action [B, T, H, W, action classes] and foreground
-    [B, T, H, W], float32.
+    [B, T, H, W], float32. `several`: actions are independent of one another, each with a probability of its own.
     """
 
     @jax.jit
@@ -192,7 +208,8 @@ def make_forward(model: SSA2D, variables: Any) -> Callable[[jax.Array], tuple[ja
         flow = optical_flow.unpacked(frames[..., 3:].astype(jnp.float32)) if model.flow else None
         outputs = model.apply(variables, normalised(frames[..., :3]), flow)
         grown = jax.tree.map(lambda x: layers.upsample_linear(x, frames.shape[1:4]), outputs)
-        actor, action, mask = (jax.nn.softmax(x, axis=-1) for x in (grown.actor, grown.action, grown.mask))
+        actor, mask = jax.nn.softmax(grown.actor, axis=-1), jax.nn.softmax(grown.mask, axis=-1)
+        action = jax.nn.sigmoid(grown.action) if several else jax.nn.softmax(grown.action, axis=-1)
         return actor, action, mask[..., FOREGROUND]
 
     return partial(forward, variables)

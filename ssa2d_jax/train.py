@@ -13,11 +13,11 @@ import numpy as np
 from clu import metric_writers, parameter_overview
 from ml_collections import ConfigDict
 
-from ssa2d_jax import locks, metrics, optimizer, overlay, parallel, settings, steps
-from ssa2d_jax.batch import Batches, Source, check_batch
+from ssa2d_jax import frame_sets, locks, metrics, optimizer, overlay, parallel, settings, steps
+from ssa2d_jax.batch import Batch, Batches, Source, check_batch
 from ssa2d_jax.checkpoints import Checkpoints
-from ssa2d_jax.evaluate import check_splits, evaluate, publish
-from ssa2d_jax.label_space import LabelSpace
+from ssa2d_jax.evaluate import Counts, check_splits, evaluate, publish
+from ssa2d_jax.label_space import IGNORE, LabelSpace
 from ssa2d_jax.progress import duration, is_time, say
 
 
@@ -55,8 +55,11 @@ class Training:
             microbatches=train.microbatches,
             ema_decay=train.ema_decay,
         )
-        self.eval_step = parallel.pmap_eval_step(self.model, space)
-        self.label_maps = jax.jit(lambda v, b: steps.label_maps(v, b, model=self.model, space=space))
+        threshold = config.eval.threshold
+        self.eval_step = parallel.pmap_eval_step(self.model, space, threshold)
+        self.label_maps = jax.jit(
+            lambda v, b: steps.label_maps(v, b, model=self.model, space=space, threshold=threshold)
+        )
         self.checkpoints = Checkpoints(workdir / "checkpoints", keep=train.keep)
         self.writer = metric_writers.SummaryWriter(str(workdir))
         self.stop = StopSignal()
@@ -80,7 +83,7 @@ class Training:
 def train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) -> dict[str, Any]:
     """Trains `config` in `workdir`, going on from its newest checkpoint, and ends with an evaluation.
 
-    -> the last evaluation by split (see metrics.report). A run that was killed and is started again ends
+    -> the last evaluation by split (see evaluate.publish). A run that was killed and is started again ends
     with the parameters of an unbroken one. Raises Diverged when the loss is no longer finite, Stopped
     after SIGTERM or Ctrl-C, InputError for a workdir or checkpoint that doesn't fit, or one in use.
     """
@@ -148,13 +151,15 @@ def evaluate_splits(run: Training, state: steps.TrainState) -> dict[str, Any]:
         scalars = {
             f"{split}/{kind}_{score}": results[split][kind][score] for kind in metrics.KINDS for score in metrics.SCORES
         }
+        precision = results[split].get("mean_average_precision", {})
+        scalars |= {f"{split}/{kind}_mean_average_precision": value for kind, value in precision.items()}
         run.writer.write_scalars(step, scalars)
         run.writer.write_images(step, pictures(run, state, split, counts))
     run.writer.flush()
     return results
 
 
-def pictures(run: Training, state: steps.TrainState, split: str, counts: metrics.Confusions) -> dict[str, np.ndarray]:
+def pictures(run: Training, state: steps.TrainState, split: str, counts: Counts) -> dict[str, np.ndarray]:
     """TensorBoard's pictures of an evaluation: labelled frames beside truth, prediction and mask; confusions."""
     images = {
         f"{split}/confusion_{kind}": overlay.confusion_picture(matrix, run.space.names[kind])[None]
@@ -165,12 +170,22 @@ def pictures(run: Training, state: steps.TrainState, split: str, counts: metrics
         maps = jax.device_get(run.label_maps(state.variables(), clip))
         height, width = clip["label_size"][0]
         crop = np.s_[0, 0, :height, :width]
-        truth = run.space.joint_of[clip["actor"][crop], clip["action"][crop]]
+        truth, prediction, names = joint_maps(clip, maps, crop, run.space)
         frame = clip["video"][0, clip["label_time"][0, 0]]
-        images[f"{split}/clip_{i}"] = overlay.comparison(
-            frame, truth, maps["joint"][crop], maps["mask"][crop], run.space
-        )[None]
+        images[f"{split}/clip_{i}"] = overlay.comparison(frame, truth, prediction, maps["mask"][crop], names)[None]
     return images
+
+
+def joint_maps(clip: Batch, maps: Batch, crop: Any, space: LabelSpace) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Joint labels of one labelled frame, true and predicted (`steps.label_maps`), and what names their numbers."""
+    if not space.several:
+        return space.joint_of[clip["actor"][crop], clip["action"][crop]], maps["joint"][crop], space
+    pair = []
+    for one in (clip, maps):
+        actor, chosen = one["actor"][crop], one["action"][crop]
+        best = np.where(chosen.any(-1), chosen.argmax(-1) + 1, 0)  # of several, the first by name
+        pair.append(frame_sets.drawn(np.where(actor == IGNORE, 0, actor), chosen, best, space))
+    return pair[0].map, pair[1].map, tuple(pair)
 
 
 def clips_of(batch: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:

@@ -43,8 +43,8 @@ def probe(path: str | Path) -> Info:
         return Info(rate=stream.average_rate, frames=stream.frames or None)
 
 
-def read_frames(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[Frame]:
-    """Every frame of the first video stream, in order of showing, at its own size, rotation applied.
+def read_frames(path: str | Path, *, max_pixels: int = MAX_PIXELS, threads: int = _THREADS) -> Iterator[Frame]:
+    """Every frame of the first video stream, in order of showing, at its own size, rotation applied; `threads` decode.
 
     InputError for a file that is missing, empty, no video, or without a decodable frame; for a frame of more
     than `max_pixels` pixels; and, after the frames that could be read, for a video that breaks off. That is
@@ -56,7 +56,7 @@ def read_frames(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[F
     with _open(path) as container:
         stream = _moving(container)
         _check_pixels(path, 0, stream.height, stream.width, max_pixels)
-        stream.codec_context.thread_count = _THREADS
+        stream.codec_context.thread_count = threads
         try:
             for packet in container.demux(stream):
                 if packet.is_corrupt:

@@ -136,8 +136,8 @@ class _Sums:
 def _check_outputs(outputs: list[np.ndarray], leading: tuple[int, int], space: LabelSpace) -> None:
     grid = outputs[2].shape[2:4]
     expected = [
-        (*leading, *grid, len(space.actors)),
-        (*leading, *grid, len(space.actions)),
+        (*leading, *grid, space.heads[0]),
+        (*leading, *grid, space.heads[1]),
         (*leading, *grid),
     ]
     shapes = [array.shape for array in outputs]

@@ -24,7 +24,7 @@ SETTINGS = {"clip_frames": 8, "frame_step": 1, "label_span": 6, "store_height": 
 
 
 def prepare(release, prepared, **changes):
-    return shards.prepare(str(release), str(prepared), **SETTINGS | changes)
+    return shards.prepare_a2d(str(release), str(prepared), **SETTINGS | changes)
 
 
 def records(builder, split):

@@ -4,7 +4,7 @@ import a2d_fixture as fixture
 import numpy as np
 import tensorflow as tf
 
-from input_pipeline import a2d_release, clip_record
+from input_pipeline import a2d_release, clip_record, record_features
 from input_pipeline.clip_record import Window
 
 
@@ -53,7 +53,7 @@ def test_record_holds_frames_maps_and_tables(tmp_path):
     ]
     frames = fixture.frames(9, (16, 24))
     record = clip_record.encode("v", Window((3, 5), 2, 8), fixture.jpegs(frames[2:], 100), [], regions)
-    features = clip_record.features(10)
+    features = record_features.features(10)
     back = features.deserialize_example(features.serialize_example(features.encode_example(record)))
     assert back["video"] == b"v" and back["first_frame"] == 2
     assert back["label_position"].numpy().tolist() == [1, 3] and back["label_frame"].numpy().tolist() == [

@@ -34,7 +34,7 @@ def release(tmp_path_factory):
 
 
 def prepare(release, prepared):
-    return shards.prepare(str(release), str(prepared), label_span=6, store_height=0, jpeg_quality=90, **CLIP)
+    return shards.prepare_a2d(str(release), str(prepared), label_span=6, store_height=0, jpeg_quality=90, **CLIP)
 
 
 @pytest.fixture(scope="module")

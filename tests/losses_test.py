@@ -79,3 +79,34 @@ def test_segmentation_loss_is_cross_entropy_plus_dice():
     counted = jnp.ones(labels.shape, bool)
     parts = losses.cross_entropy(logits, labels, counted) + losses.generalised_dice(logits, labels, counted)
     np.testing.assert_allclose(losses.segmentation_loss(logits, labels, counted), parts, rtol=1e-6)
+
+
+def test_balanced_cross_entropy_by_hand():
+    # Two classes; class 0 on one of four pixels, class 1 nowhere. log-odds 0: every -log is log 2.
+    truth = np.zeros((1, 1, 2, 2, 2), bool)
+    truth[0, 0, 0, 0, 0] = True
+    logits = np.zeros(truth.shape, np.float32)
+    counted = np.ones((1, 1, 2, 2), bool)
+    np.testing.assert_allclose(losses.balanced_cross_entropy(logits, truth, counted), [np.log(2)], rtol=1e-6)
+    # p = 3/4 on class 0's pixel, 1/4 for class 0 on the other three, 1/2 for class 1: both halves over their classes.
+    logits[..., 0] = np.where(truth[..., 0], np.log(3), -np.log(3))
+    wanted, unwanted = -np.log(0.75), np.mean([-np.log(0.75), -np.log(0.5)])
+    expected = 0.5 * (wanted + unwanted)
+    np.testing.assert_allclose(losses.balanced_cross_entropy(logits, truth, counted), [expected], rtol=1e-6)
+    # A pixel that doesn't count changes nothing.
+    logits[0, 0, 1, 1] = 50
+    counted[0, 0, 1, 1] = False
+    np.testing.assert_allclose(losses.balanced_cross_entropy(logits, truth, counted), [expected], rtol=1e-6)
+
+
+def test_several_dice_by_hand():
+    truth = np.zeros((2, 1, 1, 2, 2), bool)
+    truth[0, 0, 0, 0] = True  # both classes on the first pixel; the second clip has none at all
+    logits = np.zeros(truth.shape, np.float32)
+    counted = np.ones((2, 1, 1, 2), bool)
+    # p = 1/2 four times: overlap 1, sum of squares 1, two labels.
+    np.testing.assert_allclose(losses.several_dice(logits, truth, counted), [1 - 2 * 1 / (1 + 2), 0], atol=1e-6)
+    counted[0, 0, 0, 1] = False
+    np.testing.assert_allclose(losses.several_dice(logits, truth, counted), [1 - 2 * 1 / (0.5 + 2), 0], atol=1e-6)
+    total = losses.several_loss(logits, truth, counted)
+    np.testing.assert_allclose(total[1], 0.5 * np.log(2), rtol=1e-6)

@@ -44,8 +44,8 @@ def test_report_files(tmp_path):
     confusions = metrics.Confusions.empty(A2D)
     confusions.matrices["actor"][:2, :2] = [[6, 2], [1, 3]]
     confusions.frames = 1
-    result = metrics.report(confusions, step=12)
-    metrics.write_report(tmp_path, "test", result, confusions, A2D)
+    result = confusions.report(step=12)
+    metrics.write_report(tmp_path, "test", result, confusions.per_class(), A2D)
     saved = json.loads((tmp_path / "test.json").read_text())
     assert saved == result and saved["step"] == 12 and saved["frames"] == 1
     assert saved["background_baseline"]["actor"]["miou"] == pytest.approx(100 * (8 / 12) / 2)
@@ -56,7 +56,7 @@ def test_report_files(tmp_path):
 
 
 def test_table_puts_the_published_rows_beside_ours():
-    result = metrics.report(metrics.Confusions.empty(A2D), step=0)
+    result = metrics.Confusions.empty(A2D).report(step=0)
     assert "SSA2D (RGB), A2D test" not in metrics.table(result, published=False)
     text = metrics.table(result, published=True)
     assert "96.1/79.4/66.8" in text and "all background" in text

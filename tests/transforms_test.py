@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from input_pipeline import clip_record, transforms
+from input_pipeline import clip_record, record_features, transforms
 from input_pipeline.a2d_release import Regions
 from ssa2d_jax import optical_flow
 
@@ -36,7 +36,7 @@ def record(frames=31, labelled=(13, 16, 17), size=(64, 96), label_size=(32, 48),
     window = clip_record.Window(labelled, 0, frames - 1)
     video = fixture.frames(frames, size)
     encoded = clip_record.encode("v", window, fixture.jpegs(video, quality), [], [one] * len(labelled))
-    features = clip_record.features(10)
+    features = record_features.features(10)
     return features.deserialize_example(features.serialize_example(features.encode_example(encoded)))
 
 
