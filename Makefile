@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test lint format clean
+.PHONY: demo test test-beam lint format clean
 
 $(VENV)/installed: requirements.txt requirements-test.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d; name another: make PYTHON=python3.12" % v)'
@@ -17,6 +17,10 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
+
+test-beam: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-beam.txt
+	$(BIN)/python -m pytest -W ignore::DeprecationWarning tests/vidor_test.py -k beam
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

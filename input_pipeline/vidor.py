@@ -109,6 +109,8 @@ class Vidor(tfds.core.GeneratorBasedBuilder):
             plan = vidor_clips.evenly_spaced(outlines, config.clips_a_video, config.clip_frames)
         if outlines and not plan:
             raise InputError(f"{options.release}: no video of the {split} split has a relation to learn from")
+        if not outlines:
+            self._usable(split)  # says why
         return list(plan.items())
 
     def _in_processes(self, split: str, plan: list[Planned], options: Options) -> Iterator[tuple[str, Any]]:
@@ -133,19 +135,31 @@ class Vidor(tfds.core.GeneratorBasedBuilder):
         made.close()
 
     def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
-        super()._download_and_prepare(*args, **kwargs)
+        try:
+            super()._download_and_prepare(*args, **kwargs)
+        except Exception:
+            for split in SPLITS:  # without one example TFDS fails an assertion; the reason is in the notes
+                if any((self.parts / split).glob("*.json")):
+                    self._usable(split)
+            raise
         for split in SPLITS:
-            notes = [json.loads(path.read_text()) for path in sorted((self.parts / split).glob("*.json"))]
-            self.problems += [(note["video"], split, note["problem"]) for note in notes if "problem" in note]
-            done = [note for note in notes if note.get("labels")]
-            if not done:
-                raise InputError(
-                    f"{self.builder_config.release}: no usable video in the {split} split, {len(notes)} are listed"
-                    + "".join(f"\n  {note['problem']}" for note in notes[:5])
-                )
+            done = self._usable(split)
             self.info.metadata["label_frames"][split] = sum(sum(note["labels"]) for note in done)
             self.info.metadata["labels_a_clip"][split] = max(max(note["labels"]) for note in done)
             self.info.metadata["label_size"][split] = np.max([note["size"] for note in done], axis=0).tolist()
+
+    def _usable(self, split: str) -> list[dict[str, Any]]:
+        """The notes of the videos that have clips; lists the others in `problems`. InputError if none has."""
+        notes = [json.loads(path.read_text()) for path in sorted((self.parts / split).glob("*.json"))]
+        bad = [(note["video"], split, note["problem"]) for note in notes if "problem" in note]
+        done = [note for note in notes if "labels" in note]
+        if not done:
+            raise InputError(
+                f"{self.builder_config.release}: no usable video in the {split} split, {len(notes)} are listed"
+                + "".join(f"\n  {reason}" for *_, reason in bad[:5])
+            )
+        self.problems += bad
+        return done
 
 
 def records_of_video(planned: Planned, *, folder: Path, options: Options) -> list[tuple[str, dict[str, Any]]]:

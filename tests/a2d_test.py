@@ -88,7 +88,7 @@ def test_prepared_shards_are_found_again(release, builder, monkeypatch):
 def test_other_settings_get_other_shards(release, builder, monkeypatch, name):
     built = []
     monkeypatch.setattr(shards, "_build", lambda builder: built.append(builder))
-    monkeypatch.setattr(shards, "_opened", lambda place, folder, config: a2d.A2d(data_dir=folder, config=config))
+    monkeypatch.setattr(shards, "_opened", lambda place, kind, folder, config: a2d.A2d(data_dir=folder, config=config))
     monkeypatch.setattr(shards, "_saved_problems", lambda builder: [])
     other = prepare(release, Path(builder.data_path).parents[2], **{name: SETTINGS[name] + 1})
     assert [one.data_path for one in built] == [other.data_path] != [builder.data_path]

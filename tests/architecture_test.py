@@ -133,10 +133,11 @@ def _required(name):
 
 def test_what_is_imported_is_required_and_what_is_required_is_imported():
     required = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in _required("requirements.txt")}
+    optional = {name.replace("-", "_") for name in _required("requirements-beam.txt")}
     own = {"ssa2d_jax", "input_pipeline", "configs", "main"}
     imported = set()
     for path in [*LIBRARY, *PIPELINE, *CONFIGS, *TOOLS]:
-        assert _roots(path) <= required | own | sys.stdlib_module_names, path.name
+        assert _roots(path) <= required | optional | own | sys.stdlib_module_names, path.name
         imported |= _roots(path)
     # tensorboard is a command, and importlib_resources is what tensorflow_datasets needs.
     assert required - imported == {"tensorboard", "importlib_resources"}

@@ -37,9 +37,9 @@ def test_time_weights_meet_the_eight_output_times():
     np.testing.assert_allclose(weights[3], [0, 0, 0, 0, 0, 0, 0, 1])
 
 
-def test_at_labels_equals_image_resize_at_the_inputs_size():
+def test_at_labels_equals_image_resize_at_the_inputs_size_and_at_every_frame():
     logits = jax.random.normal(jax.random.key(0), (2, 8, 4, 6, 3))
-    batch = _batch(np.zeros((2, 3, 16, 24)), label_time=[[0, 7, 15], [3, 4, 11]])
+    batch = _batch(np.zeros((2, 8, 16, 24)), label_time=[list(range(8)), list(range(15, 7, -1))])
     whole = jax.image.resize(logits, (2, 16, 16, 24, 3), "linear")
     expected = jnp.take_along_axis(whole, batch["label_time"][:, :, None, None, None], axis=1)
     np.testing.assert_allclose(labels.at_labels(logits, batch), expected, atol=1e-5)

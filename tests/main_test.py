@@ -1,5 +1,6 @@
 """The command line: what a user types, from rendering to labels, and what happens when the input is bad."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from configs import sprites
 from ssa2d_jax import restore
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.label_space import A2D
+from ssa2d_jax.metrics import SCORES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -159,3 +161,49 @@ def test_out_of_memory_is_told_from_other_errors():
         _memory_that_is_not_there()
     assert main._out_of_memory(error.value) and main._out_of_memory(MemoryError())
     assert not main._out_of_memory(ValueError("exhausted"))
+
+
+def test_vidor_from_raw_json_and_mp4_to_a_score_and_labels(tmp_path):
+    flags = (
+        "--config=configs/vidor.py:sprites",
+        f"--workdir={tmp_path / 'run'}",
+        f"--config.data.release={tmp_path / 'Release'}",
+        f"--config.data.prepared={tmp_path / 'prepared'}",
+        "--config.data.render.train_clips=10",
+        "--config.data.render.test_clips=3",
+        "--config.data.render.frames=16",
+        "--config.data.render.size=(48, 64)",
+        "--config.data.size=(32, 32)",
+        "--config.data.clip_frames=4",
+        "--config.data.label_span=4",
+        "--config.data.clips_a_video=2",
+        "--config.predict.overlap=2",
+        "--config.model.encoder_width=0.0625",
+        "--config.model.decoder_width=0.0625",
+        "--config.train.batch_size=4",
+        "--config.train.phases=((0.7, 1e-3, 1e-3),)",
+        "--config.train.image_clips=1",
+        "--config.eval.batch_size=4",
+    )
+    code, _, said = _run(*flags)
+    assert code == 0, said
+    result = json.loads((tmp_path / "run/metrics/test.json").read_text())
+    assert result["frames"] == 3 * 2 * 2  # videos, clips, labels
+    for part in (result, result["frequent"], result["background_baseline"]):
+        assert all(0 <= part[kind][score] <= 100 for kind in ("actor", "action", "joint") for score in SCORES)
+    assert 0 <= result["mean_average_precision"]["action"] <= 100
+    assert "its most frequent classes" in said and "SSA2D (RGB), VidOR" not in said
+    (video,) = list(tmp_path.glob("Release/video/0000/*0.mp4"))[:1]
+    out = tmp_path / "out"
+    code, _, said = _run(*flags, "--mode=predict", f"--input={video}", f"--output={out}")
+    assert code == 0, said
+    with np.load(out / "labels.npz") as labels:
+        assert {name: labels[name].shape for name in labels} == {
+            "actor": (16, 48, 64), "action": (16, 48, 64), "actions": (16, 48, 64, 6),
+        }  # fmt: skip
+        chosen = np.unpackbits(labels["actions"], axis=-1, count=42).any(-1)
+        np.testing.assert_array_equal(labels["action"] > 0, chosen)
+    assert (out / "overlay.mp4").stat().st_size > 0
+    # Another number of actions is another network.
+    code, _, said = _run(*flags, "--mode=eval", "--config.data.spatial=True")
+    assert code == 2 and "data.spatial" in said

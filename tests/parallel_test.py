@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from toy import toy_batch, toy_config
+from toy import several_batch, toy_batch, toy_config
 
-from ssa2d_jax import parallel, steps
+from ssa2d_jax import label_space, parallel, steps
 from ssa2d_jax.label_space import A2D
 from ssa2d_jax.optimizer import make_optimizer
 
@@ -116,6 +116,35 @@ def test_eval_step_counts_every_labelled_pixel_once():
     for kind in ("actor", "action", "joint"):
         assert int(counts[kind].sum()) == 5 * 32 * 32
     np.testing.assert_array_equal(np.asarray(counts["actor"]).sum(1)[:5], [5 * (1024 - 144), 144, 288, 0, 288])
+
+
+def test_several_actions_are_counted_on_all_devices():
+    space = label_space.VIDOR
+    config = toy_config()
+    model = steps.build_model(config.model, space, stats_axis=None)
+    state = steps.init_state(model, optax.sgd(0.1), config)
+    assert state.params["action_head"]["bias"].shape == (42,) and state.params["actor_head"]["bias"].shape == (81,)
+    batch = several_batch(3)
+    batch["clip_valid"][2] = False
+    counts = jax.device_get(parallel.pmap_eval_step(model, space)(state.variables(), parallel.shard(batch)))
+    assert int(counts["frames"]) == 6
+    assert counts["actor"].sum() == counts["action_overlap"].sum() == counts["precision"][1, 0].sum() == 6 * 32 * 32
+    block = 6 * 144
+    assert counts["action"][1, 0].tolist() == [6 * 1024 - block, block, block, *[0] * 40]
+    assert counts["precision"][0, :, :].sum(1).tolist() == [block, block, *[0] * 40]
+
+
+def test_several_actions_are_learned():
+    config, space = toy_config(), label_space.VIDOR
+    model = steps.build_model(config.model, space, stats_axis=steps.DEVICES)
+    optimizer = optax.adam(1e-2)
+    step = parallel.pmap_train_step(model, optimizer, weights=WEIGHTS, microbatches=1, ema_decay=0.0)
+    state = steps.init_state(model.clone(stats_axis=None), optimizer, config)
+    found = []
+    for _ in range(12):
+        state, sums = step(state, parallel.shard(several_batch(0)))
+        found.append(float(sums["action"]))
+    assert found[-1] < 0.8 * found[0]
 
 
 @pytest.mark.parametrize("count", [3, 6])

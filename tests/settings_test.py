@@ -3,7 +3,7 @@ import json
 import pytest
 from toy import toy_config
 
-from configs import a2d, default, sprites
+from configs import a2d, default, sprites, vidor
 from ssa2d_jax import settings
 from ssa2d_jax.batch import InputError
 
@@ -15,7 +15,7 @@ def _set(config, knob, value):
     config[last] = value
 
 
-@pytest.mark.parametrize("get", [default.get_config, a2d.get_config, sprites.get_config])
+@pytest.mark.parametrize("get", [default.get_config, a2d.get_config, sprites.get_config, vidor.get_config])
 def test_the_shipped_configs_are_allowed(get):
     settings.check(get(), devices=1)
 
@@ -24,6 +24,7 @@ def test_the_shipped_configs_are_allowed(get):
 def test_the_shipped_variants_are_allowed(variant):
     settings.check(sprites.get_config(variant), devices=2)
     settings.check(a2d.get_config("small"), devices=2)
+    settings.check(vidor.get_config("sprites"), devices=2)
 
 
 def test_unknown_variants_name_those_there_are():
@@ -35,6 +36,11 @@ def test_unknown_variants_name_those_there_are():
     ("knob", "value", "allowed"),
     [
         ("data.clip_frames", 10, "multiple of 4"),
+        ("data.layout", "davis", "one of a2d, vidor"),
+        ("data.clips_a_video", 0, "1 or more"),
+        ("data.labels_a_clip", 17, "1 to 16"),
+        ("data.processes", 0, "1 or more"),
+        ("eval.threshold", 1.0, "less than 1"),
         ("data.size", (224, 230), "multiples of 16"),
         ("data.size", (224,), "multiples of 16"),
         ("data.label_span", 17, "1 to 16, the frames that a clip spans"),

@@ -51,3 +51,11 @@ def toy_source(train_clips=8):
         train_batches=train_batches,
         eval_batches=lambda split: iter([toy_batch(1000)]),
     )
+
+
+def several_batch(seed):
+    """`toy_batch` with two actions, the first two, wherever there is an actor."""
+    batch = toy_batch(seed)
+    action = np.zeros((*batch["actor"].shape, 42), bool)
+    action[..., :2] = (batch["actor"] > 0)[..., None]
+    return batch | {"action": action}
