@@ -15,7 +15,10 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, TensorBoard files.")
 _MODE = flags.DEFINE_enum(
-    "mode", "train", ["train", "prepare", "eval", "predict", "ablate"], "What to do; train ends with an evaluation."
+    "mode",
+    "train",
+    ["train", "prepare", "eval", "predict", "ablate", "report"],
+    "What to do; train ends with an evaluation; report gathers all runs in --workdir on a page.",
 )
 _INPUT = flags.DEFINE_string("input", None, "predict: a video, or a folder of videos.")
 _OUTPUT = flags.DEFINE_string("output", None, "predict: folder that overlay.mp4, labels.npz and summary.json go to.")
@@ -58,6 +61,8 @@ def _parse(argv: list[str]) -> list[str]:
     """absl's parsing, but what is wrong with a flag or config is said in a line instead of a traceback."""
     try:
         words = flags.FLAGS(argv)
+        if _CONFIG.value is None and _MODE.value == "report":
+            return words
         if _CONFIG.value is None:
             raise flags.IllegalFlagValueError("--config is needed, e.g. --config=configs/sprites.py")
         _CONFIG.value.to_dict()  # a config that could not be loaded says so only when it is used
@@ -78,7 +83,8 @@ def _space(config):
     """The classes that `config` describes."""
     from ssa2d_jax import label_space
 
-    return label_space.vidor(config.data.spatial) if config.data.layout == "vidor" else label_space.A2D
+    data = config.data
+    return label_space.vidor(data.spatial) if data.get("layout") == "vidor" else label_space.A2D
 
 
 def _prepared(config):
@@ -215,7 +221,23 @@ def _ablate(config) -> None:
     ablate.ablate(_checked(config), default.FORMS, _workdir(), lambda one: _source(_checked(one)), _space(config))
 
 
-_MODES = {"ablate": _ablate, "train": _train, "prepare": _prepare, "eval": _eval, "predict": _predict}
+def _report(config) -> None:
+    from ssa2d_jax import report, speed
+
+    split = config.train.eval_splits[0] if config else "test"
+    for workdir in sorted(path.parents[1] for path in _workdir().glob(f"**/metrics/{split}.json")):
+        speed.measure_once(workdir, _space)
+    report.write_report(_workdir(), split)
+
+
+_MODES = {
+    "report": _report,
+    "ablate": _ablate,
+    "train": _train,
+    "prepare": _prepare,
+    "eval": _eval,
+    "predict": _predict,
+}
 
 if __name__ == "__main__":
     app.run(main, flags_parser=_parse)

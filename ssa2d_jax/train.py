@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import jax
 import numpy as np
 from clu import metric_writers, parameter_overview
@@ -17,6 +18,7 @@ from ssa2d_jax import frame_sets, locks, metrics, optimizer, overlay, parallel, 
 from ssa2d_jax.batch import Batch, Batches, Source, check_batch
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.evaluate import Counts, check_splits, evaluate, publish
+from ssa2d_jax.files import replace_bytes
 from ssa2d_jax.label_space import IGNORE, LabelSpace
 from ssa2d_jax.progress import duration, is_time, say
 
@@ -154,7 +156,9 @@ def evaluate_splits(run: Training, state: steps.TrainState) -> dict[str, Any]:
         precision = results[split].get("mean_average_precision", {})
         scalars |= {f"{split}/{kind}_mean_average_precision": value for kind, value in precision.items()}
         run.writer.write_scalars(step, scalars)
-        run.writer.write_images(step, pictures(run, state, split, counts))
+        images = pictures(run, state, split, counts)
+        run.writer.write_images(step, images)
+        save_pictures(run.workdir / "pictures", images)
     run.writer.flush()
     return results
 
@@ -174,6 +178,14 @@ def pictures(run: Training, state: steps.TrainState, split: str, counts: Counts)
         frame = clip["video"][0, clip["label_time"][0, 0]]
         images[f"{split}/clip_{i}"] = overlay.comparison(frame, truth, prediction, maps["mask"][crop], names)[None]
     return images
+
+
+def save_pictures(folder: Path, images: dict[str, np.ndarray]) -> None:
+    """Writes <split>_<name>.png of every picture "<split>/<name>", in place of those of an earlier evaluation."""
+    folder.mkdir(exist_ok=True)
+    for name, image in images.items():
+        _, data = cv2.imencode(".png", image[0][..., ::-1])
+        replace_bytes(folder / f"{name.replace('/', '_')}.png", data.tobytes())
 
 
 def joint_maps(clip: Batch, maps: Batch, crop: Any, space: LabelSpace) -> tuple[np.ndarray, np.ndarray, Any]:

@@ -1,0 +1,73 @@
+"""The page of runs: what it says comes from their files, and it fetches nothing."""
+
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from ssa2d_jax import metrics, report
+from ssa2d_jax.batch import InputError
+from ssa2d_jax.label_space import A2D, VIDOR
+from ssa2d_jax.metrics import Confusions, write_report
+from ssa2d_jax.several_scores import SeveralCounts
+
+
+def make_run(workdir, space=A2D, seed=0):
+    """A workdir with random scores, a picture and a time."""
+    rng = np.random.default_rng(seed)
+    if space.several:
+        counts = SeveralCounts.empty(space)
+        overlap = rng.integers(0, 9, (44, 87))
+        tables = {kind: rng.integers(1, 9, (3, rows, 43)) for kind, rows in (("action", 1), ("joint", 81))}
+        for table in tables.values():
+            table[0] = 1  # hits: no more than there are
+        tables |= {f"{kind}_overlap{few}": overlap for kind in ("action", "joint") for few in ("", "_frequent")}
+        tables |= {"actor": rng.integers(1, 9, (81, 81)), "precision": rng.integers(1, 9, (2, 42, 4)), "frames": 3}
+        counts.add(tables)
+    else:
+        counts = Confusions.empty(space)
+        counts.add(
+            {kind: rng.integers(1, 99, matrix.shape) for kind, matrix in counts.matrices.items()} | {"frames": 3}
+        )
+    (workdir / "pictures").mkdir(parents=True)
+    cv2.imwrite(str(workdir / "pictures/test_clip_0.png"), np.zeros((4, 16, 3), np.uint8))
+    result = counts.report(step=5)
+    write_report(workdir / "metrics", "test", result, counts.per_class(), space)
+    layout = "vidor" if space.several else "a2d"
+    (workdir / "config.json").write_text(json.dumps({"data": {"layout": layout}}))
+    (workdir / "speed.json").write_text(json.dumps({"milliseconds_a_frame": 7.5}))
+    return result
+
+
+def test_the_page_gathers_all_runs(tmp_path):
+    results = {name: make_run(tmp_path / name, space, seed)
+               for seed, (name, space) in enumerate({"rgb": A2D, "a<b": A2D, "many": VIDOR}.items())}  # fmt: skip
+    (tmp_path / "ablation.md").write_text("mIoU.\n\n|  | actor |\n| --- | --- |\n| no atrous | 62.0 (-5.5) |\n")
+    text = report.write_report(tmp_path, "test").read_text()
+    for name, result in results.items():
+        row = re.search(rf"<td>{name.replace('<', '&lt;')}</td>(.*?)</tr>", text).group(1)
+        found = [float(value) for value in re.findall(r"<td>([\d.]+)</td>", row)]
+        assert found == [round(value, 1) for three in metrics.figures(result) for value in three], name
+    assert "<td>SSA2D (RGB), A2D test, published</td><td>96.1</td>" in text
+    assert "<td>SSA2D, VidOR test, published</td><td>72.2</td>" in text
+    assert "<td>no atrous</td><td>62.0 (-5.5)</td>" in text
+    assert text.count("data:image/svg+xml") == 3 + 3 + 1  # class by class for A2D and for VidOR, time and score
+    assert text.count("data:image/png") == 3
+    # Nothing is fetched: no address but those of data, and no script.
+    assert not re.findall(r"(?:src|href)=['\"](?!data:)", text) and "<script" not in text
+
+
+def test_a_run_by_itself_and_one_that_is_damaged(tmp_path, capsys):
+    make_run(tmp_path / "good")
+    make_run(tmp_path / "bad")
+    (tmp_path / "bad/metrics/test.json").write_text("{}")
+    text = report.write_report(tmp_path, "test").read_text()
+    assert "1 run," in text and "left out" in capsys.readouterr().err
+    assert "<td>good</td>" in report.write_report(tmp_path / "good", "test").read_text()
+
+
+def test_a_folder_without_runs_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="no run in there was scored on 'test'"):
+        report.write_report(tmp_path, "test")
