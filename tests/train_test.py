@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util.tensor_util import make_ndarray
 from toy import toy_batch, toy_config, toy_source
 
-from ssa2d_jax import evaluate, locks, parallel, restore, steps, train
+from ssa2d_jax import evaluate, locks, parallel, report, restore, speed, steps, train
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.label_space import A2D
@@ -43,6 +43,18 @@ def test_a_run_leaves_what_the_readme_promises(unbroken):
     assert {"config.json", "parameters.txt", "checkpoints", "metrics"} <= {path.name for path in workdir.iterdir()}
     assert list(workdir.glob("events.out.tfevents.*"))
     assert Checkpoints(workdir / "checkpoints", read_only=True).best_step() == 4
+
+
+def test_a_run_is_timed_once_and_reported_with_its_pictures(unbroken, tmp_path):
+    workdir = shutil.copytree(unbroken[0], tmp_path / "run")
+    speed.measure_once(workdir, lambda config: A2D)
+    first = (workdir / "speed.json").read_text()
+    assert json.loads(first)["milliseconds_a_frame"] > 0 and json.loads(first)["clip"] == [4, 32, 32]
+    speed.measure_once(workdir, lambda config: A2D)
+    assert (workdir / "speed.json").read_text() == first
+    assert (workdir / "pictures/test_clip_0.png").exists() and (workdir / "pictures/test_confusion_joint.png").exists()
+    page = report.write_report(tmp_path, "test").read_text()
+    assert "data:image/png" in page and "Time and score" in page
 
 
 def test_a_stopped_run_goes_on_to_the_same_bits(unbroken, tmp_path):
