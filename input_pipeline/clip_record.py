@@ -79,7 +79,7 @@ def encode(
 
 def jpeg(frame: np.ndarray, *, store_height: int, jpeg_quality: int) -> bytes:
     """A frame, uint8 RGB [H, W, 3], as it is stored: `store_height` pixels high (0: as it is)."""
-    bgr = np.ascontiguousarray(_resized(frame, store_height)[..., ::-1])
+    bgr = cv2.cvtColor(_resized(frame, store_height), cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
     return data.tobytes()
 

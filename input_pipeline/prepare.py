@@ -100,7 +100,7 @@ def prepare_vidor(
     name += f"_{vidor_release.fingerprint(Path(release))}"
     place = dict(release=str(Path(release).absolute()), processes=processes, beam=beam)
     config = vidor.Config(name=name, **settings, **place)
-    return _ready(vidor.Vidor, config, Path(prepared), strict)
+    return _ready(vidor.Vidor, config, Path(prepared).absolute(), strict)  # workers may run elsewhere
 
 
 def _ready(kind: type[Builder], config: Any, folder: Path, strict: bool) -> Builder:

@@ -14,15 +14,13 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from input_pipeline import record_features, vidor_clips, vidor_release
-from input_pipeline.vidor_clips import Options
-from input_pipeline.workers import in_order
+from input_pipeline.vidor_clips import Options, Planned
+from input_pipeline.workers import Workers
 from ssa2d_jax.batch import InputError
-from ssa2d_jax.files import replace_text
 from ssa2d_jax.progress import Progress, say
 
 SPLITS = ("train", "test")
 _SEED = 0  # of the choice of clips
-Planned = tuple[Path, tuple[vidor_clips.Clip, ...]]
 
 
 @dataclasses.dataclass
@@ -81,7 +79,7 @@ class Vidor(tfds.core.GeneratorBasedBuilder):
         plan = self._plan(split, options)
         if not config.beam:
             return self._in_processes(split, plan, options)
-        work = functools.partial(records_of_video, folder=self.parts / split, options=options)
+        work = functools.partial(vidor_clips.records_of_video, folder=self.parts / split, options=options)
         beam = tfds.core.lazy_imports.apache_beam
         # A shuffle between listing and decoding lets a runner spread the videos over its workers.
         return beam.Create(plan) | beam.Reshuffle() | beam.FlatMap(work)
@@ -96,9 +94,9 @@ class Vidor(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         files = vidor_release.annotation_files(options.release, split)
         progress, outlines = Progress(f"reading annotations of {split}", "videos", len(files)), []
-        for path, result in in_order(functools.partial(vidor_clips.outline, options=options), files, config.processes):
+        for path, result in self._workers.in_order(functools.partial(vidor_clips.outline, options=options), files):
             if isinstance(result, Exception):
-                _note(self.parts / split, path, {"problem": str(result)})
+                vidor_clips.note(self.parts / split, path, {"problem": str(result)})
             else:
                 outlines.append(result)
             progress.add(1)
@@ -116,27 +114,29 @@ class Vidor(tfds.core.GeneratorBasedBuilder):
     def _in_processes(self, split: str, plan: list[Planned], options: Options) -> Iterator[tuple[str, Any]]:
         """The examples of `plan`: of videos that were done before as they were kept, of the others newly made."""
         folder, features = self.parts / split, self.info.features
-        left = [planned for planned in plan if not _is_kept(_part(folder, planned[0]))]
+        left = [planned for planned in plan if not _is_kept(vidor_clips.part(folder, planned[0]))]
         missing = {planned[0] for planned in left}
         if len(left) < len(plan):
             say(f"{split}: {len(plan) - len(left)} of {len(plan)} videos were done before")
         progress = Progress(f"preparing {split}", "videos", len(left))
-        work = functools.partial(records_of_video, folder=folder, options=options)
-        made = in_order(work, left, self.builder_config.processes)
+        work = functools.partial(vidor_clips.records_of_video, folder=folder, options=options)
+        made = self._workers.in_order(work, left)
         for planned in plan:
-            part = _part(folder, planned[0])
-            if planned[0] in missing:
-                _, result = next(made)
-                if isinstance(result, Exception):
-                    raise result
-                _keep(part, result, features)
-                progress.add(1)
-            yield from _kept(part, features)
-        made.close()
+            part = vidor_clips.part(folder, planned[0])
+            if planned[0] not in missing:
+                yield from _kept(part, features)
+                continue
+            _, result = next(made)
+            if isinstance(result, Exception):
+                raise result
+            _keep(part, result, features)
+            progress.add(1)
+            yield from result
 
     def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
         try:
-            super()._download_and_prepare(*args, **kwargs)
+            with Workers(self.builder_config.processes) as self._workers:
+                super()._download_and_prepare(*args, **kwargs)
         except Exception:
             for split in SPLITS:  # without one example TFDS fails an assertion; the reason is in the notes
                 if any((self.parts / split).glob("*.json")):
@@ -162,31 +162,9 @@ class Vidor(tfds.core.GeneratorBasedBuilder):
         return done
 
 
-def records_of_video(planned: Planned, *, folder: Path, options: Options) -> list[tuple[str, dict[str, Any]]]:
-    """`vidor_clips.records`, and a note in `folder` of what came of it; a video that can't be used gives none."""
-    try:
-        made = vidor_clips.records(planned, options)
-    except (InputError, OSError) as error:
-        _note(folder, planned[0], {"problem": str(error)})
-        return []
-    sizes = [record["label_size"].tolist() for _, record in made]
-    counts = [len(record["label_frame"]) for _, record in made]
-    _note(folder, planned[0], {"labels": counts, "size": np.max(sizes, axis=0).tolist()})
-    return made
-
-
 def finish(builder: Vidor) -> None:
     """Removes what was kept in case the build is interrupted."""
     shutil.rmtree(builder.parts, ignore_errors=True)
-
-
-def _part(folder: Path, annotation: Path) -> Path:
-    return folder / f"{annotation.parent.name}-{annotation.stem}.tfrecord"
-
-
-def _note(folder: Path, annotation: Path, what: dict[str, Any]) -> None:
-    path = _part(folder, annotation).with_suffix(".json")
-    replace_text(path, json.dumps(what | {"video": annotation.stem}))
 
 
 def _keep(part: Path, made: Sequence[tuple[str, Any]], features: tfds.features.FeaturesDict) -> None:

@@ -1,6 +1,7 @@
 """Clips of a release in VidOR's layout: which ones are taken, and the records of one video's. No framework in here."""
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from input_pipeline import clip_record, vidor_release
 from ssa2d_jax import video
 from ssa2d_jax.batch import InputError
+from ssa2d_jax.files import replace_text
 from ssa2d_jax.optical_flow import FlowTrack
 
 STEPS = (1, 2)  # every frame, or every second one
@@ -22,6 +24,9 @@ class Clip:
 
     start: int
     step: int
+
+
+Planned = tuple[Path, tuple[Clip, ...]]  # a video's annotation, and what is taken of it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +94,7 @@ def evenly_spaced(outlines: Iterable[Outline], clips_a_video: int, clip_frames: 
     return plan
 
 
-def records(planned: tuple[Path, tuple[Clip, ...]], options: Options) -> list[tuple[str, dict[str, Any]]]:
+def records(planned: Planned, options: Options) -> list[tuple[str, dict[str, Any]]]:
     """(key, clip record) of every planned clip of one video; InputError if annotation or video can't be used."""
     path, clips = planned
     one = vidor_release.read_annotation(path, options.release, spatial=options.spatial)
@@ -107,6 +112,30 @@ def records(planned: tuple[Path, tuple[Clip, ...]], options: Options) -> list[tu
         record["label_frame"] = np.array([taken[position] + 1 for position in positions], np.int64)
         made.append((f"{one.video_id}:{clip.start:06d}:{clip.step}", record))
     return made
+
+
+def records_of_video(planned: Planned, *, folder: Path, options: Options) -> list[tuple[str, dict[str, Any]]]:
+    """`records`, and a note in `folder` of what came of it; a video that can't be used gives none."""
+    try:
+        made = records(planned, options)
+    except (InputError, OSError) as error:
+        note(folder, planned[0], {"problem": str(error)})
+        return []
+    sizes = [record["label_size"].tolist() for _, record in made]
+    counts = [len(record["label_frame"]) for _, record in made]
+    note(folder, planned[0], {"labels": counts, "size": np.max(sizes, axis=0).tolist()})
+    return made
+
+
+def part(folder: Path, annotation: Path) -> Path:
+    """Where the finished records of a video are kept in `folder`; its note is beside it."""
+    return folder / f"{annotation.parent.name}-{annotation.stem}.tfrecord"
+
+
+def note(folder: Path, annotation: Path, what: dict[str, Any]) -> None:
+    """Writes what came of a video, as JSON."""
+    path = part(folder, annotation).with_suffix(".json")
+    replace_text(path, json.dumps(what | {"video": annotation.stem}))
 
 
 def _numbers(clip: Clip, clip_frames: int, frames: int) -> list[int]:
@@ -137,8 +166,9 @@ def _read(
     tracks = {clip: FlowTrack(options.flow, 1, options.flow_height) for clip in numbers if options.flow}
     flow: dict[Clip, list[np.ndarray]] = {clip: [] for clip in numbers}
     after = {clip: taken[-1] + clip.step for clip, taken in numbers.items()}  # gives the last frame its flow
-    last = max(after.values()) if options.flow else max(wanted)
-    for n, frame in enumerate(video.read_frames(one.video, threads=1)):  # processes run side by side
+    needed = sorted(wanted | (set(after.values()) & set(range(len(one.boxes))) if options.flow else set()))
+    # One thread: processes run side by side.
+    for n, frame in zip(needed, video.read_frames(one.video, threads=1, wanted=set(needed)), strict=False):
         if frame.rgb.shape[:2] != one.size:
             sizes = "{1}x{0}, {2} describes {4}x{3}".format(*frame.rgb.shape[:2], path, *one.size)
             raise InputError(f"{one.video}: frame {n} is {sizes}")
@@ -150,10 +180,10 @@ def _read(
             if n in numbers[clip] or n == after[clip]:
                 ready = track.add(frame.rgb)
                 flow[clip] += [] if ready is None else [ready]
-        if n >= last:
-            break
     if len(frames) < len(wanted):
-        raise InputError(f"{one.video}: ends after {n + 1} frames, {path} describes {len(one.boxes)}")
+        raise InputError(
+            f"{one.video}: ends before frame {sorted(wanted)[len(frames)]}, {path} describes {len(one.boxes)}"
+        )
     for clip, track in tracks.items():
         flow[clip] = (flow[clip] + track.finish())[: len(numbers[clip])]
     return frames, {clip: [clip_record.flow_png(each) for each in flow[clip]] for clip in flow}

@@ -115,22 +115,33 @@ def regions(annotation: Annotation, frame: int, actions: int) -> Regions:
     for relation in annotation.relations:
         if relation.begin <= frame < relation.end:
             doing.setdefault(relation.subject, set()).add(relation.predicate)
-    number = np.zeros(annotation.size, np.int64)
+    number = np.zeros(annotation.size, np.int32)
     members: list[tuple[int, ...]] = [()]  # tids of each region so far
     for tid, (left, top, right, bottom) in annotation.boxes[frame].items():
         inside = number[top:bottom, left:right]
-        below, place = np.unique(inside, return_inverse=True)
-        inside[...] = (len(members) + place).reshape(inside.shape)
+        below, place = _renumbered(inside)
+        inside[...] = len(members) + place
         members += [(*members[region], tid) for region in below]
-    kept, final = np.unique(number, return_inverse=True)
+    kept, final = _renumbered(number)
     tids = [members[region] for region in kept if region]
     table = np.zeros((len(tids), actions), bool)
     for line, names in enumerate(tids):
         table[line, sorted(set().union(*(doing.get(tid, ()) for tid in names)))] = True
-    map_ = final.reshape(number.shape) + (0 if kept[0] == 0 else 1)
+    map_ = final + (0 if kept[0] == 0 else 1)
     actor = np.array([annotation.objects[names[-1]] for names in tids], np.int64)
     nothing = np.zeros(len(tids), np.int64)
     return Regions(map_.astype(np.uint16), actor, table, nothing.astype(bool), nothing)
+
+
+def _renumbered(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different values of a map of small whole numbers, ascending, and the map of their places in that list.
+
+    np.unique does the same by sorting all pixels, which takes most of the time there is.
+    """
+    found = np.flatnonzero(np.bincount(values.ravel()))
+    table = np.zeros(found[-1] + 1, np.int32)
+    table[found] = np.arange(len(found))
+    return found, table[values]
 
 
 def _field(path: Path, where: Mapping[str, Any], key: str, kind: type, what: str = "") -> Any:

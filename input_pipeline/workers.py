@@ -17,31 +17,43 @@ from ssa2d_jax.progress import Progress
 _AHEAD = 4  # pieces of work a process that may be done before they are asked for
 
 
-def in_order(work: Callable[[Any], Any], items: Sequence[Any], processes: int) -> Iterator[tuple[Any, Any]]:
-    """(item, work(item)) in order; `work` must be picklable if `processes` > 1.
+class Workers:
+    """Processes that work side by side, as a context manager; one of them is this process itself, without others."""
 
-    In place of a result, the InputError or OSError that the item ended with. What is done ahead of the one asked
-    for is bounded, so memory is, too.
-    """
-    if processes == 1:
-        yield from ((item, _attempt(work, item)) for item in items)
-        return
-    context = multiprocessing.get_context("spawn")  # a fork would copy other libraries' threads half-way
-    pool = concurrent.futures.ProcessPoolExecutor(min(processes, len(items) or 1), context, _start_worker)
-    waiting: collections.deque[tuple[Any, concurrent.futures.Future]] = collections.deque()
-    try:
-        for item in items:
-            waiting.append((item, pool.submit(_attempt, work, item)))
-            if len(waiting) > _AHEAD * processes:
+    def __init__(self, processes: int):
+        self._processes, self._pool = processes, None
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
+    def in_order(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+        """(item, work(item)) in order; `work` must be picklable if there are several processes.
+
+        In place of a result, the InputError or OSError that the item ended with. What is done ahead of the one asked
+        for is bounded, so memory is, too.
+        """
+        if self._processes == 1:
+            yield from ((item, _attempt(work, item)) for item in items)
+            return
+        if not self._pool:
+            context = multiprocessing.get_context("spawn")  # a fork would copy other libraries' threads half-way
+            self._pool = concurrent.futures.ProcessPoolExecutor(self._processes, context, _start_worker)
+        waiting: collections.deque[tuple[Any, concurrent.futures.Future]] = collections.deque()
+        try:
+            for item in items:
+                waiting.append((item, self._pool.submit(_attempt, work, item)))
+                if len(waiting) > _AHEAD * self._processes:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            while waiting:
                 done, future = waiting.popleft()
                 yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
-    except concurrent.futures.process.BrokenProcessPool:
-        raise InputError("a worker process was killed (out of memory?); try fewer processes") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
+        except concurrent.futures.process.BrokenProcessPool:
+            raise InputError("a worker process was killed (out of memory?); try fewer processes") from None
 
 
 def _attempt(work: Callable[[Any], Any], item: Any) -> Any:

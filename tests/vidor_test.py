@@ -159,7 +159,7 @@ def test_without_relations_there_is_nothing_to_learn(tmp_path):
 def test_notes_name_the_video(tmp_path):
     path = fixture.write_annotation(tmp_path, "train", fixture.annotation("7"))
     options = vidor_clips.Options(tmp_path, 8, 2, 0, 95, "", 0, False)
-    assert vidor.records_of_video((path, (vidor_clips.Clip(0, 1),)), folder=tmp_path, options=options) == []
+    assert vidor_clips.records_of_video((path, (vidor_clips.Clip(0, 1),)), folder=tmp_path, options=options) == []
     (note,) = tmp_path.glob("*.json")
     assert json.loads(note.read_text())["video"] == "7" and "7.mp4" in json.loads(note.read_text())["problem"]
 

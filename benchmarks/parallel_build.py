@@ -1,0 +1,42 @@
+"""How much faster two processes prepare VidOR-shaped videos than one: the ratio, measured in one run.
+
+python benchmarks/parallel_build.py
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+
+def main() -> None:
+    from input_pipeline import prepare, sprites_vidor  # here: the worker processes import this file, too
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--videos", type=int, default=100)
+    parser.add_argument("--frames", type=int, default=240, help="a video (VidOR's have 1000 on average)")
+    parser.add_argument("--height", type=int, default=240)
+    parser.add_argument("--width", type=int, default=320)
+    parser.add_argument("--flow", default="", help="tvl1 or dis")
+    arguments = parser.parse_args()
+    shape = dict(clip_frames=16, labels_a_clip=4, clips_a_video=4, store_height=0, jpeg_quality=95)
+    shape |= dict(flow=arguments.flow, flow_height=112 if arguments.flow else 0)
+    with tempfile.TemporaryDirectory() as folder:
+        release, seconds = f"{folder}/Release", {}
+        clips = dict(train_clips=arguments.videos - arguments.videos // 5, test_clips=arguments.videos // 5)
+        clips |= dict(size=(arguments.height, arguments.width), frames=arguments.frames)
+        sprites_vidor.render_vidor(release, seed=0, **clips)
+        for processes in (1, 2):
+            start = time.perf_counter()
+            prepare.prepare_vidor(release, f"{folder}/prepared{processes}", processes=processes, **shape)
+            seconds[processes] = time.perf_counter() - start
+    print(f"{arguments.videos} videos of {arguments.frames} frames, {arguments.width}x{arguments.height}: one process "
+          f"{seconds[1]:.1f} s, two {seconds[2]:.1f} s, {seconds[1] / seconds[2]:.2f} times faster")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
