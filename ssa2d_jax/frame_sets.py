@@ -8,6 +8,7 @@ from ssa2d_jax.frame_labels import FrameLabels, interpolated_strips
 from ssa2d_jax.label_space import LabelSpace
 
 _MOST = 254  # different pairs that one picture can show
+_NAMED = 3  # actions named of one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +71,8 @@ def drawn(actor: np.ndarray, chosen: np.ndarray, best: np.ndarray, space: LabelS
     """The pairs of actor and strongest action as one small map.
 
     actor uint8 [H, W]; chosen bool [H, W, A], the actions a pixel has; best [H, W] the strongest of them, from 1
-    (0: none). A pair's name lists all actions that half of its pixels have. Where either is missing, it is
-    background.
+    (0: none). A pair's name lists the actions that half of its pixels have, three at most. Where either is
+    missing, it is background.
     """
     pair = np.where((actor > 0) & (best > 0), actor.astype(np.int32) * 256 + best, 0)
     found, place, count = np.unique(pair, return_inverse=True, return_counts=True)
@@ -81,10 +82,11 @@ def drawn(actor: np.ndarray, chosen: np.ndarray, best: np.ndarray, space: LabelS
     names, colours = ["background"], [(0, 0, 0)]
     for k, i in enumerate(kept, 1):
         one, action = divmod(int(found[i]), 256)
-        common = np.flatnonzero(chosen[place == i].mean(0) >= 0.5) + 1
-        doing = [action, *(int(other) for other in common if other != action)]
+        share = chosen[place == i].mean(0)
+        others = [int(j) + 1 for j in np.argsort(-share, kind="stable") if share[j] >= 0.5 and j + 1 != action]
+        doing = [space.actions[each] for each in (action, *others)]
         number[i] = k
-        names.append(f"{space.actors[one]}-" + "+".join(space.actions[each] for each in doing))
+        names.append(f"{space.actors[one]}-" + "+".join(doing[:_NAMED] + ["..."] * (len(doing) > _NAMED)))
         colours.append(space.colour(one, action))
     return Drawn(number[place], tuple(names), np.array(colours, np.uint8))
 

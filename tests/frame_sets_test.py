@@ -57,3 +57,10 @@ def test_drawn_names_what_half_of_the_pixels_do():
     assert picture.map.tolist() == [[1, 1, 1, 0, 0]]
     assert picture.joint == ("background", "dog-chase+watch")
     assert picture.joint_colours.tolist() == [[0, 0, 0], list(VIDOR.colour(DOG, CHASE))]
+
+
+def test_drawn_names_three_actions_at_most():
+    chosen = np.zeros((1, 2, 42), bool)
+    chosen[..., :5] = True
+    picture = drawn(np.full((1, 2), DOG), chosen, np.full((1, 2), 3), VIDOR)
+    assert picture.joint[1] == f"dog-{VIDOR.actions[3]}+{VIDOR.actions[1]}+{VIDOR.actions[2]}+..."
