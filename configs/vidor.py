@@ -7,8 +7,8 @@ The release has annotation/{training,validation}/ and video/. Variants: `vidor.p
 rendered when it's missing), and the ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`, `no_atrous`,
 `no_multi_scale`. Several go together: `vidor.py:sprites,flow`.
 
-`vidor.py:sprites` takes 12 minutes on two CPU cores; test split: actor 50.6, action 31.2, joint mIoU 12.0 (all background
-9.6, 7.8, 1.4), mean average precision of the actions 36.0.
+`vidor.py:sprites` takes 12 minutes on two CPU cores; test split: actor 50.6, action 31.2, joint mIoU 12.0 (all
+background 9.6, 7.8, 1.4), mean average precision of the actions 36.0.
 """
 
 import ml_collections
