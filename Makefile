@@ -16,7 +16,7 @@ demo: $(VENV)/installed
 	$(BIN)/python tools/demo.py --workdir=$(DEMO)
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist=loadfile
 
 test-beam: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-beam.txt

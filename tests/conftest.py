@@ -2,6 +2,9 @@
 
 import os
 import tempfile
+from pathlib import Path
+
+import pytest
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 # Toy models compile for longer than they run, so XLA's optimizer is told to do little.
@@ -14,3 +17,17 @@ os.environ["XLA_FLAGS"] = (
 _CACHE = tempfile.TemporaryDirectory(prefix="ssa2d-compiled-")
 os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE.name
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"
+
+# Every compiled program maps memory many times over; Linux allows 65530 mappings a process and XLA dies beyond that.
+_MAPPINGS = Path("/proc/self/maps")
+_MANY = 15_000
+
+
+@pytest.fixture(autouse=True)
+def _few_programs_at_once():
+    """Forgets compiled programs before there are too many of them for one process."""
+    yield
+    if _MAPPINGS.exists() and _MAPPINGS.read_bytes().count(b"\n") > _MANY:
+        import jax
+
+        jax.clear_caches()
