@@ -120,7 +120,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.eval.batch_size = 8  # clips, over all devices
     config.eval.step = 0  # checkpoint to evaluate or predict with: a step, 0 = the newest, -1 = the best
     config.eval.threshold = 0.5  # where a pixel may have several actions: it has those of this probability or more
-    config.eval.published = False  # print the published A2D table beside the scores
+    config.eval.published = False  # print the published table of the data set beside the scores
 
     config.predict = ml_collections.ConfigDict()
     config.predict.overlap = 8  # frames that neighbouring windows share, 0 <= overlap < clip_frames

@@ -117,6 +117,8 @@ def _ready(kind: type[Builder], config: Any, folder: Path, strict: bool) -> Buil
             shutil.rmtree(place, ignore_errors=True)
             _build(kind(data_dir=str(folder), config=config))
         builder = _opened(place, kind, folder, config)
+        if isinstance(builder, vidor.Vidor):
+            vidor.finish(builder)
     problems = _saved_problems(builder)
     if problems:
         a2d.say_problems(problems)
@@ -159,8 +161,6 @@ def _build(builder: Builder) -> None:
     problems = io.StringIO()
     csv.writer(problems).writerows([("video", "split", "reason"), *builder.problems])
     replace_text(Path(builder.data_path) / PROBLEMS, problems.getvalue())
-    if isinstance(builder, vidor.Vidor):
-        vidor.finish(builder)
     clips = {split: info.num_examples for split, info in builder.info.splits.items()}
     say(f"built: {clips} clips, {dict(builder.info.metadata['label_frames'])} labelled frames")
     for split, codes in builder.info.metadata.get("ignored_codes", {}).items():

@@ -139,7 +139,7 @@ class Vidor(tfds.core.GeneratorBasedBuilder):
                 super()._download_and_prepare(*args, **kwargs)
         except Exception:
             for split in SPLITS:  # without one example TFDS fails an assertion; the reason is in the notes
-                if any((self.parts / split).glob("*.json")):
+                if self._none_left(split):
                     self._usable(split)
             raise
         for split in SPLITS:
@@ -147,6 +147,12 @@ class Vidor(tfds.core.GeneratorBasedBuilder):
             self.info.metadata["label_frames"][split] = sum(sum(note["labels"]) for note in done)
             self.info.metadata["labels_a_clip"][split] = max(max(note["labels"]) for note in done)
             self.info.metadata["label_size"][split] = np.max([note["size"] for note in done], axis=0).tolist()
+
+    def _none_left(self, split: str) -> bool:
+        """Whether every video of the split is noted as one that can't be used."""
+        files = vidor_release.annotation_files(Path(self.builder_config.release), split)
+        notes = [vidor_clips.part(self.parts / split, path).with_suffix(".json") for path in files]
+        return all(note.exists() and "problem" in json.loads(note.read_text()) for note in notes)
 
     def _usable(self, split: str) -> list[dict[str, Any]]:
         """The notes of the videos that have clips; lists the others in `problems`. InputError if none has."""

@@ -95,14 +95,20 @@ def evenly_spaced(outlines: Iterable[Outline], clips_a_video: int, clip_frames: 
 
 
 def records(planned: Planned, options: Options) -> list[tuple[str, dict[str, Any]]]:
-    """(key, clip record) of every planned clip of one video; InputError if annotation or video can't be used."""
+    """(key, clip record) of every planned clip of one video; InputError if annotation or video can't be used.
+
+    Where the container ends a little before the annotation does (`_SLACK`), the last clip is so much shorter.
+    """
     path, clips = planned
     one = vidor_release.read_annotation(path, options.release, spatial=options.spatial)
     numbers = {clip: _numbers(clip, options.clip_frames, len(one.boxes)) for clip in clips}
     frames, flow = _read(path, one, numbers, options)
+    numbers = {clip: [n for n in taken if n in frames] for clip, taken in numbers.items()}
     actions = len(vidor_release.predicates(options.spatial))
     made = []
     for clip, taken in numbers.items():
+        if not taken:
+            continue
         positions = sorted({int((i + 0.5) * len(taken) / options.labels_a_clip) for i in range(options.labels_a_clip)})
         kept = dataclasses.replace(one, relations=_long_enough(one, taken))
         regions = [vidor_release.regions(kept, taken[position], actions) for position in positions]
@@ -110,7 +116,7 @@ def records(planned: Planned, options: Options) -> list[tuple[str, dict[str, Any
         record = clip_record.encode(one.video_id, window, [frames[n] for n in taken], flow[clip], regions)
         record["first_frame"] = clip.start
         record["label_frame"] = np.array([taken[position] + 1 for position in positions], np.int64)
-        made.append((f"{one.video_id}:{clip.start:06d}:{clip.step}", record))
+        made.append((f"{path.parent.name}-{path.stem}:{clip.start:06d}:{clip.step}", record))
     return made
 
 
@@ -118,7 +124,7 @@ def records_of_video(planned: Planned, *, folder: Path, options: Options) -> lis
     """`records`, and a note in `folder` of what came of it; a video that can't be used gives none."""
     try:
         made = records(planned, options)
-    except (InputError, OSError) as error:
+    except (InputError, OSError, ValueError) as error:
         note(folder, planned[0], {"problem": str(error)})
         return []
     sizes = [record["label_size"].tolist() for _, record in made]
@@ -180,10 +186,9 @@ def _read(
             if n in numbers[clip] or n == after[clip]:
                 ready = track.add(frame.rgb)
                 flow[clip] += [] if ready is None else [ready]
-    if len(frames) < len(wanted):
-        raise InputError(
-            f"{one.video}: ends before frame {sorted(wanted)[len(frames)]}, {path} describes {len(one.boxes)}"
-        )
+    missing = min(wanted - frames.keys(), default=len(one.boxes))
+    if not frames or len(one.boxes) - missing > 1 + _SLACK * len(one.boxes):
+        raise InputError(f"{one.video}: ends before frame {missing}, {path} describes {len(one.boxes)}")
     for clip, track in tracks.items():
-        flow[clip] = (flow[clip] + track.finish())[: len(numbers[clip])]
+        flow[clip] = (flow[clip] + track.finish())[: sum(n in frames for n in numbers[clip])]
     return frames, {clip: [clip_record.flow_png(each) for each in flow[clip]] for clip in flow}

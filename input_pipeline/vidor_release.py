@@ -72,8 +72,9 @@ def fingerprint(release: Path) -> str:
 def read_annotation(path: Path, release: Path, *, spatial: bool = False) -> Annotation:
     """The annotation in `path`. InputError names the file and what in it can't be used.
 
-    Relations with a spatial predicate are left out unless `spatial`. A relation that goes past the last frame
-    ends with it; a box that goes over the frame's border is cut there, and left out where nothing remains.
+    Relations with a spatial predicate are left out unless `spatial`. A relation that goes past the last frame ends
+    with it, one that begins after it is left out; a box that goes over the frame's border is cut there, and left out
+    where nothing remains.
     """
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
@@ -181,6 +182,8 @@ def _boxes(path: Path, number: int, listed: Any, objects: Mapping[int, int], siz
         if tid in boxes:
             raise InputError(f"{path}: {what}tid {tid} has two boxes")
         left, top, right, bottom = (_field(path, box, key, int, what) for key in ("xmin", "ymin", "xmax", "ymax"))
+        if left > right or top > bottom:
+            raise InputError(f"{path}: {what}tid {tid} has a box from ({left}, {top}) back to ({right}, {bottom})")
         cut = max(left, 0), max(top, 0), min(right, size[1]), min(bottom, size[0])
         if cut[0] < cut[2] and cut[1] < cut[3]:
             boxes[tid] = cut
@@ -190,7 +193,7 @@ def _boxes(path: Path, number: int, listed: Any, objects: Mapping[int, int], siz
 def _relation(
     path: Path, number: int, one: Any, objects: Mapping[int, int], count: int, names: Sequence[str]
 ) -> Relation | None:
-    """None for a spatial predicate that is not among `names`."""
+    """None for a spatial predicate that is not among `names`, and past the last frame."""
     what = f"relation_instances {number}: "
     if not isinstance(one, dict):
         raise InputError(f"{path}: {what}not an object")
@@ -205,16 +208,19 @@ def _relation(
             raise InputError(f"{path}: {what}tid {tid} is not among the subject/objects")
     if not 0 <= begin < end:
         raise InputError(f"{path}: {what}begin_fid is {begin}, end_fid {end}; needed is 0 <= begin < end")
-    if predicate not in names:
+    if predicate not in names or begin >= count:
         return None
     return Relation(subject, names.index(predicate), begin, min(end, count))
 
 
 def _video(path: Path, release: Path, named: Any) -> Path:
-    folder = (release / "video").resolve()
     if not isinstance(named, str) or not named or "\0" in named:
         raise InputError(f"{path}: video_path is {named!r:.60}; it has to be text")
-    video = (folder / named).resolve()
+    try:
+        folder = (release / "video").resolve()
+        video = (folder / named).resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # no text that can name a file; a link that leads to itself
+        raise InputError(f"{path}: video_path {named!r:.60} names no file ({type(error).__name__})") from error
     if not video.is_relative_to(folder):
         raise InputError(f"{path}: video_path {named!r} leaves {release / 'video'}")
     return video

@@ -33,8 +33,8 @@ class Workers:
     def in_order(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
         """(item, work(item)) in order; `work` must be picklable if there are several processes.
 
-        In place of a result, the InputError or OSError that the item ended with. What is done ahead of the one asked
-        for is bounded, so memory is, too.
+        In place of a result, the InputError, OSError or ValueError that the item ended with. What is done ahead of
+        the one asked for is bounded, so memory is, too.
         """
         if self._processes == 1:
             yield from ((item, _attempt(work, item)) for item in items)
@@ -59,7 +59,7 @@ class Workers:
 def _attempt(work: Callable[[Any], Any], item: Any) -> Any:
     try:
         return work(item)
-    except (InputError, OSError) as error:
+    except (InputError, OSError, ValueError) as error:
         return error
 
 

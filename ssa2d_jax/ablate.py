@@ -48,6 +48,14 @@ def ablate(
     unknown = [form for form in config.ablate.forms if form != FULL and form not in forms]
     if unknown:
         raise InputError(f"config.ablate.forms names {unknown}; there are {[FULL, *forms]}")
+    changed = {knob for knobs in forms.values() for knob in knobs} - {"flow"}
+    shaped = sorted(knob for form in forms.values() for knob in form.items() if knob[0] in changed
+                    and config.model[knob[0]] == knob[1])  # fmt: skip
+    if shaped:
+        raise InputError(
+            f"the config is an ablation already ({', '.join(f'model.{knob} = {value!r}' for knob, value in shaped)}); "
+            "--mode=ablate begins with the full model, and config.ablate.forms names the others"
+        )
     plan = [(form, seed) for seed in config.ablate.seeds for form in config.ablate.forms]
     split, scores, failures = config.train.eval_splits[0], {}, []
     for number, (form, seed) in enumerate(plan, 1):

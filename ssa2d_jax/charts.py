@@ -18,7 +18,7 @@ def bars(names: Sequence[str], values: Mapping[str, Sequence[float]]) -> str:
     width = 0.8 / len(values)
     for i, (run, heights) in enumerate(values.items()):
         place = np.arange(len(names)) + (i - (len(values) - 1) / 2) * width
-        axes.bar(place, np.nan_to_num(heights), width, label=run, color=_COLOURS[i % len(_COLOURS)])
+        axes.bar(place, np.nan_to_num(heights), width, label=_label(run), color=_COLOURS[i % len(_COLOURS)])
     axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylabel("IoU, percent")
@@ -34,7 +34,7 @@ def time_and_score(runs: Sequence[tuple[str, float, float]]) -> str:
     figure = Figure(figsize=(6.5, 3.6), layout="constrained")
     axes = figure.subplots()
     for i, (name, milliseconds, score) in enumerate(runs):
-        axes.scatter([milliseconds], [score], color=_COLOURS[i % len(_COLOURS)], label=name, zorder=2)
+        axes.scatter([milliseconds], [score], color=_COLOURS[i % len(_COLOURS)], label=_label(name), zorder=2)
     axes.set_xlabel("milliseconds a frame")
     axes.set_ylabel("joint mIoU, percent")
     axes.set_xlim(0, 1.15 * max(milliseconds for _, milliseconds, _ in runs))
@@ -42,6 +42,11 @@ def time_and_score(runs: Sequence[tuple[str, float, float]]) -> str:
     axes.grid(alpha=0.3)
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     return _svg(figure)
+
+
+def _label(name: str) -> str:
+    """`name` as it is: matplotlib would set what stands between dollars as a formula, and hide what begins with "_"."""
+    return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
 def _svg(figure: Figure) -> str:

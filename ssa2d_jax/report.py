@@ -5,9 +5,12 @@ import csv
 import dataclasses
 import html
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ssa2d_jax import charts, metrics
 from ssa2d_jax.ablate import TABLE
@@ -83,11 +86,14 @@ def read_run(workdir: Path, split: str, name: str) -> Scored:
 def page(runs: Sequence[Scored], split: str, tables: Sequence[str] = ()) -> str:
     """The whole page as HTML. `tables`: of ablations, in Markdown."""
     parts = [f"<h1>SSA2D: {len(runs)} run{'s' if len(runs) > 1 else ''}, split {html.escape(split)}</h1>"]
-    for vidor, title in ((False, "A2D"), (True, "VidOR")):
-        some = [run for run in runs if run.vidor == vidor]
-        if some:
-            parts += [f"<h2>Scores, {title} layout</h2>", score_table(some, vidor)]
-            parts += _per_class(some)
+    data = {(run.vidor, str(run.result.get("data", ""))) for run in runs}
+    for vidor, name in sorted(data):
+        some = [run for run in runs if (run.vidor, str(run.result.get("data", ""))) == (vidor, name)]
+        parts += [
+            f"<h2>Scores, {'VidOR' if vidor else 'A2D'} layout</h2>",
+            f"<p>Data: {html.escape(name or 'not said')}</p>",
+        ]
+        parts += [score_table(some, vidor), *_per_class(some)]
     timed = [(run.name, run.milliseconds, run.result["joint"]["miou"]) for run in runs if run.milliseconds]
     if timed:
         caption = "The network's time a frame against joint mIoU (the paper's Figure 1); speed.json names the device."
@@ -155,10 +161,15 @@ def _per_class(runs: Sequence[Scored]) -> list[str]:
         shown = sorted(sorted(pixels, key=lambda name: -pixels[name])[:_MOST_BARS], key=list(pixels).index)
         if not shown:
             continue
-        values = {}
+        seeds: dict[str, list[list[float]]] = {}
         for run in runs:
             of_class = {name: iou for name, iou, _ in run.classes[kind]}
-            values[run.name] = [of_class.get(name, float("nan")) for name in shown]
+            heights = [of_class.get(name, float("nan")) for name in shown]
+            seeds.setdefault(re.sub(r"(^|/)seed\d+$", "", run.name) or run.name, []).append(heights)
+        values = {
+            f"{name}, mean of {len(each)} seeds" if len(each) > 1 else name: np.mean(each, axis=0).tolist()
+            for name, each in seeds.items()
+        }
         left_out = f", the {_MOST_BARS} with most pixels" if len(pixels) > _MOST_BARS else ""
         parts.append(_figure(charts.bars(shown, values), f"IoU of every {kind} class in the truth{left_out}, percent."))
     return parts

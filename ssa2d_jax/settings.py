@@ -39,6 +39,8 @@ def check(config: ConfigDict, devices: int) -> None:
     size_fits = _numbers(data.size, 2) and all(isinstance(n, int) and n > 0 and n % 16 == 0 for n in data.size)
     _require(size_fits, config, "data.size", "(height, width), both multiples of 16")
     _require(data.frame_step >= 1, config, "data.frame_step", "1 or more")
+    fits = data.layout != "vidor" or data.frame_step == 1
+    _require(fits, config, "data.frame_step", "1 with data.layout 'vidor', whose clips have steps of their own")
     reach = data.clip_frames * data.frame_step
     _require(1 <= data.label_span <= reach, config, "data.label_span", f"1 to {reach}, the frames that a clip spans")
     _require(data.store_height >= 0, config, "data.store_height", "0 (as they are) or a height in pixels")
@@ -54,6 +56,7 @@ def check(config: ConfigDict, devices: int) -> None:
     _require(fits, config, "augment.crop_scale", "(low, high) with 0 < low <= high <= 1")
     fits = _numbers(aspect, 2) and 0 < aspect[0] <= aspect[1]
     _require(fits, config, "augment.crop_aspect", "(low, high) with 0 < low <= high")
+    _require(data.render.processes >= 1, config, "data.render.processes", "1 or more")
     size_fits = _numbers(data.render.size, 2) and all(isinstance(n, int) and n > 0 for n in data.render.size)
     _require(size_fits, config, "data.render.size", "(height, width) in pixels")
     _require(0 <= model.batch_norm_momentum < 1, config, "model.batch_norm_momentum", "0 up to, not including, 1")
@@ -79,6 +82,9 @@ def check(config: ConfigDict, devices: int) -> None:
     )
     _require(phases_fit, config, "train.phases", "rows of (epochs > 0, learning rate at start, at end)")
     _require(0 <= train.ema_decay < 1, config, "train.ema_decay", "0 (off) up to, not including, 1")
+    forms = config.ablate.forms
+    fits = len(forms) > 0 and all(isinstance(form, str) for form in forms) and len(set(forms)) == len(forms)
+    _require(fits, config, "ablate.forms", "different names, one or more")
     seeds = config.ablate.seeds
     fits = len(seeds) > 0 and all(type(seed) is int and seed >= 0 for seed in seeds) and len(set(seeds)) == len(seeds)
     _require(fits, config, "ablate.seeds", "different whole numbers from 0 up, one or more")

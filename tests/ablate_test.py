@@ -97,6 +97,14 @@ def test_unknown_forms_are_named(tmp_path):
         run(config_of(("full", "no_decoder"), (0,)), tmp_path)
 
 
+def test_a_config_that_is_an_ablation_already_is_refused(trained, tmp_path):
+    config = config_of(("full", "no_atrous"), (0,))
+    config.model.atrous = False
+    with pytest.raises(InputError, match="an ablation already .model.atrous = False."):
+        run(config, tmp_path)
+    assert not trained
+
+
 def test_forms_are_really_trained(tmp_path):
     config = config_of(("full", "no_actor_prior"), (0,))
     scores = run(config, tmp_path)

@@ -71,3 +71,20 @@ def test_a_run_by_itself_and_one_that_is_damaged(tmp_path, capsys):
 def test_a_folder_without_runs_is_an_error(tmp_path):
     with pytest.raises(InputError, match="no run in there was scored on 'test'"):
         report.write_report(tmp_path, "test")
+
+
+def test_seeds_of_a_form_are_one_bar_and_data_have_tables_of_their_own(tmp_path, monkeypatch):
+    for seed in (0, 1):
+        make_run(tmp_path / f"full/seed{seed}", seed=seed)
+    make_run(tmp_path / "_lr_$x^$y", seed=2)
+    path = tmp_path / "_lr_$x^$y/metrics/test.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "sprites"}))
+    drawn = []
+    bars = report.charts.bars
+    monkeypatch.setattr(report.charts, "bars", lambda names, values: drawn.append(values) or bars(names, values))
+    text = report.write_report(tmp_path, "test").read_text()
+    assert text.count("<td>all background</td>") == 2 and "Data: sprites" in text
+    assert [list(values) for values in drawn] == [["full, mean of 2 seeds"]] * 3 + [["_lr_$x^$y"]] * 3
+    rows = [report.read_run(tmp_path / f"full/seed{seed}", "test", "").classes["actor"] for seed in (0, 1)]
+    expected = [(one[1] + two[1]) / 2 for one, two in zip(*rows, strict=True)]
+    assert drawn[0]["full, mean of 2 seeds"] == pytest.approx(expected)

@@ -56,6 +56,14 @@ def test_clips_stay_inside_the_video():
     assert vidor_clips.drawn_evenly([Outline(Path("v"), 5, ())], 9, 16, seed=0) == {}
 
 
+def test_a_relation_past_the_end_is_never_drawn(tmp_path):
+    relations = [fixture.relation(2, "chase", 5, 0, 9), fixture.relation(2, "bite", 5, 24, 30)]
+    path = fixture.write_annotation(tmp_path, "train", fixture.annotation("7", relations=relations))
+    one = vidor_clips.outline(path, options(tmp_path))
+    assert [(begin, end) for _, begin, end in one.relations] == [(0, 9)]
+    assert len(vidor_clips.drawn_evenly([one], 9, 8, seed=0)) == 1
+
+
 @pytest.mark.parametrize("frames, expected", [(5, [0]), (16, [0]), (31, [7]), (32, [0, 16]), (100, [0, 28, 56, 84])])
 def test_test_clips_are_spread_and_share_no_frame(frames, expected):
     plan = vidor_clips.evenly_spaced([Outline(Path("v"), frames, ())], 4, 16)
@@ -67,7 +75,7 @@ def test_a_record_has_the_frames_of_its_clip_and_their_labels(tmp_path):
     release = fixture.write_release(tmp_path, train=1, test=1)
     path = release / "annotation/training/0000/100.json"
     (key, one), (_, two) = vidor_clips.records((path, (Clip(3, 1), Clip(4, 2))), options(release))
-    assert key == "100:000003:1" and one["video"] == "100"
+    assert key == "0000-100:000003:1" and one["video"] == "100"
     assert [read_number(frame) for frame in one["frames"]] == list(range(3, 11))
     assert [read_number(frame) for frame in two["frames"]] == list(range(4, 20, 2))
     assert one["label_position"].tolist() == [2, 6] and one["label_frame"].tolist() == [6, 10]
@@ -110,6 +118,18 @@ def test_short_videos_give_what_they_have(tmp_path):
     assert len(record["frames"]) == 5 and record["label_position"].tolist() == [1, 3]
 
 
+def test_a_video_a_frame_shorter_than_its_annotation_gives_a_shorter_clip(tmp_path):
+    fixture.write_video(tmp_path, "7", count=23)
+    path = fixture.write_annotation(tmp_path, "test", fixture.annotation("7"))
+    made = vidor_clips.records((path, (Clip(0, 1), Clip(16, 1))), options(tmp_path, flow="dis", flow_height=16))
+    assert [[read_number(frame) for frame in one["frames"]] for _, one in made] == [
+        list(range(8)),
+        list(range(16, 23)),
+    ]
+    assert [len(one["flow"]) for _, one in made] == [8, 7]
+    assert made[1][1]["label_frame"].tolist() == [16 + 1 + 1, 16 + 5 + 1]
+
+
 def test_flow_is_from_each_frame_of_the_clip_to_its_next(tmp_path, monkeypatch):
     release = fixture.write_release(tmp_path, train=1, test=1)
     number = lambda grey: round(float(grey.astype(float).mean()) * 100)  # noqa: E731
@@ -133,6 +153,7 @@ def test_flow_is_from_each_frame_of_the_clip_to_its_next(tmp_path, monkeypatch):
     "changes, message",
     [
         ({"frame_count": 40, "trajectories": [[]] * 40}, "has 24 frames, .* describes 40"),
+        ({"frame_count": 26, "trajectories": [[]] * 26}, "has 24 frames, .* describes 26"),
         ({"height": 30}, "frame 0 is 48x32, .* describes 48x30"),
         ({"video_path": "0000/gone.mp4"}, "gone.mp4: no such file, though .*7.json names it"),
     ],

@@ -143,6 +143,8 @@ BAD = {
     "backwards": (changed(relation_instances=[relation(0, "watch", 7, 2, 2)]), "begin_fid is 2, end_fid 2"),
     "outside": (changed(video_path="../../secret.mp4"), "leaves .*video"),
     "absolute": (changed(video_path="/etc/passwd"), "leaves .*video"),
+    "surrogate": (changed(video_path="0001/\ud800.mp4"), "names no file .UnicodeEncodeError"),
+    "corners": (changed(trajectories=[[box(0, 5, 0, 1, 1)], [], []]), r"tid 0 has a box from \(5, 0\) back to"),
     "path's type": (changed(video_path=3), "video_path is 3; it has to be text"),
     "name": (changed(video_id="../123"), "not a plain name"),
 }  # fmt: skip
@@ -161,6 +163,13 @@ def test_a_link_does_not_lead_out_of_the_folder(release, tmp_path):
     (release / "video/0001/123.mp4").symlink_to(tmp_path / "elsewhere.mp4")
     with pytest.raises(InputError, match="leaves"):
         vidor_release.read_annotation(write(release, awkward()), release)
+
+
+def test_a_link_to_itself_is_named(release):
+    (release / "video" / "loop").symlink_to(release / "video" / "loop")
+    path = write(release, changed(video_path="loop/123.mp4"))
+    with pytest.raises(InputError, match="names no file"):
+        vidor_release.read_annotation(path, release)
 
 
 def test_the_layout_is_asked_for(release):

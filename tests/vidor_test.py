@@ -149,6 +149,26 @@ def test_nothing_usable_is_an_error(tmp_path):
         build(release, tmp_path / "prepared")
 
 
+def test_another_error_is_not_taken_for_bad_videos(tmp_path, monkeypatch):
+    release = fixture.write_release(tmp_path / "Release", train=1, test=1)
+    (release / "annotation/validation/0000/bad.json").write_text("{not JSON")
+
+    def broken(planned, options):
+        raise RuntimeError("the real reason")
+
+    monkeypatch.setattr(vidor_clips, "records", broken)
+    with pytest.raises(RuntimeError, match="the real reason"):
+        build(release, tmp_path / "prepared")
+
+
+def test_the_same_video_in_two_folders_is_two_videos(tmp_path):
+    release = fixture.write_release(tmp_path / "Release", train=1, test=1)
+    twin = release / "annotation/validation/0001/200.json"
+    twin.parent.mkdir()
+    twin.write_text((release / "annotation/validation/0000/200.json").read_text())
+    assert build(release, tmp_path / "prepared").info.splits["test"].num_examples == 6
+
+
 def test_without_relations_there_is_nothing_to_learn(tmp_path):
     release = fixture.write_release(tmp_path / "Release", train=0)
     fixture.write_annotation(release, "train", fixture.annotation("7") | {"relation_instances": []})
