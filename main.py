@@ -28,9 +28,11 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unknown words: {' '.join(argv[1:])}")
     logging.set_verbosity(logging.WARNING)
+    from ssa2d_jax import host_memory
     from ssa2d_jax.batch import InputError
     from ssa2d_jax.train import Diverged, Stopped
 
+    host_memory.keep()
     try:
         _MODES[_MODE.value](_CONFIG.value)
     except Stopped as error:

@@ -99,6 +99,8 @@ def get_config() -> ml_collections.ConfigDict:
     train.microbatches = 1  # the update's clips go through in this many equal parts, one after another
     # Rows of (epochs, learning rate at the start, at the end), linear between.
     train.phases = ((5.0, 1e-4, 1e-4), (6.0, 1e-5, 1e-5))
+    train.optimizer = "adam"  # or "muon": orthogonalised momentum for kernels, Adam for the rest; not the paper's
+    train.muon_factor = 10.0  # muon: rate of kernels, as a multiple of the phases' rate
     train.adam_b1 = 0.9  # decay of the gradient's mean
     train.adam_b2 = 0.999  # decay of its square's mean
     train.adam_eps = 1e-8  # added to the root of that

@@ -1,14 +1,16 @@
-"""Adam with the paper's phases of learning rate."""
+"""Adam, or Muon, with the paper's phases of learning rate."""
 
 from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import optax
+import optax.contrib
 from ml_collections import ConfigDict
 
 Schedule = Callable[[jax.Array], jax.Array]
 Phases = Sequence[tuple[float, float, float]]
+OPTIMIZERS = ("adam", "muon")
 
 
 def phase_lengths(phases: Phases, clips: int, batch_size: int) -> list[int]:
@@ -27,15 +29,36 @@ def learning_rate(phases: Phases, clips: int, batch_size: int) -> Schedule:
 
 
 def make_optimizer(train: ConfigDict, schedule: Schedule) -> optax.GradientTransformation:
-    """Adam as `config.train` has it: optional clip of the gradient's global norm, optional decay of kernels."""
+    """`config.train`'s optimizer at rate `schedule`: optional clip of the gradient's global norm, then Adam or Muon.
+
+    Muon (`train.optimizer = "muon"`) moves every convolution kernel, seen as a matrix from taps and input channels to
+    output channels, along the nearest orthogonal matrix to its momentum, at `train.muon_factor` times the rate; all
+    else goes by Adam with Nesterov's momentum. `train.weight_decay` is decoupled and on kernels alone.
+    """
     first = optax.clip_by_global_norm(train.clip_gradient) if train.clip_gradient > 0 else optax.identity()
-    kernels = lambda params: jax.tree.map(lambda p: jnp.ndim(p) > 1, params)  # noqa: E731
-    adam = optax.adamw(
-        schedule,
-        train.adam_b1,
-        train.adam_b2,
-        train.adam_eps,
+    adam = dict(b1=train.adam_b1, b2=train.adam_b2, eps=train.adam_eps)
+    if train.optimizer == "adam":
+        kernels = lambda params: jax.tree.map(_is_kernel, params)
+        return optax.chain(first, optax.adamw(schedule, **adam, weight_decay=train.weight_decay, mask=kernels))
+    muon = optax.contrib.muon(
+        lambda step: train.muon_factor * schedule(step),
+        eps=train.adam_eps,
         weight_decay=train.weight_decay,
-        mask=kernels,
+        adam_b1=train.adam_b1,
+        adam_b2=train.adam_b2,
+        adam_learning_rate=schedule,
+        muon_weight_dimension_numbers=lambda params: jax.tree.map(_as_matrix, params),
     )
-    return optax.chain(first, adam)
+    return optax.chain(first, muon)
+
+
+def _is_kernel(parameter: jax.Array) -> bool:
+    return jnp.ndim(parameter) > 1
+
+
+def _as_matrix(parameter: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
+    """How Muon sees a kernel [..., Cin, Cout]; None for what it leaves to Adam."""
+    if not _is_kernel(parameter):
+        return None
+    *inputs, output = range(jnp.ndim(parameter))
+    return optax.contrib.MuonDimensionNumbers(reduction_axis=tuple(inputs), output_axis=output)

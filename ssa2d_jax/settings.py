@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from ssa2d_jax import optical_flow
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.files import replace_text
+from ssa2d_jax.optimizer import OPTIMIZERS
 from ssa2d_jax.ssa2d import ACTOR_PRIORS
 
 LAYOUTS = ("a2d", "vidor")
@@ -101,6 +102,8 @@ def check(config: ConfigDict, devices: int) -> None:
         _require(0 <= _value(config, knob) < 1, config, knob, "0 up to, not including, 1")
     for knob in ("train.weight_decay", "train.clip_gradient"):
         _require(0 <= _value(config, knob) < math.inf, config, knob, "0 or more")
+    _require(train.optimizer in OPTIMIZERS, config, "train.optimizer", " or ".join(map(repr, OPTIMIZERS)))
+    _require(0 < train.muon_factor < math.inf, config, "train.muon_factor", "more than 0")
     _require(0 < train.adam_eps < math.inf, config, "train.adam_eps", "more than 0")
 
 

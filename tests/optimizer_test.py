@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -46,3 +47,30 @@ def test_decay_is_decoupled_and_on_kernels_alone():
     updates, _ = _updates([0.0, 0.0], weight_decay=0.5)
     np.testing.assert_allclose(updates["kernel"], [[-0.05, -0.05]], rtol=1e-6)
     np.testing.assert_allclose(updates["bias"], [0, 0])
+
+
+def _muon_updates(gradient, rate=0.01, **knobs):
+    train = default.get_config().train
+    train.update(dict(optimizer="muon", muon_factor=5.0, clip_gradient=0.0) | knobs)
+    params = {"kernel": jnp.ones(gradient.shape), "bias": jnp.ones(2)}
+    tx = optimizer.make_optimizer(train, lambda _: rate)
+    return tx.update({"kernel": gradient, "bias": jnp.array([3.0, -0.02])}, tx.init(params), params)[0]
+
+
+def test_muon_moves_kernels_along_orthogonal_matrices_and_the_rest_by_adam():
+    # 3x3 taps, 8 channels in, 16 out: a 72 x 16 matrix, whose singular values in the gradient differ 100-fold.
+    gradient = jax.random.normal(jax.random.key(0), (1, 3, 3, 8, 16)) * jnp.geomspace(0.01, 1.0, 16)
+    updates = _muon_updates(gradient)
+    singular = np.linalg.svd(np.asarray(updates["kernel"]).reshape(72, 16), compute_uv=False)
+    assert singular.min() > 0.6 * 5 * 0.01 and singular.max() < 1.3 * 5 * 0.01
+    assert float(jnp.sum(updates["kernel"] * gradient)) < 0
+    nesterov = 0.9 * 0.1 / (1 - 0.9**2) + 1  # optax pairs Muon with Adam that has Nesterov's momentum
+    np.testing.assert_allclose(updates["bias"], [-0.01 * nesterov, 0.01 * nesterov], rtol=1e-4)
+
+
+def test_muons_decay_is_decoupled_and_on_kernels_alone():
+    gradient = jax.random.normal(jax.random.key(0), (1, 1, 1, 4, 4))
+    plain, decayed = _muon_updates(gradient), _muon_updates(gradient, weight_decay=0.5)
+    decay = np.full((1, 1, 1, 4, 4), -0.5 * 5 * 0.01)
+    np.testing.assert_allclose(decayed["kernel"] - plain["kernel"], decay, rtol=1e-4)
+    np.testing.assert_array_equal(decayed["bias"], plain["bias"])
