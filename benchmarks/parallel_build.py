@@ -4,6 +4,7 @@ python benchmarks/parallel_build.py
 """
 
 import argparse
+import functools
 import sys
 import tempfile
 import time
@@ -34,8 +35,34 @@ def main() -> None:
             start = time.perf_counter()
             prepare.prepare_vidor(release, f"{folder}/prepared{processes}", processes=processes, **shape)
             seconds[processes] = time.perf_counter() - start
+        limit = machine_limit(Path(release))
     print(f"{arguments.videos} videos of {arguments.frames} frames, {arguments.width}x{arguments.height}: one process "
           f"{seconds[1]:.1f} s, two {seconds[2]:.1f} s, {seconds[1] / seconds[2]:.2f} times faster")  # fmt: skip
+    print(
+        f"decoding those videos and nothing else: two processes are {limit:.2f} times faster than one on this machine"
+    )
+
+
+def machine_limit(release: Path) -> float:
+    """How much faster two processes that are running already decode the release's videos than one does."""
+    from input_pipeline import vidor_release, workers
+
+    files = [path for split in ("train", "test") for path in vidor_release.annotation_files(release, split)]
+    work, seconds = functools.partial(_decode, release=release), {}
+    for processes in (1, 2):
+        with workers.Workers(processes) as pool:
+            list(pool.in_order(work, files[:8]))  # starts them
+            start = time.perf_counter()
+            list(pool.in_order(work, files))
+            seconds[processes] = time.perf_counter() - start
+    return seconds[1] / seconds[2]
+
+
+def _decode(path: Path, release: Path) -> int:
+    from input_pipeline import vidor_release
+    from ssa2d_jax import video
+
+    return sum(1 for _ in video.read_frames(vidor_release.read_annotation(path, release).video, threads=1))
 
 
 if __name__ == "__main__":

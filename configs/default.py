@@ -79,6 +79,7 @@ def get_config() -> ml_collections.ConfigDict:
     model.encoder_width = 1.0  # multiplies the encoder's channel counts
     model.decoder_width = 1.0  # multiplies the decoders' channel counts
     model.temporal_kernels = True  # false: every temporal kernel of the encoder is one frame (a control, not a model)
+    model.decoder_temporal_kernels = True  # false: every temporal kernel of the decoders, too
     model.flow = False  # two streams, RGB and optical flow; needs data.flow
     model.actor_prior = "concat"  # AP-Infusion: "concat", "add" or "off"
     model.ssa_masking = True  # SSA-Masking of the action features

@@ -56,6 +56,7 @@ class SSA2D(nn.Module):
     encoder_width: float = 1.0
     decoder_width: float = 1.0
     temporal_kernels: bool = True
+    decoder_temporal_kernels: bool = True
     flow: bool = False
     actor_prior: str = "concat"
     ssa_masking: bool = True
@@ -78,7 +79,15 @@ class SSA2D(nn.Module):
         check_video_shape(video.shape)
         check_flow(self.flow, video.shape, flow)
         common = dict(momentum=self.batch_norm_momentum, stats_axis=self.stats_axis, dtype=self.dtype)
-        decoder = partial(Decoder, self.decoder_width, self.atrous, self.multi_scale, train=train, **common)
+        decoder = partial(
+            Decoder,
+            self.decoder_width,
+            self.atrous,
+            self.multi_scale,
+            self.decoder_temporal_kernels,
+            train=train,
+            **common,
+        )
         head = partial(layers.Conv3d, kernel_size=(1, 1, 1), use_bias=True, dtype=jnp.float32)
 
         endpoints = I3D(
@@ -106,7 +115,7 @@ class SSA2D(nn.Module):
         }[self.actor_prior]()
         f_act = Unit3d(
             scaled_width(64, self.decoder_width),
-            (3, 3, 3),
+            (3 if self.decoder_temporal_kernels else 1, 3, 3),
             (2, 1, 1),
             train=train,
             name="action_conv",

@@ -169,6 +169,18 @@ def test_the_temporal_control_sees_no_motion_in_its_encoder():
         assert (early > 0) is first_changes
 
 
+@pytest.mark.parametrize("decoders", [True, False])
+def test_without_any_temporal_kernel_an_output_sees_one_frame(decoders):
+    video = jax.random.normal(jax.random.key(1), (1, 8, 32, 32, 3))
+    model = toy(temporal_kernels=False, decoder_temporal_kernels=decoders)
+    variables = jax.jit(model.init)(jax.random.key(0), video)
+    random = jax.tree.map(lambda x: jax.random.normal(jax.random.key(2), x.shape), variables["params"])
+    variables = variables | {"params": random}  # fresh kernels are one frame's, whatever their length
+    total = lambda video: jnp.sum(model.apply(variables, video).mask[:, 0] ** 2)
+    seen = jnp.abs(jax.jit(jax.grad(total))(video)).max((0, 2, 3, 4)).nonzero()[0].tolist()
+    assert (seen == [0]) is not decoders
+
+
 def test_two_streams_have_55_million_parameters_and_the_same_outputs():
     model, video = SSA2D(classes=(8, 10), flow=True), jnp.zeros((1, 16, 224, 224, 3))
     init = lambda: model.init_with_output(jax.random.key(0), video, jnp.zeros((1, 16, 224, 224, 2)))  # noqa: E731
