@@ -39,7 +39,7 @@ def main() -> None:
     print(f"{arguments.videos} videos of {arguments.frames} frames, {arguments.width}x{arguments.height}: one process "
           f"{seconds[1]:.1f} s, two {seconds[2]:.1f} s, {seconds[1] / seconds[2]:.2f} times faster")  # fmt: skip
     print(
-        f"decoding those videos and nothing else: two processes are {limit:.2f} times faster than one on this machine"
+        f"decoding those videos and nothing else: two processes {limit:.2f} times faster on this machine"
     )
 
 
