@@ -28,7 +28,14 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = {key: json.loads(text) for key, text in (file.metadata() or {}).items() if key != "format"}
+            metadata = {key: _value(text) for key, text in (file.metadata() or {}).items()}
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise InputError(f"{path} can't be read as .safetensors ({error}); damaged? Make or fetch it again") from error
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text  # of another project's file

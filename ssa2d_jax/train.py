@@ -15,7 +15,7 @@ from clu import metric_writers, parameter_overview
 from ml_collections import ConfigDict
 
 from ssa2d_jax import frame_sets, initial, locks, metrics, optimizer, overlay, parallel, settings, steps
-from ssa2d_jax.batch import Batch, Batches, Source, check_batch
+from ssa2d_jax.batch import Batch, Batches, InputError, Source, check_batch
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.evaluate import Counts, check_splits, evaluate, publish
 from ssa2d_jax.files import replace_bytes, replace_text
@@ -111,6 +111,8 @@ def train(
     after SIGTERM or Ctrl-C, InputError for a workdir or checkpoint that doesn't fit, or one in use.
     """
     check_splits(config.train.eval_splits, source)
+    if workdir.is_file():
+        raise InputError(f"{workdir} is a file; to begin with it, give a folder and --config.init.run={workdir}")
     workdir.mkdir(parents=True, exist_ok=True)
     with locks.alone(workdir / ".lock", f"{workdir}: another process trains here; wait for it, or use another"):
         settings.claim_workdir(workdir, config, source.identity)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
+from safetensors.numpy import save_file
 from toy import toy_batch, toy_config, toy_source
 
 from ssa2d_jax import exported, initial, label_space, restore, settings, steps, tensor_file, train
@@ -152,12 +153,17 @@ def test_exported_files_that_do_not_fit_are_refused(tmp_path):
     flat.pop("params/actor_head/bias")
     with pytest.raises(InputError, match="actor_head/bias is missing"):
         restore.load_run(_exported(tmp_path / "y.safetensors", config, unflatten_dict(flat, sep="/")), config, A2D)
+    save_file({"a": np.zeros(1)}, tmp_path / "foreign.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match="holds no run of this project"):
+        restore.load_run(tmp_path / "foreign.safetensors", config, A2D)
     tensor_file.save(tmp_path / "z.safetensors", {"Conv3d_1a_7x7/conv_3d/kernel": np.zeros(1)}, {"kind": "i3d"})
     with pytest.raises(InputError, match="config.init.encoder_weights"):
         restore.load_run(tmp_path / "z.safetensors", config, A2D)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(InputError, match="can't be read as .safetensors"):
         restore.load_run(path, config, A2D)
+    with pytest.raises(InputError, match="x.safetensors is a file.*config.init.run"):
+        train.train(config, path, toy_source(), A2D)
     with pytest.raises(InputError, match="name such a file"):
         _exported(tmp_path / "x.pt", config, variables)
 
