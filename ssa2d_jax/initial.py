@@ -1,5 +1,6 @@
 """What a fresh run starts from: random weights, trained I3D in the encoder, or all of an earlier run."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,21 +22,35 @@ FRESH = "random"
 _SHOWN = 6
 
 
-def start(state: TrainState, init: ConfigDict, read_weights: ReadWeights | None) -> tuple[TrainState, str]:
-    """`state` with the weights that `config.init` names -> (state, table of what came from where; "" if all is random).
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """What `config.init` names, read: an earlier run and where it is from; file and I3D weights by stream."""
 
-    `read_weights` reads a file of I3D weights. Raises InputError, with nothing loaded, where one doesn't fit.
+    run: tuple[dict[str, Any], str] | None
+    weights: dict[str, tuple[str, Weights]]
+
+
+def read(init: ConfigDict, read_weights: ReadWeights | None) -> Sources:
+    """Reads all that `config.init` names, by `read_weights` if it is a file of I3D weights; InputError if it can't."""
+    run = load_variables(Path(init.run)) if init.run else None
+    files = {"rgb": init.encoder_weights, "flow": init.flow_weights}
+    return Sources(run, {stream: (path, read_weights(path)) for stream, path in files.items() if path})
+
+
+def start(state: TrainState, sources: Sources) -> tuple[TrainState, str]:
+    """`state` with the weights of `sources` -> (state, table of what came from where; "" if all is random).
+
+    Raises InputError, with nothing loaded, where something doesn't fit.
     """
     variables: dict[str, Any] = {"params": state.params, "batch_stats": state.batch_stats}
     origin, skipped = dict.fromkeys(flatten_dict(variables, sep="/"), FRESH), {}
-    if init.run:
-        variables, origin = from_run(variables, *load_variables(Path(init.run)))
-    for stream, path in (("rgb", init.encoder_weights), ("flow", init.flow_weights)):
-        if path:
-            before = flatten_dict(variables, sep="/")
-            variables, skipped[path] = encoder_weights.place(variables, read_weights(path), stream, path)
-            after = flatten_dict(variables, sep="/")
-            origin |= {name: path for name in after if after[name] is not before[name]}
+    if sources.run:
+        variables, origin = from_run(variables, *sources.run)
+    for stream, (path, weights) in sources.weights.items():
+        before = flatten_dict(variables, sep="/")
+        variables, skipped[path] = encoder_weights.place(variables, weights, stream, path)
+        after = flatten_dict(variables, sep="/")
+        origin |= {name: path for name in after if after[name] is not before[name]}
     if set(origin.values()) == {FRESH}:
         return state, ""
     variables = jax.tree.map(jnp.asarray, variables)

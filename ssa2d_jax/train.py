@@ -77,12 +77,15 @@ class Training:
 
     def initial_state(self) -> steps.TrainState:
         """The newest checkpoint's state, or a fresh one, which starts from what `config.init` names."""
+        fresh = not self.checkpoints.steps()
+        # Read before what takes long, so that a wrong file is said at once.
+        sources = initial.read(self.config.init, self.read_weights) if fresh else None
         state = steps.init_state(self.model.clone(stats_axis=None), self.optimizer, self.config)
-        if self.checkpoints.steps():
+        if not fresh:
             step, state = self.checkpoints.restore(state)
             say(f"resumed from {self.checkpoints.folder / str(step)}")
         else:
-            state, told = initial.start(state, self.config.init, self.read_weights)
+            state, told = initial.start(state, sources)
             if told:
                 say(told)
                 replace_text(self.workdir / "initial_weights.txt", told + "\n")

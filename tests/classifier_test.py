@@ -1,5 +1,6 @@
 """I3D with its head against a plain twin written here, on odd sizes; weights without a head are refused."""
 
+import fake_weights
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +10,6 @@ from jax import lax
 from ssa2d_jax import classifier
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.layers import NDHWC
-from tests import fake_weights
 
 
 def _same(sizes, window, strides):

@@ -1,5 +1,6 @@
 """Placing I3D's tensors in the encoder: all of them, in their place, or none."""
 
+import fake_weights
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +10,6 @@ from flax.traverse_util import flatten_dict
 from ssa2d_jax import encoder_weights
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.ssa2d import SSA2D
-from tests import fake_weights
 
 FULL = dict(classes=(8, 10), decoder_width=0.0625)
 

@@ -3,20 +3,21 @@
 import json
 from functools import partial
 
+import fake_weights
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors.numpy import save_file
 from toy import toy_batch, toy_config, toy_source
 
-from ssa2d_jax import exported, initial, label_space, restore, settings, steps, tensor_file, train
+from ssa2d_jax import exported, initial, label_space, optimizer, restore, settings, steps, tensor_file, train
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.label_space import A2D
 from ssa2d_jax.steps import TrainState
-from tests import fake_weights
 
 _KNOWN = {}  # tracing takes seconds
 
@@ -64,7 +65,7 @@ def test_encoder_weights_fill_the_encoder_and_the_table_says_so():
     config.init.encoder_weights = "i3d.h5"
     variables = _variables(config)
     weights = fake_weights.weights(head=True)
-    state, told = initial.start(_state(variables, ema=True), config.init, {"i3d.h5": weights}.__getitem__)
+    state, told = initial.start(_state(variables, ema=True), initial.read(config.init, {"i3d.h5": weights}.__getitem__))
     stem = state.params["encoder"]["rgb"]["Conv3d_1a_7x7"]["conv_3d"]["kernel"]
     np.testing.assert_array_equal(stem, weights["Conv3d_1a_7x7/conv_3d/kernel"])
     _assert_equal(state.ema, state.params)
@@ -77,7 +78,7 @@ def test_encoder_weights_fill_the_encoder_and_the_table_says_so():
 
 def test_without_anything_named_the_state_is_left_alone():
     state = _state({"params": {"encoder": {"a": np.ones(2)}}, "batch_stats": {}})
-    assert initial.start(state, toy_config().init, None) == (state, "")
+    assert initial.start(state, initial.read(toy_config().init, None)) == (state, "")
 
 
 @pytest.mark.parametrize("kind", ["workdir", "file"])
@@ -91,7 +92,7 @@ def test_an_earlier_run_gives_all_but_heads_for_other_classes(tmp_path, kind):
         Checkpoints(tmp_path / "checkpoints").save(3, _state(before), {})
     fewer = label_space.vidor(False)
     fresh = _variables(config, fewer, seed=1)
-    state, told = initial.start(_state(fresh), config.init, None)
+    state, told = initial.start(_state(fresh), initial.read(config.init, None))
     for module, params in state.params.items():
         _assert_equal(params, (fresh if module in initial.HEADS else before)["params"][module])
     _assert_equal(state.batch_stats, before["batch_stats"])
@@ -114,7 +115,7 @@ def test_another_network_is_refused_with_its_differences(tmp_path):
     config.init.run = str(_exported(tmp_path / "x.safetensors", config, _variables(config)))
     config.model.multi_scale = False
     with pytest.raises(InputError, match=r"x.safetensors is of another network: .*pyramid_16.*not in this model"):
-        initial.start(_state(_variables(config)), config.init, None)
+        initial.start(_state(_variables(config)), initial.read(config.init, None))
     with pytest.raises(InputError, match="is no run"):
         initial.load_variables(tmp_path / "nowhere")
 
@@ -210,3 +211,26 @@ def test_a_frozen_encoder_costs_no_gradient():
         return str(jax.make_jaxpr(gradient)(variables["params"])).count("conv_general_dilated[")
 
     assert convolutions(frozen=True) < 0.8 * convolutions(frozen=False)
+
+
+@pytest.mark.parametrize("name", ["adam", "muon"])
+def test_the_encoders_wait_goes_on_after_a_checkpoint(tmp_path, name):
+    config = toy_config()
+    config.train.update(dict(optimizer=name, encoder_rate=0.5, encoder_frozen_steps=2))
+    tx = optimizer.make_optimizer(config.train, lambda _: 0.1)
+    params = {part: {"kernel": jnp.ones((2, 3))} for part in ("encoder", "actor_head")}
+    state = _state({"params": params, "batch_stats": {"encoder": {"b": jnp.ones(2)}}}).replace(
+        opt_state=tx.init(params)
+    )
+
+    def update(state):
+        updates, opt_state = tx.update(state.params, state.opt_state, state.params)
+        return state.replace(params=optax.apply_updates(state.params, updates), opt_state=opt_state)
+
+    state = update(state)
+    Checkpoints(tmp_path).save(1, state, {})
+    _, resumed = Checkpoints(tmp_path, read_only=True).restore(state)
+    for _ in range(3):
+        state, resumed = update(state), update(resumed)
+        jax.tree.map(np.testing.assert_array_equal, state, resumed)
+    assert (state.params["encoder"]["kernel"] != 1).all()

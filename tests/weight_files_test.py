@@ -2,12 +2,12 @@
 
 import pickle
 
+import fake_weights
 import numpy as np
 import pytest
 
 from ssa2d_jax import tensor_file
 from ssa2d_jax.batch import InputError
-from tests import fake_weights
 from weight_files import names
 from weight_files.read import read_weights
 
