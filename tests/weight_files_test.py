@@ -86,6 +86,19 @@ def test_pytorch_with_gamma_folded_in(tmp_path, tensors, legacy):
                  {names.HEAD + "/" + names.KERNEL: tensors["Logits/conv_3d/kernel"]})  # fmt: skip
 
 
+def test_pytorch_names_by_position_in_a_branch():
+    for name, wanted in {
+        "conv3d_1a_7x7.batch3d.running_var": "Conv3d_1a_7x7/batch_norm/var",
+        "mixed_3b.branch_0.conv3d.weight": "Mixed_3b/Branch_0_Conv3d_0a_1x1/conv_3d/kernel",
+        "module.mixed_5c.branch_2.1.batch3d.bias": "Mixed_5c/Branch_2_Conv3d_0b_3x3/batch_norm/bias",
+        "mixed_4f.branch_3.1.batch3d.weight": "Mixed_4f/Branch_3_Conv3d_0b_1x1/batch_norm/scale",
+        "conv3d_0c_1x1.conv3d.bias": "Logits/conv_3d/bias",
+        "mixed_4f.branch_3.0.conv3d.weight": None,
+        "layer1.0.conv1.weight": None,
+    }.items():
+        assert names.torch(name) == wanted
+
+
 def test_pytorch_file_with_code_in_it_is_not_run(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save({"state_dict": _Trap(tmp_path / "sprung")}, tmp_path / "trap.pt")

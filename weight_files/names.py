@@ -23,6 +23,9 @@ _SHORT = {
     "b2b": "Branch_2_Conv3d_0b_3x3",
     "b3b": "Branch_3_Conv3d_0b_1x1",
 }
+# The other PyTorch project's, by position in a branch; its third branch begins with the pooling.
+_BRANCHES = {"branch_0": "b0", "branch_1.0": "b1a", "branch_1.1": "b1b", "branch_2.0": "b2a", "branch_2.1": "b2b",
+             "branch_3.1": "b3b"}  # fmt: skip
 _DEEPMIND = {"w": KERNEL, "b": CONV_BIAS, "beta": BETA, "moving_mean": MEAN, "moving_variance": VAR}
 _KERAS = {"kernel": KERNEL, "bias": CONV_BIAS, "beta": BETA, "gamma": GAMMA, "moving_mean": MEAN,
           "moving_variance": VAR}  # fmt: skip
@@ -63,19 +66,21 @@ def keras(name: str) -> str | None:
 
 
 def torch(name: str) -> str | None:
-    """`Mixed_3b.b1a.conv3d.weight` -> its canonical name."""
-    found = re.fullmatch(r"(?:module\.)?(.+?)\.((?:conv3d|bn)\.\w+)", name)
-    if not found or found[2] not in _TORCH:
+    """`Mixed_3b.b1a.conv3d.weight` (pytorch-i3d), `mixed_3b.branch_1.0.conv3d.weight` (kinetics_i3d_pytorch)
+    -> its canonical name."""
+    found = re.fullmatch(r"(?:module\.)?(.+?)\.(conv3d|bn|batch3d)\.(\w+)", name)
+    kind = found and f"{found[2].replace('batch3d', 'bn')}.{found[3]}"
+    if kind not in _TORCH:
         return None
     unit = found[1]
-    block = re.fullmatch(rf"(Mixed_{_BLOCK})\.(\w+)", unit)
-    if block and block[2] in _SHORT:
-        unit = f"{block[1]}/{_SHORT[block[2]]}"
-    elif unit == "logits":
-        unit = HEAD
-    elif not re.fullmatch(_STEM, unit):
-        return None
-    return f"{unit}/{_TORCH[found[2]]}"
+    if unit in ("logits", "conv3d_0c_1x1"):
+        return f"{HEAD}/{_TORCH[kind]}"
+    unit = unit[:1].upper() + unit[1:]
+    block = re.fullmatch(rf"(Mixed_{_BLOCK})\.(.+)", unit)
+    if block:
+        short = _BRANCHES.get(block[2], block[2])
+        return f"{block[1]}/{_SHORT[short]}/{_TORCH[kind]}" if short in _SHORT else None
+    return f"{unit}/{_TORCH[kind]}" if re.fullmatch(_STEM, unit) else None
 
 
 def own(name: str) -> str | None:
