@@ -1,10 +1,10 @@
-# make demo: the whole path on rendered clips; make test: all tests. Everything is installed into .venv.
+# make demo: the whole path on rendered clips; make weights: I3D trained on Kinetics; make test: all tests. Everything is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test test-beam lint format clean
+.PHONY: demo weights test test-beam lint format clean
 
 $(VENV)/installed: requirements.txt requirements-test.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d; name another: make PYTHON=python3.12" % v)'
@@ -14,6 +14,9 @@ $(VENV)/installed: requirements.txt requirements-test.txt
 
 demo: $(VENV)/installed
 	$(BIN)/python tools/demo.py --workdir=$(DEMO)
+
+weights: $(VENV)/installed
+	$(BIN)/python tools/fetch_weights.py
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 --dist=loadfile

@@ -13,15 +13,21 @@ from ml_collections import config_flags  # noqa: E402
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Config file, e.g. configs/sprites.py; see configs/default.py."
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, TensorBoard files.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run; for eval and predict also a file that export_weights wrote."
+)
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "prepare", "eval", "predict", "ablate", "report"],
+    ["train", "prepare", "eval", "predict", "export_weights", "ablate", "report"],
     "What to do; train ends with an evaluation; report gathers all runs in --workdir on a page.",
 )
 _INPUT = flags.DEFINE_string("input", None, "predict: a video, or a folder of videos.")
-_OUTPUT = flags.DEFINE_string("output", None, "predict: folder that overlay.mp4, labels.npz and summary.json go to.")
+_OUTPUT = flags.DEFINE_string(
+    "output",
+    None,
+    "predict: folder that overlay.mp4, labels.npz and summary.json go to; export_weights: a .safetensors file.",
+)
 
 
 def main(argv: list[str]) -> None:
@@ -178,19 +184,27 @@ def _prepare(config) -> None:
     print(f"prepared: {builder.data_path}")
 
 
+def _read_weights(path: str):
+    """I3D's tensors in a file of whatever format."""
+    from weight_files import read
+
+    return read.read_weights(path)
+
+
 def _train(config) -> None:
     from ssa2d_jax import train
 
-    train.train(_checked(config), _workdir(), _source(config), _space(config))
+    train.train(_checked(config), _workdir(), _source(config), _space(config), _read_weights)
 
 
 def _eval(config) -> None:
-    from ssa2d_jax import evaluate, restore
+    from ssa2d_jax import evaluate, exported, restore
 
     workdir, space = _workdir(), _space(_checked(config))
     run = restore.load_run(workdir, config, space)
     scoring = dict(published=config.eval.published, threshold=config.eval.threshold)
-    evaluate.evaluate_run(run, workdir, _source(config), config.train.eval_splits, space, **scoring)
+    folder = exported.results_folder(workdir)
+    evaluate.evaluate_run(run, folder, _source(config), config.train.eval_splits, space, **scoring)
 
 
 def _predict(config) -> None:
@@ -216,11 +230,28 @@ def _predict(config) -> None:
     )
 
 
+def _export_weights(config) -> None:
+    from ssa2d_jax import exported, restore
+    from ssa2d_jax.batch import InputError
+
+    workdir = _workdir()
+    if not _OUTPUT.value or workdir.is_file():
+        raise InputError(
+            "--mode=export_weights needs --workdir, the folder of a run, and --output, a .safetensors file"
+        )
+    space = _space(_checked(config))
+    run, path = restore.load_run(workdir, config, space), Path(_OUTPUT.value)
+    whole = run.config.to_dict()
+    exported.save(path, run.variables, step=run.step, config=whole, space=space, workdir=workdir)
+    print(f"written: {path}")
+
+
 def _ablate(config) -> None:
     from configs import default
     from ssa2d_jax import ablate
 
-    ablate.ablate(_checked(config), default.FORMS, _workdir(), lambda one: _source(_checked(one)), _space(config))
+    source = lambda one: _source(_checked(one))
+    ablate.ablate(_checked(config), default.FORMS, _workdir(), source, _space(config), _read_weights)
 
 
 def _report(config) -> None:
@@ -239,6 +270,7 @@ _MODES = {
     "prepare": _prepare,
     "eval": _eval,
     "predict": _predict,
+    "export_weights": _export_weights,
 }
 
 if __name__ == "__main__":

@@ -90,6 +90,11 @@ def get_config() -> ml_collections.ConfigDict:
     # The encoder's batch norm uses its running statistics while training, too: only sensible with trained weights.
     model.freeze_encoder_stats = False
 
+    init = config.init = ml_collections.ConfigDict()  # what a fresh run starts from; a resumed one reads none of it
+    init.encoder_weights = ""  # file of trained I3D weights for RGB, in any format that it comes in; "" = random
+    init.flow_weights = ""  # the same for the trunk of optical flow
+    init.run = ""  # workdir or exported .safetensors of an earlier run; heads for other classes start afresh
+
     loss = config.loss = ml_collections.ConfigDict()
     loss.actor_weight = 1.3  # of the actor branch in the sum
     loss.action_weight = 1.3  # of the action branch
@@ -105,6 +110,8 @@ def get_config() -> ml_collections.ConfigDict:
     train.adam_b1 = 0.9  # decay of the gradient's mean
     train.adam_b2 = 0.999  # decay of its square's mean
     train.adam_eps = 1e-8  # added to the root of that
+    train.encoder_rate = 1.0  # multiplies the encoder's learning rate; 0 = frozen, which trains faster
+    train.encoder_frozen_steps = 0  # updates for which the encoder stays as it is
     train.weight_decay = 0.0  # decoupled, on kernels alone
     train.clip_gradient = 1.0  # global norm at most this; 0 = off
     train.ema_decay = 0.0  # moving average of weights (not of batch norm's statistics) to evaluate with; 0 = off

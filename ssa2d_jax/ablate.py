@@ -11,7 +11,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from ssa2d_jax import metrics, optimizer, settings
+from ssa2d_jax import initial, metrics, optimizer, settings
 from ssa2d_jax.batch import InputError, Source
 from ssa2d_jax.files import replace_text
 from ssa2d_jax.label_space import LabelSpace
@@ -37,6 +37,7 @@ def ablate(
     workdir: Path,
     make_source: Callable[[ConfigDict], Source],
     space: LabelSpace,
+    read_weights: initial.ReadWeights | None = None,
 ) -> Scores:
     """Trains and scores `config` as each of `config.ablate.forms`, with each of `config.ablate.seeds`.
 
@@ -62,7 +63,7 @@ def ablate(
         one, folder = form_of(config, forms, form, seed), workdir / form / f"seed{seed}"
         say(f"\nrun {number} of {len(plan)}: {form}, seed {seed}, in {folder}")
         try:
-            result = _result(one, folder, make_source(one), split, space)
+            result = _result(one, folder, make_source(one), split, space, read_weights)
         except (InputError, Diverged) as error:
             say(f"failed: {error}")
             failures.append(f"{folder}: {error}")
@@ -90,7 +91,14 @@ def form_of(config: ConfigDict, forms: Mapping[str, Mapping[str, Any]], form: st
     return one
 
 
-def _result(config: ConfigDict, folder: Path, source: Source, split: str, space: LabelSpace) -> dict[str, Any]:
+def _result(
+    config: ConfigDict,
+    folder: Path,
+    source: Source,
+    split: str,
+    space: LabelSpace,
+    read_weights: initial.ReadWeights | None,
+) -> dict[str, Any]:
     """The scores of the run in `folder`, which is trained as far as that is not done yet."""
     total = sum(optimizer.phase_lengths(config.train.phases, source.train_clips, config.train.batch_size))
     settings.claim_workdir(folder, config, source.identity)
@@ -102,7 +110,7 @@ def _result(config: ConfigDict, folder: Path, source: Source, split: str, space:
             return done
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not scored yet
-    return train(config, folder, source, space)[split]
+    return train(config, folder, source, space, read_weights)[split]
 
 
 def summary(scores: Scores) -> list[dict[str, Any]]:

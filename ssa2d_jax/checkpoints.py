@@ -83,6 +83,23 @@ class Checkpoints:
         `template` is a state of the right tree, shapes and dtypes. Raises InputError when there is no such
         checkpoint, when it is damaged, or when it belongs to another architecture.
         """
+        step, found = self._found(step)
+        check_tree(template, found, f"checkpoint {self.folder / str(step)}")
+        return step, self._read(step, template)
+
+    def restore_variables(self, step: int = NEWEST) -> tuple[int, dict[str, Any]]:
+        """-> (step, params and batch_stats) of a checkpoint as it is, whatever model and optimizer it is of.
+
+        The parameters are the averaged ones where there are any. Raises InputError like `restore`.
+        """
+        step, found = self._found(step)
+        place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        template = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), found)
+        state = self._read(step, template)
+        return step, {"params": state.get("ema") or state["params"], "batch_stats": state["batch_stats"]}
+
+    def _found(self, step: int) -> tuple[int, Any]:
+        """-> (step, the saved state's tree with shapes and dtypes)."""
         step = self._resolve(step)
         path = self.folder / str(step)
         try:
@@ -91,21 +108,16 @@ class Checkpoints:
             found = getattr(found, "tree", found)
             if found is None:
                 raise ValueError("it holds no state")
-            differences = _tree_differences(template, found)
         except Exception as error:  # whatever a damaged file makes Orbax raise
             raise self._damaged(path, step, error) from error
-        if differences:
-            raise InputError(
-                f"checkpoint {path} is of another architecture: "
-                + "; ".join(differences[:_SHOWN])
-                + (f"; and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else "")
-                + ". Use the config that it was trained with (config.json in its workdir)"
-            )
+        return step, found
+
+    def _read(self, step: int, template: Any) -> Any:
         try:
             args = ocp.args.Composite(state=ocp.args.StandardRestore(template))
-            return step, self._manager.restore(step, args=args)["state"]
+            return self._manager.restore(step, args=args)["state"]
         except Exception as error:
-            raise self._damaged(path, step, error) from error
+            raise self._damaged(self.folder / str(step), step, error) from error
 
     def steps_text(self) -> str:
         """The steps on disk in words, for messages."""
@@ -136,6 +148,18 @@ class Checkpoints:
             else "There is no other checkpoint; delete it and train again"
         )
         return InputError(f"checkpoint {path} is damaged ({_first_line(error)}). {advice}")
+
+
+def check_tree(template: Any, found: Any, what: str) -> None:
+    """Raises InputError, which lists the differences, unless `found` has the names, shapes and dtypes of `template`."""
+    differences = _tree_differences(template, found)
+    if differences:
+        raise InputError(
+            f"{what} is of another architecture: "
+            + "; ".join(differences[:_SHOWN])
+            + (f"; and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else "")
+            + ". Use the config that it was trained with (config.json in its workdir)"
+        )
 
 
 def _quiet_orbax(record: logging.LogRecord) -> bool:

@@ -34,12 +34,14 @@ def make_optimizer(train: ConfigDict, schedule: Schedule) -> optax.GradientTrans
     Muon (`train.optimizer = "muon"`) moves every convolution kernel, seen as a matrix from taps and input channels to
     output channels, along the nearest orthogonal matrix to its momentum, at `train.muon_factor` times the rate; all
     else goes by Adam with Nesterov's momentum. `train.weight_decay` is decoupled and on kernels alone.
+    `train.encoder_rate` multiplies the encoder's rate, `train.encoder_frozen_steps` updates leave it as it is.
     """
     first = optax.clip_by_global_norm(train.clip_gradient) if train.clip_gradient > 0 else optax.identity()
     adam = dict(b1=train.adam_b1, b2=train.adam_b2, eps=train.adam_eps)
     if train.optimizer == "adam":
         kernels = lambda params: jax.tree.map(_is_kernel, params)
-        return optax.chain(first, optax.adamw(schedule, **adam, weight_decay=train.weight_decay, mask=kernels))
+        last = optax.adamw(schedule, **adam, weight_decay=train.weight_decay, mask=kernels)
+        return optax.chain(first, last, *_encoder_rate(train))
     muon = optax.contrib.muon(
         lambda step: train.muon_factor * schedule(step),
         eps=train.adam_eps,
@@ -49,7 +51,19 @@ def make_optimizer(train: ConfigDict, schedule: Schedule) -> optax.GradientTrans
         adam_learning_rate=schedule,
         muon_weight_dimension_numbers=lambda params: jax.tree.map(_as_matrix, params),
     )
-    return optax.chain(first, muon)
+    return optax.chain(first, muon, *_encoder_rate(train))
+
+
+def _encoder_rate(train: ConfigDict) -> tuple[optax.GradientTransformation, ...]:
+    """What multiplies the encoder's updates; nothing where they stay as they are, so that no state is kept for it.
+
+    While the encoder waits, the optimizer goes on averaging its gradients, so that its first update is like any other.
+    """
+    if train.encoder_rate == 1 and train.encoder_frozen_steps == 0:
+        return ()
+    rate = lambda step: jnp.where(step < train.encoder_frozen_steps, 0.0, train.encoder_rate)
+    inside = lambda params: {name: name == "encoder" for name in params}
+    return (optax.masked(optax.scale_by_schedule(rate), inside),)
 
 
 def _is_kernel(parameter: jax.Array) -> bool:

@@ -21,6 +21,7 @@ def pmap_train_step(
     weights: dict[str, float],
     microbatches: int,
     ema_decay: float,
+    frozen: bool = False,
     devices: Sequence[jax.Device] | None = None,
 ) -> Any:
     """`steps.train_step` on every device: (state, shards) -> (state, metrics). The state's memory is reused."""
@@ -31,6 +32,7 @@ def pmap_train_step(
         weights=weights,
         microbatches=microbatches,
         ema_decay=ema_decay,
+        frozen=frozen,
     )
     return jax.pmap(
         step,

@@ -1,4 +1,4 @@
-"""A trained network from its workdir, ready to evaluate or predict."""
+"""A trained network from its workdir or an exported file, ready to evaluate or predict."""
 
 import dataclasses
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from ssa2d_jax import optimizer, settings, steps
-from ssa2d_jax.checkpoints import Checkpoints
+from ssa2d_jax import exported, settings, steps
+from ssa2d_jax.batch import InputError
+from ssa2d_jax.checkpoints import Checkpoints, check_tree
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.progress import say
 from ssa2d_jax.ssa2d import SSA2D
@@ -16,25 +17,31 @@ from ssa2d_jax.ssa2d import SSA2D
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A network, its weights and statistics, and after how many updates they were saved."""
+    """A network, its weights and statistics, after how many updates they were saved, and the config of the run."""
 
     model: SSA2D
     variables: Any
     step: int
+    config: ConfigDict
 
 
 def load_run(workdir: Path, config: ConfigDict, space: LabelSpace) -> Run:
-    """Restores checkpoint `config.eval.step` of the run in `workdir` (0 = newest, -1 = best).
+    """Restores checkpoint `config.eval.step` of the run in `workdir` (0 = newest, -1 = best), or an exported file.
 
     Raises InputError when `workdir` holds no run, or one of another network than `config` describes.
     """
-    saved = settings.network_of(workdir, config)
+    if workdir.is_file():
+        variables, metadata = exported.load(workdir)
+        saved = settings.same_network(metadata["config"], config, workdir)
+        if metadata["labels"] != exported.labels_of(space):
+            raise InputError(f"{workdir} was trained for other classes than config.data describes; see its metadata")
+        step, what = metadata["step"], str(workdir)
+    else:
+        saved = settings.network_of(workdir, config)
+        checkpoints = Checkpoints(workdir / "checkpoints", read_only=True)
+        step, variables = checkpoints.restore_variables(config.eval.step)
+        what = f"checkpoint {checkpoints.folder / str(step)}"
     model = steps.build_model(saved.model, space, stats_axis=None)
-    tx = optimizer.make_optimizer(saved.train, schedule=lambda _: 0.0)
-    template = jax.eval_shape(lambda: steps.init_state(model, tx, saved))
-    place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    template = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), template)
-    checkpoints = Checkpoints(workdir / "checkpoints", read_only=True)
-    step, state = checkpoints.restore(template, config.eval.step)
-    say(f"restored {checkpoints.folder / str(step)}")
-    return Run(model, state.variables(), step)
+    check_tree(jax.eval_shape(lambda: steps.init_variables(model, saved)), variables, what)
+    say(f"restored {what.removeprefix('checkpoint ')}")
+    return Run(model, variables, step, saved)

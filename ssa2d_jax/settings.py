@@ -104,7 +104,19 @@ def check(config: ConfigDict, devices: int) -> None:
         _require(0 <= _value(config, knob) < math.inf, config, knob, "0 or more")
     _require(train.optimizer in OPTIMIZERS, config, "train.optimizer", " or ".join(map(repr, OPTIMIZERS)))
     _require(0 < train.muon_factor < math.inf, config, "train.muon_factor", "more than 0")
+    _require(0 <= train.encoder_rate < math.inf, config, "train.encoder_rate", "0 (frozen) or more")
+    _require(train.encoder_frozen_steps >= 0, config, "train.encoder_frozen_steps", "0 or more")
+    _check_init(config)
     _require(0 < train.adam_eps < math.inf, config, "train.adam_eps", "more than 0")
+
+
+def _check_init(config: ConfigDict) -> None:
+    init, model = config.init, config.model
+    fits = not (init.run and (init.encoder_weights or init.flow_weights))
+    _require(fits, config, "init.run", "'' where init.encoder_weights or init.flow_weights is given: one or the other")
+    _require(model.flow or not init.flow_weights, config, "init.flow_weights", "'' without config.model.flow")
+    fits = not (init.encoder_weights or init.flow_weights) or model.encoder_width == 1
+    _require(fits, config, "model.encoder_width", "1.0 with trained I3D weights (config.init)")
 
 
 def _numbers(value: Any, count: int) -> bool:
@@ -145,7 +157,7 @@ def claim_workdir(workdir: Path, config: ConfigDict, data: str) -> None:
     if any((workdir / "checkpoints").glob("[0-9]*")):
         if not path.exists():
             raise InputError(f"{path} is missing, but there are checkpoints; restore it, or use another --workdir")
-        _compare(path, config, lambda knob: not _within(knob, _FREE))
+        _compare(_saved(path), workdir, config, lambda knob: not _within(knob, _FREE))
         before = data_path.read_text().strip() if data_path.exists() else data
         if before != data:
             raise InputError(
@@ -156,14 +168,20 @@ def claim_workdir(workdir: Path, config: ConfigDict, data: str) -> None:
     replace_text(data_path, data + "\n")
 
 
+def same_network(saved: dict[str, Any], config: ConfigDict, path: Path) -> ConfigDict:
+    """`saved`, the config in file `path`, as a ConfigDict; InputError unless `config` describes the same network."""
+    groups = _NETWORK + _FLOW if config.model.flow else _NETWORK
+    matters = lambda knob: _within(knob, groups) and not _within(knob, _FREE_NETWORK)
+    _compare(saved, path, config, matters)
+    return ConfigDict(saved)
+
+
 def network_of(workdir: Path, config: ConfigDict) -> ConfigDict:
     """The config of the run in `workdir`; raises InputError unless `config` describes the same network."""
     path = workdir / "config.json"
     if not path.exists():
         raise InputError(f"{workdir} holds no run (no config.json); train first: --mode=train --workdir={workdir}")
-    groups = _NETWORK + _FLOW if config.model.flow else _NETWORK
-    _compare(path, config, lambda knob: _within(knob, groups) and not _within(knob, _FREE_NETWORK))
-    return ConfigDict(_saved(path))
+    return same_network(_saved(path), config, workdir)
 
 
 def _saved(path: Path) -> dict[str, Any]:
@@ -177,21 +195,25 @@ def _saved(path: Path) -> dict[str, Any]:
     return saved
 
 
+def _told(knob: str, config: dict[str, Any]) -> Any:
+    """A knob's value; of a file or run to begin with, the name alone: it is not read again, and folders may move."""
+    value = config.get(knob, ...)
+    return Path(value).name if knob.startswith("init.") and isinstance(value, str) else value
+
+
 def _within(knob: str, groups: tuple[str, ...]) -> bool:
     return any(knob == group or knob.startswith(group + ".") for group in groups)
 
 
-def _compare(path: Path, config: ConfigDict, matters: Any) -> None:
-    before = flat(_saved(path))
+def _compare(saved: dict[str, Any], owner: Path, config: ConfigDict, matters: Any) -> None:
+    before = flat(saved)
     now = flat(config.to_dict())
     lines = [
         f"  config.{knob}: {before.get(knob, 'absent')!r} there, {now.get(knob, 'absent')!r} now"
         for knob in sorted(before.keys() | now.keys())
-        if matters(knob) and before.get(knob, ...) != now.get(knob, ...)
+        if matters(knob) and _told(knob, before) != _told(knob, now)
     ]
     if lines:
         raise InputError(
-            f"{path.parent} belongs to another config:\n"
-            + "\n".join(lines)
-            + "\nUse another --workdir, or that config."
+            f"{owner} belongs to another config:\n" + "\n".join(lines) + "\nUse another --workdir, or that config."
         )

@@ -42,10 +42,7 @@ def build_model(config: ConfigDict, space: LabelSpace, stats_axis: str | None) -
 
 def init_state(model: SSA2D, optimizer: optax.GradientTransformation, config: ConfigDict) -> TrainState:
     """A fresh state; its weights follow from `config.seed` (on one backend and version of XLA)."""
-    shape = (1, config.data.clip_frames, *config.data.size)
-    flow = jnp.zeros((*shape, 2)) if model.flow else None
-    # The "rbg" generator compiles several times faster than the default one.
-    variables = jax.jit(model.init)(jax.random.key(config.seed, impl="rbg"), jnp.zeros((*shape, 3)), flow)
+    variables = init_variables(model, config)
     params = variables["params"]
     return TrainState(
         step=jnp.zeros((), jnp.int32),
@@ -54,6 +51,14 @@ def init_state(model: SSA2D, optimizer: optax.GradientTransformation, config: Co
         opt_state=jax.jit(optimizer.init)(params),
         ema=jax.tree.map(jnp.copy, params) if config.train.ema_decay > 0 else {},
     )
+
+
+def init_variables(model: SSA2D, config: ConfigDict) -> dict[str, Any]:
+    """Fresh parameters and statistics: params and batch_stats."""
+    shape = (1, config.data.clip_frames, *config.data.size)
+    flow = jnp.zeros((*shape, 2)) if model.flow else None
+    # The "rbg" generator compiles several times faster than the default one.
+    return jax.jit(model.init)(jax.random.key(config.seed, impl="rbg"), jnp.zeros((*shape, 3)), flow)
 
 
 def normalised(video: jax.Array) -> jax.Array:
@@ -80,9 +85,14 @@ def loss_parts(outputs: Outputs, batch: Arrays) -> dict[str, jax.Array]:
 
 
 def summed_loss(
-    params: Any, batch_stats: Any, batch: Arrays, *, model: SSA2D, weights: dict[str, float]
+    params: Any, batch_stats: Any, batch: Arrays, *, model: SSA2D, weights: dict[str, float], frozen: bool = False
 ) -> tuple[jax.Array, tuple[Any, Arrays]]:
-    """Sum over the batch's valid clips of the weighted loss -> (sum, (new batch_stats, sums by part))."""
+    """Sum over the batch's valid clips of the weighted loss -> (sum, (new batch_stats, sums by part)).
+
+    `frozen`: the encoder's parameters have no gradient, which then costs no time.
+    """
+    if frozen:
+        params = params | {"encoder": jax.lax.stop_gradient(params["encoder"])}
     time, height, width = batch["video"].shape[1:4]
     mask_truth, mask_known = labels.mask_target(batch, (time // 4, height // 4, width // 4))
     outputs, updates = model.apply(
@@ -108,6 +118,7 @@ def train_step(
     weights: dict[str, float],
     microbatches: int,
     ema_decay: float,
+    frozen: bool = False,
 ) -> tuple[TrainState, Arrays]:
     """One update from this device's share of a batch; runs under `DEVICES`.
 
@@ -115,7 +126,7 @@ def train_step(
     Sums are added over microbatches and devices and divided once, by the number of valid clips. Running statistics
     move once an update, by the mean over microbatches.
     """
-    gradient = jax.grad(partial(summed_loss, model=model, weights=weights), has_aux=True)
+    gradient = jax.grad(partial(summed_loss, model=model, weights=weights, frozen=frozen), has_aux=True)
 
     def accumulate(carry: tuple[Any, Any, Arrays], part: Arrays) -> tuple[tuple[Any, Any, Arrays], None]:
         gradients, (batch_stats, sums) = gradient(state.params, state.batch_stats, part)

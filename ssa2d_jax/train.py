@@ -14,11 +14,11 @@ import numpy as np
 from clu import metric_writers, parameter_overview
 from ml_collections import ConfigDict
 
-from ssa2d_jax import frame_sets, locks, metrics, optimizer, overlay, parallel, settings, steps
-from ssa2d_jax.batch import Batch, Batches, Source, check_batch
+from ssa2d_jax import frame_sets, initial, locks, metrics, optimizer, overlay, parallel, settings, steps
+from ssa2d_jax.batch import Batch, Batches, InputError, Source, check_batch
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.evaluate import Counts, check_splits, evaluate, publish
-from ssa2d_jax.files import replace_bytes
+from ssa2d_jax.files import replace_bytes, replace_text
 from ssa2d_jax.label_space import IGNORE, LabelSpace
 from ssa2d_jax.progress import duration, is_time, say
 
@@ -39,8 +39,16 @@ class Stopped(RuntimeError):
 class Training:
     """A training run's fixed parts: model, compiled steps, schedule, checkpoints, writer."""
 
-    def __init__(self, config: ConfigDict, workdir: Path, source: Source, space: LabelSpace):
+    def __init__(
+        self,
+        config: ConfigDict,
+        workdir: Path,
+        source: Source,
+        space: LabelSpace,
+        read_weights: initial.ReadWeights | None = None,
+    ):
         train = config.train
+        self.read_weights = read_weights
         self.config, self.workdir, self.source, self.space = config, workdir, source, space
         self.total = sum(optimizer.phase_lengths(train.phases, source.train_clips, train.batch_size))
         self.schedule = optimizer.learning_rate(train.phases, source.train_clips, train.batch_size)
@@ -56,6 +64,7 @@ class Training:
             },
             microbatches=train.microbatches,
             ema_decay=train.ema_decay,
+            frozen=train.encoder_rate == 0,
         )
         threshold = config.eval.threshold
         self.eval_step = parallel.pmap_eval_step(self.model, space, threshold)
@@ -67,12 +76,19 @@ class Training:
         self.stop = StopSignal()
 
     def initial_state(self) -> steps.TrainState:
-        """The newest checkpoint's state, or a fresh one."""
+        """The newest checkpoint's state, or a fresh one, which starts from what `config.init` names."""
+        fresh = not self.checkpoints.steps()
+        # Read before what takes long, so that a wrong file is said at once.
+        sources = initial.read(self.config.init, self.read_weights) if fresh else None
         state = steps.init_state(self.model.clone(stats_axis=None), self.optimizer, self.config)
-        if self.checkpoints.steps():
+        if not fresh:
             step, state = self.checkpoints.restore(state)
             say(f"resumed from {self.checkpoints.folder / str(step)}")
         else:
+            state, told = initial.start(state, sources)
+            if told:
+                say(told)
+                replace_text(self.workdir / "initial_weights.txt", told + "\n")
             text = parameter_overview.get_parameter_overview(state.params, include_stats=False)
             self.writer.write_texts(0, {"config": f"```\n{self.config}\n```", "parameters": f"```\n{text}\n```"})
             (self.workdir / "parameters.txt").write_text(text + "\n")
@@ -82,22 +98,32 @@ class Training:
         self.checkpoints.save(int(state.step), state, json.loads(json.dumps(self.config.to_dict())), joint_miou)
 
 
-def train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) -> dict[str, Any]:
+def train(
+    config: ConfigDict,
+    workdir: Path,
+    source: Source,
+    space: LabelSpace,
+    read_weights: initial.ReadWeights | None = None,
+) -> dict[str, Any]:
     """Trains `config` in `workdir`, going on from its newest checkpoint, and ends with an evaluation.
+
+    `read_weights` reads the files of I3D weights that `config.init` may name; only a fresh run reads them.
 
     -> the last evaluation by split (see evaluate.publish). A run that was killed and is started again ends
     with the parameters of an unbroken one. Raises Diverged when the loss is no longer finite, Stopped
     after SIGTERM or Ctrl-C, InputError for a workdir or checkpoint that doesn't fit, or one in use.
     """
     check_splits(config.train.eval_splits, source)
+    if workdir.is_file():
+        raise InputError(f"{workdir} is a file; to begin with it, give a folder and --config.init.run={workdir}")
     workdir.mkdir(parents=True, exist_ok=True)
     with locks.alone(workdir / ".lock", f"{workdir}: another process trains here; wait for it, or use another"):
         settings.claim_workdir(workdir, config, source.identity)
-        return _train(config, workdir, source, space)
+        return _train(Training(config, workdir, source, space, read_weights))
 
 
-def _train(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace) -> dict[str, Any]:
-    run = Training(config, workdir, source, space)
+def _train(run: Training) -> dict[str, Any]:
+    config, workdir, source = run.config, run.workdir, run.source
     state = run.initial_state()
     millions = parameter_count(state.params) / 1e6
     say(f"{millions:.2f} M parameters, {jax.local_device_count()} devices, {run.total} updates")

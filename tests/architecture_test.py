@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = sorted((ROOT / "ssa2d_jax").glob("*.py"))
 PIPELINE = sorted((ROOT / "input_pipeline").glob("*.py"))
+WEIGHT_FILES = sorted((ROOT / "weight_files").glob("*.py"))
 TOOLS = [ROOT / "main.py", *sorted((ROOT / "tools").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py"))]
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
 FRAMEWORKS = {
@@ -25,7 +26,17 @@ FRAMEWORKS = {
     "tensorboard",
 }
 # Both sides import these, so they know no framework.
-SHARED = {"batch", "label_space", "video", "progress", "locks", "files", "optical_flow", "vidor_classes"}
+SHARED = {
+    "batch",
+    "label_space",
+    "video",
+    "progress",
+    "locks",
+    "files",
+    "optical_flow",
+    "vidor_classes",
+    "tensor_file",
+}
 
 
 def _imports(path):
@@ -38,6 +49,15 @@ def _imports(path):
             assert node.level == 0, f"{path.name}: relative import"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+def _imports_at_once(path):
+    """Names of what a file imports outside its functions."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
 
 
 def _names(path):
@@ -63,13 +83,29 @@ def test_the_rooms_are_there():
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda p: p.name)
 def test_the_library_knows_no_tensorflow_and_no_pipeline(path):
-    assert not _roots(path) & {"tensorflow", "tensorflow_datasets", "input_pipeline", "configs", "main"}
+    assert not _roots(path) & {
+        "tensorflow",
+        "tensorflow_datasets",
+        "torch",
+        "input_pipeline",
+        "weight_files",
+        "configs",
+        "main",
+    }
 
 
 @pytest.mark.parametrize("path", PIPELINE, ids=lambda p: p.name)
 def test_the_pipeline_knows_no_jax_and_little_of_the_library(path):
     assert not _roots(path) & {"jax", "jaxlib", "flax", "optax", "orbax", "clu", "configs", "main"}
     assert _siblings(path, "ssa2d_jax") <= SHARED
+
+
+@pytest.mark.parametrize("path", WEIGHT_FILES, ids=lambda p: p.name)
+def test_weight_files_know_no_jax_and_import_heavy_readers_late(path):
+    assert not _roots(path) & {"jax", "jaxlib", "flax", "optax", "orbax", "clu", "input_pipeline", "configs", "main"}
+    assert _siblings(path, "ssa2d_jax") | {"batch"} <= {"batch", "tensor_file"}
+    at_once = {name.split(".")[0] for name in _imports_at_once(path)}
+    assert not at_once & {"tensorflow", "torch", "h5py", "safetensors"}
 
 
 @pytest.mark.parametrize("name", sorted(SHARED))
@@ -85,7 +121,7 @@ def test_configs_import_nothing_of_the_library(path):
 
 
 def test_one_file_each_for_pmap_orbax_and_writers():
-    everything = [*LIBRARY, *PIPELINE, *CONFIGS, *TOOLS]
+    everything = [*LIBRARY, *PIPELINE, *WEIGHT_FILES, *CONFIGS, *TOOLS]
     assert {path.name for path in everything if "pmap" in _names(path)} == {"parallel.py"}
     assert {path.name for path in LIBRARY if "orbax" in _roots(path)} == {"checkpoints.py"}
     assert {path.name for path in LIBRARY if "clu" in _roots(path)} == {"train.py"}
@@ -96,7 +132,7 @@ def test_models_see_plain_fields():
         assert "ml_collections" not in _roots(ROOT / "ssa2d_jax" / f"{name}.py")
 
 
-@pytest.mark.parametrize("package", ["ssa2d_jax", "input_pipeline"])
+@pytest.mark.parametrize("package", ["ssa2d_jax", "input_pipeline", "weight_files"])
 def test_no_cycles(package):
     files = {path.stem: path for path in (ROOT / package).glob("*.py")}
     graph = {name: _siblings(path, package) & set(files) for name, path in files.items()}
@@ -133,10 +169,11 @@ def _required(name):
 
 def test_what_is_imported_is_required_and_what_is_required_is_imported():
     required = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in _required("requirements.txt")}
-    optional = {name.replace("-", "_") for name in _required("requirements-beam.txt")}
-    own = {"ssa2d_jax", "input_pipeline", "configs", "main"}
+    extra = _required("requirements-beam.txt") | _required("requirements-torch.txt")
+    optional = {name.replace("-", "_") for name in extra}
+    own = {"ssa2d_jax", "input_pipeline", "weight_files", "configs", "main"}
     imported = set()
-    for path in [*LIBRARY, *PIPELINE, *CONFIGS, *TOOLS]:
+    for path in [*LIBRARY, *PIPELINE, *WEIGHT_FILES, *CONFIGS, *TOOLS]:
         assert _roots(path) <= required | optional | own | sys.stdlib_module_names, path.name
         imported |= _roots(path)
     # tensorboard is a command, and importlib_resources is what tensorflow_datasets needs.

@@ -135,6 +135,7 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
             ["--config=configs/a2d.py:small", "--workdir=/nowhere/run", "--mode=eval"],
             ["/nowhere/run", "no config.json"],
         ),
+        (["--config=configs/a2d.py", "--workdir=w", "--mode=export_weights"], ["--output", ".safetensors"]),
         (["--config=configs/a2d.py", "--workdir=w", "--mode=fly"], ["fly", "predict"]),
     ],
 )

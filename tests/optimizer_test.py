@@ -74,3 +74,21 @@ def test_muons_decay_is_decoupled_and_on_kernels_alone():
     decay = np.full((1, 1, 1, 4, 4), -0.5 * 5 * 0.01)
     np.testing.assert_allclose(decayed["kernel"] - plain["kernel"], decay, rtol=1e-4)
     np.testing.assert_array_equal(decayed["bias"], plain["bias"])
+
+
+@pytest.mark.parametrize("name", ["adam", "muon"])
+def test_the_encoder_waits_and_then_moves_at_its_own_rate(name):
+    config = default.get_config()
+    config.train.update(dict(optimizer=name, encoder_rate=0.25, encoder_frozen_steps=2))
+    params = {part: {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)} for part in ("encoder", "actor_head")}
+    tx = optimizer.make_optimizer(config.train, lambda _: 0.1)
+    state = tx.init(params)
+    for step in range(4):
+        updates, state = jax.jit(tx.update)(params, state, params)
+        factor = 0.25 if step >= 2 else 0.0
+        jax.tree.map(
+            lambda encoder, head, factor=factor: np.testing.assert_allclose(encoder, factor * head, rtol=1e-5),
+            updates["encoder"],
+            updates["actor_head"],
+        )
+        assert abs(updates["actor_head"]["bias"]).min() > 0.05

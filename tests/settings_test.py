@@ -67,6 +67,9 @@ def test_unknown_variants_name_those_there_are():
         ("data.decode_threads", -1, "0 or more"),
         ("train.ema_decay", 1.0, "not including, 1"),
         ("predict.overlap", 16, "0 to data.clip_frames - 1"),
+        ("train.encoder_rate", -0.1, "0 .frozen. or more"),
+        ("train.encoder_frozen_steps", -1, "0 or more"),
+        ("init.flow_weights", "flow.h5", "without config.model.flow"),
     ],
 )
 def test_bad_values_are_refused_with_knob_value_and_what_is_allowed(knob, value, allowed):
@@ -160,3 +163,15 @@ def test_checkpoints_without_their_config_are_not_taken_over(tmp_path):
     (tmp_path / "config.json").unlink()
     with pytest.raises(InputError, match="config.json is missing, but there are checkpoints"):
         settings.claim_workdir(tmp_path, toy_config(), DATA)
+
+
+def test_trained_weights_need_the_full_width_and_no_run_beside_them():
+    config = default.get_config()
+    config.init.encoder_weights = "rgb.h5"
+    settings.check(config, devices=1)
+    config.model.encoder_width = 0.5
+    with pytest.raises(InputError, match="model.encoder_width is 0.5; allowed: 1.0 with trained I3D weights"):
+        settings.check(config, devices=1)
+    config.model.encoder_width, config.init.run = 1.0, "runs/first"
+    with pytest.raises(InputError, match="init.run.*one or the other"):
+        settings.check(config, devices=1)

