@@ -38,9 +38,7 @@ def main() -> None:
         limit = machine_limit(Path(release))
     print(f"{arguments.videos} videos of {arguments.frames} frames, {arguments.width}x{arguments.height}: one process "
           f"{seconds[1]:.1f} s, two {seconds[2]:.1f} s, {seconds[1] / seconds[2]:.2f} times faster")  # fmt: skip
-    print(
-        f"decoding those videos and nothing else: two processes {limit:.2f} times faster on this machine"
-    )
+    print(f"decoding those videos and nothing else: two processes {limit:.2f} times faster on this machine")
 
 
 def machine_limit(release: Path) -> float:

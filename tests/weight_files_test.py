@@ -115,7 +115,7 @@ class _Trap:
         return open, (self.path, "w")
 
 
-@pytest.mark.parametrize("tree", [_Trap("sprung"), {"params": {"a": {1, 2}}}, {"a": np.array([None])}, [1]], ids=repr)
+@pytest.mark.parametrize("tree", [_Trap("sprung"), {"params": {"a": {1, 2}}}, {"a": np.array([None])}, [1]], ids=["code", "set", "objects", "list"])
 def test_pickle_with_anything_but_arrays_is_refused(tmp_path, monkeypatch, tree):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.ckpt").write_bytes(pickle.dumps(tree))
