@@ -17,6 +17,7 @@ from ssa2d_jax import exported, initial, label_space, optimizer, restore, settin
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.label_space import A2D
+from ssa2d_jax.ssa2d import Outputs
 from ssa2d_jax.steps import TrainState
 
 _KNOWN = {}  # tracing takes seconds
@@ -199,24 +200,33 @@ def test_only_a_fresh_run_reads_what_it_begins_with(tmp_path, capsys, monkeypatc
     _assert_equal(again.variables(), state.variables())
 
 
-def test_a_frozen_encoder_costs_no_gradient():
-    config = toy_config()
-    variables = _variables(config)
-    model = steps.build_model(config.model, A2D, stats_axis=None)
+class _TwoNumbers:
+    """In place of SSA2D: logits that are the product of a number of the encoder and one of a head."""
+
+    flow = False
+
+    def apply(self, variables, video, *_, train, mutable):
+        batch, time, height, width, _ = video.shape
+        scale = variables["params"]["encoder"]["a"] * variables["params"]["head"]["b"]
+        grid = lambda classes, stride: (
+            scale * jnp.ones((batch, time // 2, height // stride, width // stride, 1)) * jnp.arange(classes)
+        )
+        return Outputs(actor=grid(8, 4), action=grid(10, 4), mask=grid(2, 2)), {"batch_stats": {}}
+
+
+def test_a_frozen_encoder_has_no_gradient():
+    params = {"encoder": {"a": jnp.float32(0.5)}, "head": {"b": jnp.float32(0.5)}}
     weights = dict(actor=1.0, action=1.0, mask=1.0)
-
-    def convolutions(frozen):
-        loss = partial(steps.summed_loss, model=model, weights=weights, frozen=frozen)
-        gradient = jax.grad(lambda params: loss(params, variables["batch_stats"], toy_batch(0))[0])
-        return str(jax.make_jaxpr(gradient)(variables["params"])).count("conv_general_dilated[")
-
-    assert convolutions(frozen=True) < 0.8 * convolutions(frozen=False)
+    for frozen in (False, True):
+        loss = partial(steps.summed_loss, model=_TwoNumbers(), weights=weights, frozen=frozen)
+        gradient, _ = jax.jit(jax.grad(loss, has_aux=True))(params, {}, toy_batch(0))
+        assert float(gradient["head"]["b"]) != 0
+        assert (float(gradient["encoder"]["a"]) == 0) == frozen
 
 
-@pytest.mark.parametrize("name", ["adam", "muon"])
-def test_the_encoders_wait_goes_on_after_a_checkpoint(tmp_path, name):
+def test_the_encoders_wait_goes_on_after_a_checkpoint(tmp_path):
     config = toy_config()
-    config.train.update(dict(optimizer=name, encoder_rate=0.5, encoder_frozen_steps=2))
+    config.train.update(dict(encoder_rate=0.5, encoder_frozen_steps=2))
     tx = optimizer.make_optimizer(config.train, lambda _: 0.1)
     params = {part: {"kernel": jnp.ones((2, 3))} for part in ("encoder", "actor_head")}
     state = _state({"params": params, "batch_stats": {"encoder": {"b": jnp.ones(2)}}}).replace(
