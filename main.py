@@ -34,11 +34,9 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unknown words: {' '.join(argv[1:])}")
     logging.set_verbosity(logging.WARNING)
-    from ssa2d_jax import host_memory
     from ssa2d_jax.batch import InputError
     from ssa2d_jax.train import Diverged, Stopped
 
-    host_memory.keep()
     try:
         _MODES[_MODE.value](_CONFIG.value)
     except Stopped as error:
@@ -192,8 +190,9 @@ def _read_weights(path: str):
 
 
 def _train(config) -> None:
-    from ssa2d_jax import train
+    from ssa2d_jax import host_memory, train
 
+    host_memory.keep()
     train.train(_checked(config), _workdir(), _source(config), _space(config), _read_weights)
 
 
@@ -248,8 +247,9 @@ def _export_weights(config) -> None:
 
 def _ablate(config) -> None:
     from configs import default
-    from ssa2d_jax import ablate
+    from ssa2d_jax import ablate, host_memory
 
+    host_memory.keep()
     source = lambda one: _source(_checked(one))
     ablate.ablate(_checked(config), default.FORMS, _workdir(), source, _space(config), _read_weights)
 

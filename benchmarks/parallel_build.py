@@ -51,8 +51,11 @@ def machine_limit(release: Path) -> float:
         with workers.Workers(processes) as pool:
             list(pool.in_order(work, files[:8]))  # starts them
             start = time.perf_counter()
-            list(pool.in_order(work, files))
+            results = [result for _, result in pool.in_order(work, files)]
             seconds[processes] = time.perf_counter() - start
+            failed = [result for result in results if isinstance(result, Exception)]
+            if failed:
+                raise failed[0]
     return seconds[1] / seconds[2]
 
 

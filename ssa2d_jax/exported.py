@@ -56,10 +56,13 @@ def labels_of(space: LabelSpace) -> dict[str, Any]:
 
 
 def results_folder(path: Path) -> Path:
-    """Where scores of a run go: its workdir, or a folder beside an exported file, named like it."""
+    """Where scores of a run go: its workdir, or of an exported file x.safetensors the folder x_scores beside it."""
     if not path.is_file():
         return path
-    folder = path.with_suffix("")
-    folder.mkdir(exist_ok=True)
+    folder = path.with_name(path.stem + "_scores")
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError as error:
+        raise InputError(f"{folder} is a file; scores of {path} go to a folder of that name: move it away") from error
     replace_text(folder / "data.txt", load(path)[1]["data"] + "\n")
     return folder

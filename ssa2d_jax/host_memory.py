@@ -10,7 +10,7 @@ def keep() -> None:
     """From now on freed memory stays with the process; without glibc nothing changes.
 
     XLA asks for its workspace anew at every step on CPU. As glibc comes, each time the system hands over fresh pages
-    and clears them, which takes a good part of a small model's step.
+    and clears them, which takes a part of a small model's step.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -31,6 +31,8 @@ def load_run(workdir: Path, config: ConfigDict, space: LabelSpace) -> Run:
     Raises InputError when `workdir` holds no run, or one of another network than `config` describes.
     """
     if workdir.is_file():
+        if config.eval.step > 0:
+            raise InputError(f"config.eval.step is {config.eval.step}, but {workdir} holds one step only; leave it out")
         variables, metadata = exported.load(workdir)
         saved = settings.same_network(metadata["config"], config, workdir)
         if metadata["labels"] != exported.labels_of(space):

@@ -86,9 +86,11 @@ class Training:
             say(f"resumed from {self.checkpoints.folder / str(step)}")
         else:
             state, told = initial.start(state, sources)
+            account = self.workdir / "initial_weights.txt"
+            account.unlink(missing_ok=True)  # of a start that saved nothing
             if told:
                 say(told)
-                replace_text(self.workdir / "initial_weights.txt", told + "\n")
+                replace_text(account, told + "\n")
             text = parameter_overview.get_parameter_overview(state.params, include_stats=False)
             self.writer.write_texts(0, {"config": f"```\n{self.config}\n```", "parameters": f"```\n{text}\n```"})
             (self.workdir / "parameters.txt").write_text(text + "\n")

@@ -137,8 +137,8 @@ def test_export_and_reading_back_is_exact(tmp_path):
     metadata = exported.load(path)[1]
     assert metadata["scores"] == {"test": {"step": 7, "joint": {"miou": 3.5}}}
     assert metadata["labels"]["actors"] == list(A2D.actors) and metadata["data"] == "toy"
-    assert exported.results_folder(path) == tmp_path / "x"
-    assert (tmp_path / "x" / "data.txt").read_text() == "toy\n"
+    assert exported.results_folder(path) == tmp_path / "x_scores"
+    assert (tmp_path / "x_scores" / "data.txt").read_text() == "toy\n"
 
 
 def test_exported_files_that_do_not_fit_are_refused(tmp_path):

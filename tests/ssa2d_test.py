@@ -170,7 +170,7 @@ def test_the_temporal_control_sees_no_motion_in_its_encoder():
 
 
 @pytest.mark.parametrize("decoders", [True, False])
-def test_without_any_temporal_kernel_an_output_sees_one_frame(decoders):
+def test_without_any_temporal_kernel_the_first_output_sees_one_frame(decoders):
     video = jax.random.normal(jax.random.key(1), (1, 8, 32, 32, 3))
     model = toy(temporal_kernels=False, decoder_temporal_kernels=decoders)
     variables = jax.jit(model.init)(jax.random.key(0), video)

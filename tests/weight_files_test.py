@@ -8,7 +8,7 @@ import pytest
 
 from ssa2d_jax import tensor_file
 from ssa2d_jax.batch import InputError
-from weight_files import names
+from weight_files import names, pickled, read
 from weight_files.read import read_weights
 
 
@@ -115,8 +115,24 @@ class _Trap:
         return open, (self.path, "w")
 
 
+class _Called:
+    """Pickles as a call of `function`."""
+
+    def __init__(self, function, *arguments):
+        self.reduced = function, arguments
+
+    def __reduce__(self):
+        return self.reduced
+
+
+_OBJECTS = _Called(np.ndarray, (1,), np.dtype("O"), b"A" * 8)  # an object at an address of the pickle's choice
 _NOT_ARRAYS = {
     "code": _Trap("sprung"),
+    "an address": {"a": _Called(np.ndarray, _OBJECTS)},
+    "an object at an address": {"a": _OBJECTS},
+    "a type with objects": {"a": np.zeros(2, [("x", "O")])},
+    "text": {"a": np.array(["x"])},
+    "a scalar": {"a": np.float32(1)},
     "a set": {"params": {"a": {1, 2}}},
     "objects": {"a": np.array([None])},
     "a list": [1],
@@ -130,6 +146,31 @@ def test_pickle_with_anything_but_arrays_is_refused(tmp_path, monkeypatch, tree)
     with pytest.raises(InputError, match="x.ckpt holds more than arrays"):
         read_weights(tmp_path / "x.ckpt")
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("protocol", range(3, pickle.HIGHEST_PROTOCOL + 1))
+def test_pickled_arrays_come_back_as_they_were(tmp_path, protocol):
+    arrays = {
+        "a": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "b": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "c": np.arange(3, dtype=">i4"),
+        "d": np.zeros((0, 2), np.float16),
+    }
+    (tmp_path / "x").write_bytes(pickle.dumps({"tree": arrays}, protocol))
+    for name, array in pickled.load(tmp_path / "x").items():
+        np.testing.assert_array_equal(array, arrays[name.removeprefix("tree/")], strict=True)
+
+
+def test_gamma_goes_into_kernel_and_mean():
+    unit, gamma = "Conv3d_2b_1x1/", np.array([2.0, -0.5], np.float32)
+    kernel, mean = np.ones((1, 1, 1, 3, 2), np.float32), np.array([1.0, 4.0], np.float32)
+    given = {unit + names.KERNEL: kernel, unit + names.MEAN: mean, unit + names.GAMMA: gamma}
+    folded = read._folded("x.pt", given)
+    assert folded.keys() == {unit + names.KERNEL, unit + names.MEAN}
+    np.testing.assert_array_equal(folded[unit + names.KERNEL][0, 0, 0], [[2.0, -0.5]] * 3)
+    np.testing.assert_array_equal(folded[unit + names.MEAN], [2.0, -2.0])
+    with pytest.raises(InputError, match=r"x.pt: Conv3d_2b_1x1/batch_norm/scale has shape \[1\]"):
+        read._folded("x.pt", given | {unit + names.GAMMA: gamma[:1]})
 
 
 def test_truncated_files_are_refused(tmp_path, tensors):

@@ -60,7 +60,7 @@ def _small(frame: np.ndarray) -> np.ndarray:
     size = (max(CROP, round(width * scale)), max(CROP, round(height * scale)))
     frame = cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
     top, left = (frame.shape[0] - CROP) // 2, (frame.shape[1] - CROP) // 2
-    return frame[top : top + CROP, left : left + CROP]
+    return frame[top : top + CROP, left : left + CROP].copy()  # a view would keep the whole frame
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def read_weights(path: str | Path) -> Arrays:
     except Exception as error:  # whatever a damaged file makes a library raise
         told = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise InputError(f"{path} can't be read as {kind} ({told}); it may be cut off: fetch it again") from error
-    return _folded(_checked(path, kind, _renamed(path, raw, canonical)))
+    return _folded(path, _checked(path, kind, _renamed(path, raw, canonical)))
 
 
 def _renamed(path: Path, raw: Arrays, canonical: Callable[[str], str | None]) -> Arrays:
@@ -51,12 +51,15 @@ def _renamed(path: Path, raw: Arrays, canonical: Callable[[str], str | None]) ->
     return tensors
 
 
-def _folded(tensors: Arrays) -> Arrays:
+def _folded(path: str | Path, tensors: Arrays) -> Arrays:
     """Batch norm's gamma goes into kernel and mean, which is the same function: gamma (k * x - mean) / deviation."""
     for name in [name for name in tensors if name.endswith("/" + names.GAMMA)]:
         unit, gamma = name.removesuffix(names.GAMMA), tensors.pop(name)
         for other in (names.KERNEL, names.MEAN):
             if unit + other in tensors:
+                if gamma.shape != tensors[unit + other].shape[-1:]:
+                    told = f"{list(gamma.shape)}, {unit + other} {list(tensors[unit + other].shape)}"
+                    raise InputError(f"{path}: {name} has shape {told}; give weights of the whole I3D")
                 tensors[unit + other] = tensors[unit + other] * gamma
     return tensors
 
@@ -92,10 +95,10 @@ def _recognised(path: Path) -> tuple[Callable[[Path], Arrays], Callable[[str], s
         return _keras, names.keras, "Keras .h5"
     if head.startswith((b"PK\x03\x04", _TORCH_LEGACY)):
         return _torch, names.torch, "PyTorch .pt"
-    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
-        return pickled.load, names.flax, "a pickle"
     if head[8:9] == b"{":  # after the length of the header
         return _safetensors, names.own, "a .safetensors file"
+    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
+        return pickled.load, names.flax, "a pickle"
     raise InputError(f"{path} is in no known format (or empty); weights are {FORMATS}")
 
 
@@ -155,7 +158,8 @@ def _torch(path: Path) -> Arrays:
         state = state.get(key, state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"{path} holds no state_dict; save one: torch.save(model.state_dict(), ...)")
-    arrays = {name: value.numpy() for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    wanted = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    arrays = {name: value.detach().float().numpy() for name, value in wanted.items()}
     # [Cout, Cin, kt, kh, kw] -> [kt, kh, kw, Cin, Cout]
     return {name: array.transpose(2, 3, 4, 1, 0) if array.ndim == 5 else array for name, array in arrays.items()}
 
