@@ -32,8 +32,8 @@ def make_optimizer(train: ConfigDict, schedule: Schedule) -> optax.GradientTrans
     """`config.train`'s optimizer at rate `schedule`: optional clip of the gradient's global norm, then Adam or Muon.
 
     Muon (`train.optimizer = "muon"`) moves every convolution kernel, seen as a matrix from taps and input channels to
-    output channels, along the nearest orthogonal matrix to its momentum (of decay 0.95), at `train.muon_factor` times the rate; all
-    else goes by Adam with Nesterov's momentum. `train.weight_decay` is decoupled and on kernels alone.
+    output channels, along the nearest orthogonal matrix to its momentum (of decay 0.95), at `train.muon_factor` times
+    the rate; all else goes by Adam with Nesterov's momentum. `train.weight_decay` is decoupled and on kernels alone.
     `train.encoder_rate` multiplies the encoder's rate, `train.encoder_frozen_steps` updates leave it as it is.
     """
     first = optax.clip_by_global_norm(train.clip_gradient) if train.clip_gradient > 0 else optax.identity()
