@@ -37,11 +37,11 @@ def make_optimizer(train: ConfigDict, schedule: Schedule) -> optax.GradientTrans
     `train.encoder_rate` multiplies the encoder's rate, `train.encoder_frozen_steps` updates leave it as it is.
     """
     first = optax.clip_by_global_norm(train.clip_gradient) if train.clip_gradient > 0 else optax.identity()
-    adam = dict(b1=train.adam_b1, b2=train.adam_b2, eps=train.adam_eps)
     if train.optimizer == "adam":
         kernels = lambda params: jax.tree.map(_is_kernel, params)
-        last = optax.adamw(schedule, **adam, weight_decay=train.weight_decay, mask=kernels)
-        return optax.chain(first, last, *_encoder_rate(train))
+        decay = dict(weight_decay=train.weight_decay, mask=kernels)
+        adam = optax.adamw(schedule, train.adam_b1, train.adam_b2, train.adam_eps, **decay)
+        return optax.chain(first, adam, *_encoder_rate(train))
     muon = optax.contrib.muon(
         lambda step: train.muon_factor * schedule(step),
         eps=train.adam_eps,
