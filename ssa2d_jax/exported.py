@@ -42,12 +42,16 @@ def save(path: Path, variables: Any, *, step: int, config: dict[str, Any], space
 def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """-> (variables, metadata) as `save` wrote them; InputError for any other file."""
     tensors, metadata = tensor_file.load(path)
+    return unflatten_dict(tensors, sep="/"), _checked(path, metadata)
+
+
+def _checked(path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
     if metadata.get("kind") != KIND or not metadata.keys() >= _KEYS:
         raise InputError(
             f"{path} holds no run of this project (--mode=export_weights writes one); "
             "weights of I3D alone go into config.init.encoder_weights"
         )
-    return unflatten_dict(tensors, sep="/"), metadata
+    return metadata
 
 
 def labels_of(space: LabelSpace) -> dict[str, Any]:
@@ -64,5 +68,6 @@ def results_folder(path: Path) -> Path:
         folder.mkdir(exist_ok=True)
     except FileExistsError as error:
         raise InputError(f"{folder} is a file; scores of {path} go to a folder of that name: move it away") from error
-    replace_text(folder / "data.txt", load(path)[1]["data"] + "\n")
+    data = _checked(path, tensor_file.load_metadata(path))["data"]
+    replace_text(folder / "data.txt", data + "\n")
     return folder

@@ -1,7 +1,8 @@
 """Arrays by name in a .safetensors file, with what they are as metadata. No framework in here."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,26 @@ def save(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, A
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """-> (arrays by name, metadata); raises InputError for a file that is damaged, or none of this kind."""
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, _metadata(file)  # noqa: SIM118
+
+
+def load_metadata(path: Path) -> dict[str, Any]:
+    """The metadata alone, without reading an array; raises InputError like `load`."""
+    with _opened(path) as file:
+        return _metadata(file)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = {key: _value(text) for key, text in (file.metadata() or {}).items()}
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+            yield file
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise InputError(f"{path} can't be read as .safetensors ({error}); damaged? Make or fetch it again") from error
 
 
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text  # of another project's file
+def _metadata(file: Any) -> dict[str, Any]:
+    return {key: json.loads(text) for key, text in (file.metadata() or {}).items() if key != "format"}
