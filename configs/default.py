@@ -107,6 +107,7 @@ def get_config() -> ml_collections.ConfigDict:
     train.phases = ((5.0, 1e-4, 1e-4), (6.0, 1e-5, 1e-5))
     train.optimizer = "adam"  # or "muon": orthogonalised momentum for kernels, Adam for the rest; not the paper's
     train.muon_factor = 10.0  # muon: rate of kernels, as a multiple of the phases' rate
+    train.temporal_rate = 1.0  # below 1: kernels' temporal taps off the middle learn slower; 0.5 helps from scratch
     train.adam_b1 = 0.9  # decay of the gradient's mean
     train.adam_b2 = 0.999  # decay of its square's mean
     train.adam_eps = 1e-8  # added to the root of that

@@ -44,6 +44,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     train = config.train
     train.batch_size = 8
     train.optimizer = "muon"  # learns the sprites in fewer updates than Adam
+    train.temporal_rate = 0.5
     train.adam_b2 = 0.97
     train.phases = ((0.25, 0.0, 3e-3), (8.75, 3e-3, 0.0))
     train.save_every = 1000

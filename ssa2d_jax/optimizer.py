@@ -1,6 +1,7 @@
 """Adam, or Muon, with the paper's phases of learning rate."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from ml_collections import ConfigDict
 Schedule = Callable[[jax.Array], jax.Array]
 Phases = Sequence[tuple[float, float, float]]
 OPTIMIZERS = ("adam", "muon")
+ENCODER = "encoder"  # the submodule that train.encoder_rate is about
 
 
 def phase_lengths(phases: Phases, clips: int, batch_size: int) -> list[int]:
@@ -34,36 +36,66 @@ def make_optimizer(train: ConfigDict, schedule: Schedule) -> optax.GradientTrans
     Muon (`train.optimizer = "muon"`) moves every convolution kernel, seen as a matrix from taps and input channels to
     output channels, along the nearest orthogonal matrix to its momentum (of decay 0.95), at `train.muon_factor` times
     the rate; all else goes by Adam with Nesterov's momentum. `train.weight_decay` is decoupled and on kernels alone.
+    `train.temporal_rate` below 1 slows kernels' temporal taps off the middle (see `_slower_in_time`).
     `train.encoder_rate` multiplies the encoder's rate, `train.encoder_frozen_steps` updates leave it as it is.
     """
     first = optax.clip_by_global_norm(train.clip_gradient) if train.clip_gradient > 0 else optax.identity()
     if train.optimizer == "adam":
         kernels = lambda params: jax.tree.map(_is_kernel, params)
         decay = dict(weight_decay=train.weight_decay, mask=kernels)
-        adam = optax.adamw(schedule, train.adam_b1, train.adam_b2, train.adam_eps, **decay)
-        return optax.chain(first, adam, *_encoder_rate(train))
-    muon = optax.contrib.muon(
-        lambda step: train.muon_factor * schedule(step),
-        eps=train.adam_eps,
-        weight_decay=train.weight_decay,
-        adam_b1=train.adam_b1,
-        adam_b2=train.adam_b2,
-        adam_learning_rate=schedule,
-        muon_weight_dimension_numbers=lambda params: jax.tree.map(_as_matrix, params),
-    )
-    return optax.chain(first, muon, *_encoder_rate(train))
+        inner = optax.adamw(schedule, train.adam_b1, train.adam_b2, train.adam_eps, **decay)
+    else:
+        inner = optax.contrib.muon(
+            lambda step: train.muon_factor * schedule(step),
+            eps=train.adam_eps,
+            weight_decay=train.weight_decay,
+            adam_b1=train.adam_b1,
+            adam_b2=train.adam_b2,
+            adam_learning_rate=schedule,
+            muon_weight_dimension_numbers=lambda params: jax.tree.map(_as_matrix, params),
+        )
+    if train.temporal_rate != 1:
+        inner = _slower_in_time(inner, train.temporal_rate)
+    return optax.chain(first, *_encoder_rate(train, inner))
 
 
-def _encoder_rate(train: ConfigDict) -> tuple[optax.GradientTransformation, ...]:
-    """What multiplies the encoder's updates; nothing where they stay as they are, so that no state is kept for it.
+def _slower_in_time(inner: optax.GradientTransformation, rate: float) -> optax.GradientTransformation:
+    """`inner` on kernels whose temporal taps off the middle are counted in units of `rate`.
+
+    A tap w = rate * v is moved as v would be: v has the gradient rate * dL/dw, and w changes by rate times v's update.
+    """
+
+    def update(gradients: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        updates, state = inner.update(_off_middle(gradients, rate), state, _off_middle(params, 1 / rate))
+        return _off_middle(updates, rate), state
+
+    return optax.GradientTransformation(inner.init, update)
+
+
+def _off_middle(tree: Any, factor: float) -> Any:
+    """`tree` with `factor` times the taps of kernels [kt, kh, kw, Cin, Cout] that aren't in the middle of kt."""
+
+    def scaled(x: Any) -> Any:
+        if jnp.ndim(x) != 5:
+            return x
+        middle = jnp.arange(x.shape[0]) == x.shape[0] // 2
+        return x * jnp.where(middle, 1.0, factor).astype(x.dtype)[:, None, None, None, None]
+
+    return jax.tree.map(scaled, tree)
+
+
+def _encoder_rate(train: ConfigDict, inner: optax.GradientTransformation) -> tuple[optax.GradientTransformation, ...]:
+    """`inner`, and what multiplies the encoder's updates; a frozen encoder has neither moments nor updates.
 
     While the encoder waits, the optimizer goes on averaging its gradients, so that its first update is like any other.
     """
+    if train.encoder_rate == 0:
+        kinds = {"moving": inner, "frozen": optax.set_to_zero()}
+        return (optax.partition(kinds, lambda params: {x: "frozen" if x == ENCODER else "moving" for x in params}),)
     if train.encoder_rate == 1 and train.encoder_frozen_steps == 0:
-        return ()
+        return (inner,)
     rate = lambda step: jnp.where(step < train.encoder_frozen_steps, 0.0, train.encoder_rate)
-    inside = lambda params: {name: name == "encoder" for name in params}
-    return (optax.masked(optax.scale_by_schedule(rate), inside),)
+    return inner, optax.masked(optax.scale_by_schedule(rate), lambda params: {name: name == ENCODER for name in params})
 
 
 def _is_kernel(parameter: jax.Array) -> bool:

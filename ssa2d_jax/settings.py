@@ -104,6 +104,7 @@ def check(config: ConfigDict, devices: int) -> None:
         _require(0 <= _value(config, knob) < math.inf, config, knob, "0 or more")
     _require(train.optimizer in OPTIMIZERS, config, "train.optimizer", " or ".join(map(repr, OPTIMIZERS)))
     _require(0 < train.muon_factor < math.inf, config, "train.muon_factor", "more than 0")
+    _require(0 < train.temporal_rate <= 1, config, "train.temporal_rate", "more than 0, at most 1")
     _require(0 <= train.encoder_rate < math.inf, config, "train.encoder_rate", "0 (frozen) or more")
     _require(train.encoder_frozen_steps >= 0, config, "train.encoder_frozen_steps", "0 or more")
     _check_init(config)

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from configs import default
@@ -92,3 +93,43 @@ def test_the_encoder_waits_and_then_moves_at_its_own_rate(name):
             updates["actor_head"],
         )
         assert abs(updates["actor_head"]["bias"]).min() > 0.05
+
+
+@pytest.mark.parametrize("name", ["adam", "muon"])
+def test_temporal_rate_is_the_same_optimizer_on_taps_counted_in_that_unit(name):
+    train = default.get_config().train
+    train.update(dict(optimizer=name, clip_gradient=0.0, weight_decay=0.1))
+    plain = optimizer.make_optimizer(train, lambda _: 0.1)
+    train.temporal_rate = 0.5
+    slow = optimizer.make_optimizer(train, lambda _: 0.1)
+    unit = jnp.array([0.5, 1.0, 0.5]).reshape(3, 1, 1, 1, 1)
+    start, gradient = jax.random.normal(jax.random.key(0), (2, 3, 3, 3, 4, 8))
+    w, v = {"kernel": start}, {"kernel": start / unit}
+    state_w, state_v = slow.init(w), plain.init(v)
+    for _ in range(3):
+        updates, state_w = slow.update({"kernel": gradient}, state_w, w)
+        w = optax.apply_updates(w, updates)
+        updates, state_v = plain.update({"kernel": gradient * unit}, state_v, v)
+        v = optax.apply_updates(v, updates)
+    np.testing.assert_allclose(w["kernel"], v["kernel"] * unit, rtol=1e-5, atol=1e-6)
+    assert abs(w["kernel"] - start).max() > 0.1
+
+
+def test_temporal_rate_leaves_kernels_of_one_frame_alone():
+    gradient = jax.random.normal(jax.random.key(0), (1, 3, 3, 4, 8))
+    slow, plain = _muon_updates(gradient, temporal_rate=0.5), _muon_updates(gradient)
+    np.testing.assert_array_equal(slow["kernel"], plain["kernel"])
+
+
+@pytest.mark.parametrize("name", ["adam", "muon"])
+def test_a_frozen_encoder_has_no_moments(name):
+    config = default.get_config()
+    config.train.update(dict(optimizer=name, encoder_rate=0.0))
+    params = {part: {"kernel": jnp.ones((3, 5)), "bias": jnp.ones(2)} for part in ("encoder", "actor_head")}
+    tx = optimizer.make_optimizer(config.train, lambda _: 0.1)
+    state = tx.init(params)
+    sizes = [x.shape for x in jax.tree.leaves(state)]
+    assert sizes.count((3, 5)) == {"adam": 2, "muon": 1}[name]
+    updates, _ = tx.update(params, state, params)
+    assert all(not x.any() for x in jax.tree.leaves(updates["encoder"]))
+    assert all(x.all() for x in jax.tree.leaves(updates["actor_head"]))

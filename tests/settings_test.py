@@ -57,6 +57,7 @@ def test_unknown_variants_name_those_there_are():
         ("train.eval_splits", (), "one split or more"),
         ("train.image_clips", -1, "0 or more"),
         ("train.save_every", -5, "0 or more"),
+        ("train.temporal_rate", 0.0, "more than 0, at most 1"),
         ("train.adam_b1", 1.5, "not including, 1"),
         ("train.weight_decay", -1.0, "0 or more"),
         ("train.clip_gradient", float("nan"), "0 or more"),
