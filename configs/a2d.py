@@ -2,8 +2,9 @@
 
     python main.py --config=configs/a2d.py --workdir=runs/a2d
 
-Variants: `a2d.py` (paper size, RGB), `a2d.py:small` (a width and size that two CPU cores can bear), `a2d.py:flow` (RGB
-and TV-L1 optical flow), and the ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`, `no_atrous`,
+Variants: `a2d.py` (paper size, RGB), `a2d.py:small` (a width and size that two CPU cores can bear), `a2d.py:kinetics`
+(for two cores, too: the whole I3D with Kinetics weights, frozen, and small decoders), `a2d.py:scratch` (the same network
+from scratch), `a2d.py:flow` (RGB and TV-L1 optical flow), and the ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`, `no_atrous`,
 `no_multi_scale`. Several go together: `a2d.py:small,flow`.
 """
 
@@ -13,7 +14,7 @@ from configs import default
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    words = default.variants(variant, "configs/a2d.py", ("small",))
+    words = default.variants(variant, "configs/a2d.py", ("small", "kinetics", "scratch"))
     config = default.get_config()
     config.data.prepared = "data/a2d"
     config.data.store_height = 256
@@ -25,5 +26,17 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         config.model.encoder_width = config.model.decoder_width = 0.25
         config.train.batch_size = 8
         config.train.phases = ((0.5, 0.0, 1e-3), (14.5, 1e-3, 0.0))
+    if "kinetics" in words or "scratch" in words:
+        config.data.size = (96, 160)
+        config.data.store_height = 160
+        config.model.decoder_width = 0.25
+        config.train.batch_size = 8
+        config.train.optimizer = "muon"
+        config.train.temporal_rate = 0.5
+        config.train.phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
+    if "kinetics" in words:
+        config.init.encoder_weights = "weights/i3d_kinetics400_rgb.safetensors"  # by make weights
+        config.model.freeze_encoder_stats = True
+        config.train.encoder_rate = 0.0
     default.shape_network(config, words)
     return config
