@@ -23,6 +23,7 @@ import numpy as np  # noqa: E402
 
 from ssa2d_jax import layers, optical_flow  # noqa: E402
 from ssa2d_jax.batch import InputError  # noqa: E402
+from ssa2d_jax.encoders import ENCODERS  # noqa: E402
 from ssa2d_jax.ssa2d import SSA2D  # noqa: E402
 
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--size", type=int, default=224, help="height and width in pixels")
     parser.add_argument("--width", type=float, default=1.0, help="multiplies encoder's and decoders' channels")
+    parser.add_argument("--encoder", choices=ENCODERS, default="i3d")
     parser.add_argument("--batch", type=int, default=1, help="clips at a time")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--train", action="store_true", help="time forward and backward, too")
@@ -45,7 +47,13 @@ def main() -> None:
 
 def measure_network(arguments: argparse.Namespace) -> None:
     width = arguments.width
-    model = SSA2D(classes=(8, 10), encoder_width=width, decoder_width=width, flow=arguments.flow)
+    model = SSA2D(
+        classes=(8, 10),
+        encoder=arguments.encoder,
+        encoder_width=width,
+        decoder_width=width,
+        flow=arguments.flow,
+    )
     shape = (arguments.batch, arguments.frames, arguments.size, arguments.size, 3)
     inputs = [jax.random.normal(jax.random.key(0), shape)]
     if arguments.flow:

@@ -3,8 +3,9 @@
     python main.py --config=configs/a2d.py --workdir=runs/a2d
 
 Variants: `a2d.py` (paper size, RGB), `a2d.py:small` (a width and size that two CPU cores can bear), `a2d.py:kinetics`
-(for two cores, too: the whole I3D with Kinetics weights, frozen, and small decoders), `a2d.py:scratch` (the same network
-from scratch), `a2d.py:flow` (RGB and TV-L1 optical flow), and the ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`, `no_atrous`,
+(for two cores, too: the whole I3D with Kinetics weights, frozen, and small decoders), `a2d.py:scratch` (the same
+network from scratch), `a2d.py:flow` (RGB and TV-L1 optical flow), `a2d.py:s3d` and `s3d_g` (another encoder, without
+and with feature gating), and the ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`, `no_atrous`,
 `no_multi_scale`. Several go together: `a2d.py:small,flow`.
 """
 

@@ -10,6 +10,8 @@ FORMS = {
     "no_atrous": {"atrous": False},
     "no_multi_scale": {"multi_scale": False},
     "flow": {"flow": True},
+    "s3d": {"encoder": "s3d"},
+    "s3d_g": {"encoder": "s3d", "feature_gating": True},
 }
 
 
@@ -76,6 +78,8 @@ def get_config() -> ml_collections.ConfigDict:
     augment.hue = 0.05  # at most this share of the colour circle
 
     model = config.model = ml_collections.ConfigDict()
+    model.encoder = "i3d"  # or "s3d": every kernel over time and space as one over space, then one over time
+    model.feature_gating = False  # s3d: gates after its temporal convolutions, "S3D-G"
     model.encoder_width = 1.0  # multiplies the encoder's channel counts
     model.decoder_width = 1.0  # multiplies the decoders' channel counts
     model.temporal_kernels = True  # false: every temporal kernel of the encoder is one frame (a control, not a model)

@@ -4,8 +4,9 @@
 
 The release has annotation/{training,validation}/ and video/. Variants: `vidor.py` (paper size, RGB), `vidor.py:flow`
 (RGB and optical flow), `vidor.py:sprites` (a small model on a small world of figures that do things to one another,
-rendered when it's missing), and the ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`, `no_atrous`,
-`no_multi_scale`. Several go together: `vidor.py:sprites,flow`.
+rendered when it's missing), `vidor.py:s3d` and `s3d_g` (another encoder, without and with feature gating), and the
+ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`, `no_atrous`, `no_multi_scale`. Several go
+together: `vidor.py:sprites,flow`.
 
 `vidor.py:sprites` takes 12 minutes on two CPU cores; test split: actor 50.6, action 31.2, joint mIoU 12.0 (all
 background 9.6, 7.8, 1.4), mean average precision of the actions 36.0.

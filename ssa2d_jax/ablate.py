@@ -28,6 +28,7 @@ PUBLISHED = {
     "no_atrous": (62.0, 41.6, 31.7),
     "no_multi_scale": (66.5, 43.1, 33.1),
 }
+BASE = {"flow", "encoder", "feature_gating"}  # knobs that the full model may have either way
 Scores = dict[str, dict[int, dict[str, float]]]  # form -> seed -> mIoU by label kind, of what is done
 
 
@@ -49,7 +50,7 @@ def ablate(
     unknown = [form for form in config.ablate.forms if form != FULL and form not in forms]
     if unknown:
         raise InputError(f"config.ablate.forms names {unknown}; there are {[FULL, *forms]}")
-    changed = {knob for knobs in forms.values() for knob in knobs} - {"flow"}
+    changed = {knob for knobs in forms.values() for knob in knobs} - BASE
     shaped = sorted(knob for form in forms.values() for knob in form.items() if knob[0] in changed
                     and config.model[knob[0]] == knob[1])  # fmt: skip
     if shaped:

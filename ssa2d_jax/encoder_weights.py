@@ -29,6 +29,8 @@ def place(variables: Mapping[str, Any], weights: Weights, stream: str, source: s
     places = {canonical: full for full in flat if (canonical := _canonical(full, stream))}
     if not places:
         raise InputError(f"{source}: this model has no {stream} stream; set config.model.flow=True, or leave it out")
+    if _STEM not in places:
+        raise InputError(f"{source} holds weights of I3D, this model has another encoder: config.model.encoder='i3d'")
     skipped = [name for name in weights if name.startswith(_HEAD) or (stream == "flow" and name.startswith(SHARED))]
     left_over = sorted(weights.keys() - places.keys() - set(skipped))
     missing = sorted(places.keys() - weights.keys())

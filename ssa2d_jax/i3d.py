@@ -1,5 +1,6 @@
 """The I3D encoder: Inception-V1 inflated to 3-D, up to Mixed_5c, without its last pooling."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -100,7 +101,7 @@ class I3D(nn.Module):
 
     @nn.compact
     def __call__(self, video: jax.Array, flow: jax.Array | None = None) -> dict[str, jax.Array]:
-        unit = partial(Unit3d, train=self.train, momentum=self.momentum, stats_axis=self.stats_axis, dtype=self.dtype)
+        unit = self.unit()
         trunk = partial(Trunk, self.width, self.temporal_kernels, unit)
         streams = [trunk(name="rgb")(video)]
         if flow is not None:
@@ -113,6 +114,10 @@ class I3D(nn.Module):
             x = Mixed(widths, _temporal(self.temporal_kernels, 3), unit, name=name)(x)
             endpoints[name] = jnp.concatenate(jnp.split(x, len(streams)), axis=-1)
         return endpoints
+
+    def unit(self) -> Callable[..., nn.Module]:
+        """What makes every unit of the encoder: (features, kernel_size, strides, name=...) -> module."""
+        return partial(Unit3d, train=self.train, momentum=self.momentum, stats_axis=self.stats_axis, dtype=self.dtype)
 
 
 def _temporal(kept: bool, frames: int) -> int:

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from ssa2d_jax import optical_flow
 from ssa2d_jax.batch import InputError
+from ssa2d_jax.encoders import ENCODERS
 from ssa2d_jax.files import replace_text
 from ssa2d_jax.optimizer import OPTIMIZERS
 from ssa2d_jax.ssa2d import ACTOR_PRIORS
@@ -66,6 +67,12 @@ def check(config: ConfigDict, devices: int) -> None:
     _require(len(train.eval_splits) > 0, config, "train.eval_splits", "one split or more")
     _require(config.predict.batch_size >= 1, config, "predict.batch_size", "1 or more")
     _require(model.actor_prior in ACTOR_PRIORS, config, "model.actor_prior", f"one of {', '.join(ACTOR_PRIORS)}")
+    _require(model.encoder in ENCODERS, config, "model.encoder", f"one of {', '.join(ENCODERS)}")
+    fits = not model.feature_gating or (hasattr(ENCODERS[model.encoder], "feature_gating") and model.temporal_kernels)
+    _require(
+        fits, config, "model.feature_gating",
+        "False without config.model.encoder='s3d' and temporal_kernels=True: gates follow temporal convolutions",
+    )  # fmt: skip
     _require(model.encoder_width > 0, config, "model.encoder_width", "more than 0")
     _require(model.decoder_width > 0, config, "model.decoder_width", "more than 0")
     parts = devices * train.microbatches
@@ -116,8 +123,9 @@ def _check_init(config: ConfigDict) -> None:
     fits = not (init.run and (init.encoder_weights or init.flow_weights))
     _require(fits, config, "init.run", "'' where init.encoder_weights or init.flow_weights is given: one or the other")
     _require(model.flow or not init.flow_weights, config, "init.flow_weights", "'' without config.model.flow")
-    fits = not (init.encoder_weights or init.flow_weights) or model.encoder_width == 1
-    _require(fits, config, "model.encoder_width", "1.0 with trained I3D weights (config.init)")
+    if init.encoder_weights or init.flow_weights:
+        _require(model.encoder == "i3d", config, "model.encoder", "i3d with trained I3D weights (config.init)")
+        _require(model.encoder_width == 1, config, "model.encoder_width", "1.0 with trained I3D weights (config.init)")
 
 
 def _numbers(value: Any, count: int) -> bool:

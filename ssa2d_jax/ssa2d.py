@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from ssa2d_jax import layers
 from ssa2d_jax.decoder import Decoder
-from ssa2d_jax.i3d import I3D
+from ssa2d_jax.encoders import ENCODERS
 from ssa2d_jax.units import Unit3d, scaled_width
 
 ACTOR_PRIORS = ("concat", "add", "off")
@@ -48,11 +48,14 @@ class SSA2D(nn.Module):
     [B, T/4, H/4, W/4]. It is the mask branch's own, without gradient, except where the caller knows better:
     `mask_truth` replaces it wherever `mask_known` is true (both [B, T/4, H/4, W/4]), as training does.
 
+    `encoder`: one of ENCODERS. `feature_gating` is handed on to an encoder that has gates.
     `actor_prior`: how the actor branch's features f_ap enter the action branch (AP-Infusion, section 3.3):
     "concat", "add", or "off". `classes`: number of actor and of action classes, background included.
     """
 
     classes: tuple[int, int]
+    encoder: str = "i3d"
+    feature_gating: bool = False
     encoder_width: float = 1.0
     decoder_width: float = 1.0
     temporal_kernels: bool = True
@@ -90,13 +93,15 @@ class SSA2D(nn.Module):
         )
         head = partial(layers.Conv3d, kernel_size=(1, 1, 1), use_bias=True, dtype=jnp.float32)
 
-        endpoints = I3D(
-            self.encoder_width,
-            self.temporal_kernels,
+        encoder = ENCODERS[self.encoder](
+            width=self.encoder_width,
+            temporal_kernels=self.temporal_kernels,
             train=train and not self.freeze_encoder_stats,
             name="encoder",
             **common,
-        )(video.astype(self.dtype), flow.astype(self.dtype) if self.flow else None)
+            **(dict(feature_gating=True) if self.feature_gating else {}),
+        )
+        endpoints = encoder(video.astype(self.dtype), flow.astype(self.dtype) if self.flow else None)
 
         # A 1^3 convolution and linear interpolation commute, so both heads interpolate classes, not features.
         f_mask = decoder(name="mask_decoder")(endpoints)

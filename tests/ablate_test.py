@@ -105,6 +105,13 @@ def test_a_config_that_is_an_ablation_already_is_refused(trained, tmp_path):
     assert not trained
 
 
+@pytest.mark.parametrize("knobs", [{"encoder": "s3d"}, {"encoder": "s3d", "feature_gating": True}])
+def test_any_encoder_may_be_the_full_models(trained, tmp_path, knobs):
+    config = config_of(("full", "no_atrous"), (0,))
+    config.model.update(knobs)
+    assert set(run(config, tmp_path)) == {"full", "no_atrous"}
+
+
 def test_forms_are_really_trained(tmp_path):
     config = config_of(("full", "no_actor_prior"), (0,))
     scores = run(config, tmp_path)

@@ -128,7 +128,7 @@ def test_one_file_each_for_pmap_orbax_and_writers():
 
 
 def test_models_see_plain_fields():
-    for name in ("units", "layers", "lowering", "i3d", "decoder", "ssa2d"):
+    for name in ("units", "layers", "lowering", "i3d", "s3d", "encoders", "decoder", "ssa2d"):
         assert "ml_collections" not in _roots(ROOT / "ssa2d_jax" / f"{name}.py")
 
 

@@ -82,6 +82,7 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(rgb):
         ({}, 2, "flow", "no flow stream; set config.model.flow=True"),
         ({"encoder_width": 0.25}, 3, "rgb", "config.model.encoder_width=1"),
         ({"temporal_kernels": False}, 3, "rgb", "config.model.temporal_kernels=True"),
+        ({"encoder": "s3d"}, 3, "rgb", "weights of I3D, this model has another encoder: config.model.encoder='i3d'"),
     ],
 )
 def test_the_error_says_what_to_do(fields, channels, stream, told):

@@ -121,8 +121,19 @@ def test_another_network_is_refused_with_its_differences(tmp_path):
         initial.load_variables(tmp_path / "nowhere")
 
 
+def test_a_run_with_another_encoder_is_refused(tmp_path):
+    config = toy_config()
+    config.init.run = str(_exported(tmp_path / "x.safetensors", config, _variables(config)))
+    config.model.encoder = "s3d"
+    with pytest.raises(InputError, match=r"x.safetensors is of another network: .*encoder/.*give config.model as that"):
+        initial.start(_state(_variables(config)), initial.read(config.init, None))
+    with pytest.raises(InputError, match="model.encoder: 'i3d' there, 's3d' now"):
+        restore.load_run(tmp_path / "x.safetensors", config, A2D)
+
+
 def test_export_and_reading_back_is_exact(tmp_path):
     config, run = toy_config(), tmp_path / "run"
+    config.model.update(encoder="s3d", feature_gating=True)
     (run / "metrics").mkdir(parents=True)
     (run / "metrics" / "test.json").write_text(json.dumps({"step": 7, "joint": {"miou": 3.5}}))
     (run / "metrics" / "train.json").write_text(json.dumps({"step": 6}))

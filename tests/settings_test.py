@@ -20,11 +20,20 @@ def test_the_shipped_configs_are_allowed(get):
     settings.check(get(), devices=1)
 
 
-@pytest.mark.parametrize("variant", ["still", "tiny"])
+@pytest.mark.parametrize("variant", ["still", "tiny", "s3d", "s3d_g"])
 def test_the_shipped_variants_are_allowed(variant):
     settings.check(sprites.get_config(variant), devices=2)
     settings.check(a2d.get_config("small"), devices=2)
     settings.check(vidor.get_config("sprites"), devices=2)
+
+
+def test_s3d_has_gates_where_it_has_temporal_kernels():
+    config = sprites.get_config("s3d_g")
+    assert (config.model.encoder, config.model.feature_gating) == ("s3d", True)
+    assert not sprites.get_config("s3d").model.feature_gating
+    config.model.temporal_kernels = False
+    with pytest.raises(InputError, match="feature_gating is True; allowed: False without .*temporal_kernels=True"):
+        settings.check(config, devices=1)
 
 
 def test_unknown_variants_name_those_there_are():
@@ -46,6 +55,8 @@ def test_unknown_variants_name_those_there_are():
         ("data.label_span", 17, "1 to 16, the frames that a clip spans"),
         ("augment.crop_scale", (0.9, 0.5), "low <= high"),
         ("model.actor_prior", "sum", "concat, add, off"),
+        ("model.encoder", "c3d", "one of i3d, s3d"),
+        ("model.feature_gating", True, "False without config.model.encoder='s3d'"),
         ("train.batch_size", 15, "multiple of 2"),
         ("train.microbatches", 3, "6 .2 devices x 3 microbatches"),
         ("eval.batch_size", 3, "the 2 devices"),
@@ -170,7 +181,10 @@ def test_trained_weights_need_the_full_width_and_no_run_beside_them():
     config = default.get_config()
     config.init.encoder_weights = "rgb.h5"
     settings.check(config, devices=1)
-    config.model.encoder_width = 0.5
+    config.model.encoder = "s3d"
+    with pytest.raises(InputError, match="model.encoder is 's3d'; allowed: i3d with trained I3D weights"):
+        settings.check(config, devices=1)
+    config.model.encoder, config.model.encoder_width = "i3d", 0.5
     with pytest.raises(InputError, match="model.encoder_width is 0.5; allowed: 1.0 with trained I3D weights"):
         settings.check(config, devices=1)
     config.model.encoder_width, config.init.run = 1.0, "runs/first"
