@@ -25,6 +25,8 @@ _FREE = (
 # What the shape of the network and of its input depends on: all that evaluation and prediction need to agree.
 _NETWORK = ("model", "data.layout", "data.spatial", "data.clip_frames", "data.frame_step", "data.size")
 _FLOW = ("data.flow", "data.flow_height")  # matter where the network has a stream for it
+# What runs did before a knob was there, so that those of older code can still be resumed, evaluated and read.
+_ADDED = {"model.encoder": "i3d", "model.feature_gating": False, "train.temporal_rate": 1.0}
 _FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
 
 
@@ -215,7 +217,7 @@ def _within(knob: str, groups: tuple[str, ...]) -> bool:
 
 
 def _compare(saved: dict[str, Any], owner: Path, config: ConfigDict, matters: Any) -> None:
-    before = flat(saved)
+    before = _ADDED | flat(saved)
     now = flat(config.to_dict())
     lines = [
         f"  config.{knob}: {before.get(knob, 'absent')!r} there, {now.get(knob, 'absent')!r} now"

@@ -121,6 +121,20 @@ def test_a_workdir_of_another_config_is_refused_with_the_difference(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["model"]["atrous"] is True
 
 
+def test_a_workdir_from_before_a_knob_was_there_goes_on_with_what_it_did_then(tmp_path):
+    _begun(tmp_path, toy_config())
+    older = json.loads((tmp_path / "config.json").read_text())
+    del older["model"]["encoder"], older["train"]["temporal_rate"]
+    (tmp_path / "config.json").write_text(json.dumps(older))
+    assert "encoder" not in settings.network_of(tmp_path, toy_config()).model
+    other = toy_config()
+    other.train.temporal_rate = 0.5
+    with pytest.raises(InputError, match="config.train.temporal_rate: 1.0 there, 0.5 now"):
+        settings.claim_workdir(tmp_path, other, DATA)
+    settings.claim_workdir(tmp_path, toy_config(), DATA)
+    assert json.loads((tmp_path / "config.json").read_text())["model"]["encoder"] == "i3d"
+
+
 def test_a_workdir_of_other_data_is_refused(tmp_path):
     _begun(tmp_path, toy_config())
     with pytest.raises(InputError, match=f"begun with other data: {DATA} there, another release now"):
