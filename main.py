@@ -101,13 +101,13 @@ def _prepared(config):
 
     tf.config.set_visible_devices([], "GPU")
     data = config.data
-    same = ("clip_frames", "store_height", "jpeg_quality", "flow", "strict")
+    same = ("clip_frames", "store_height", "jpeg_quality", "flow", "processes", "strict")
     common = {name: data[name] for name in same} | {"flow_height": _flow_height(config)}
     if data.layout == "vidor":
         if data.render.train_clips:
             names = ("train_clips", "test_clips", "size", "frames", "seed", "processes")
             sprites_vidor.render_vidor(data.release, **{name: data.render[name] for name in names})
-        own = ("labels_a_clip", "clips_a_video", "spatial", "processes", "beam")
+        own = ("labels_a_clip", "clips_a_video", "spatial", "beam")
         return prepare.prepare_vidor(data.release, data.prepared, **common, **{name: data[name] for name in own})
     if data.render.train_clips:
         sprites.render_release(data.release, **dict(data.render))

@@ -10,7 +10,7 @@ FORMS = {
     "no_atrous": {"atrous": False},
     "no_multi_scale": {"multi_scale": False},
     "flow": {"flow": True},
-    "s3d": {"encoder": "s3d"},
+    "s3d": {"encoder": "s3d", "feature_gating": False},
     "s3d_g": {"encoder": "s3d", "feature_gating": True},
 }
 
@@ -59,7 +59,7 @@ def get_config() -> ml_collections.ConfigDict:
     data.clips_a_video = 8  # VidOR: clips a video: on average (train, drawn evenly over predicates) or at most (test)
     data.labels_a_clip = 4  # VidOR: labelled frames a clip, evenly spaced
     data.spatial = False  # VidOR: true takes the 8 spatial predicates as actions, too
-    data.processes = 2  # VidOR: that prepare videos side by side
+    data.processes = 2  # that prepare videos side by side; the shards don't depend on it
     data.beam = ""  # VidOR: options of an Apache Beam pipeline that prepares, "--runner=... ..."; "" = processes
     data.size = (224, 224)  # H, W of the network's input in pixels, divisible by 16
     data.flow = ""  # optical flow to put into the records: "", "tvl1" (slow, what I3D's flow weights know) or "dis"

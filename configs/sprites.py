@@ -23,7 +23,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     data = config.data
     data.release = "data/sprites/Release"
     data.prepared = "data/sprites/prepared"
-    data.render.train_clips = 2000
+    data.render.train_clips = 3000
     data.render.test_clips = 300
     data.render.frames = 20
     data.render.labelled = 3
@@ -32,7 +32,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     data.clip_frames, data.frame_step = 8, 2  # 16 frames show every action
     data.label_span = 15
     config.predict.overlap = 4
-    config.augment.crop_scale = (0.7, 1.0)
+    config.augment.crop_scale = (0.85, 1.0)
     config.augment.crop_aspect = (0.9, 1.1)
     # The sprites' colours are random already.
     config.augment.brightness = config.augment.contrast = config.augment.saturation = config.augment.hue = 0.0
@@ -47,7 +47,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     train.optimizer = "muon"  # learns the sprites in fewer updates than Adam
     train.temporal_rate = 0.5
     train.adam_b2 = 0.97
-    train.phases = ((0.25, 0.0, 3e-3), (8.75, 3e-3, 0.0))
+    train.phases = ((0.2, 0.0, 3e-3), (5.8, 3e-3, 0.0))
     train.save_every = 1000
 
     if "tiny" in words:

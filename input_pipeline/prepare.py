@@ -47,12 +47,14 @@ def prepare_a2d(
     jpeg_quality: int,
     flow: str = "",
     flow_height: int = 0,
+    processes: int = 2,
     strict: bool = False,
 ) -> a2d.A2d:
     """The builder of an A2D release's clip records in folder `prepared`, built first if they aren't there.
 
-    release="" is the official archive, downloaded by TFDS. An interrupted build leaves nothing that is
-    taken for a whole one. Lists videos that had to be left out; raises InputError for them if `strict`.
+    release="" is the official archive, downloaded by TFDS. `processes` work side by side, which doesn't change what
+    is built. An interrupted build leaves nothing that is taken for a whole one. Lists videos that had to be left out;
+    raises InputError for them if `strict`.
     """
     if release:
         a2d_release.read_videoset(Path(release))
@@ -64,7 +66,8 @@ def prepare_a2d(
     }  # fmt: skip
     name = f"t{clip_frames}x{frame_step}_span{label_span}_h{store_height}_q{jpeg_quality}"
     name += f"_{flow}{flow_height}_{mark}" if flow else f"_{mark}"
-    config = a2d.Config(name=name, release=str(Path(release).absolute()) if release else "", **settings)
+    place = dict(release=str(Path(release).absolute()) if release else "", processes=processes)
+    config = a2d.Config(name=name, **settings, **place)
     return _ready(a2d.A2d, config, Path(prepared), strict)
 
 

@@ -37,7 +37,8 @@ def make_optimizer(train: ConfigDict, schedule: Schedule) -> optax.GradientTrans
     output channels, along the nearest orthogonal matrix to its momentum (of decay 0.95), at `train.muon_factor` times
     the rate; all else goes by Adam with Nesterov's momentum. `train.weight_decay` is decoupled and on kernels alone.
     `train.temporal_rate` below 1 slows kernels' temporal taps off the middle (see `_slower_in_time`).
-    `train.encoder_rate` multiplies the encoder's rate, `train.encoder_frozen_steps` updates leave it as it is.
+    `train.encoder_rate` multiplies the encoder's rate (0: it is neither moved nor decayed, and has no moments),
+    `train.encoder_frozen_steps` updates leave it as it is.
     """
     first = optax.clip_by_global_norm(train.clip_gradient) if train.clip_gradient > 0 else optax.identity()
     if train.optimizer == "adam":
@@ -56,7 +57,7 @@ def make_optimizer(train: ConfigDict, schedule: Schedule) -> optax.GradientTrans
         )
     if train.temporal_rate != 1:
         inner = _slower_in_time(inner, train.temporal_rate)
-    return optax.chain(first, *_encoder_rate(train, inner))
+    return optax.chain(first, _with_encoder_rate(train, inner))
 
 
 def _slower_in_time(inner: optax.GradientTransformation, rate: float) -> optax.GradientTransformation:
@@ -65,7 +66,7 @@ def _slower_in_time(inner: optax.GradientTransformation, rate: float) -> optax.G
     A tap w = rate * v is moved as v would be: v has the gradient rate * dL/dw, and w changes by rate times v's update.
     """
 
-    def update(gradients: Any, state: Any, params: Any) -> tuple[Any, Any]:
+    def update(gradients: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         updates, state = inner.update(_off_middle(gradients, rate), state, _off_middle(params, 1 / rate))
         return _off_middle(updates, rate), state
 
@@ -73,10 +74,10 @@ def _slower_in_time(inner: optax.GradientTransformation, rate: float) -> optax.G
 
 
 def _off_middle(tree: Any, factor: float) -> Any:
-    """`tree` with `factor` times the taps of kernels [kt, kh, kw, Cin, Cout] that aren't in the middle of kt."""
+    """`tree` with `factor` times the taps of kernels [kt, kh, kw, Cin, Cout] that aren't in the middle of an odd kt."""
 
     def scaled(x: Any) -> Any:
-        if jnp.ndim(x) != 5:
+        if jnp.ndim(x) != 5 or x.shape[0] % 2 == 0:
             return x
         middle = jnp.arange(x.shape[0]) == x.shape[0] // 2
         return x * jnp.where(middle, 1.0, factor).astype(x.dtype)[:, None, None, None, None]
@@ -84,18 +85,20 @@ def _off_middle(tree: Any, factor: float) -> Any:
     return jax.tree.map(scaled, tree)
 
 
-def _encoder_rate(train: ConfigDict, inner: optax.GradientTransformation) -> tuple[optax.GradientTransformation, ...]:
-    """`inner`, and what multiplies the encoder's updates; a frozen encoder has neither moments nor updates.
+def _with_encoder_rate(train: ConfigDict, inner: optax.GradientTransformation) -> optax.GradientTransformation:
+    """`inner`, then what multiplies the encoder's updates; a frozen encoder has neither moments nor updates.
 
     While the encoder waits, the optimizer goes on averaging its gradients, so that its first update is like any other.
     """
     if train.encoder_rate == 0:
         kinds = {"moving": inner, "frozen": optax.set_to_zero()}
-        return (optax.partition(kinds, lambda params: {x: "frozen" if x == ENCODER else "moving" for x in params}),)
+        kind = lambda params: {module: "frozen" if module == ENCODER else "moving" for module in params}
+        return optax.partition(kinds, kind)
     if train.encoder_rate == 1 and train.encoder_frozen_steps == 0:
-        return (inner,)
+        return inner
     rate = lambda step: jnp.where(step < train.encoder_frozen_steps, 0.0, train.encoder_rate)
-    return inner, optax.masked(optax.scale_by_schedule(rate), lambda params: {name: name == ENCODER for name in params})
+    inside = lambda params: {module: module == ENCODER for module in params}
+    return optax.chain(inner, optax.masked(optax.scale_by_schedule(rate), inside))
 
 
 def _is_kernel(parameter: jax.Array) -> bool:

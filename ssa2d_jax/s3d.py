@@ -40,7 +40,7 @@ class S3D(I3D):
     """S3D (Xie et al., 2018), or with `feature_gating` S3D-G: fields, inputs and endpoints are those of I3D.
 
     Units without a temporal kernel stay whole and have no gate. With `temporal_kernels=False` that is all of them:
-    S3D is then I3D without its temporal kernels (the authors' I2D).
+    S3D is then I3D without its temporal kernels.
     """
 
     feature_gating: bool = False

@@ -25,7 +25,7 @@ _FREE = (
 # What the shape of the network and of its input depends on: all that evaluation and prediction need to agree.
 _NETWORK = ("model", "data.layout", "data.spatial", "data.clip_frames", "data.frame_step", "data.size")
 _FLOW = ("data.flow", "data.flow_height")  # matter where the network has a stream for it
-# What runs did before a knob was there, so that those of older code can still be resumed, evaluated and read.
+# What runs did before a knob was there, so that those of older code can still be evaluated, read and resumed.
 _ADDED = {"model.encoder": "i3d", "model.feature_gating": False, "train.temporal_rate": 1.0}
 _FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
 
@@ -122,6 +122,10 @@ def check(config: ConfigDict, devices: int) -> None:
 
 def _check_init(config: ConfigDict) -> None:
     init, model = config.init, config.model
+    loaded = init.run or (init.encoder_weights and (init.flow_weights or not model.flow))
+    given = "unless config.init gives weights to every stream of the encoder"
+    _require(config.train.encoder_rate > 0 or loaded, config, "train.encoder_rate", f"more than 0 {given}")
+    _require(not model.freeze_encoder_stats or loaded, config, "model.freeze_encoder_stats", f"False {given}")
     fits = not (init.run and (init.encoder_weights or init.flow_weights))
     _require(fits, config, "init.run", "'' where init.encoder_weights or init.flow_weights is given: one or the other")
     _require(model.flow or not init.flow_weights, config, "init.flow_weights", "'' without config.model.flow")
@@ -184,6 +188,9 @@ def same_network(saved: dict[str, Any], config: ConfigDict, path: Path) -> Confi
     groups = _NETWORK + _FLOW if config.model.flow else _NETWORK
     matters = lambda knob: _within(knob, groups) and not _within(knob, _FREE_NETWORK)
     _compare(saved, path, config, matters)
+    for knob, value in _ADDED.items():
+        group, name = knob.split(".")
+        saved[group].setdefault(name, value)
     return ConfigDict(saved)
 
 
@@ -217,8 +224,7 @@ def _within(knob: str, groups: tuple[str, ...]) -> bool:
 
 
 def _compare(saved: dict[str, Any], owner: Path, config: ConfigDict, matters: Any) -> None:
-    before = _ADDED | flat(saved)
-    now = flat(config.to_dict())
+    before, now = (_ADDED | flat(one) for one in (saved, config.to_dict()))
     lines = [
         f"  config.{knob}: {before.get(knob, 'absent')!r} there, {now.get(knob, 'absent')!r} now"
         for knob in sorted(before.keys() | now.keys())

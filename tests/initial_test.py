@@ -235,9 +235,10 @@ def test_a_frozen_encoder_has_no_gradient():
         assert (float(gradient["encoder"]["a"]) == 0) == frozen
 
 
-def test_the_encoders_wait_goes_on_after_a_checkpoint(tmp_path):
+@pytest.mark.parametrize("rate", [0.5, 0.0])
+def test_the_encoders_wait_goes_on_after_a_checkpoint(tmp_path, rate):
     config = toy_config()
-    config.train.update(dict(encoder_rate=0.5, encoder_frozen_steps=2))
+    config.train.update(dict(encoder_rate=rate, encoder_frozen_steps=2))
     tx = optimizer.make_optimizer(config.train, lambda _: 0.1)
     params = {part: {"kernel": jnp.ones((2, 3))} for part in ("encoder", "actor_head")}
     state = _state({"params": params, "batch_stats": {"encoder": {"b": jnp.ones(2)}}}).replace(
@@ -254,4 +255,4 @@ def test_the_encoders_wait_goes_on_after_a_checkpoint(tmp_path):
     for _ in range(3):
         state, resumed = update(state), update(resumed)
         jax.tree.map(np.testing.assert_array_equal, state, resumed)
-    assert (state.params["encoder"]["kernel"] != 1).all()
+    assert (state.params["encoder"]["kernel"] != 1).all() == (rate > 0)

@@ -115,21 +115,28 @@ def test_temporal_rate_is_the_same_optimizer_on_taps_counted_in_that_unit(name):
     assert abs(w["kernel"] - start).max() > 0.1
 
 
-def test_temporal_rate_leaves_kernels_of_one_frame_alone():
-    gradient = jax.random.normal(jax.random.key(0), (1, 3, 3, 4, 8))
+@pytest.mark.parametrize("taps", [1, 2])
+def test_temporal_rate_leaves_kernels_without_other_taps_or_without_a_middle_alone(taps):
+    gradient = jax.random.normal(jax.random.key(0), (taps, 3, 3, 4, 8))
     slow, plain = _muon_updates(gradient, temporal_rate=0.5), _muon_updates(gradient)
     np.testing.assert_array_equal(slow["kernel"], plain["kernel"])
 
 
 @pytest.mark.parametrize("name", ["adam", "muon"])
-def test_a_frozen_encoder_has_no_moments(name):
-    config = default.get_config()
-    config.train.update(dict(optimizer=name, encoder_rate=0.0))
-    params = {part: {"kernel": jnp.ones((3, 5)), "bias": jnp.ones(2)} for part in ("encoder", "actor_head")}
-    tx = optimizer.make_optimizer(config.train, lambda _: 0.1)
-    state = tx.init(params)
-    sizes = [x.shape for x in jax.tree.leaves(state)]
-    assert sizes.count((3, 5)) == {"adam": 2, "muon": 1}[name]
-    updates, _ = tx.update(params, state, params)
-    assert all(not x.any() for x in jax.tree.leaves(updates["encoder"]))
-    assert all(x.all() for x in jax.tree.leaves(updates["actor_head"]))
+def test_a_frozen_encoder_has_no_moments_no_decay_and_no_say_in_the_others_updates(name):
+    train = default.get_config().train
+    train.update(dict(optimizer=name, weight_decay=0.1, temporal_rate=0.5, encoder_rate=0.0))
+    tx = optimizer.make_optimizer(train, lambda _: 0.1)
+    key = jax.random.key(0)
+    head = {"kernel": jax.random.normal(key, (3, 1, 1, 4, 8)), "bias": jnp.ones(8)}
+    both, alone = {"encoder": {"kernel": jnp.ones((3, 1, 1, 4, 5))}, "actor_head": head}, {"actor_head": head}
+    zeros = {"encoder": {"kernel": jnp.zeros((3, 1, 1, 4, 5))}}  # what a stopped gradient is
+    state_both, state_alone = tx.init(both), tx.init(alone)
+    assert (3, 1, 1, 4, 5) not in [x.shape for x in jax.tree.leaves(state_both)]
+    for step in range(3):
+        gradient = {"actor_head": jax.tree.map(lambda x, step=step: (step - 1.5) * x, head)}
+        updates, state_both = tx.update(zeros | gradient, state_both, both)
+        wanted, state_alone = tx.update(gradient, state_alone, alone)
+        assert not updates["encoder"]["kernel"].any()
+        jax.tree.map(np.testing.assert_array_equal, updates["actor_head"], wanted["actor_head"])
+        assert all(x.all() for x in jax.tree.leaves(wanted))

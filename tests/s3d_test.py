@@ -214,3 +214,8 @@ def test_another_encoder_needs_its_name_in_the_registry_alone(monkeypatch, flow)
     video = jnp.ones((1, 4, 32, 32, 3))
     outputs = jax.jit(model.apply)(variables, video, video[..., :2] if flow else None)
     assert outputs.actor.shape == (1, 2, 8, 8, 8) and bool(jnp.isfinite(outputs.action).all())
+
+
+def test_without_temporal_kernels_it_is_i3d_without_them():
+    video = (1, 4, 16, 16, 3)
+    assert _shapes(S3D(0.1, False, feature_gating=True), video) == _shapes(I3D(0.1, False), video)

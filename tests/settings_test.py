@@ -20,20 +20,33 @@ def test_the_shipped_configs_are_allowed(get):
     settings.check(get(), devices=1)
 
 
-@pytest.mark.parametrize("variant", ["still", "tiny", "s3d", "s3d_g"])
-def test_the_shipped_variants_are_allowed(variant):
-    settings.check(sprites.get_config(variant), devices=2)
-    settings.check(a2d.get_config("small"), devices=2)
-    settings.check(vidor.get_config("sprites"), devices=2)
+@pytest.mark.parametrize(
+    ("module", "variant"),
+    [
+        *[(sprites, word) for word in ("still", "stills", "tiny", "s3d", "s3d_g")],
+        *[(a2d, word) for word in ("small", "kinetics", "scratch", "s3d")],
+        (vidor, "sprites"),
+    ],
+)
+def test_the_shipped_variants_are_allowed(module, variant):
+    settings.check(module.get_config(variant), devices=2)
 
 
-def test_s3d_has_gates_where_it_has_temporal_kernels():
-    config = sprites.get_config("s3d_g")
-    assert (config.model.encoder, config.model.feature_gating) == ("s3d", True)
-    assert not sprites.get_config("s3d").model.feature_gating
-    config.model.temporal_kernels = False
-    with pytest.raises(InputError, match="feature_gating is True; allowed: False without .*temporal_kernels=True"):
+@pytest.mark.parametrize("variant", ["kinetics,scratch", "small,kinetics", "scratch,small"])
+def test_variants_that_exclude_one_another_are_named(variant):
+    with pytest.raises(ValueError, match="small, kinetics and scratch exclude one another"):
+        a2d.get_config(variant)
+
+
+def test_only_an_encoder_with_weights_can_be_frozen():
+    config = a2d.get_config("kinetics,flow")
+    with pytest.raises(InputError, match="train.encoder_rate is 0.0; allowed: more than 0 unless config.init gives"):
         settings.check(config, devices=1)
+    config.train.encoder_rate = 1.0
+    with pytest.raises(InputError, match="model.freeze_encoder_stats is True; allowed: False unless config.init gives"):
+        settings.check(config, devices=1)
+    config.init.flow_weights = "flow"
+    settings.check(config, devices=1)
 
 
 def test_unknown_variants_name_those_there_are():
@@ -126,7 +139,9 @@ def test_a_workdir_from_before_a_knob_was_there_goes_on_with_what_it_did_then(tm
     older = json.loads((tmp_path / "config.json").read_text())
     del older["model"]["encoder"], older["train"]["temporal_rate"]
     (tmp_path / "config.json").write_text(json.dumps(older))
-    assert "encoder" not in settings.network_of(tmp_path, toy_config()).model
+    found = settings.network_of(tmp_path, toy_config())
+    assert found.model.encoder == "i3d"
+    assert settings.network_of(tmp_path, found).model.encoder == "i3d"
     other = toy_config()
     other.train.temporal_rate = 0.5
     with pytest.raises(InputError, match="config.train.temporal_rate: 1.0 there, 0.5 now"):

@@ -1,0 +1,99 @@
+"""Clip records of one video of an A2D release, made in a process of its own. No framework in here."""
+
+import collections
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from input_pipeline import a2d_release, clip_record
+from ssa2d_jax import video
+from ssa2d_jax.batch import InputError
+from ssa2d_jax.optical_flow import FlowTrack
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How records are made; see configs/default.py."""
+
+    release: Path
+    clip_frames: int
+    frame_step: int
+    label_span: int
+    store_height: int
+    jpeg_quality: int
+    flow: str
+    flow_height: int
+
+
+def records_of_video(name: str, options: Options) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """All clip records of one video, and how many regions had which code outside the valid pairs.
+
+    Raises InputError, OSError or ValueError when the video or its labels can't be used.
+    """
+    path = a2d_release.clip_path(options.release, name)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file, though videoset.csv lists it")
+    labelled = a2d_release.annotations(options.release, name)
+    regions = {frame - 1: a2d_release.read_annotation(file) for frame, file in labelled.items()}
+    shape = {"clip_frames": options.clip_frames, "frame_step": options.frame_step, "label_span": options.label_span}
+    # The video's length is known once it is read; until then a window's end is open.
+    open_ended = clip_record.windows(sorted(regions), 1 << 40, **shape)
+    wanted = {i for window in open_ended for i in range(window.first, window.last + 1)}
+    track = FlowTrack(options.flow, options.frame_step, options.flow_height) if options.flow else None
+    stored = {"store_height": options.store_height, "jpeg_quality": options.jpeg_quality}
+    frames, flow, total, size = _read(path, wanted, max(regions), track, **stored)
+    _check_labels(path, regions, total, size)
+    clips = [
+        clip_record.encode(
+            name,
+            window,
+            [frames[i] for i in range(window.first, window.last + 1)],
+            [flow[i] for i in range(window.first, window.last + 1)] if options.flow else [],
+            [regions[i] for i in window.labelled],
+        )
+        for window in clip_record.windows(sorted(regions), total, **shape)
+    ]
+    return clips, collections.Counter(str(code) for one in regions.values() for code in one.codes[one.ignore])
+
+
+def _read(
+    path: Path, wanted: set[int], last_label: int, track: FlowTrack | None, **stored: int
+) -> tuple[dict[int, bytes], dict[int, bytes], int, tuple[int, int]]:
+    """The wanted frames as JPEG, their flow as PNG, the video's length as far as it matters, its (height, width)."""
+    frames: dict[int, bytes] = {}
+    flow: list[np.ndarray] = []  # from the first wanted frame on
+    first, count, size = min(wanted), 0, (0, 0)
+    try:
+        for count, frame in enumerate(video.read_frames(path, threads=1), 1):
+            size = size if frames else frame.rgb.shape[:2]
+            used = count - 1 in wanted
+            if (used or track) and count > first and frame.rgb.shape[:2] != size:
+                raise InputError(f"{path}: frame {count} is {_by(frame.rgb.shape)}, others are {_by(size)}")
+            if used:
+                frames[count - 1] = clip_record.jpeg(frame.rgb, **stored)
+            if track and count > first:
+                ready = track.add(frame.rgb)
+                flow += [] if ready is None else [ready]
+            if count > max(wanted) and (not track or first + len(flow) > max(wanted)):
+                break
+    except InputError as error:
+        if count <= last_label:
+            raise InputError(f"{error} (frame {last_label + 1} is labelled)") from error
+        raise
+    flow += track.finish() if track else []
+    kept = {first + i: clip_record.flow_png(one) for i, one in enumerate(flow) if first + i in wanted}
+    return frames, kept, count, size
+
+
+def _check_labels(path: Path, regions: dict[int, a2d_release.Regions], total: int, size: tuple[int, int]) -> None:
+    if max(regions) >= total:
+        raise InputError(f"{path}: frame {max(regions) + 1} is labelled, but the video has {total} frames")
+    for number, one in regions.items():
+        if one.map.shape != size:
+            raise InputError(f"{path}: the label of frame {number + 1} is {_by(one.map.shape)}, the video {_by(size)}")
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"
