@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from input_pipeline import a2d, a2d_release, sprites_release
+from input_pipeline import a2d, a2d_release, clip_record, sprites_release
 from input_pipeline import prepare as shards
 from ssa2d_jax import optical_flow
 from ssa2d_jax.batch import InputError
@@ -24,7 +24,7 @@ SETTINGS = {"clip_frames": 8, "frame_step": 1, "label_span": 6, "store_height": 
 
 
 def prepare(release, prepared, **changes):
-    return shards.prepare_a2d(str(release), str(prepared), **SETTINGS | changes)
+    return shards.prepare_a2d(str(release), str(prepared), **{"processes": 1} | SETTINGS | changes)
 
 
 def records(builder, split):
@@ -190,15 +190,27 @@ def test_a_split_without_clips_is_an_error(tmp_path, capfd):
     assert not list((tmp_path / "prepared").rglob("*.tfrecord*"))
 
 
+def test_processes_build_the_same_shards_and_name_the_same_problems(tmp_path):
+    release = tmp_path / "Release"
+    fixture.write_videoset(release, {"a": 0, "b": 1, "c": 0})
+    for name in ("a", "b"):
+        fixture.write_video(release, name)
+    one, two = (prepare(release, tmp_path / str(count), processes=count) for count in (1, 2))
+    assert problems(one) == problems(two) and "c.mp4: no such file" in problems(two)["c"]
+    for split, info in one.info.splits.items():
+        pairs = zip(info.filepaths, two.info.splits[split].filepaths, strict=True)
+        assert all(Path(a).read_bytes() == Path(b).read_bytes() for a, b in pairs)
+
+
 def _prepare_slowly(release, prepared):
-    encode = a2d.clip_record.encode
+    encode = clip_record.encode
 
     def stop(video, *args, **kwargs):
         if video == "v02":
             multiprocessing.Event().wait()  # until it is killed
         return encode(video, *args, **kwargs)
 
-    a2d.clip_record.encode = stop
+    clip_record.encode = stop
     prepare(release, prepared)
 
 

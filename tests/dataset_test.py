@@ -34,7 +34,8 @@ def release(tmp_path_factory):
 
 
 def prepare(release, prepared):
-    return shards.prepare_a2d(str(release), str(prepared), label_span=6, store_height=0, jpeg_quality=90, **CLIP)
+    stored = dict(label_span=6, store_height=0, jpeg_quality=90)
+    return shards.prepare_a2d(str(release), str(prepared), **stored, **CLIP, processes=1)
 
 
 @pytest.fixture(scope="module")

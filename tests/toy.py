@@ -9,6 +9,7 @@ from ssa2d_jax.batch import Source
 def toy_config():
     config = default.get_config()
     config.data.clip_frames, config.data.size = 4, (32, 32)
+    config.data.processes = 1
     config.model.encoder_width = config.model.decoder_width = 0.0625
     config.train.batch_size, config.eval.batch_size = 4, 4
     config.train.phases = ((2.0, 1e-3, 1e-3),)
