@@ -43,8 +43,11 @@ def main(argv: list[str]) -> None:
         _end(str(error), 128 + error.signal)
     except Diverged as error:
         _end(f"error: {error}", 3)
-    except (InputError, OSError) as error:
+    except InputError as error:
         _end(f"error: {error}", 2)
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _end(f"error: {what}; give another place, or mend this one. What was saved before stays usable", 2)
     except Exception as error:
         if not _out_of_memory(error):
             raise

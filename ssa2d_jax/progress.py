@@ -25,28 +25,33 @@ def say(text: str) -> None:
 
 
 class Progress:
-    """Counts units of work and tells rate and time left; `total` may be unknown (None)."""
+    """Counts units of work and tells rate and time left; `total` may be unknown (None).
+
+    The rate is that since the first count: what comes before it, compiling above all, comes once.
+    """
 
     def __init__(self, what: str, unit: str, total: int | None, every_seconds: float = 5.0):
         self.what, self.unit, self.total, self.every = what, unit, total, every_seconds
-        self.done, self.start = 0, time.monotonic()
+        self.done, self.first, self.start = 0, 0, time.monotonic()
         self._said = self.start
 
     def rate(self) -> float:
-        """Units a second since the start."""
-        return self.done / max(time.monotonic() - self.start, 1e-9)
+        """Units a second since the first count."""
+        return (self.done - self.first) / max(time.monotonic() - self.start, 1e-9)
 
     def add(self, units: int) -> None:
         """Counts `units` more and says so, at most every few seconds."""
+        if not self.done:
+            self.first, self.start = units, time.monotonic()
         self.done += units
         if time.monotonic() - self._said >= self.every:
             self._said = time.monotonic()
             say(self.text())
 
     def text(self) -> str:
-        """How far, how fast, how long."""
-        if self.total is None:
-            return f"{self.what}: {self.done} {self.unit}, {self.rate():.1f} a second"
-        left = (self.total - self.done) / max(self.rate(), 1e-9)
-        share = f"{self.done} of {self.total} {self.unit}"
-        return f"{self.what}: {share}, {self.rate():.1f} a second, {duration(max(left, 0))} left"
+        """How far, and from the second count on how fast and how long."""
+        share = f"{self.done} {self.unit}" if self.total is None else f"{self.done} of {self.total} {self.unit}"
+        if self.done <= self.first:
+            return f"{self.what}: {share}"
+        told = f"{self.what}: {share}, {self.rate():.1f} a second"
+        return told if self.total is None else f"{told}, {duration(max(self.total - self.done, 0) / self.rate())} left"

@@ -197,6 +197,8 @@ def same_network(saved: dict[str, Any], config: ConfigDict, path: Path) -> Confi
 def network_of(workdir: Path, config: ConfigDict) -> ConfigDict:
     """The config of the run in `workdir`; raises InputError unless `config` describes the same network."""
     path = workdir / "config.json"
+    if not workdir.exists() and workdir.suffix == ".safetensors":
+        raise InputError(f"{workdir}: no such file")
     if not path.exists():
         raise InputError(f"{workdir} holds no run (no config.json); train first: --mode=train --workdir={workdir}")
     return same_network(_saved(path), config, workdir)

@@ -18,11 +18,16 @@ def test_durations_in_words():
 
 def test_progress_tells_rate_and_time_left(capsys):
     p = progress.Progress("reading", "frames", 100, every_seconds=0.0)
-    p.start = time.monotonic() - 2.0
-    p.add(20)
+    p.start = time.monotonic() - 100.0  # what comes before the first count is no measure
+    p.add(10)
+    assert capsys.readouterr().err == "reading: 10 of 100 frames\n"
+    p.start = time.monotonic() - 1.0
+    p.add(10)
     line = capsys.readouterr().err
     assert line.startswith("reading: 20 of 100 frames, ") and line.endswith(" 8 s left\n")
     assert " a second, " in line
     unknown = progress.Progress("reading", "frames", None, every_seconds=0.0)
     unknown.add(3)
-    assert capsys.readouterr().err.startswith("reading: 3 frames, ")
+    unknown.add(3)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "reading: 3 frames" and second.startswith("reading: 6 frames, ")

@@ -40,7 +40,8 @@ def main() -> None:
     print(f"\nSprites, test split ({result['frames']} labelled frames), percent:\n")
     print(metrics.table(result, published=False))
     print(
-        f"\nTime: {duration(trained - start)} to render, train and evaluate (what is done already is not done again); "
+        f"\nTime: {duration(trained - start)} to render, train and evaluate "
+        "(what was rendered and trained before is not done again); "
         f"{duration(time.monotonic() - start)} in all, without the installation.\n"
     )
     print(f"Open:\n  {workdir}/predicted/overlay.mp4       its answers, painted on {clip.name}")
