@@ -2,11 +2,11 @@
 
     python main.py --config=configs/sprites.py --workdir=runs/sprites
 
-About 25 minutes on two CPU cores as `make demo` runs it; test split: joint mIoU 37.2 (all background: 1.6).
+20 to 40 minutes on two CPU cores as `make demo` runs it; test split: joint mIoU 40.1 (all background: 1.6).
 
 Variants: `sprites.py` (the quick start), `sprites.py:still` (the same with the encoder's temporal kernels cut to
-one frame: a control that sees no motion in its encoder; action mIoU 46.0, quick start 48.5), `sprites.py:stills`
-(no temporal kernel in the decoders either), `sprites.py:tiny` (seconds instead of minutes; learns nothing, tries
+one frame: a control that sees no motion in its encoder), `sprites.py:stills` (no temporal kernel in the decoders
+either), `sprites.py:tiny` (seconds instead of minutes; learns nothing, tries
 everything), `sprites.py:flow` (RGB and TV-L1 optical flow), `sprites.py:s3d` and `s3d_g` (another encoder,
 without and with feature gating), and the ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`,
 `no_atrous`, `no_multi_scale`. Several go together: `sprites.py:tiny,flow`.
