@@ -15,8 +15,9 @@ from configs import default
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    words = default.variants(variant, "configs/a2d.py", ("small", "kinetics", "scratch"))
-    if len({"small", "kinetics", "scratch"} & set(words)) > 1:
+    sizes = ("small", "kinetics", "scratch")
+    words = default.variants(variant, "configs/a2d.py", sizes)
+    if len(set(sizes) & set(words)) > 1:
         raise ValueError("configs/a2d.py: small, kinetics and scratch exclude one another; give one of them")
     config = default.get_config()
     config.data.prepared = "data/a2d"

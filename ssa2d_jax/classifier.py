@@ -10,6 +10,7 @@ import numpy as np
 
 from ssa2d_jax import encoder_weights, layers
 from ssa2d_jax.batch import InputError
+from ssa2d_jax.encoders import ENCODER
 from ssa2d_jax.i3d import MIXED, SHARED, Mixed, Trunk
 from ssa2d_jax.units import Unit3d
 
@@ -47,9 +48,9 @@ def variables_of(weights: Mapping[str, np.ndarray], source: str) -> tuple[Classi
     model = Classifier(classes=head["bias"].size)
     shape = jax.ShapeDtypeStruct((1, 16, 64, 64, 3), jnp.float32)
     shapes = jax.eval_shape(model.init, jax.random.key(0), shape)
-    wanted = {kind: {"encoder": dict(tree)} for kind, tree in shapes.items()}
-    if head["kernel"].shape != wanted["params"]["encoder"].pop("conv_3d")["kernel"].shape:
+    wanted = {kind: {ENCODER: dict(tree)} for kind, tree in shapes.items()}
+    if head["kernel"].shape != wanted["params"][ENCODER].pop("conv_3d")["kernel"].shape:
         raise InputError(f"{source}: the head's kernel is {head['kernel'].shape}; needed is [1, 1, 1, 1024, classes]")
     placed, _ = encoder_weights.place(wanted, weights, "rgb", source)
-    variables = {kind: tree["encoder"] for kind, tree in placed.items()}
+    variables = {kind: tree[ENCODER] for kind, tree in placed.items()}
     return model, variables | {"params": variables["params"] | {"conv_3d": head}}

@@ -7,10 +7,10 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from ssa2d_jax.batch import InputError
+from ssa2d_jax.encoders import ENCODER
 from ssa2d_jax.i3d import SHARED
 
 Weights = Mapping[str, np.ndarray]  # by canonical name: `Conv3d_1a_7x7/conv_3d/kernel`, see weight_files/names.py
-ENCODER = "encoder"
 _HEAD = "Logits/"
 _STEM = "Conv3d_1a_7x7/conv_3d/kernel"
 _CHANNELS = {"rgb": 3, "flow": 2}

@@ -4,3 +4,4 @@ from ssa2d_jax.i3d import I3D
 from ssa2d_jax.s3d import S3D
 
 ENCODERS = {"i3d": I3D, "s3d": S3D}
+ENCODER = "encoder"  # whichever it is, the name of its submodule in SSA2D

@@ -14,6 +14,7 @@ from ssa2d_jax import encoder_weights, exported
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.encoder_weights import Weights
+from ssa2d_jax.encoders import ENCODER
 from ssa2d_jax.steps import TrainState
 
 ReadWeights = Callable[[str], Weights]
@@ -106,7 +107,7 @@ def table(origin: dict[str, str], variables: Any, skipped: dict[str, list[str]])
     rows: dict[tuple[str, str], int] = {}
     for name, source in origin.items():
         _, module, rest = name.split("/", 2)
-        part = f"{module}/{rest.split('/')[0]}" if module == encoder_weights.ENCODER else module
+        part = f"{module}/{rest.split('/')[0]}" if module == ENCODER else module
         rows[part, source] = rows.get((part, source), 0) + sizes[name]
     lines = [f"{'initial weights':<24}{'values':>12}  from"]
     lines += [f"{part:<24}{values:>12,}  {source}" for (part, source), values in sorted(rows.items())]

@@ -9,10 +9,11 @@ import optax
 import optax.contrib
 from ml_collections import ConfigDict
 
+from ssa2d_jax.encoders import ENCODER
+
 Schedule = Callable[[jax.Array], jax.Array]
 Phases = Sequence[tuple[float, float, float]]
 OPTIMIZERS = ("adam", "muon")
-ENCODER = "encoder"  # the submodule that train.encoder_rate is about
 
 
 def phase_lengths(phases: Phases, clips: int, batch_size: int) -> list[int]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from ssa2d_jax import layers
 from ssa2d_jax.decoder import Decoder
-from ssa2d_jax.encoders import ENCODERS
+from ssa2d_jax.encoders import ENCODER, ENCODERS
 from ssa2d_jax.units import Unit3d, scaled_width
 
 ACTOR_PRIORS = ("concat", "add", "off")
@@ -97,7 +97,7 @@ class SSA2D(nn.Module):
             width=self.encoder_width,
             temporal_kernels=self.temporal_kernels,
             train=train and not self.freeze_encoder_stats,
-            name="encoder",
+            name=ENCODER,
             **common,
             **(dict(feature_gating=True) if self.feature_gating else {}),
         )

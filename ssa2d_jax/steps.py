@@ -11,6 +11,7 @@ import optax
 from ml_collections import ConfigDict
 
 from ssa2d_jax import labels, layers, losses, optical_flow, several
+from ssa2d_jax.encoders import ENCODER
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.ssa2d import FOREGROUND, SSA2D, Outputs
 
@@ -92,7 +93,7 @@ def summed_loss(
     `frozen`: the encoder's parameters have no gradient, which then costs no time.
     """
     if frozen:
-        params = params | {"encoder": jax.lax.stop_gradient(params["encoder"])}
+        params = params | {ENCODER: jax.lax.stop_gradient(params[ENCODER])}
     time, height, width = batch["video"].shape[1:4]
     mask_truth, mask_known = labels.mask_target(batch, (time // 4, height // 4, width // 4))
     outputs, updates = model.apply(
