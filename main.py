@@ -193,10 +193,12 @@ def _read_weights(path: str):
 
 
 def _train(config) -> None:
-    from ssa2d_jax import host_memory, train
+    from ssa2d_jax import host_memory, initial, train
 
     host_memory.keep()
-    train.train(_checked(config), _workdir(), _source(config), _space(config), _read_weights)
+    workdir = _workdir()
+    initial.check_paths(_checked(config).init, workdir)
+    train.train(config, workdir, _source(config), _space(config), _read_weights)
 
 
 def _eval(config) -> None:
@@ -205,6 +207,7 @@ def _eval(config) -> None:
     workdir, space = _workdir(), _space(_checked(config))
     run = restore.load_run(workdir, config, space)
     scoring = dict(published=config.eval.published, threshold=config.eval.threshold)
+    scoring |= dict(image_clips=config.train.image_clips)
     folder = exported.results_folder(workdir)
     evaluate.evaluate_run(run, folder, _source(config), config.train.eval_splits, space, **scoring)
 
@@ -250,9 +253,10 @@ def _export_weights(config) -> None:
 
 def _ablate(config) -> None:
     from configs import default
-    from ssa2d_jax import ablate, host_memory
+    from ssa2d_jax import ablate, host_memory, initial
 
     host_memory.keep()
+    initial.check_paths(config.init, _workdir())
     source = lambda one: _source(_checked(one))
     ablate.ablate(_checked(config), default.FORMS, _workdir(), source, _space(config), _read_weights)
 

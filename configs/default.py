@@ -125,7 +125,7 @@ def get_config() -> ml_collections.ConfigDict:
     train.eval_splits = ("test",)  # or ("test", "train"); the first one's joint mIoU decides which checkpoint is best
     train.save_every = 500  # updates; every evaluation and the last update save too
     train.keep = 2  # newest checkpoints kept, beside the best by joint mIoU
-    train.image_clips = 4  # clips drawn into TensorBoard at every evaluation
+    train.image_clips = 4  # clips drawn at every evaluation, of each: the first, the best and the worst
 
     config.ablate = ml_collections.ConfigDict()
     config.ablate.forms = ("full", "no_actor_prior", "no_ssa_masking", "no_atrous", "no_multi_scale")  # trained in turn

@@ -44,6 +44,23 @@ def time_and_score(runs: Sequence[tuple[str, float, float]]) -> str:
     return _svg(figure)
 
 
+def curves(runs: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel: str) -> str:
+    """A line a run over its updates: name -> (updates, values). -> SVG."""
+    figure = Figure(figsize=(6.5, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for i, (name, (updates, values)) in enumerate(runs.items()):
+        mark = "o" if len(updates) < 20 else ""
+        axes.plot(updates, values, mark + "-", color=_COLOURS[i % len(_COLOURS)], label=_label(name), markersize=3)
+    axes.set_xlabel("updates")
+    axes.set_ylabel(ylabel)
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    if len(runs) > 1:
+        figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    return _svg(figure)
+
+
 def _label(name: str) -> str:
     """`name` as it is: matplotlib would set what stands between dollars as a formula, and hide what begins with "_"."""
     return (" " if name.startswith("_") else "") + name.replace("$", r"\$")

@@ -153,6 +153,11 @@ class Checkpoints:
 def check_tree(template: Any, found: Any, what: str) -> None:
     """Raises InputError, which lists the differences, unless `found` has the names, shapes and dtypes of `template`."""
     differences = _tree_differences(template, found)
+    if differences and all(line.startswith("opt_state/") for line in differences):
+        raise InputError(
+            f"{what} fits this network, but not its optimizer: {differences[0]}; it was saved by another version of "
+            "this program. It can be evaluated; to train on, begin another --workdir with --config.init.run=<this one>"
+        )
     if differences:
         raise InputError(
             f"{what} is of another architecture: "

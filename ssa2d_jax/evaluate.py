@@ -6,8 +6,9 @@ from typing import Any
 
 import jax
 
-from ssa2d_jax import metrics, parallel
+from ssa2d_jax import metrics, parallel, pictures
 from ssa2d_jax.batch import Batches, InputError, Source, check_batch
+from ssa2d_jax.clip_scores import ClipScores
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.progress import Progress, say
 from ssa2d_jax.restore import Run
@@ -23,8 +24,11 @@ def evaluate(
     space: LabelSpace,
     frames: int,
     split: str,
+    clips: ClipScores | None = None,
 ) -> Counts:
     """Runs `eval_step` (of `parallel.pmap_eval_step`) over one pass of `batches` and sums the confusion matrices.
+
+    Every clip's own agreement goes into `clips`, if that is given.
 
     Raises InputError when the batches held another number of labelled frames than `frames`: a score
     over a part of a split is not a score.
@@ -35,7 +39,10 @@ def evaluate(
         if not confusions.frames:
             check_batch(batch)
         before = confusions.frames
-        confusions.add(jax.device_get(eval_step(variables, parallel.shard(batch))))
+        counts, agreement = jax.device_get(eval_step(variables, parallel.shard(batch)))
+        confusions.add(counts)
+        if clips is not None:
+            clips.add(batch, agreement.reshape(-1, agreement.shape[-1]))
         progress.add(confusions.frames - before)
     if confusions.frames != frames:
         raise InputError(
@@ -54,6 +61,7 @@ def check_splits(splits: Sequence[str], source: Source) -> None:
 
 def publish(
     confusions: Counts,
+    clips: ClipScores,
     step: int,
     split: str,
     workdir: Path,
@@ -62,11 +70,12 @@ def publish(
     left_out: int,
     data: str,
     published: bool,
-) -> dict[str, Any]:
-    """Writes metrics/<split>.json and its per-class table, says the scores, and returns them.
+) -> tuple[dict[str, Any], str]:
+    """Writes metrics/<split>.json and its tables of classes and clips, and says the scores.
 
-    `left_out` videos of the split could not be used; the score is not of the whole split then, and says so. `data`
-    says which data (Source.identity). Scores on other data than the run was trained with go to another_<split>.json.
+    -> (the scores, the split's name in files). `left_out` videos of the split could not be used; the score is not of
+    the whole split then, and says so. `data` says which data (Source.identity). What is of other data than the run
+    was trained with goes by another_<split>.
     """
     trained_on = workdir / "data.txt"
     if trained_on.exists() and trained_on.read_text().strip() != data:
@@ -78,8 +87,9 @@ def publish(
     say(metrics.table(result, published=published))
     if left_out:
         say(f"{left_out} videos of this split could not be used: the scores are those of the others")
-    say(f"written: {workdir / 'metrics' / (split + '.json')}, {split}_per_class.csv\n")
-    return result
+    clips.write(workdir / "metrics" / f"{split}_per_clip.csv")
+    say(f"written: {workdir / 'metrics' / (split + '.json')}, {split}_per_class.csv, {split}_per_clip.csv\n")
+    return result, split
 
 
 def evaluate_run(
@@ -91,16 +101,23 @@ def evaluate_run(
     *,
     published: bool,
     threshold: float = 0.5,
+    image_clips: int = 0,
 ) -> None:
-    """Scores a restored run on `splits` of `source` and publishes the results in its workdir."""
+    """Scores a restored run on `splits` of `source` and publishes the results in its workdir.
+
+    With `image_clips`, pictures of that many clips of the first, the best and the worst, too.
+    """
     check_splits(splits, source)
     eval_step = parallel.pmap_eval_step(run.model, space, threshold)
+    label_maps = pictures.label_maps(run.model, space, threshold)
     variables = parallel.replicate(run.variables)
     for split in splits:
         frames = source.label_frames[split]
-        confusions = evaluate(eval_step, variables, source.eval_batches(split), space, frames, split)
-        publish(
+        clips = ClipScores(image_clips)
+        confusions = evaluate(eval_step, variables, source.eval_batches(split), space, frames, split, clips)
+        _, name = publish(
             confusions,
+            clips,
             run.step,
             split,
             workdir,
@@ -109,3 +126,8 @@ def evaluate_run(
             data=source.identity,
             published=published,
         )
+        if image_clips:
+            pictures.save(
+                workdir / "pictures", name, pictures.draw(label_maps, run.variables, confusions, clips, space)
+            )
+            say(f"pictures: {workdir / 'pictures'}")

@@ -20,6 +20,7 @@ from ssa2d_jax.steps import TrainState
 ReadWeights = Callable[[str], Weights]
 HEADS = ("actor_head", "action_head")  # their sizes are those of the label space
 FRESH = "random"
+FETCHED = "i3d_kinetics400_rgb.safetensors"
 _SHOWN = 6
 
 
@@ -29,6 +30,20 @@ class Sources:
 
     run: tuple[dict[str, Any], str] | None
     weights: dict[str, tuple[str, Weights]]
+
+
+def check_paths(init: ConfigDict, workdir: Path) -> None:
+    """InputError where what `init` names is not there, to be said before data are prepared, not hours later.
+
+    A run that has a checkpoint in `workdir` needs none of it any more.
+    """
+    if any((workdir / "checkpoints").glob("[0-9]*")):
+        return
+    for knob, path in init.items():
+        # A TensorFlow checkpoint goes by a prefix that is no file itself.
+        if path and not Path(path).exists() and not Path(f"{path}.index").exists():
+            made = "; make weights fetches it" if Path(path).name == FETCHED else ""
+            raise InputError(f"config.init.{knob}: {path}: no such file or folder{made}")
 
 
 def read(init: ConfigDict, read_weights: ReadWeights | None) -> Sources:

@@ -144,6 +144,7 @@ def comparison(
     prediction: np.ndarray,
     mask: np.ndarray,
     space: LabelSpace | tuple[Drawn, Drawn],
+    caption: str = "frame",
 ) -> np.ndarray:
     """One picture uint8 [h, 4 w, 3]: frame | truth | prediction | mask, each with its caption.
 
@@ -163,7 +164,7 @@ def comparison(
     ]
     grey = np.rint(255 * np.clip(np.asarray(mask), 0, 1)).astype(np.uint8)
     grey = cv2.cvtColor(cv2.resize(grey, size, interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2RGB)
-    panels = zip(("frame", "truth", "prediction", "mask"), (frame, *drawn, grey), strict=True)
+    panels = zip((caption, "truth", "prediction", "mask"), (frame, *drawn, grey), strict=True)
     return np.hstack([_captioned(panel, caption) for caption, panel in panels])
 
 

@@ -45,9 +45,9 @@ def pmap_train_step(
 
 
 def pmap_eval_step(model: SSA2D, space: LabelSpace, threshold: float = 0.5) -> Any:
-    """`steps.eval_step` on every device: (variables, shards) -> confusion matrices over all of them."""
+    """`steps.eval_step` on every device: (variables, shards) -> (counts over all of them, [devices, B, 2] by clip)."""
     step = partial(steps.eval_step, model=model, space=space, threshold=threshold)
-    return jax.pmap(step, axis_name=steps.DEVICES, in_axes=(None, 0), out_axes=None)
+    return jax.pmap(step, axis_name=steps.DEVICES, in_axes=(None, 0), out_axes=(None, 0))
 
 
 def replicate(state: Any) -> Any:

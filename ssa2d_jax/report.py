@@ -6,19 +6,24 @@ import dataclasses
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ssa2d_jax import charts, metrics
+from ssa2d_jax import charts, history, metrics
 from ssa2d_jax.ablate import TABLE
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.files import replace_text
 from ssa2d_jax.progress import say
 
 PAGE = "report.html"
+SHOWN = ("clip", "best", "worst")  # kinds of pictures, see pictures.py
+_SHOWN_TEXT = (
+    "The split's first clips, those that the labels fit best, and worst; over each its agreement: of the pixels that "
+    "truth or prediction calls foreground, the share whose joint labels are the same."
+)
 _MOST_BARS = 60  # classes in a chart; of more, those with most pixels
 _CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
@@ -40,6 +45,8 @@ class Scored:
     pictures: list[Path]
     vidor: bool
     milliseconds: float | None  # a frame, see `speed.json`
+    loss: tuple[list[float], list[float]]  # updates and training losses
+    course: tuple[list[float], list[float]]  # updates and joint mIoU of the evaluations while it trained
 
 
 def write_report(folder: Path, split: str) -> Path:
@@ -78,9 +85,17 @@ def read_run(workdir: Path, split: str, name: str) -> Scored:
         {score: float(result[kind][score]) for score in metrics.SCORES}  # all there
     speed = workdir / "speed.json"
     milliseconds = float(json.loads(speed.read_text())["milliseconds_a_frame"]) if speed.exists() else None
-    pictures = sorted((workdir / "pictures").glob(f"{split}_clip_*.png"))
+    pictures = [path for kind in SHOWN for path in sorted((workdir / "pictures").glob(f"{split}_{kind}_*.png"))]
+    loss = history.read(workdir / "metrics/training.csv")
+    course = [row for row in history.read(workdir / "metrics/scores.csv") if row["split"] == split]
     vidor = config["data"].get("layout", "a2d") == "vidor"
-    return Scored(name, result, classes, pictures, vidor, milliseconds)
+    return Scored(
+        name, result, classes, pictures, vidor, milliseconds, _columns(loss, "loss"), _columns(course, "joint_miou")
+    )
+
+
+def _columns(rows: Sequence[Mapping[str, str]], name: str) -> tuple[list[float], list[float]]:
+    return [float(row["update"]) for row in rows], [float(row[name]) for row in rows]
 
 
 def page(runs: Sequence[Scored], split: str, tables: Sequence[str] = ()) -> str:
@@ -94,6 +109,7 @@ def page(runs: Sequence[Scored], split: str, tables: Sequence[str] = ()) -> str:
             f"<p>Data: {html.escape(name or 'not said')}</p>",
         ]
         parts += [score_table(some, vidor), *_per_class(some)]
+    parts += _curves(runs)
     timed = [(run.name, run.milliseconds, run.result["joint"]["miou"]) for run in runs if run.milliseconds]
     if timed:
         caption = "The network's time a frame against joint mIoU (the paper's Figure 1); speed.json names the device."
@@ -103,6 +119,7 @@ def page(runs: Sequence[Scored], split: str, tables: Sequence[str] = ()) -> str:
     for run in runs:
         if run.pictures:
             parts.append(f"<h2>What {html.escape(run.name)} sees</h2>")
+            parts.append(f"<p>{_SHOWN_TEXT}</p>")
             parts += [_png(path, f"{path.stem}: frame, truth, prediction, foreground mask") for path in run.pictures]
     body = "\n".join(parts)
     return (
@@ -173,6 +190,19 @@ def _per_class(runs: Sequence[Scored]) -> list[str]:
         left_out = f", the {_MOST_BARS} with most pixels" if len(pixels) > _MOST_BARS else ""
         parts.append(_figure(charts.bars(shown, values), f"IoU of every {kind} class in the truth{left_out}, percent."))
     return parts
+
+
+def _curves(runs: Sequence[Scored]) -> list[str]:
+    """Loss, and joint mIoU where a run was evaluated more than once, over the updates of training."""
+    told = {
+        "loss": ({run.name: run.loss for run in runs if len(run.loss[0]) > 1}, "Training loss."),
+        "joint mIoU, percent": (
+            {run.name: run.course for run in runs if len(run.course[0]) > 1},
+            "Joint mIoU while training.",
+        ),
+    }
+    figures = [_figure(charts.curves(lines, label), caption) for label, (lines, caption) in told.items() if lines]
+    return ["<h2>Training</h2>", *figures] if figures else []
 
 
 def _figure(svg: str, caption: str) -> str:

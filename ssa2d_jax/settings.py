@@ -15,6 +15,7 @@ from ssa2d_jax.optimizer import OPTIMIZERS
 from ssa2d_jax.ssa2d import ACTOR_PRIORS
 
 LAYOUTS = ("a2d", "vidor")
+SPLITS = ("train", "test")
 # Knobs that may differ between two runs in one workdir: they change neither the weights nor their order. (Folders may
 # move: claim_workdir compares the data themselves.)
 _FREE = (
@@ -66,7 +67,8 @@ def check(config: ConfigDict, devices: int) -> None:
     _require(0 <= model.batch_norm_momentum < 1, config, "model.batch_norm_momentum", "0 up to, not including, 1")
     for knob in ("loss.actor_weight", "loss.action_weight", "loss.mask_weight"):
         _require(0 <= _value(config, knob) < math.inf, config, knob, "0 or more")
-    _require(len(train.eval_splits) > 0, config, "train.eval_splits", "one split or more")
+    fits = len(train.eval_splits) > 0 and set(train.eval_splits) <= set(SPLITS)
+    _require(fits, config, "train.eval_splits", "one split or more of " + ", ".join(SPLITS))
     _require(config.predict.batch_size >= 1, config, "predict.batch_size", "1 or more")
     _require(model.actor_prior in ACTOR_PRIORS, config, "model.actor_prior", f"one of {', '.join(ACTOR_PRIORS)}")
     _require(model.encoder in ENCODERS, config, "model.encoder", f"one of {', '.join(ENCODERS)}")

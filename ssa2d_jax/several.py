@@ -18,8 +18,11 @@ def decisions(actor_logits: jax.Array, action_logits: jax.Array, threshold: floa
     return jnp.argmax(actor_logits, -1).astype(jnp.int32), action_logits >= least
 
 
-def count(outputs: Outputs, batch: Arrays, space: LabelSpace, threshold: float) -> Arrays:
-    """Counts int32 over the batch's valid labelled frames, one frame a clip after another (maps are large).
+def count(outputs: Outputs, batch: Arrays, space: LabelSpace, threshold: float) -> tuple[Arrays, jax.Array]:
+    """Counts over the batch's valid labelled frames, one frame a clip after another (maps are large).
+
+    -> (counts int32 by name, and each clip's own [B, 2] float32: the sum of |S∩P| / |S∪P| of joint labels over the
+    pixels that truth or prediction calls foreground, and their number). The counts:
 
     actor                 [actors, actors]                    confusion matrix [truth, prediction]
     action, joint         [3, actors or 1, actions]           pixels hit, of the truth, predicted; action 0 = background
@@ -37,10 +40,13 @@ def count(outputs: Outputs, batch: Arrays, space: LabelSpace, threshold: float) 
         counts = jax.vmap(lambda *x: _count_frame(*x, space, threshold))(
             actor, action, one["actor"][:, 0].astype(jnp.int32), one["action"][:, 0], counted
         )
-        return jax.tree.map(lambda x: x.sum(0), counts)
+        clips = counts.pop("agreement")
+        return jax.tree.map(lambda x: x.sum(0), counts) | {"agreement": clips}
 
     counts = jax.tree.map(lambda x: x.sum(0), jax.lax.map(of_frames, by_label))
-    return counts | {"frames": jnp.sum(batch["label_valid"] & batch["clip_valid"][:, None], dtype=jnp.int32)}
+    agreement = counts.pop("agreement")
+    frames = jnp.sum(batch["label_valid"] & batch["clip_valid"][:, None], dtype=jnp.int32)
+    return counts | {"frames": frames}, agreement
 
 
 def _count_frame(
@@ -71,6 +77,7 @@ def _count_frame(
         if space.frequent:
             few = [_only(side, space, joint=kind == "joint") for side in (truth, prediction)]
             counts[f"{kind}_overlap_frequent"] = _overlap(*few, counted & few[0][1].any(-1))
+    counts["agreement"] = _agreement(*sides["joint"], counted)
     scale = BINS / (2 * _REACH)
     bins = jnp.clip(jnp.floor((action_logits + _REACH) * scale), 0, BINS - 1).astype(jnp.int32)
     of_class = jnp.broadcast_to(jnp.arange(bins.shape[1]), bins.shape)
@@ -117,11 +124,23 @@ def _hits(truth: Side, prediction: Side, counted: jax.Array, actors: int) -> jax
 
 def _overlap(truth: Side, prediction: Side, counted: jax.Array) -> jax.Array:
     """[2 + A, 3 + 2 A] int32: counted pixels by the size of their sets' intersection and union."""
+    classes = truth[1].shape[1]
+    return _histogram(_shared_and_union(truth, prediction), (classes + 1, 2 * classes + 1), counted)
+
+
+def _agreement(truth: Side, prediction: Side, counted: jax.Array) -> jax.Array:
+    """[2] float32: over counted pixels that either side calls foreground, the sum of |S∩P| / |S∪P|, and how many."""
+    shared, union = _shared_and_union(truth, prediction)
+    foreground = counted & ~(truth[1][:, 0] & prediction[1][:, 0])
+    return jnp.stack([jnp.sum(foreground * shared / union), jnp.sum(foreground, dtype=jnp.float32)])
+
+
+def _shared_and_union(truth: Side, prediction: Side) -> tuple[jax.Array, jax.Array]:
+    """|S∩P| and |S∪P| of every pixel; no set is empty, since the background is one of the labels."""
     both = (truth[0] == prediction[0])[:, None] & truth[1] & prediction[1]
     sizes = [side[1].sum(-1) for side in (truth, prediction)]
     shared = both.sum(-1)
-    classes = truth[1].shape[1]
-    return _histogram((shared, sizes[0] + sizes[1] - shared), (classes + 1, 2 * classes + 1), counted)
+    return shared, sizes[0] + sizes[1] - shared
 
 
 def _histogram(index: tuple[jax.Array, jax.Array], shape: tuple[int, int], counted: jax.Array) -> jax.Array:

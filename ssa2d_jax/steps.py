@@ -178,15 +178,20 @@ def label_maps(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace
     }
 
 
-def eval_step(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace, threshold: float = 0.5) -> Arrays:
-    """Confusion matrices [truth, prediction] int32 over this batch of all devices: actor, action, joint.
+def eval_step(
+    variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace, threshold: float = 0.5
+) -> tuple[Arrays, jax.Array]:
+    """Confusion matrices [truth, prediction] int32 over this batch of all devices, and what each clip's own pixels say.
 
-    Runs under `DEVICES`. `frames` counts the labelled frames that went in. Where a pixel may have several
-    actions, the counts are those of `several.count`.
+    -> (counts: actor, action, joint, and `frames`, the labelled frames that went in; `agreement` of this device's
+    clips, [B, 2] float32: pixels whose joint labels agree, among those that truth or prediction calls foreground, and
+    the number of these). Runs under `DEVICES`. Where a pixel may have several actions, both are those of
+    `several.count`.
     """
     if space.several:
         outputs = model.apply(variables, *inputs(batch, model))
-        return jax.lax.psum(several.count(outputs, batch, space, threshold), DEVICES)
+        counts, clips = several.count(outputs, batch, space, threshold)
+        return jax.lax.psum(counts, DEVICES), clips
     maps = label_maps(variables, batch, model=model, space=space)
     truth = {"actor": batch["actor"], "action": batch["action"]}
     truth["joint"] = labels.joint_labels(batch["actor"], batch["action"], space)
@@ -195,7 +200,11 @@ def eval_step(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace,
         for kind in space.names
     }
     counts["frames"] = jnp.sum(batch["label_valid"] & batch["clip_valid"][:, None], dtype=jnp.int32)
-    return jax.lax.psum(counts, DEVICES)
+    counted = labels.counted_pixels(truth["joint"], batch)
+    foreground = counted & ((truth["joint"] > 0) | (maps["joint"] > 0))
+    agreeing = foreground & (truth["joint"] == maps["joint"])
+    agreement = jnp.stack([jnp.sum(x, axis=(1, 2, 3), dtype=jnp.float32) for x in (agreeing, foreground)], axis=-1)
+    return jax.lax.psum(counts, DEVICES), agreement
 
 
 def confusion(truth: jax.Array, prediction: jax.Array, counted: jax.Array, classes: int) -> jax.Array:

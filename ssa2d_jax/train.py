@@ -8,19 +8,25 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cv2
 import jax
-import numpy as np
 from clu import metric_writers, parameter_overview
 from ml_collections import ConfigDict
 
-from ssa2d_jax import frame_sets, initial, locks, metrics, optimizer, overlay, parallel, settings, steps
-from ssa2d_jax.batch import Batch, Batches, InputError, Source, check_batch
+from ssa2d_jax import initial, locks, metrics, optimizer, parallel, pictures, settings, steps
+from ssa2d_jax.batch import Batches, InputError, Source, check_batch
 from ssa2d_jax.checkpoints import Checkpoints
-from ssa2d_jax.evaluate import Counts, check_splits, evaluate, publish
-from ssa2d_jax.files import replace_bytes, replace_text
-from ssa2d_jax.label_space import IGNORE, LabelSpace
+from ssa2d_jax.clip_scores import ClipScores
+from ssa2d_jax.evaluate import check_splits, evaluate, publish
+from ssa2d_jax.files import replace_text
+from ssa2d_jax.history import History
+from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.progress import duration, is_time, say
+
+# What metrics/training.csv says of the updates since its row before: means, and the rate.
+COURSE = (
+    "update", "loss", "actor", "action", "mask", "gradient_norm", "learning_rate",
+    "steps_per_second", "clips_per_second",
+)  # fmt: skip
 
 
 class Diverged(RuntimeError):
@@ -68,9 +74,7 @@ class Training:
         )
         threshold = config.eval.threshold
         self.eval_step = parallel.pmap_eval_step(self.model, space, threshold)
-        self.label_maps = jax.jit(
-            lambda v, b: steps.label_maps(v, b, model=self.model, space=space, threshold=threshold)
-        )
+        self.label_maps = pictures.label_maps(self.model, space, threshold)
         self.checkpoints = Checkpoints(workdir / "checkpoints", keep=train.keep)
         self.writer = metric_writers.SummaryWriter(str(workdir))
         self.stop = StopSignal()
@@ -95,6 +99,15 @@ class Training:
             self.writer.write_texts(0, {"config": f"```\n{self.config}\n```", "parameters": f"```\n{text}\n```"})
             (self.workdir / "parameters.txt").write_text(text + "\n")
         return parallel.replicate(state)
+
+    def open_tables(self, done: int) -> None:
+        """The run's course so far, `done` updates: training.csv and scores.csv in metrics/."""
+        folder, figures = (
+            self.workdir / "metrics",
+            [f"{kind}_{score}" for kind in metrics.KINDS for score in metrics.SCORES],
+        )
+        self.course = History(folder / "training.csv", COURSE, done)
+        self.scores = History(folder / "scores.csv", ["update", "split", *figures], done, keys=2)
 
     def save(self, state: steps.TrainState, joint_miou: float | None) -> None:
         self.checkpoints.save(int(state.step), state, json.loads(json.dumps(self.config.to_dict())), joint_miou)
@@ -127,6 +140,7 @@ def train(
 def _train(run: Training) -> dict[str, Any]:
     config, workdir, source = run.config, run.workdir, run.source
     state = run.initial_state()
+    run.open_tables(int(state.step))
     millions = parameter_count(state.params) / 1e6
     say(f"{millions:.2f} M parameters, {jax.local_device_count()} devices, {run.total} updates")
     say(f"watch it: tensorboard --logdir {workdir}")
@@ -167,9 +181,11 @@ def evaluate_splits(run: Training, state: steps.TrainState) -> dict[str, Any]:
     for split in run.config.train.eval_splits:
         frames = run.source.label_frames[split]
         batches = run.stop.until(run.source.eval_batches(split), step)
-        counts = evaluate(run.eval_step, state.variables(), batches, run.space, frames, split)
-        results[split] = publish(
+        clips = ClipScores(run.config.train.image_clips)
+        counts = evaluate(run.eval_step, state.variables(), batches, run.space, frames, split, clips)
+        results[split], _ = publish(
             counts,
+            clips,
             step,
             split,
             run.workdir,
@@ -184,54 +200,15 @@ def evaluate_splits(run: Training, state: steps.TrainState) -> dict[str, Any]:
         precision = results[split].get("mean_average_precision", {})
         scalars |= {f"{split}/{kind}_mean_average_precision": value for kind, value in precision.items()}
         run.writer.write_scalars(step, scalars)
-        images = pictures(run, state, split, counts)
-        run.writer.write_images(step, images)
-        save_pictures(run.workdir / "pictures", images)
+        run.scores.add(
+            {"update": step, "split": split}
+            | {f"{kind}_{score}": results[split][kind][score] for kind in metrics.KINDS for score in metrics.SCORES}
+        )
+        images = pictures.draw(run.label_maps, state.variables(), counts, clips, run.space)
+        run.writer.write_images(step, {f"{split}/{name}": image[None] for name, image in images.items()})
+        pictures.save(run.workdir / "pictures", split, images)
     run.writer.flush()
     return results
-
-
-def pictures(run: Training, state: steps.TrainState, split: str, counts: Counts) -> dict[str, np.ndarray]:
-    """TensorBoard's pictures of an evaluation: labelled frames beside truth, prediction and mask; confusions."""
-    images = {
-        f"{split}/confusion_{kind}": overlay.confusion_picture(matrix, run.space.names[kind])[None]
-        for kind, matrix in counts.matrices.items()
-    }
-    clips = itertools.chain.from_iterable(clips_of(batch) for batch in run.source.eval_batches(split))
-    for i, clip in enumerate(itertools.islice(clips, run.config.train.image_clips)):
-        maps = jax.device_get(run.label_maps(state.variables(), clip))
-        height, width = clip["label_size"][0]
-        crop = np.s_[0, 0, :height, :width]
-        truth, prediction, names = joint_maps(clip, maps, crop, run.space)
-        frame = clip["video"][0, clip["label_time"][0, 0]]
-        images[f"{split}/clip_{i}"] = overlay.comparison(frame, truth, prediction, maps["mask"][crop], names)[None]
-    return images
-
-
-def save_pictures(folder: Path, images: dict[str, np.ndarray]) -> None:
-    """Writes <split>_<name>.png of every picture "<split>/<name>", in place of those of an earlier evaluation."""
-    folder.mkdir(exist_ok=True)
-    for name, image in images.items():
-        _, data = cv2.imencode(".png", image[0][..., ::-1])
-        replace_bytes(folder / f"{name.replace('/', '_')}.png", data.tobytes())
-
-
-def joint_maps(clip: Batch, maps: Batch, crop: Any, space: LabelSpace) -> tuple[np.ndarray, np.ndarray, Any]:
-    """Joint labels of one labelled frame, true and predicted (`steps.label_maps`), and what names their numbers."""
-    if not space.several:
-        return space.joint_of[clip["actor"][crop], clip["action"][crop]], maps["joint"][crop], space
-    pair = []
-    for one in (clip, maps):
-        actor, chosen = one["actor"][crop], one["action"][crop]
-        best = np.where(chosen.any(-1), chosen.argmax(-1) + 1, 0)  # of several, the first by name
-        pair.append(frame_sets.drawn(np.where(actor == IGNORE, 0, actor), chosen, best, space))
-    return pair[0].map, pair[1].map, tuple(pair)
-
-
-def clips_of(batch: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """The valid clips of a batch, each a batch of one."""
-    arrays = parallel.device_arrays(batch)
-    return [{k: v[i : i + 1] for k, v in arrays.items()} for i in np.flatnonzero(arrays["clip_valid"])]
 
 
 def parameter_count(params: Any) -> int:
@@ -293,6 +270,7 @@ class Log:
             parts = "  ".join(f"{name} {means[name]:.3f}" for name in ("loss", "actor", "action", "mask"))
             say(f"update {done}/{run.total}  {parts}  {rate * run.config.train.batch_size:.1f} clips/s  {left} left")
         run.writer.write_scalars(done, scalars)
+        run.course.add({"update": done} | {name.removeprefix("train/"): value for name, value in scalars.items()})
         self._sums, self._count, self._since, self._began = {}, 0, now, done
 
 

@@ -82,6 +82,14 @@ def test_another_architecture_is_named_by_its_arrays(tmp_path):
     assert "params/layer/kernel is [2, 3] float32, this model has [2, 5] float32" in str(error.value)
 
 
+def test_an_optimizer_of_another_version_is_not_called_another_architecture(tmp_path):
+    _saved(tmp_path, [None])
+    state = _state()
+    with pytest.raises(InputError, match="not its optimizer: opt_state/.*init.run") as error:
+        Checkpoints(tmp_path, read_only=True).restore(state.replace(opt_state=optax.sgd(1e-3).init(state.params)))
+    assert "architecture" not in str(error.value)
+
+
 def test_a_damaged_newest_checkpoint_offers_the_one_before(tmp_path):
     _saved(tmp_path, [None, None])
     _damage(tmp_path, 2)

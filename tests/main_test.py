@@ -135,6 +135,15 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
             ["--config=configs/a2d.py:small", "--workdir=/nowhere/run", "--mode=eval"],
             ["/nowhere/run", "no config.json"],
         ),
+        (  # before the release is looked at
+            [
+                "--config=configs/a2d.py:kinetics",
+                "--workdir=w",
+                "--config.data.release=/nowhere",
+                "--config.init.encoder_weights=/gone/i3d_kinetics400_rgb.safetensors",
+            ],
+            ["config.init.encoder_weights", "/gone/i3d", "no such file", "make weights"],
+        ),  # fmt: skip
         (["--config=configs/a2d.py", "--workdir=w", "--mode=export_weights"], ["--output", ".safetensors"]),
         (["--config=configs/a2d.py", "--workdir=w", "--mode=fly"], ["fly", "predict"]),
     ],

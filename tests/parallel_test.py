@@ -111,8 +111,10 @@ def test_eval_step_counts_every_labelled_pixel_once():
     batch = toy_batch(3)
     batch["clip_valid"][2] = False
     batch["label_valid"][0, 1] = False
-    counts = parallel.pmap_eval_step(model, A2D)(state.variables(), parallel.shard(batch))
+    counts, agreement = parallel.pmap_eval_step(model, A2D)(state.variables(), parallel.shard(batch))
     assert int(counts["frames"]) == 5
+    assert agreement.shape == (4, 1, 2) and not agreement[2].any()  # a clip that isn't valid has no pixels
+    assert (agreement[..., 0] <= agreement[..., 1]).all() and agreement[0, 0, 1] >= 144
     for kind in ("actor", "action", "joint"):
         assert int(counts[kind].sum()) == 5 * 32 * 32
     np.testing.assert_array_equal(np.asarray(counts["actor"]).sum(1)[:5], [5 * (1024 - 144), 144, 288, 0, 288])
@@ -126,8 +128,10 @@ def test_several_actions_are_counted_on_all_devices():
     assert state.params["action_head"]["bias"].shape == (42,) and state.params["actor_head"]["bias"].shape == (81,)
     batch = several_batch(3)
     batch["clip_valid"][2] = False
-    counts = jax.device_get(parallel.pmap_eval_step(model, space)(state.variables(), parallel.shard(batch)))
+    step = parallel.pmap_eval_step(model, space)
+    counts, agreement = jax.device_get(step(state.variables(), parallel.shard(batch)))
     assert int(counts["frames"]) == 6
+    assert agreement.shape == (4, 1, 2) and not agreement[2].any() and agreement[0, 0, 1] >= 2 * 144
     assert counts["actor"].sum() == counts["action_overlap"].sum() == counts["precision"][1, 0].sum() == 6 * 32 * 32
     block = 6 * 144
     assert counts["action"][1, 0].tolist() == [6 * 1024 - block, block, block, *[0] * 40]

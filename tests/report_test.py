@@ -59,6 +59,26 @@ def test_the_page_gathers_all_runs(tmp_path):
     assert not re.findall(r"(?:src|href)=['\"](?!data:)", text) and "<script" not in text
 
 
+def test_curves_of_training_are_drawn_where_there_are_any(tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        make_run(tmp_path / name)
+    folder = tmp_path / "one" / "metrics"
+    (folder / "training.csv").write_text("update,loss\n50,7.5\n100,3.25\n")
+    (folder / "scores.csv").write_text("update,split,joint_miou\n50,test,1.5\n50,train,9\n100,test,4\n")
+    (tmp_path / "two/metrics/scores.csv").write_text("update,split,joint_miou\n100,test,4\n")  # once is no curve
+    cv2.imwrite(str(tmp_path / "two/pictures/test_worst_0.png"), np.zeros((4, 16, 3), np.uint8))
+    drawn = {}
+    curves = report.charts.curves
+    monkeypatch.setattr(report.charts, "curves", lambda runs, label: drawn.update({label: runs}) or curves(runs, label))
+    text = report.write_report(tmp_path, "test").read_text()
+    assert drawn == {
+        "loss": {"one": ([50.0, 100.0], [7.5, 3.25])},
+        "joint mIoU, percent": {"one": ([50.0, 100.0], [1.5, 4.0])},
+    }
+    assert text.count("data:image/svg+xml") == 3 + 2 + 1 and "Training loss." in text
+    assert text.count("test_worst_0: frame") == 2 and text.count("data:image/png") == 3
+
+
 def test_a_run_by_itself_and_one_that_is_damaged(tmp_path, capsys):
     make_run(tmp_path / "good")
     make_run(tmp_path / "bad")

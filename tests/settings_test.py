@@ -79,6 +79,7 @@ def test_unknown_variants_name_those_there_are():
         ("augment.crop_scale", (0.5,), "low <= high"),
         ("augment.crop_aspect", (0, 1), "0 < low"),
         ("train.eval_splits", (), "one split or more"),
+        ("train.eval_splits", ("test", "val"), "one split or more of train, test"),
         ("train.image_clips", -1, "0 or more"),
         ("train.save_every", -5, "0 or more"),
         ("train.temporal_rate", 0.0, "more than 0, at most 1"),

@@ -75,14 +75,20 @@ def test_scores_follow_their_definition():
             action=rng.normal(size=(2, 4, 3, 4, 2)).astype(np.float32),
             mask=np.zeros((2, 4, 6, 8, 2), np.float32),
         )
-        counts.add(jax.device_get(jax.jit(lambda o, b: several.count(o, b, SPACE, 0.6))(outputs, batch)))
+        found, agreement = jax.device_get(jax.jit(lambda o, b: several.count(o, b, SPACE, 0.6))(outputs, batch))
+        counts.add(found)
 
         actor = np.asarray(labels.at_labels(outputs.actor, batch)).argmax(-1)
         action = 1 / (1 + np.exp(-np.asarray(labels.at_labels(outputs.action, batch)))) >= 0.6
+        expected = np.zeros((2, 2))
         for place in np.ndindex(batch["actor"].shape):
             if batch["actor"][place] != IGNORE and batch["label_valid"][place[:2]]:
                 truth = int(batch["actor"][place]), batch["action"][place]
                 pixels.append((truth, (int(actor[place]), action[place])))
+                sets = [_sets(*side)["joint"] for side in pixels[-1]]
+                if sets != [{0}, {0}]:
+                    expected[place[0]] += len(sets[0] & sets[1]) / len(sets[0] | sets[1]), 1
+        np.testing.assert_allclose(agreement, expected, rtol=1e-5)
     report = counts.report(7)
     assert (report["step"], report["frames"]) == (7, 10)
     for frequent, found in ((False, report), (True, report["frequent"])):
@@ -104,6 +110,8 @@ def test_four_pixels_by_hand():
     actor_logits = 10.0 * np.eye(4)[np.array([[1, 2, 2, 0]])]
     action_logits = np.array([[[9, -9], [9, -9], [-9, 9], [-9, -9]]], float)
     one = several._count_frame(actor_logits, action_logits, *frame.values(), SPACE, 0.5)
+    # Foreground on either side: the first three pixels, whose joint overlaps are 1/2, 0, 0.
+    assert one.pop("agreement").tolist() == [0.5, 3]
     counts = SeveralCounts.empty(SPACE)
     counts.add(jax.device_get(one) | {"frames": 1})
     report = counts.report(0)

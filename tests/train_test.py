@@ -1,5 +1,6 @@
 """The training loop at toy size: resume, stop, divergence, scores against an oracle written here."""
 
+import csv
 import dataclasses
 import itertools
 import json
@@ -15,9 +16,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util.tensor_util import make_ndarray
 from toy import toy_batch, toy_config, toy_source
 
-from ssa2d_jax import evaluate, locks, parallel, report, restore, speed, steps, train
+from ssa2d_jax import evaluate, history, locks, parallel, report, restore, speed, steps, train
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.checkpoints import Checkpoints
+from ssa2d_jax.clip_scores import ClipScores
 from ssa2d_jax.label_space import A2D
 
 
@@ -42,6 +44,16 @@ def test_a_run_leaves_what_the_readme_promises(unbroken):
     assert saved["step"] == 4 and saved["frames"] == 8
     assert {"config.json", "parameters.txt", "checkpoints", "metrics"} <= {path.name for path in workdir.iterdir()}
     assert list(workdir.glob("events.out.tfevents.*"))
+    (row,) = history.read(workdir / "metrics" / "training.csv")
+    assert row["update"] == "4" and float(row["loss"]) > 0 and row["learning_rate"] == "0.001"
+    (row,) = history.read(workdir / "metrics" / "scores.csv")
+    assert (row["update"], row["split"]) == ("4", "test")
+    assert float(row["joint_miou"]) == pytest.approx(saved["joint"]["miou"], rel=1e-4)
+    with open(workdir / "metrics" / "test_per_clip.csv", newline="") as file:
+        clips = list(csv.DictReader(file))
+    assert {one["clip"] for one in clips} == {f"clip {i}" for i in range(4)}
+    assert sum(int(one["labelled_frames"]) for one in clips) == 8
+    assert float(clips[0]["agreement"]) <= float(clips[-1]["agreement"])
     assert Checkpoints(workdir / "checkpoints", read_only=True).best_step() == 4
 
 
@@ -115,7 +127,7 @@ def test_tensorboard_has_losses_rates_scores_and_pictures(unbroken):
     expected = {"loss", "actor", "action", "mask", "gradient_norm", "learning_rate"}
     expected = {f"train/{name}" for name in expected} | {"config", "parameters"}
     expected |= {f"test/{kind}_{score}" for kind in ("actor", "action", "joint") for score in ("glo", "ave", "miou")}
-    pictures = {"test/clip_0", *(f"test/confusion_{kind}" for kind in ("actor", "action", "joint"))}
+    pictures = {"test/clip_0", "test/best_0", "test/worst_0", *(f"test/confusion_{kind}" for kind in ("actor", "action", "joint"))}
     assert expected | pictures <= tags
     assert "encoder_width: 0.0625" in events.Tensors("config")[0].tensor_proto.string_val[0].decode()
     score = events.Tensors("test/joint_miou")[0]
@@ -238,7 +250,9 @@ def test_evaluation_equals_a_plain_oracle(unbroken):
         A2D,
         frames,
         "test",
+        clips := ClipScores(keep=1),
     )
+    agreement = []
     matrices = {
         "actor": np.zeros((8, 8), int),
         "action": np.zeros((10, 10), int),
@@ -248,6 +262,7 @@ def test_evaluation_equals_a_plain_oracle(unbroken):
     for clip in itertools.islice(_unequal_batches(count, 1), count):
         outputs = jax.tree.map(np.asarray, forward(jnp.asarray(clip["video"])))
         height, width = clip["label_size"][0]
+        agreeing = foreground = 0
         for label in np.flatnonzero(clip["label_valid"][0]):
             time = clip["label_time"][0, label]
             logits = [_oracle_frame(x[0], 4, time, (32, 32), (height, width)) for x in (outputs.actor, outputs.action)]
@@ -267,6 +282,13 @@ def test_evaluation_equals_a_plain_oracle(unbroken):
                 for true, answer in zip(truths[kind], answers[kind].ravel(), strict=True):
                     if true != 255:
                         matrix[true, answer] += 1
+            counted = (joint != 255) & ((joint > 0) | (answers["joint"].ravel() > 0))
+            foreground += counted.sum()
+            agreeing += (counted & (joint == answers["joint"].ravel())).sum()
+        agreement.append(100 * agreeing / foreground)
+    assert [row[:2] for row in clips.rows] == [(f"clip {i}", 1 if i == 1 else 2) for i in range(count)]
+    np.testing.assert_allclose([row[2] for row in clips.rows], agreement, atol=0.05)
+    assert clips.shown()["worst_0"][0] == f"clip {np.argmin(agreement)}: {min(agreement):.0f} %"
     assert counts.frames == frames
     for kind, matrix in matrices.items():
         assert matrix.sum() == counts.matrices[kind].sum() > 0

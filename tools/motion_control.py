@@ -27,7 +27,7 @@ def main(_: list[str]) -> None:
     for name, change in (("as they are", _middle), ("frozen", _frozen)):
         counts = metrics.Confusions.empty(A2D)
         for batch in source.eval_batches("test"):
-            counts.add(jax.device_get(eval_step(variables, parallel.shard(change(batch)))))
+            counts.add(jax.device_get(eval_step(variables, parallel.shard(change(batch)))[0]))
         result = counts.report(run.step)
         scores = ", ".join(f"{kind} {result[kind]['miou']:.1f}" for kind in metrics.KINDS)
         print(f"{name} ({result['frames']} frames): mIoU {scores}")
