@@ -127,7 +127,12 @@ def test_tensorboard_has_losses_rates_scores_and_pictures(unbroken):
     expected = {"loss", "actor", "action", "mask", "gradient_norm", "learning_rate"}
     expected = {f"train/{name}" for name in expected} | {"config", "parameters"}
     expected |= {f"test/{kind}_{score}" for kind in ("actor", "action", "joint") for score in ("glo", "ave", "miou")}
-    pictures = {"test/clip_0", "test/best_0", "test/worst_0", *(f"test/confusion_{kind}" for kind in ("actor", "action", "joint"))}
+    pictures = {
+        "test/clip_0",
+        "test/best_0",
+        "test/worst_0",
+        *(f"test/confusion_{kind}" for kind in ("actor", "action", "joint")),
+    }
     assert expected | pictures <= tags
     assert "encoder_width: 0.0625" in events.Tensors("config")[0].tensor_proto.string_val[0].decode()
     score = events.Tensors("test/joint_miou")[0]
