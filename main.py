@@ -11,8 +11,12 @@ from absl import app, flags, logging  # noqa: E402
 from ml_collections import config_flags  # noqa: E402
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Config file, e.g. configs/sprites.py; see configs/default.py."
+    "config",
+    None,
+    "Config file, e.g. configs/sprites.py; see configs/default.py. eval, predict and export_weights take that of the "
+    "run where it is left out.",
 )
+_OWN_CONFIG = ("eval", "predict", "export_weights")  # without --config these take that of the run
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; for eval and predict also a file that export_weights wrote."
 )
@@ -32,13 +36,13 @@ _OUTPUT = flags.DEFINE_string(
 
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
-        raise app.UsageError(f"unknown words: {' '.join(argv[1:])}")
+        _end(f"error: unknown words: {' '.join(argv[1:])}; what is meant by them goes behind a flag, --name=value", 2)
     logging.set_verbosity(logging.WARNING)
     from ssa2d_jax.batch import InputError
     from ssa2d_jax.train import Diverged, Stopped
 
     try:
-        _MODES[_MODE.value](_CONFIG.value)
+        _MODES[_MODE.value](_own_config() if _CONFIG.value is None and _MODE.value in _OWN_CONFIG else _CONFIG.value)
     except Stopped as error:
         _end(str(error), 128 + error.signal)
     except Diverged as error:
@@ -70,7 +74,7 @@ def _parse(argv: list[str]) -> list[str]:
     """absl's parsing, but what is wrong with a flag or config is said in a line instead of a traceback."""
     try:
         words = flags.FLAGS(argv)
-        if _CONFIG.value is None and _MODE.value == "report":
+        if _CONFIG.value is None and _MODE.value in ("report", *_OWN_CONFIG):
             return words
         if _CONFIG.value is None:
             raise flags.IllegalFlagValueError("--config is needed, e.g. --config=configs/sprites.py")
@@ -86,6 +90,14 @@ def _parse(argv: list[str]) -> list[str]:
 def _end(message: str, code: int) -> None:
     print(message, file=sys.stderr, flush=True)
     sys.exit(code)
+
+
+def _own_config():
+    """The config that the run in --workdir was trained with; knobs that it is too old to know have their defaults."""
+    from configs import default
+    from ssa2d_jax import restore, settings
+
+    return settings.completed(restore.saved_config(_workdir()), default.get_config())
 
 
 def _space(config):

@@ -165,7 +165,8 @@ def _build(builder: Builder) -> None:
     csv.writer(problems).writerows([("video", "split", "reason"), *builder.problems])
     replace_text(Path(builder.data_path) / PROBLEMS, problems.getvalue())
     clips = {split: info.num_examples for split, info in builder.info.splits.items()}
-    say(f"built: {clips} clips, {dict(builder.info.metadata['label_frames'])} labelled frames")
+    left_out = "" if builder.problems else "; no video was left out"
+    say(f"built: {clips} clips, {dict(builder.info.metadata['label_frames'])} labelled frames{left_out}")
     for split, codes in builder.info.metadata.get("ignored_codes", {}).items():
         if codes:
             say(f"{split}: regions with a code outside the valid pairs, ignored: {dict(codes)}")

@@ -58,6 +58,11 @@ def ablate(
             f"the config is an ablation already ({', '.join(f'model.{knob} = {value!r}' for knob, value in shaped)}); "
             "--mode=ablate begins with the full model, and config.ablate.forms names the others"
         )
+    idle = [
+        form for form in config.ablate.forms if form != FULL and same_model(form_of(config, forms, form, 0), config)
+    ]
+    if idle:
+        raise InputError(f"config.ablate.forms: {idle[0]} changes nothing, the full model has it already; leave it out")
     plan = [(form, seed) for seed in config.ablate.seeds for form in config.ablate.forms]
     split, scores, failures = config.train.eval_splits[0], {}, []
     for number, (form, seed) in enumerate(plan, 1):
@@ -90,6 +95,11 @@ def form_of(config: ConfigDict, forms: Mapping[str, Mapping[str, Any]], form: st
     one.seed = seed
     one.model.update(forms.get(form, {}))
     return one
+
+
+def same_model(one: ConfigDict, other: ConfigDict) -> bool:
+    """Whether two configs describe one network."""
+    return one.model.to_dict() == other.model.to_dict()
 
 
 def _result(

@@ -45,6 +45,11 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return unflatten_dict(tensors, sep="/"), _checked(path, metadata)
 
 
+def load_metadata(path: Path) -> dict[str, Any]:
+    """The metadata alone."""
+    return _checked(path, tensor_file.load_metadata(path))
+
+
 def _checked(path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
     if metadata.get("kind") != KIND or not metadata.keys() >= _KEYS:
         raise InputError(
@@ -68,6 +73,6 @@ def results_folder(path: Path) -> Path:
         folder.mkdir(exist_ok=True)
     except FileExistsError as error:
         raise InputError(f"{folder} is a file; scores of {path} go to a folder of that name: move it away") from error
-    data = _checked(path, tensor_file.load_metadata(path))["data"]
+    data = load_metadata(path)["data"]
     replace_text(folder / "data.txt", data + "\n")
     return folder

@@ -25,6 +25,11 @@ class Run:
     config: ConfigDict
 
 
+def saved_config(workdir: Path) -> dict[str, Any]:
+    """The config of the run in `workdir`, a folder or an exported file; InputError if it is neither."""
+    return exported.load_metadata(workdir)["config"] if workdir.is_file() else settings.config_in(workdir)
+
+
 def load_run(workdir: Path, config: ConfigDict, space: LabelSpace) -> Run:
     """Restores checkpoint `config.eval.step` of the run in `workdir` (0 = newest, -1 = best), or an exported file.
 

@@ -190,20 +190,44 @@ def same_network(saved: dict[str, Any], config: ConfigDict, path: Path) -> Confi
     groups = _NETWORK + _FLOW if config.model.flow else _NETWORK
     matters = lambda knob: _within(knob, groups) and not _within(knob, _FREE_NETWORK)
     _compare(saved, path, config, matters)
-    for knob, value in _ADDED.items():
-        group, name = knob.split(".")
-        saved[group].setdefault(name, value)
-    return ConfigDict(saved)
+    return ConfigDict(_with_added(saved))
 
 
 def network_of(workdir: Path, config: ConfigDict) -> ConfigDict:
     """The config of the run in `workdir`; raises InputError unless `config` describes the same network."""
+    return same_network(config_in(workdir), config, workdir)
+
+
+def config_in(workdir: Path) -> dict[str, Any]:
+    """The config of the run in `workdir`, as it is in config.json; InputError if there is none."""
     path = workdir / "config.json"
     if not workdir.exists() and workdir.suffix == ".safetensors":
         raise InputError(f"{workdir}: no such file")
     if not path.exists():
         raise InputError(f"{workdir} holds no run (no config.json); train first: --mode=train --workdir={workdir}")
-    return same_network(_saved(path), config, workdir)
+    return _saved(path)
+
+
+def completed(saved: dict[str, Any], defaults: ConfigDict) -> ConfigDict:
+    """`saved`, a run's config, with the value of `defaults` for every knob that it lacks."""
+    result = defaults.copy_and_resolve_references()
+    with result.ignore_type():
+        result.update(_tuples(_with_added(saved)))
+    return result
+
+
+def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
+    for knob, value in _ADDED.items():
+        group, name = knob.split(".")
+        saved[group].setdefault(name, value)
+    return saved
+
+
+def _tuples(value: Any) -> Any:
+    """Lists, which JSON has for both, as tuples."""
+    if isinstance(value, dict):
+        return {key: _tuples(one) for key, one in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def _saved(path: Path) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def read_frames(
                     number += 1
                     end = max(end, (picture.pts or 0) * picture.time_base)
         except (av.FFmpegError, OSError) as error:
-            raise InputError(_broken(path, number, stream.frames, str(error))) from error
+            raise InputError(_broken(path, number, stream.frames, error)) from error
         if number and _ends_early(path, container, stream, end):
             raise InputError(_broken(path, number, stream.frames, "less than the file says it holds"))
     if number == 0:
@@ -143,10 +143,12 @@ def _check_pixels(path: str | Path, number: int, height: int, width: int, max_pi
         )
 
 
-def _broken(path: str | Path, number: int, announced: int, reason: str) -> str:
+def _broken(path: str | Path, number: int, announced: int, reason: object) -> str:
     total = f" of {announced}" if announced else ""
     return f"{path}: breaks off after {number}{total} frames ({_reason(reason)}); is the file complete?"
 
 
 def _reason(error: object) -> str:
+    """What an error says, without its number, the path and the log that PyAV adds."""
+    error = getattr(error, "strerror", None) or error
     return str(error).split("; last error log")[0].splitlines()[0][:200]

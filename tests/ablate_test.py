@@ -105,6 +105,14 @@ def test_a_config_that_is_an_ablation_already_is_refused(trained, tmp_path):
     assert not trained
 
 
+def test_a_form_that_changes_nothing_is_refused(trained, tmp_path):
+    config = config_of(("full", "no_atrous", "s3d"), (0,))
+    config.model.encoder = "s3d"
+    with pytest.raises(InputError, match="s3d changes nothing"):
+        run(config, tmp_path)
+    assert not trained
+
+
 @pytest.mark.parametrize("knobs", [{"encoder": "s3d"}, {"encoder": "s3d", "feature_gating": True}])
 def test_any_encoder_may_be_the_full_models(trained, tmp_path, knobs):
     config = config_of(("full", "no_atrous"), (0,))

@@ -105,6 +105,14 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
     with np.load(tmp_path / "out/labels.npz", allow_pickle=False) as labels:
         assert labels["joint"].shape == (20, 128, 128) and labels["joint"].dtype == np.uint8
     assert (tmp_path / "out/overlay.mp4").stat().st_size > 0
+    # Without --config, the run's own is taken, of a workdir and of an exported file.
+    workdir, file = killed / "run", tmp_path / "model.safetensors"
+    code, _, said = _run("--mode=export_weights", f"--workdir={workdir}", f"--output={file}")
+    assert code == 0, said
+    flags = "--mode=predict", f"--workdir={file}", f"--input={clip}", f"--output={tmp_path / 'again'}"
+    code, _, said = _run(*flags)
+    assert code == 0, said
+    assert (tmp_path / "again/labels.npz").read_bytes() == (tmp_path / "out/labels.npz").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -146,6 +154,8 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
         ),  # fmt: skip
         (["--config=configs/a2d.py", "--workdir=w", "--mode=export_weights"], ["--output", ".safetensors"]),
         (["--config=configs/a2d.py", "--workdir=w", "--mode=fly"], ["fly", "predict"]),
+        (["--mode=predict", "--workdir=/nowhere", "--input=a.mp4", "--output=out"], ["/nowhere", "no config.json"]),
+        (["--config=configs/a2d.py", "--workdir=w", "clip.mp4"], ["unknown words: clip.mp4", "--name=value"]),
     ],
 )
 def test_bad_input_ends_with_a_clear_line_and_no_traceback(flags, words):

@@ -14,7 +14,7 @@ from ssa2d_jax.metrics import Confusions, write_report
 from ssa2d_jax.several_scores import SeveralCounts
 
 
-def make_run(workdir, space=A2D, seed=0):
+def make_run(workdir, space=A2D, seed=0, published=True):
     """A workdir with random scores, a picture and a time."""
     rng = np.random.default_rng(seed)
     if space.several:
@@ -36,7 +36,7 @@ def make_run(workdir, space=A2D, seed=0):
     result = counts.report(step=5)
     write_report(workdir / "metrics", "test", result, counts.per_class(), space)
     layout = "vidor" if space.several else "a2d"
-    (workdir / "config.json").write_text(json.dumps({"data": {"layout": layout}}))
+    (workdir / "config.json").write_text(json.dumps({"data": {"layout": layout}, "eval": {"published": published}}))
     (workdir / "speed.json").write_text(json.dumps({"milliseconds_a_frame": 7.5}))
     return result
 
@@ -77,6 +77,12 @@ def test_curves_of_training_are_drawn_where_there_are_any(tmp_path, monkeypatch)
     }
     assert text.count("data:image/svg+xml") == 3 + 2 + 1 and "Training loss." in text
     assert text.count("test_worst_0: frame") == 2 and text.count("data:image/png") == 3
+
+
+def test_papers_scores_stand_beside_runs_on_their_data_alone(tmp_path):
+    make_run(tmp_path / "sprites", published=False)
+    text = report.write_report(tmp_path, "test").read_text()
+    assert "<td>sprites</td>" in text and "<td>all background</td>" in text and "SSA2D (RGB)" not in text
 
 
 def test_a_run_by_itself_and_one_that_is_damaged(tmp_path, capsys):

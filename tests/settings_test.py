@@ -190,6 +190,16 @@ def test_evaluating_needs_the_same_network_only(tmp_path):
         settings.network_of(tmp_path, other)
 
 
+def test_an_older_runs_config_is_completed():
+    config = toy_config()
+    config.train.phases = ((2, 1e-3, 1e-3),)  # a whole number where the default has a fraction
+    saved = json.loads(json.dumps(config.to_dict()))
+    del saved["predict"], saved["model"]["encoder"], saved["train"]["keep"]
+    found = settings.completed(saved, default.get_config())
+    assert found.to_dict() == config.to_dict()
+    settings.check(found, devices=1)
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"data": {}, "model": {}, "train": 1}'])
 def test_a_damaged_config_file_is_named(tmp_path, text):
     _begun(tmp_path, toy_config())

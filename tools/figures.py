@@ -1,0 +1,60 @@
+"""Pictures for a document, from runs' workdirs: curves of training, and the test clips labelled best and worst.
+
+python tools/figures.py --output=docs/images/real kinetics=runs/a2d_kinetics scratch=runs/a2d_scratch
+
+writes <output>_loss.svg and <output>_score.svg, a line a run, and <output>_<name>.png of every run: its best clips,
+then its worst.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from ssa2d_jax import charts  # noqa: E402
+from ssa2d_jax.report import read_run  # noqa: E402
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", metavar="name=workdir")
+    parser.add_argument("--output", required=True, help="beginning of the files' names, folder included")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--width", type=int, default=1200, help="of the grids in pixels")
+    arguments = parser.parse_args()
+    pairs = [run.split("=", 1) for run in arguments.runs]
+    if not all(len(pair) == 2 for pair in pairs):
+        sys.exit("error: runs are given as name=workdir")
+    try:
+        runs = {name: read_run(Path(workdir), arguments.split, name) for name, workdir in pairs}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sys.exit(f"error: no scored run: {error}")
+    Path(arguments.output).parent.mkdir(parents=True, exist_ok=True)
+    _write(f"{arguments.output}_loss.svg", charts.curves({name: run.loss for name, run in runs.items()}, "loss"))
+    scores = {name: run.course for name, run in runs.items()}
+    _write(f"{arguments.output}_score.svg", charts.curves(scores, "joint mIoU, percent"))
+    for name, run in runs.items():
+        paths = [path for path in run.pictures if not path.stem.startswith(f"{arguments.split}_clip_")]
+        rows = [_scaled(cv2.imread(str(path)), arguments.width) for path in paths]
+        if rows:
+            path = f"{arguments.output}_{name}.png"
+            cv2.imwrite(path, np.vstack(rows))
+            print(path)
+
+
+def _scaled(picture: np.ndarray, width: int) -> np.ndarray:
+    height = round(picture.shape[0] * width / picture.shape[1])
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _write(path: str, text: str) -> None:
+    Path(path).write_text(text)
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
