@@ -17,16 +17,18 @@ _CONFIG = config_flags.DEFINE_config_file(
     "run where it is left out.",
 )
 _OWN_CONFIG = ("eval", "predict", "export_weights")  # without --config these take that of the run
+_NO_CONFIG = ("report", "doctor")
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; for eval and predict also a file that export_weights wrote."
 )
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "prepare", "eval", "predict", "export_weights", "ablate", "report"],
-    "What to do; train ends with an evaluation; report gathers all runs in --workdir on a page.",
+    ["train", "prepare", "eval", "predict", "export_weights", "ablate", "report", "profile", "doctor"],
+    "What to do; train ends with an evaluation; report gathers all runs in --workdir on a page; profile traces a few "
+    "updates; doctor prints what a bug report needs.",
 )
-_INPUT = flags.DEFINE_string("input", None, "predict: a video, or a folder of videos.")
+_INPUT = flags.DEFINE_string("input", None, "predict: a video, a folder of videos, or a camera's number, e.g. 0.")
 _OUTPUT = flags.DEFINE_string(
     "output",
     None,
@@ -39,7 +41,8 @@ def main(argv: list[str]) -> None:
         _end(f"error: unknown words: {' '.join(argv[1:])}; what is meant by them goes behind a flag, --name=value", 2)
     logging.set_verbosity(logging.WARNING)
     from ssa2d_jax.batch import InputError
-    from ssa2d_jax.train import Diverged, Stopped
+    from ssa2d_jax.signals import Stopped
+    from ssa2d_jax.train import Diverged
 
     try:
         _MODES[_MODE.value](_own_config() if _CONFIG.value is None and _MODE.value in _OWN_CONFIG else _CONFIG.value)
@@ -74,7 +77,7 @@ def _parse(argv: list[str]) -> list[str]:
     """absl's parsing, but what is wrong with a flag or config is said in a line instead of a traceback."""
     try:
         words = flags.FLAGS(argv)
-        if _CONFIG.value is None and _MODE.value in ("report", *_OWN_CONFIG):
+        if _CONFIG.value is None and _MODE.value in (*_NO_CONFIG, *_OWN_CONFIG):
             return words
         if _CONFIG.value is None:
             raise flags.IllegalFlagValueError("--config is needed, e.g. --config=configs/sprites.py")
@@ -98,14 +101,6 @@ def _own_config():
     from ssa2d_jax import restore, settings
 
     return settings.completed(restore.saved_config(_workdir()), default.get_config())
-
-
-def _space(config):
-    """The classes that `config` describes."""
-    from ssa2d_jax import label_space
-
-    data = config.data
-    return label_space.vidor(data.spatial) if data.get("layout") == "vidor" else label_space.A2D
 
 
 def _prepared(config):
@@ -139,6 +134,7 @@ def _source(config):
     import jax
 
     from input_pipeline import dataset, prepare
+    from ssa2d_jax import label_space
     from ssa2d_jax.batch import Source
 
     builder = _prepared(config)
@@ -147,7 +143,7 @@ def _source(config):
     # VidOR's records hold the very frames of a clip, whatever the step between them.
     step = 1 if config.data.layout == "vidor" else config.data.frame_step
     common = dict(size=config.data.size, clip_frames=config.data.clip_frames, frame_step=step)
-    common |= dict(flow=config.model.flow, several=_space(config).several)
+    common |= dict(flow=config.model.flow, several=label_space.described(config.data).several)
     return Source(
         train_clips=dataset.num_train_clips(builder),
         label_frames={split: dataset.num_label_frames(builder, split) for split in builder.info.splits},
@@ -205,18 +201,18 @@ def _read_weights(path: str):
 
 
 def _train(config) -> None:
-    from ssa2d_jax import host_memory, initial, train
+    from ssa2d_jax import host_memory, initial, label_space, train
 
     host_memory.keep()
     workdir = _workdir()
     initial.check_paths(_checked(config).init, workdir)
-    train.train(config, workdir, _source(config), _space(config), _read_weights)
+    train.train(config, workdir, _source(config), label_space.described(config.data), _read_weights)
 
 
 def _eval(config) -> None:
-    from ssa2d_jax import evaluate, exported, restore
+    from ssa2d_jax import evaluate, exported, label_space, restore
 
-    workdir, space = _workdir(), _space(_checked(config))
+    workdir, space = _workdir(), label_space.described(_checked(config).data)
     run = restore.load_run(workdir, config, space)
     scoring = dict(published=config.eval.published, threshold=config.eval.threshold)
     scoring |= dict(image_clips=config.train.image_clips)
@@ -225,30 +221,30 @@ def _eval(config) -> None:
 
 
 def _predict(config) -> None:
-    from ssa2d_jax import predict, restore, steps
+    from ssa2d_jax import label_space, predict, restore
     from ssa2d_jax.batch import InputError
+    from ssa2d_jax.detector import Detector
 
     if not _INPUT.value or not _OUTPUT.value:
-        raise InputError("--mode=predict needs --input, a video or a folder of videos, and --output, a folder")
-    space = _space(_checked(config))
-    run = restore.load_run(_workdir(), config, space)
-    predict.predict_path(
-        _INPUT.value,
-        _OUTPUT.value,
-        forward=steps.make_forward(run.model, run.variables, space.several),
-        space=space,
+        raise InputError(
+            "--mode=predict needs --input, a video, a folder of videos or a camera's number, and --output, a folder"
+        )
+    space = label_space.described(_checked(config).data)
+    run, options = restore.load_run(_workdir(), config, space), config.predict
+    detector = Detector.of(
+        run,
+        space,
+        overlap=options.overlap,
+        batch_size=options.batch_size,
+        max_pixels=options.max_pixels,
         threshold=config.eval.threshold,
-        step=run.step,
-        clip_frames=config.data.clip_frames,
-        frame_step=config.data.frame_step,
-        size=config.data.size,
-        flow=(config.data.flow, _flow_height(config)) if config.model.flow else None,
-        **config.predict,
     )
+    drawing = {name: options[name] for name in ("opacity", "tracks", "draw_tracks")}
+    predict.predict_path(_INPUT.value, _OUTPUT.value, detector=detector, **drawing)
 
 
 def _export_weights(config) -> None:
-    from ssa2d_jax import exported, restore
+    from ssa2d_jax import exported, label_space, restore
     from ssa2d_jax.batch import InputError
 
     workdir = _workdir()
@@ -256,7 +252,7 @@ def _export_weights(config) -> None:
         raise InputError(
             "--mode=export_weights needs --workdir, the folder of a run, and --output, a .safetensors file"
         )
-    space = _space(_checked(config))
+    space = label_space.described(_checked(config).data)
     run, path = restore.load_run(workdir, config, space), Path(_OUTPUT.value)
     whole = run.config.to_dict()
     exported.save(path, run.variables, step=run.step, config=whole, space=space, workdir=workdir)
@@ -265,12 +261,28 @@ def _export_weights(config) -> None:
 
 def _ablate(config) -> None:
     from configs import default
-    from ssa2d_jax import ablate, host_memory, initial
+    from ssa2d_jax import ablate, host_memory, initial, label_space
 
     host_memory.keep()
     initial.check_paths(config.init, _workdir())
     source = lambda one: _source(_checked(one))
-    ablate.ablate(_checked(config), default.FORMS, _workdir(), source, _space(config), _read_weights)
+    ablate.ablate(
+        _checked(config), default.FORMS, _workdir(), source, label_space.described(config.data), _read_weights
+    )
+
+
+def _profile(config) -> None:
+    from ssa2d_jax import host_memory, label_space, train
+
+    host_memory.keep()
+    train.profile(_checked(config), _workdir(), _source(config), label_space.described(config.data))
+
+
+def _doctor(_) -> None:
+    from ssa2d_jax import doctor
+
+    for what, found in doctor.report(Path(__file__).with_name("requirements.txt")):
+        print(f"{what:<32} {found}", flush=True)
 
 
 def _report(config) -> None:
@@ -278,12 +290,14 @@ def _report(config) -> None:
 
     split = config.train.eval_splits[0] if config else "test"
     for workdir in sorted(path.parents[1] for path in _workdir().glob(f"**/metrics/{split}.json")):
-        speed.measure_once(workdir, _space)
+        speed.measure_once(workdir)
     report.write_report(_workdir(), split)
 
 
 _MODES = {
     "report": _report,
+    "profile": _profile,
+    "doctor": _doctor,
     "ablate": _ablate,
     "train": _train,
     "prepare": _prepare,

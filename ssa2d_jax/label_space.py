@@ -3,6 +3,8 @@
 import colorsys
 import dataclasses
 import functools
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +51,24 @@ class LabelSpace:
     actor_colours: tuple[tuple[int, int, int], ...]
     several: bool = False
     frequent: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+
+    @classmethod
+    def of_names(
+        cls, actors: tuple[str, ...], actions: tuple[str, ...], pairs: tuple[tuple[str, str], ...]
+    ) -> "LabelSpace":
+        """A space of one's own classes, background left out, and the (actor, action) pairs of them that occur."""
+        actors, actions = ("background", *actors), ("background", *actions)
+        return cls(
+            actors=actors,
+            actions=actions,
+            pairs=tuple((actors.index(actor), actions.index(action)) for actor, action in pairs),
+            actor_colours=((0, 0, 0), *_hues(len(actors) - 1)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` makes the same space of, colours of one's own classes apart."""
+        named = [[self.actors[a], self.actions[b]] for a, b in self.pairs] if not self.several else []
+        return {"actors": list(self.actors), "actions": list(self.actions), "several": self.several, "pairs": named}
 
     @property
     def heads(self) -> tuple[int, int]:
@@ -113,6 +133,12 @@ A2D = LabelSpace(
 )
 
 
+def _hues(count: int) -> tuple[tuple[int, int, int], ...]:
+    """`count` colours, neighbours far apart."""
+    hues = (colorsys.hsv_to_rgb(0.618034 * i % 1.0, (1.0, 0.65)[i % 2], 1.0) for i in range(count))
+    return tuple(tuple(round(255 * channel) for channel in hue) for hue in hues)
+
+
 def vidor(spatial: bool = False) -> LabelSpace:
     """VidOR's classes: 80 objects, 42 actions and, if `spatial`, 8 spatial predicates; several actions a pixel.
 
@@ -120,12 +146,11 @@ def vidor(spatial: bool = False) -> LabelSpace:
     """
     objects = vidor_classes.OBJECTS
     actions = vidor_classes.ACTIONS + (vidor_classes.SPATIAL if spatial else ())
-    hues = [colorsys.hsv_to_rgb(0.618034 * i % 1.0, (1.0, 0.65)[i % 2], 1.0) for i in range(len(objects))]
     return LabelSpace(
         actors=("background", *objects),
         actions=("background", *actions),
         pairs=tuple((a, b) for a in range(1, len(objects) + 1) for b in range(1, len(actions) + 1)),
-        actor_colours=((0, 0, 0), *(tuple(round(255 * channel) for channel in hue) for hue in hues)),
+        actor_colours=((0, 0, 0), *_hues(len(objects))),
         several=True,
         frequent=(
             tuple(1 + objects.index(name) for name in vidor_classes.FREQUENT_OBJECTS),
@@ -135,3 +160,10 @@ def vidor(spatial: bool = False) -> LabelSpace:
 
 
 VIDOR = vidor()
+
+
+def described(data: Mapping[str, Any]) -> LabelSpace:
+    """The classes of a run whose config.data is `data`."""
+    if data.get("layout", "a2d") != "vidor":
+        return A2D
+    return vidor(data.get("spatial", False))

@@ -1,6 +1,6 @@
 """Draws joint labels onto frames: tint, contour, class names and a legend."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -51,6 +51,23 @@ def draw_overlay(
         region = tuple(round(side * scale) for side in _biggest_region(small == number))
         text = names.get(number, space.joint[number])
         _draw_name(picture, text, region, space.joint_colours[number], taken)
+    return picture
+
+
+def draw_boxes(
+    picture: np.ndarray, boxes: Sequence[tuple[tuple[int, int, int, int], str, tuple[int, ...]]]
+) -> np.ndarray:
+    """`picture`, uint8 [H, W, 3], with boxes: each (x, y, width, height), what is written at it, and its colour."""
+    picture = picture.copy()
+    height, width = picture.shape[:2]
+    letters, taken = letter_height(height, width), []
+    for box, _, colour in boxes:
+        x, y, wide, tall = box
+        cv2.rectangle(
+            picture, (x, y), (x + wide - 1, y + tall - 1), tuple(int(c) for c in colour), max(1, letters // 8)
+        )
+    for box, text, colour in boxes:
+        _draw_name(picture, text, box, colour, taken)
     return picture
 
 

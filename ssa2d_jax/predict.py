@@ -1,29 +1,27 @@
 """Predicts on any video: overlay.mp4, labels.npz, summary.json, in memory that doesn't grow with length."""
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-import cv2
-import numpy as np
-
-from ssa2d_jax import video
+from ssa2d_jax import track_files, video
 from ssa2d_jax.batch import InputError
-from ssa2d_jax.frame_labels import KINDS, FrameLabels, Tally, frame_labels
-from ssa2d_jax.frame_sets import drawn, frame_sets, unpacked
+from ssa2d_jax.detector import OPACITY, Detector, Stream
+from ssa2d_jax.frame_labels import KINDS, Tally
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.label_store import LabelStore
-from ssa2d_jax.optical_flow import FlowTrack, resized_flow
-from ssa2d_jax.overlay import draw_overlay
 from ssa2d_jax.progress import Progress, say
+from ssa2d_jax.signals import Stopped, StopSignal
+from ssa2d_jax.track_files import TrackFiles
+from ssa2d_jax.tracks import Tracker
 from ssa2d_jax.video_writer import VideoWriter
-from ssa2d_jax.windows import Forward, Windows
 
-OUTPUTS = ("overlay.mp4", "labels.npz", "summary.json")
+OUTPUTS = ("overlay.mp4", "labels.npz", "summary.json", *track_files.NAMES)
 SUFFIXES = (
     ".mp4",
     ".avi",
@@ -42,12 +40,17 @@ SUFFIXES = (
 
 
 def predict_path(path, out_folder, **options) -> list[dict]:
-    """`predict_video` for a video, `predict_many` for the videos in a folder (not in folders below it)."""
-    path = pathlib.Path(path)
-    if not path.is_dir():
+    """`predict_video` for a video, a camera's number or a folder of frames; `predict_many` for the videos in a folder.
+
+    A folder that has no video but pictures holds a video's frames. Folders below it are not looked at.
+    """
+    if isinstance(path, int) or not (folder := pathlib.Path(path)).is_dir():
         return [predict_video(path, out_folder, **options)]
+    path = folder
     files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
     videos = [file for file in files if file.suffix.lower() in SUFFIXES]
+    if not videos and video.pictures_in(path):
+        return [predict_video(path, out_folder, **options)]
     others = [file.name for file in files if file not in videos]
     if others:
         say(f"{path}: {len(others)} files left out, their names are not a video's: {_some(others)}")
@@ -76,151 +79,89 @@ def predict_many(paths: Iterable, out_folder, **options) -> list[dict]:
 
 
 def predict_video(
-    path,
+    video_path,
     out_folder,
     *,
-    forward: Forward,
-    space: LabelSpace,
-    clip_frames: int,
-    frame_step: int,
-    overlap: int,
-    size: tuple[int, int],
-    opacity: float,
-    max_pixels: int,
-    batch_size: int = 1,
-    step: int | None = None,
-    flow: tuple[str, int] | None = None,
-    threshold: float = 0.5,
+    detector: Detector,
+    opacity: float = OPACITY,
+    tracks: bool = True,
+    draw_tracks: bool = False,
 ) -> dict:
-    """Labels every frame of the video at `path` and returns the summary; writes `OUTPUTS` into `out_folder`.
+    """Labels every frame of a video, or of camera `video_path`, and returns the summary; writes `OUTPUTS`.
 
     overlay.mp4 has the frame count, size (upright) and timing of the video. labels.npz holds `actor`, `action` and
     `joint`, uint8 [frames, height, width]; where a pixel may have several actions, `actor`, the strongest `action` and
-    all `actions` (see `frame_sets`; those of probability `threshold` or more). summary.json holds the returned
-    dict; `step` (of the checkpoint) is only passed on to it.
+    all `actions` (see `frame_sets`). summary.json holds the returned dict. tracks.json and tracks.csv
+    (see `TrackFiles`) are the instances over time, left out without `tracks`; `draw_tracks` puts them on the overlay.
 
-    The network sees whole frames at `size` (height, width); how windows are laid and blended is in `Windows`,
-    how labels come about in `frame_labels`. Outputs of an earlier run are replaced at the very end.
-    InputError when the video can't be read; one that breaks off in the middle is finished up to there
-    first. A frame of more than `max_pixels` pixels is refused. `flow` (method, height) for two streams: `forward` then
-    gets frames of five channels, RGB and packed optical flow (see optical_flow.py).
+    How windows are laid and blended is in `Windows`, how labels come about in `frame_labels`. Outputs of an earlier
+    run are replaced at the very end. InputError when the video can't be read; one that breaks off in the middle is
+    finished up to there first. Stopped, at a first Ctrl-C or SIGTERM, when that is done for the frames so far.
     """
-    path, out_folder = pathlib.Path(path), pathlib.Path(out_folder)
-    _check_places(path, out_folder)
-    windows = Windows(
-        forward, space, clip_frames=clip_frames, frame_step=frame_step, overlap=overlap, batch_size=batch_size
-    )
-    source = _Source(path, max_pixels)
+    out_folder = pathlib.Path(out_folder)
+    _check_places(pathlib.Path(str(video_path)), out_folder)
+    stream = detector.stream(video_path if isinstance(video_path, str | int) else str(video_path))
+    source = stream.source
     out_folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out_folder) as unfinished:
         folder = pathlib.Path(unfinished)
-        track = FlowTrack(flow[0], frame_step, flow[1]) if flow else None
-        summary = _predict(source, folder, windows, space, size, opacity, track, threshold) | {"step": step}
+        with StopSignal("finishing the frames that were read", source.stop) as stop:
+            summary = _predict(stream, folder, detector, opacity, tracks, draw_tracks)
         (folder / "summary.json").write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
         for name in OUTPUTS:
-            os.replace(folder / name, out_folder / name)
+            if (folder / name).exists():
+                os.replace(folder / name, out_folder / name)
+            else:  # of an earlier run
+                (out_folder / name).unlink(missing_ok=True)
     if source.error is not None:
         raise InputError(
             f"{source.error}; the {summary['frames']} frames before that are done, see {out_folder}"
         ) from source.error
-    say(f"{path}: {summary['frames']} frames in {summary['seconds']:.1f} s, see {out_folder}")
+    say(f"{source.name}: {summary['frames']} frames in {summary['seconds']:.1f} s, see {out_folder}")
+    if stop.requested:
+        raise Stopped(stop.requested, f"after {summary['frames']} frames, which are done")
     return summary
 
 
 def _predict(
-    source: "_Source",
-    folder: pathlib.Path,
-    windows: Windows,
-    space: LabelSpace,
-    size,
-    opacity: float,
-    track: FlowTrack | None,
-    threshold: float,
+    stream: Stream, folder: pathlib.Path, detector: Detector, opacity: float, tracks: bool, draw_tracks: bool
 ) -> dict:
-    started, tally = time.monotonic(), Tally()
-    progress = Progress(source.path.name, "frames", source.frames)
+    started, tally, source = time.monotonic(), Tally(), stream.source
+    progress = Progress(pathlib.Path(source.name).name, "frames", source.frames)
     shape = {"height": source.height, "width": source.width}
-    waiting: collections.deque[video.Frame] = collections.deque()  # frames that still lack their probabilities
-
-    def network_frames() -> Iterator[np.ndarray]:
-        for frame in source:
-            waiting.append(frame)
-            yield frame.rgb
-
-    frames = network_frames()
-    grids = windows.probabilities(_with_flow(frames, track, size) if track else (_resized(f, size) for f in frames))
+    tracker = Tracker(detector.space)
+    told = {"threshold": detector.threshold, "video": {"file_name": pathlib.Path(source.name).name, **shape}}
     with (
-        LabelStore(folder / "labels.npz", _stored(space), **shape) as store,
+        TrackFiles(folder, detector.space, **told) if tracks else contextlib.nullcontext() as files,
+        LabelStore(folder / "labels.npz", _stored(detector.space), **shape) as store,
         VideoWriter(folder / "overlay.mp4", time_base=source.time_base, rate=source.rate, **shape) as overlay,
     ):
-        for grid in grids:
-            frame = waiting.popleft()
-            if space.several:
-                labels = frame_sets(grid, **shape, space=space, threshold=threshold)
-            else:
-                labels = frame_labels(grid, **shape, space=space)
-            tally.add(labels)
-            store.append(**labels.maps)
-            overlay.write(_overlay(frame.rgb, labels, space, opacity), frame.pts)
+        for frame in stream.until_the_end():
+            tally.add(frame.labels)
+            store.append(**frame.labels.maps)
+            shown = None
+            if files:
+                shown, over = tracker.add(frame.index, frame.actor, frame.probabilities, frame.seconds)
+                files.add(over)
+            overlay.write(frame.overlay(opacity, shown if draw_tracks else None), frame.pts)
             progress.add(1)
+        if files:
+            files.add(tracker.finish())
+            files.end(tally.frames)
     seconds = time.monotonic() - started
     return {
-        "video": str(source.path),
+        "video": source.name,
         "frames": tally.frames,
         "rate": float(source.rate) if source.rate else None,
         **shape,
-        "complete": source.error is None,
-        "windows": windows.run,
+        "complete": source.error is None and not source.stopped,
+        "windows": stream.windows.run,
         "seconds": round(seconds, 3),
         "frames_per_second": round(tally.frames / seconds, 3),
-        **tally.summary(space),
+        **tally.summary(detector.space),
+        "tracks": files.count if files else None,
+        "step": detector.step,
     }
-
-
-class _Source:
-    """The video's frames; when it breaks off after some, they end there and `error` says why."""
-
-    def __init__(self, path: pathlib.Path, max_pixels: int):
-        info = video.probe(path)
-        self.path, self.error = path, None
-        self.rate, self.frames = info.rate, info.frames  # each None where the container doesn't say
-        self._iterator = iter(video.read_frames(path, max_pixels=max_pixels))
-        self._first = next(self._iterator)
-        self.height, self.width = self._first.rgb.shape[:2]
-        self.time_base = self._first.time_base
-
-    def __iter__(self) -> Iterator[video.Frame]:
-        yield self._first
-        try:
-            for number, frame in enumerate(self._iterator, 1):
-                self._check_size(number, frame)
-                yield frame
-        except InputError as error:
-            self.error = error
-
-    def _check_size(self, number: int, frame: video.Frame) -> None:
-        if frame.rgb.shape[:2] != (self.height, self.width):
-            sizes = "{1}x{0}, the first {3}x{2}".format(*frame.rgb.shape[:2], self.height, self.width)
-            raise InputError(f"{self.path}: frame {number} is {sizes} pixels; all frames need one size")
-
-
-def _resized(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A whole frame at the network's (height, width); averaged when it shrinks, so that nothing aliases."""
-    shrinks = size[0] < rgb.shape[0] or size[1] < rgb.shape[1]
-    return cv2.resize(rgb, (size[1], size[0]), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def _with_flow(frames: Iterable[np.ndarray], track: FlowTrack, size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Frames uint8 [h, w, 3] -> uint8 [H, W, 5]: RGB and packed flow at the network's (height, width)."""
-    waiting: collections.deque[np.ndarray] = collections.deque()
-    join = lambda flow: np.concatenate([waiting.popleft(), resized_flow(flow, size)], axis=-1)
-    for frame in frames:
-        waiting.append(_resized(frame, size))
-        flow = track.add(frame)
-        if flow is not None:
-            yield join(flow)
-    for flow in track.finish():
-        yield join(flow)
 
 
 def _stored(space: LabelSpace) -> dict[str, tuple[int, ...]]:
@@ -228,21 +169,6 @@ def _stored(space: LabelSpace) -> dict[str, tuple[int, ...]]:
     if space.several:
         return {"actor": (), "action": (), "actions": (-(-space.heads[1] // 8),)}
     return dict.fromkeys(KINDS, ())
-
-
-def _overlay(rgb: np.ndarray, labels: FrameLabels, space: LabelSpace, opacity: float) -> np.ndarray:
-    if not space.several:
-        return draw_overlay(rgb, labels.maps["joint"], space, opacity=opacity, names=_names(labels, space))
-    maps = labels.maps
-    pairs = drawn(maps["actor"], unpacked(maps["actions"], space), maps["action"], space)
-    return draw_overlay(rgb, pairs.map, pairs, opacity=opacity, names={})
-
-
-def _names(labels: FrameLabels, space: LabelSpace) -> dict[int, str]:
-    """What is written near each class of the frame: "dog-running 87%", its mean confidence there."""
-    pixels, confidence = labels.pixels["joint"], labels.confidence["joint"]
-    present = np.flatnonzero(pixels)
-    return {int(j): f"{space.joint[j]} {100 * confidence[j] / pixels[j]:.0f}%" for j in present}
 
 
 def _check_places(path: pathlib.Path, out_folder: pathlib.Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from ssa2d_jax import exported, settings, steps
+from ssa2d_jax import exported, label_space, settings, steps
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.checkpoints import Checkpoints, check_tree
 from ssa2d_jax.label_space import LabelSpace
@@ -35,18 +35,28 @@ def load_run(workdir: Path, config: ConfigDict, space: LabelSpace) -> Run:
 
     Raises InputError when `workdir` holds no run, or one of another network than `config` describes.
     """
+    saved = settings.same_network(saved_config(workdir), config, workdir)
+    if workdir.is_file() and exported.load_metadata(workdir)["labels"] != exported.labels_of(space):
+        raise InputError(f"{workdir} was trained for other classes than config.data describes; see its metadata")
+    return _loaded(workdir, saved, space, config.eval.step)
+
+
+def load_own(workdir: Path, step: int = 0) -> tuple[Run, LabelSpace]:
+    """The same without a config to compare: checkpoint `step` as the run's own config has it, and its classes."""
+    saved = settings.with_added(saved_config(workdir))
+    space = label_space.described(saved["data"])
+    return _loaded(workdir, ConfigDict(saved), space, step), space
+
+
+def _loaded(workdir: Path, saved: ConfigDict, space: LabelSpace, step: int) -> Run:
     if workdir.is_file():
-        if config.eval.step > 0:
-            raise InputError(f"config.eval.step is {config.eval.step}, but {workdir} holds one step only; leave it out")
+        if step > 0:
+            raise InputError(f"config.eval.step is {step}, but {workdir} holds one step only; leave it out")
         variables, metadata = exported.load(workdir)
-        saved = settings.same_network(metadata["config"], config, workdir)
-        if metadata["labels"] != exported.labels_of(space):
-            raise InputError(f"{workdir} was trained for other classes than config.data describes; see its metadata")
         step, what = metadata["step"], str(workdir)
     else:
-        saved = settings.network_of(workdir, config)
         checkpoints = Checkpoints(workdir / "checkpoints", read_only=True)
-        step, variables = checkpoints.restore_variables(config.eval.step)
+        step, variables = checkpoints.restore_variables(step)
         what = f"checkpoint {checkpoints.folder / str(step)}"
     model = steps.build_model(saved.model, space, stats_axis=None)
     check_tree(jax.eval_shape(lambda: steps.init_variables(model, saved)), variables, what)

@@ -104,6 +104,8 @@ def check(config: ConfigDict, devices: int) -> None:
     _require(train.log_every >= 1, config, "train.log_every", "1 or more")
     _require(0 <= config.predict.overlap < data.clip_frames, config, "predict.overlap", "0 to data.clip_frames - 1")
     _require(0 <= config.predict.opacity <= 1, config, "predict.opacity", "0 to 1")
+    fits = config.predict.tracks or not config.predict.draw_tracks
+    _require(fits, config, "predict.draw_tracks", "False without config.predict.tracks")
     _require(config.predict.max_pixels >= 1, config, "predict.max_pixels", "1 or more")
     for knob in ("data.decode_threads", "train.eval_every", "train.save_every", "train.image_clips", "seed"):
         _require(_value(config, knob) >= 0, config, knob, "0 or more")
@@ -190,12 +192,7 @@ def same_network(saved: dict[str, Any], config: ConfigDict, path: Path) -> Confi
     groups = _NETWORK + _FLOW if config.model.flow else _NETWORK
     matters = lambda knob: _within(knob, groups) and not _within(knob, _FREE_NETWORK)
     _compare(saved, path, config, matters)
-    return ConfigDict(_with_added(saved))
-
-
-def network_of(workdir: Path, config: ConfigDict) -> ConfigDict:
-    """The config of the run in `workdir`; raises InputError unless `config` describes the same network."""
-    return same_network(config_in(workdir), config, workdir)
+    return ConfigDict(with_added(saved))
 
 
 def config_in(workdir: Path) -> dict[str, Any]:
@@ -212,11 +209,12 @@ def completed(saved: dict[str, Any], defaults: ConfigDict) -> ConfigDict:
     """`saved`, a run's config, with the value of `defaults` for every knob that it lacks."""
     result = defaults.copy_and_resolve_references()
     with result.ignore_type():
-        result.update(_tuples(_with_added(saved)))
+        result.update(_tuples(with_added(saved)))
     return result
 
 
-def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
+def with_added(saved: dict[str, Any]) -> dict[str, Any]:
+    """`saved`, a run's config, with the knobs that came later as they were before they were there."""
     for knob, value in _ADDED.items():
         group, name = knob.split(".")
         saved[group].setdefault(name, value)

@@ -2,24 +2,21 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
 
 from ssa2d_jax import restore, steps
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.files import replace_text
-from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.progress import say
 
 NAME = "speed.json"
 _RUNS = 3
 
 
-def measure_once(workdir: Path, space_of: Callable[[ConfigDict], LabelSpace]) -> None:
+def measure_once(workdir: Path) -> None:
     """Writes `NAME` unless it is there: milliseconds a frame of the network alone, the best of a few runs of one clip.
 
     A run that can't be restored is left without, and that is said.
@@ -27,11 +24,11 @@ def measure_once(workdir: Path, space_of: Callable[[ConfigDict], LabelSpace]) ->
     if (workdir / NAME).exists():
         return
     try:
-        config = ConfigDict(json.loads((workdir / "config.json").read_text()))
-        run = restore.load_run(workdir, config, space_of(config))
+        run, _ = restore.load_own(workdir)
     except (InputError, OSError, ValueError, KeyError, AttributeError) as error:
         say(f"{workdir}: not timed ({error})")
         return
+    config = run.config
     forward = steps.make_forward(run.model, run.variables)
     frames = np.zeros((1, config.data.clip_frames, *config.data.size, 5 if config.model.flow else 3), np.uint8)
     jax.block_until_ready(forward(frames))

@@ -3,7 +3,6 @@
 import itertools
 import json
 import math
-import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from ssa2d_jax.files import replace_text
 from ssa2d_jax.history import History
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.progress import duration, is_time, say
+from ssa2d_jax.signals import Stopped, StopSignal
 
 # What metrics/training.csv says of the updates since its row before: means, and the rate.
 COURSE = (
@@ -31,15 +31,6 @@ COURSE = (
 
 class Diverged(RuntimeError):
     """The loss is no longer finite: the message says at which update and what to try."""
-
-
-class Stopped(RuntimeError):
-    """SIGTERM or Ctrl-C came; everything up to here is saved. `signal` says which."""
-
-    def __init__(self, signal_number: int, done: int):
-        name = signal.Signals(signal_number).name
-        super().__init__(f"stopped by {name} after update {done}; saved. The same command goes on from there")
-        self.signal = signal_number
 
 
 class Training:
@@ -77,7 +68,7 @@ class Training:
         self.label_maps = pictures.label_maps(self.model, space, threshold)
         self.checkpoints = Checkpoints(workdir / "checkpoints", keep=train.keep)
         self.writer = metric_writers.SummaryWriter(str(workdir))
-        self.stop = StopSignal()
+        self.stop = StopSignal("saving after this update")
 
     def initial_state(self) -> steps.TrainState:
         """The newest checkpoint's state, or a fresh one, which starts from what `config.init` names."""
@@ -169,10 +160,33 @@ def _train(run: Training) -> dict[str, Any]:
                 log.flush()
                 run.save(state, joint_miou)
             if stop.requested:
-                raise Stopped(stop.requested, done)
+                raise _stopped(stop, done)
     run.writer.flush()
     say(f"trained {done} updates in {duration(time.monotonic() - log.start)}; everything is in {workdir}")
     return results
+
+
+def profile(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace, updates: int = 3) -> Path:
+    """Traces `updates` updates of a fresh network into `workdir`, for TensorBoard's profiler; saves nothing else.
+
+    -> the trace's folder. The updates before, which compile, are left out.
+    """
+    run = Training(config, workdir, source, space)
+    state = parallel.replicate(steps.init_state(run.model.clone(stats_axis=None), run.optimizer, config))
+    batches = source.train_batches(0)
+    for number in range(updates + 2):
+        if number == 2:
+            jax.profiler.start_trace(str(workdir))
+            start = time.monotonic()
+        with jax.profiler.StepTraceAnnotation("update", step_num=number):
+            state, sums = run.train_step(state, parallel.shard(next(batches)))
+            jax.block_until_ready(sums)
+    seconds = time.monotonic() - start
+    jax.profiler.stop_trace()
+    folder = max((workdir / "plugins" / "profile").iterdir())
+    say(f"{updates} updates in {seconds:.2f} s; trace in {folder}")
+    say(f"open it: pip install xprof, then tensorboard --logdir {workdir}, or ui.perfetto.dev with its *.trace.json.gz")
+    return folder
 
 
 def evaluate_splits(run: Training, state: steps.TrainState) -> dict[str, Any]:
@@ -180,7 +194,7 @@ def evaluate_splits(run: Training, state: steps.TrainState) -> dict[str, Any]:
     results, step = {}, int(state.step)
     for split in run.config.train.eval_splits:
         frames = run.source.label_frames[split]
-        batches = run.stop.until(run.source.eval_batches(split), step)
+        batches = _until(run.stop, run.source.eval_batches(split), step)
         clips = ClipScores(run.config.train.image_clips)
         counts = evaluate(run.eval_step, state.variables(), batches, run.space, frames, split, clips)
         results[split], _ = publish(
@@ -274,29 +288,13 @@ class Log:
         self._sums, self._count, self._since, self._began = {}, 0, now, done
 
 
-class StopSignal:
-    """Notes a SIGTERM or a first Ctrl-C, so that the loop can save before it ends; a second Ctrl-C ends it at once."""
+def _until(stop: StopSignal, batches: Batches, done: int) -> Batches:
+    """Passes `batches` on; raises Stopped once a signal was noted."""
+    for batch in batches:
+        if stop.requested:
+            raise _stopped(stop, done)
+        yield batch
 
-    def __init__(self) -> None:
-        self.requested = 0  # the signal's number
 
-    def __enter__(self) -> "StopSignal":
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def until(self, batches: Batches, done: int) -> Batches:
-        """Passes `batches` on; raises Stopped once a signal was noted."""
-        for batch in batches:
-            if self.requested:
-                raise Stopped(self.requested, done)
-            yield batch
-
-    def _note(self, number: int, _: Any) -> None:
-        if self.requested == number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.requested = number
-        say(f"{signal.Signals(number).name}: saving after this update")
+def _stopped(stop: StopSignal, done: int) -> Stopped:
+    return Stopped(stop.requested, f"after update {done}; saved. The same command goes on from there")

@@ -11,10 +11,13 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
+from PIL import Image, ImageOps
 
 from ssa2d_jax.batch import InputError
 
 MAX_PIXELS = 4096 * 2304
+PICTURES = (".jpg", ".jpeg", ".png")
+_PICTURES_RATE = Fraction(25)  # a second
 _THREADS = 2
 _SLACK = 0.5  # seconds; the last frame of a stream of variable rate may be shown for a while
 
@@ -36,8 +39,15 @@ class Frame:
     time_base: Fraction
 
 
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures (.jpg, .jpeg, .png) in a folder, a video's frames in order of their names."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.is_file())
+
+
 def probe(path: str | Path) -> Info:
-    """What the container at `path` says; InputError unless it is a file with a video stream."""
+    """What the container at `path` says; InputError unless it has a video stream, or is a folder of pictures."""
+    if Path(path).is_dir():
+        return Info(rate=None, frames=len(pictures_in(Path(path))))
     with _open(path) as container:
         stream = _moving(container)
         return Info(rate=stream.average_rate, frames=stream.frames or None)
@@ -48,6 +58,8 @@ def read_frames(
 ) -> Iterator[Frame]:
     """Every frame of the first video stream, in order of showing, at its own size, rotation applied; `threads` decode.
 
+    Of a folder, its pictures (`pictures_in`), 25 a second.
+
     With `wanted`, only frames of these numbers (from 0) are given; the others are decoded and skipped, which takes less
     time.
 
@@ -57,6 +69,9 @@ def read_frames(
     Matroska and WebM by a track that should last half a second longer. Others (MPEG-TS, recordings that were
     never closed) don't say how long they are: cut between two packets, they seem to end there.
     """
+    if Path(path).is_dir():
+        yield from _read_pictures(Path(path), max_pixels, wanted)
+        return
     number, end = 0, Fraction(0)
     with _open(path) as container:
         stream = _moving(container)
@@ -78,6 +93,24 @@ def read_frames(
             raise InputError(_broken(path, number, stream.frames, "less than the file says it holds"))
     if number == 0:
         raise InputError(f"{path}: no frame could be decoded; is the file complete?")
+
+
+def _read_pictures(folder: Path, max_pixels: int, wanted: Container[int] | None) -> Iterator[Frame]:
+    files = pictures_in(folder)
+    if not files:
+        raise InputError(f"{folder}: no frame in this folder; looked for names that end in {', '.join(PICTURES)}")
+    for number, file in enumerate(files):
+        if wanted is not None and number not in wanted:
+            continue
+        try:
+            with Image.open(file, formats=("JPEG", "PNG")) as picture:
+                _check_pixels(file, number, picture.height, picture.width, max_pixels)
+                rgb = np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+        except InputError:
+            raise
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise InputError(f"{file}: not a picture that can be read ({_reason(error)})") from error
+        yield Frame(rgb, number, 1 / _PICTURES_RATE)
 
 
 def _open(path: str | Path) -> av.container.InputContainer:

@@ -158,6 +158,7 @@ IMPORTED_AS = {
     "absl-py": "absl",
     "opencv-contrib-python-headless": "cv2",
     "orbax-checkpoint": "orbax",
+    "pillow": "PIL",
     "tensorflow-cpu": "tensorflow",
 }
 

@@ -1,6 +1,8 @@
 import json
 import multiprocessing
+import os
 import resource
+import signal
 import wave
 from fractions import Fraction
 
@@ -9,15 +11,16 @@ import cv2
 import numpy as np
 import pytest
 
-from ssa2d_jax import optical_flow, predict
+from ssa2d_jax import optical_flow, predict, video
 from ssa2d_jax.batch import InputError
+from ssa2d_jax.detector import Detector
 from ssa2d_jax.label_space import A2D
+from ssa2d_jax.signals import Stopped
 from ssa2d_jax.video_writer import VideoWriter
 
 DOG_RUNNING = A2D.joint.index("dog-running")
 SETTINGS = {
-    "space": A2D, "clip_frames": 16, "frame_step": 1, "overlap": 8, "size": (32, 32), "opacity": 0.5,
-    "max_pixels": 10**6,
+    "space": A2D, "clip_frames": 16, "frame_step": 1, "overlap": 8, "size": (32, 32), "max_pixels": 10**6,
 }  # fmt: skip
 
 
@@ -50,8 +53,13 @@ def outputs(folder):
     return labels, frames, rate, json.loads((folder / "summary.json").read_text())
 
 
-def run(path, folder, **changes):
-    return predict.predict_video(path, folder, **({"forward": red_is_a_dog} | SETTINGS | changes))
+def detector(**changes):
+    return Detector(**({"forward": red_is_a_dog} | SETTINGS | changes))
+
+
+def run(path, folder, opacity=0.5, tracks=True, draw_tracks=False, **changes):
+    drawing = {"opacity": opacity, "tracks": tracks, "draw_tracks": draw_tracks}
+    return predict.predict_video(path, folder, detector=detector(**changes), **drawing)
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 40])
@@ -74,6 +82,13 @@ def test_labels_follow_the_frames(tmp_path, count):
     # At most p(dog) * p(running) = 0.9125 * 0.82, less at the rim.
     assert 0.5 < summary["joint"]["dog-running"]["confidence"] < 0.9125 * 0.82
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(predict.OUTPUTS)
+    found = json.loads((tmp_path / "out" / "tracks.json").read_text())["annotations"]
+    assert len(found) == summary["tracks"] == (count >= 4)  # what shows up in fewer frames is flicker
+    for dog in found:
+        assert (dog["category"], dog["frames"]) == ("dog", list(range(count)))
+        assert dog["actions"] == [
+            {"action": "running", "first": 0, "last": count - 1, "score": pytest.approx(0.8, abs=0.1)}
+        ]
 
 
 def test_overlay_is_drawn_on_the_frame_it_belongs_to(tmp_path):
@@ -83,6 +98,19 @@ def test_overlay_is_drawn_on_the_frame_it_belongs_to(tmp_path):
         picture = frames[i].to_ndarray(format="rgb24").astype(int)
         np.testing.assert_allclose(picture[10, i + 12], A2D.joint_colours[DOG_RUNNING], atol=12)
         np.testing.assert_allclose(picture[40, 80], (90, 90, 90), atol=6)
+
+
+def test_tracks_may_be_left_out_or_drawn(tmp_path):
+    make_video(tmp_path / "a.mp4", 20)
+    run(tmp_path / "a.mp4", tmp_path / "out", draw_tracks=True)
+    _, drawn, _, summary = outputs(tmp_path / "out")
+    assert summary["tracks"] == 1
+    run(tmp_path / "a.mp4", tmp_path / "out", tracks=False)  # those of the earlier run go, too
+    _, plain, _, summary = outputs(tmp_path / "out")
+    assert summary["tracks"] is None
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["labels.npz", "overlay.mp4", "summary.json"]
+    pictures = [frames[10].to_ndarray(format="rgb24").astype(int) for frames in (drawn, plain)]
+    assert np.abs(pictures[0] - pictures[1]).max() > 50
 
 
 def test_variable_rate_and_odd_size(tmp_path):
@@ -136,7 +164,7 @@ def test_what_is_no_video_is_refused_before_anything_is_written(tmp_path):
     write_sound(tmp_path / "sound.mp4")
     for name in ("empty.mp4", "text.mp4", "sound.mp4", "missing.mp4"):
         with pytest.raises(InputError, match=name):
-            predict.predict_path(tmp_path / name, tmp_path / "out", forward=red_is_a_dog, **SETTINGS)
+            predict.predict_path(tmp_path / name, tmp_path / "out", detector=detector())
     with pytest.raises(InputError, match=r"a\.mp4"):
         run(make_video(tmp_path / "a.mp4", 2), tmp_path / "out", max_pixels=64 * 96 - 1)
     assert not (tmp_path / "out").exists()
@@ -158,6 +186,24 @@ def test_earlier_outputs_stay_until_the_end(tmp_path):
     assert (tmp_path / "out" / "labels.npz").read_bytes() == before["labels.npz"]
 
 
+def test_ctrl_c_leaves_what_was_done_playable(tmp_path):
+    make_video(tmp_path / "a.mp4", 60)
+    windows = []
+
+    def forward(video):
+        windows.append(len(video))
+        if len(windows) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return red_is_a_dog(video)
+
+    with pytest.raises(Stopped, match=r"stopped by SIGINT after \d+ frames, which are done") as stopped:
+        run(tmp_path / "a.mp4", tmp_path / "out", forward=forward)
+    assert stopped.value.signal == signal.SIGINT
+    labels, frames, _, summary = outputs(tmp_path / "out")
+    assert summary["frames"] == len(frames) == len(labels["joint"]) and 24 <= summary["frames"] < 40
+    assert summary["complete"] is False
+
+
 def test_output_never_overwrites_the_input(tmp_path):
     make_video(tmp_path / "overlay.mp4", 2)
     with pytest.raises(InputError, match="would overwrite it"):
@@ -171,19 +217,30 @@ def test_folder_goes_on_when_one_fails(tmp_path, capsys):
     make_video(tmp_path / "in" / "c.mp4", 4)
     (tmp_path / "in" / "notes.txt").touch()
     with pytest.raises(InputError, match=r"1 of 3 videos failed.*b\.mp4"):
-        predict.predict_path(tmp_path / "in", tmp_path / "out", forward=red_is_a_dog, **SETTINGS)
+        predict.predict_path(tmp_path / "in", tmp_path / "out", detector=detector())
     assert [outputs(tmp_path / "out" / name)[3]["frames"] for name in ("a", "c")] == [3, 4]
     assert "1 files left out, their names are not a video's: notes.txt" in capsys.readouterr().err
     assert sorted(folder.name for folder in (tmp_path / "out").iterdir()) == ["a", "c"]
 
 
+def test_a_folder_of_frames_is_one_video(tmp_path):
+    for i, frame in enumerate(video.read_frames(make_video(tmp_path / "a.mp4", 20))):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / "in" / f"{i:05d}.png"), frame.rgb[..., ::-1])
+    (summary,) = predict.predict_path(tmp_path / "in", tmp_path / "out", detector=detector())
+    assert summary["frames"] == 20 and summary["joint"]["dog-running"]["frames"] == 20
+    assert len(outputs(tmp_path / "out")[1]) == 20
+
+
 def test_folders_without_videos_and_videos_of_one_name(tmp_path):
     with pytest.raises(InputError, match="no video in this folder"):
-        predict.predict_path(tmp_path, tmp_path / "out", forward=red_is_a_dog, **SETTINGS)
+        predict.predict_path(tmp_path, tmp_path / "out", detector=detector())
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()
     with pytest.raises(InputError, match="same folder"):
-        predict.predict_many([tmp_path / "x" / "a.mp4", tmp_path / "y" / "a.mp4"], tmp_path / "out", **SETTINGS)
+        predict.predict_many(
+            [tmp_path / "x" / "a.mp4", tmp_path / "y" / "a.mp4"], tmp_path / "out", detector=detector()
+        )
 
 
 def thirty_squares(video):

@@ -140,9 +140,9 @@ def test_a_workdir_from_before_a_knob_was_there_goes_on_with_what_it_did_then(tm
     older = json.loads((tmp_path / "config.json").read_text())
     del older["model"]["encoder"], older["train"]["temporal_rate"]
     (tmp_path / "config.json").write_text(json.dumps(older))
-    found = settings.network_of(tmp_path, toy_config())
+    found = _network_of(tmp_path, toy_config())
     assert found.model.encoder == "i3d"
-    assert settings.network_of(tmp_path, found).model.encoder == "i3d"
+    assert _network_of(tmp_path, found).model.encoder == "i3d"
     other = toy_config()
     other.train.temporal_rate = 0.5
     with pytest.raises(InputError, match="config.train.temporal_rate: 1.0 there, 0.5 now"):
@@ -178,25 +178,33 @@ def test_what_changes_no_weight_may_differ(tmp_path):
     settings.claim_workdir(tmp_path, other, DATA)
 
 
+def _network_of(workdir, config):
+    return settings.same_network(settings.config_in(workdir), config, workdir)
+
+
 def test_evaluating_needs_the_same_network_only(tmp_path):
     with pytest.raises(InputError, match="holds no run"):
-        settings.network_of(tmp_path, toy_config())
+        _network_of(tmp_path, toy_config())
     settings.claim_workdir(tmp_path, toy_config(), DATA)
     other = toy_config()
     other.train.batch_size, other.data.release = 8, "elsewhere"
-    assert settings.network_of(tmp_path, other).train.batch_size == 4
+    assert _network_of(tmp_path, other).train.batch_size == 4
     other.model.encoder_width = 0.5
     with pytest.raises(InputError, match="encoder_width: 0.0625 there, 0.5 now"):
-        settings.network_of(tmp_path, other)
+        _network_of(tmp_path, other)
 
 
 def test_an_older_runs_config_is_completed():
     config = toy_config()
+    config.data.label_span = config.data.clip_frames
+    config.predict.overlap = 2
     config.train.phases = ((2, 1e-3, 1e-3),)  # a whole number where the default has a fraction
     saved = json.loads(json.dumps(config.to_dict()))
     del saved["predict"], saved["model"]["encoder"], saved["train"]["keep"]
     found = settings.completed(saved, default.get_config())
+    config.predict.overlap = default.get_config().predict.overlap
     assert found.to_dict() == config.to_dict()
+    found.predict.overlap = 2
     settings.check(found, devices=1)
 
 
@@ -207,7 +215,7 @@ def test_a_damaged_config_file_is_named(tmp_path, text):
     with pytest.raises(InputError, match="config.json can't be read"):
         settings.claim_workdir(tmp_path, toy_config(), DATA)
     with pytest.raises(InputError, match="config.json can't be read"):
-        settings.network_of(tmp_path, toy_config())
+        _network_of(tmp_path, toy_config())
 
 
 def test_checkpoints_without_their_config_are_not_taken_over(tmp_path):

@@ -59,10 +59,10 @@ def test_a_run_leaves_what_the_readme_promises(unbroken):
 
 def test_a_run_is_timed_once_and_reported_with_its_pictures(unbroken, tmp_path):
     workdir = shutil.copytree(unbroken[0], tmp_path / "run")
-    speed.measure_once(workdir, lambda config: A2D)
+    speed.measure_once(workdir)
     first = (workdir / "speed.json").read_text()
     assert json.loads(first)["milliseconds_a_frame"] > 0 and json.loads(first)["clip"] == [4, 32, 32]
-    speed.measure_once(workdir, lambda config: A2D)
+    speed.measure_once(workdir)
     assert (workdir / "speed.json").read_text() == first
     assert (workdir / "pictures/test_clip_0.png").exists() and (workdir / "pictures/test_confusion_joint.png").exists()
     page = report.write_report(tmp_path, "test").read_text()
@@ -140,6 +140,12 @@ def test_tensorboard_has_losses_rates_scores_and_pictures(unbroken):
     for tag in pictures:
         width, height, png = events.Tensors(tag)[0].tensor_proto.string_val
         assert int(width) > 100 and int(height) > 30 and png.startswith(b"\x89PNG")
+
+
+def test_a_few_updates_are_traced_and_nothing_is_saved(tmp_path):
+    folder = train.profile(toy_config(), tmp_path, toy_source(), A2D, updates=1)
+    assert list(folder.glob("*.xplane.pb")) and list(folder.glob("*.trace.json.gz"))
+    assert not any((tmp_path / "checkpoints").glob("[0-9]*"))
 
 
 def test_a_finished_run_is_only_evaluated_again(unbroken):

@@ -88,7 +88,7 @@ def test_rotation_and_mirroring_are_applied(tmp_path, matrix, shape, green):
 
 def test_missing_empty_and_foreign_files(tmp_path):
     assert "no such file" in error_of(tmp_path / "none.mp4")
-    assert "not a file" in error_of(tmp_path)
+    assert "no frame in this folder" in error_of(tmp_path)
     (tmp_path / "empty.mp4").write_bytes(b"")
     assert "is empty" in error_of(tmp_path / "empty.mp4")
     (tmp_path / "text.mp4").write_text("not a video, only words\n" * 50)
