@@ -2,7 +2,7 @@
 
     python main.py --config=configs/sprites.py --workdir=runs/sprites
 
-20 to 40 minutes on two CPU cores as `make demo` runs it; test split: joint mIoU 40.1 (all background: 1.6).
+About half an hour on two CPU cores as `make demo` runs it; test split: joint mIoU 40.1 (all background: 1.6).
 
 Variants: `sprites.py` (the quick start), `sprites.py:still` (the same with the encoder's temporal kernels cut to
 one frame: a control that sees no motion in its encoder), `sprites.py:stills` (no temporal kernel in the decoders
