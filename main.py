@@ -1,5 +1,6 @@
 """Command line of SSA2D: wires config, data and model; --mode says what to do."""
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -24,15 +25,16 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "prepare", "eval", "predict", "export_weights", "ablate", "report", "profile", "doctor"],
+    ["train", "prepare", "eval", "predict", "export_weights", "ablate", "report", "profile", "doctor", "check"],
     "What to do; train ends with an evaluation; report gathers all runs in --workdir on a page; profile traces a few "
-    "updates; doctor prints what a bug report needs.",
+    "updates; doctor prints what a bug report needs; check reads all of config.data.release and says "
+    "what is wrong with it.",
 )
 _INPUT = flags.DEFINE_string("input", None, "predict: a video, a folder of videos, or a camera's number, e.g. 0.")
 _OUTPUT = flags.DEFINE_string(
     "output",
     None,
-    "predict: folder that overlay.mp4, labels.npz and summary.json go to; export_weights: a .safetensors file.",
+    "predict: folder that its files go to; export_weights: a .safetensors file; check: folder for check.png.",
 )
 
 
@@ -121,7 +123,7 @@ def _prepared(config):
         return prepare.prepare_vidor(data.release, data.prepared, **common, **{name: data[name] for name in own})
     if data.render.train_clips:
         sprites.render_release(data.release, **dict(data.render))
-    own = ("frame_step", "label_span")
+    own = ("frame_step", "label_span", "layout")
     return prepare.prepare_a2d(data.release, data.prepared, **common, **{name: data[name] for name in own})
 
 
@@ -134,7 +136,6 @@ def _source(config):
     import jax
 
     from input_pipeline import dataset, prepare
-    from ssa2d_jax import label_space
     from ssa2d_jax.batch import Source
 
     builder = _prepared(config)
@@ -142,9 +143,11 @@ def _source(config):
     place = dict(process_index=jax.process_index(), process_count=jax.process_count())
     # VidOR's records hold the very frames of a clip, whatever the step between them.
     step = 1 if config.data.layout == "vidor" else config.data.frame_step
+    space = prepare.label_space(builder)
     common = dict(size=config.data.size, clip_frames=config.data.clip_frames, frame_step=step)
-    common |= dict(flow=config.model.flow, several=label_space.described(config.data).several)
+    common |= dict(flow=config.model.flow, several=space.several)
     return Source(
+        space=space,
         train_clips=dataset.num_train_clips(builder),
         label_frames={split: dataset.num_label_frames(builder, split) for split in builder.info.splits},
         left_out=prepare.left_out(builder),
@@ -201,27 +204,30 @@ def _read_weights(path: str):
 
 
 def _train(config) -> None:
-    from ssa2d_jax import host_memory, initial, label_space, train
+    from ssa2d_jax import host_memory, initial, train
 
     host_memory.keep()
     workdir = _workdir()
     initial.check_paths(_checked(config).init, workdir)
-    train.train(config, workdir, _source(config), label_space.described(config.data), _read_weights)
+    source = _source(config)
+    train.train(config, workdir, source, source.space, _read_weights)
 
 
 def _eval(config) -> None:
-    from ssa2d_jax import evaluate, exported, label_space, restore
+    from ssa2d_jax import evaluate, exported, restore
 
-    workdir, space = _workdir(), label_space.described(_checked(config).data)
-    run = restore.load_run(workdir, config, space)
+    workdir, space = _workdir(), restore.saved_space(_workdir())
+    run = restore.load_run(workdir, _checked(config), space)  # before the data, which may have to be prepared
+    source = _source(config)
+    restore.check_space(workdir, space, source.space)
     scoring = dict(published=config.eval.published, threshold=config.eval.threshold)
     scoring |= dict(image_clips=config.train.image_clips)
     folder = exported.results_folder(workdir)
-    evaluate.evaluate_run(run, folder, _source(config), config.train.eval_splits, space, **scoring)
+    evaluate.evaluate_run(run, folder, source, config.train.eval_splits, space, **scoring)
 
 
 def _predict(config) -> None:
-    from ssa2d_jax import label_space, predict, restore
+    from ssa2d_jax import predict, restore
     from ssa2d_jax.batch import InputError
     from ssa2d_jax.detector import Detector
 
@@ -229,8 +235,8 @@ def _predict(config) -> None:
         raise InputError(
             "--mode=predict needs --input, a video, a folder of videos or a camera's number, and --output, a folder"
         )
-    space = label_space.described(_checked(config).data)
-    run, options = restore.load_run(_workdir(), config, space), config.predict
+    space = restore.saved_space(_workdir())
+    run, options = restore.load_run(_workdir(), _checked(config), space), config.predict
     detector = Detector.of(
         run,
         space,
@@ -244,7 +250,7 @@ def _predict(config) -> None:
 
 
 def _export_weights(config) -> None:
-    from ssa2d_jax import exported, label_space, restore
+    from ssa2d_jax import exported, restore
     from ssa2d_jax.batch import InputError
 
     workdir = _workdir()
@@ -252,8 +258,8 @@ def _export_weights(config) -> None:
         raise InputError(
             "--mode=export_weights needs --workdir, the folder of a run, and --output, a .safetensors file"
         )
-    space = label_space.described(_checked(config).data)
-    run, path = restore.load_run(workdir, config, space), Path(_OUTPUT.value)
+    space = restore.saved_space(workdir)
+    run, path = restore.load_run(workdir, _checked(config), space), Path(_OUTPUT.value)
     whole = run.config.to_dict()
     exported.save(path, run.variables, step=run.step, config=whole, space=space, workdir=workdir)
     print(f"written: {path}")
@@ -261,21 +267,52 @@ def _export_weights(config) -> None:
 
 def _ablate(config) -> None:
     from configs import default
-    from ssa2d_jax import ablate, host_memory, initial, label_space
+    from ssa2d_jax import ablate, host_memory, initial
 
     host_memory.keep()
     initial.check_paths(config.init, _workdir())
     source = lambda one: _source(_checked(one))
-    ablate.ablate(
-        _checked(config), default.FORMS, _workdir(), source, label_space.described(config.data), _read_weights
-    )
+    ablate.ablate(_checked(config), default.FORMS, _workdir(), source, _read_weights)
 
 
 def _profile(config) -> None:
-    from ssa2d_jax import host_memory, label_space, train
+    from ssa2d_jax import host_memory, train
 
     host_memory.keep()
-    train.profile(_checked(config), _workdir(), _source(config), label_space.described(config.data))
+    source = _source(_checked(config))
+    train.profile(config, _workdir(), source, source.space)
+
+
+def _check(config) -> None:
+    import cv2
+
+    from input_pipeline import a2d_clips, check
+    from ssa2d_jax import overlay
+    from ssa2d_jax.batch import InputError
+    from ssa2d_jax.progress import say
+
+    data = _checked(config).data
+    if data.layout == "vidor" or not data.release:
+        raise InputError("--mode=check reads a release in the layout 'a2d' or 'folder'; give --config.data.release")
+    space, found, tiles = a2d_clips.opened(data.layout, Path(data.release).absolute()).space, [], []
+    for one in check.check_release(data.layout, Path(data.release)):
+        say("\n  ".join([f"{one.name} ({one.split}): {one.frames} frames, {one.labelled} labelled", *one.problems]))
+        if one.frame is not None:
+            tiles.append(overlay.tile(one.frame, one.joint, space, one.name))
+        found.append(dataclasses.replace(one, frame=None, joint=None))
+    sheet = Path(_OUTPUT.value or data.prepared) / "check.png"
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    if tiles:
+        cv2.imwrite(str(sheet), overlay.contact_sheet(tiles)[..., ::-1])
+        print(f"look at it: {sheet}")
+    for remark in check.classes_seen_once(found, space):
+        print(f"remark: {remark}")
+    classes = f"{len(space.actors) - 1} actors, {len(space.actions) - 1} actions, {len(space.pairs)} pairs"
+    print(f"{len(found)} videos, {classes}")
+    problems = [problem for one in found for problem in one.problems]
+    if problems:
+        raise InputError(f"{len(problems)} problems, the last: {problems[-1]}")
+    print("no problem found")
 
 
 def _doctor(_) -> None:
@@ -298,6 +335,7 @@ _MODES = {
     "report": _report,
     "profile": _profile,
     "doctor": _doctor,
+    "check": _check,
     "ablate": _ablate,
     "train": _train,
     "prepare": _prepare,

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from input_pipeline import a2d_clips, a2d_release, record_features
+from input_pipeline import a2d_clips, record_features
 from input_pipeline.a2d_clips import Options
 from input_pipeline.workers import Workers
 from ssa2d_jax.batch import InputError
-from ssa2d_jax.label_space import A2D
+from ssa2d_jax.label_space import A2D, LabelSpace
 from ssa2d_jax.progress import Progress, say
 
 URL = "https://web.eecs.umich.edu/~jjcorso/bigshare/A2D_main_1_0.tar.bz"
@@ -26,6 +26,7 @@ _SHOWN = 20
 class Config(tfds.core.BuilderConfig):
     """What the shards depend on; its name says it all, so other settings never meet stale shards."""
 
+    layout: str = "a2d"
     release: str = ""
     clip_frames: int = 16
     frame_step: int = 1
@@ -54,18 +55,22 @@ class A2d(tfds.core.GeneratorBasedBuilder):
         return tfds.core.DatasetInfo(
             builder=self,
             description="Clips round the labelled frames of an Actor-Action Dataset release.",
-            features=record_features.features(len(A2D.actions)),
+            features=record_features.features(len(self.space.actions)),
             homepage="https://web.eecs.umich.edu/~jjcorso/r/a2d/",
             metadata=tfds.core.MetadataDict(label_frames={}, labels_a_clip={}, label_size={}, ignored_codes={}),
         )
 
+    @property
+    def space(self) -> LabelSpace:
+        """The classes of the labels."""
+        return A2D
+
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         release = Path(self.builder_config.release) if self.builder_config.release else _download(dl_manager)
-        rows = a2d_release.read_videoset(release)
-        return {split: self._generate_examples(release, rows, split) for split in SPLITS}
+        splits = a2d_clips.opened(self.builder_config.layout, release).splits
+        return {split: self._generate_examples(release, splits[split], split) for split in SPLITS}
 
-    def _generate_examples(self, release: Path, rows: list[a2d_release.Row], split: str) -> Iterator[tuple[str, Any]]:
-        videos = [row.video for row in rows if row.split == split]
+    def _generate_examples(self, release: Path, videos: tuple[str, ...], split: str) -> Iterator[tuple[str, Any]]:
         progress = Progress(f"preparing {split}", "videos", len(videos))
         metadata = self.info.metadata
         frames = labels = 0
@@ -98,6 +103,18 @@ class A2d(tfds.core.GeneratorBasedBuilder):
     def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
         with Workers(self.builder_config.processes) as self._workers:
             super()._download_and_prepare(*args, **kwargs)
+
+
+class Folder(A2d):
+    """The same of data of one's own, in the layout that folder_release.py describes."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    name = "folder"
+
+    @property
+    def space(self) -> LabelSpace:
+        """The classes that labels.csv names."""
+        return a2d_clips.opened("folder", Path(self.builder_config.release)).space
 
 
 def _download(dl_manager: tfds.download.DownloadManager) -> Path:

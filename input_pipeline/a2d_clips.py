@@ -1,22 +1,26 @@
-"""Clip records of one video of an A2D release, made in a process of its own. No framework in here."""
+"""Clip records of one video of a release, made in a process of its own. No framework in here."""
 
 import collections
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from input_pipeline import a2d_release, clip_record
+from input_pipeline import a2d_release, clip_record, folder_release
 from ssa2d_jax import video
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.optical_flow import FlowTrack
+
+AnyRelease = a2d_release.Release | folder_release.Release
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """How records are made; see configs/default.py."""
 
+    layout: str
     release: Path
     clip_frames: int
     frame_step: int
@@ -27,16 +31,20 @@ class Options:
     flow_height: int
 
 
+@functools.lru_cache(maxsize=4)
+def opened(layout: str, release: Path) -> AnyRelease:
+    """The release in folder `release`, read as `layout` ("a2d" or "folder") says."""
+    return {"a2d": a2d_release, "folder": folder_release}[layout].Release(release)
+
+
 def records_of_video(name: str, options: Options) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """All clip records of one video, and how many regions had which code outside the valid pairs.
+    """All clip records of one video, and how many regions had which code that is ignored.
 
     Raises InputError, OSError or ValueError when the video or its labels can't be used.
     """
-    path = a2d_release.clip_path(options.release, name)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file, though videoset.csv lists it")
-    labelled = a2d_release.annotations(options.release, name)
-    regions = {frame - 1: a2d_release.read_annotation(file) for frame, file in labelled.items()}
+    release = opened(options.layout, options.release)
+    path = release.video(name)
+    regions = {frame: release.regions(name, frame, file) for frame, file in release.labelled(name).items()}
     shape = {"clip_frames": options.clip_frames, "frame_step": options.frame_step, "label_span": options.label_span}
     # The video's length is known once it is read; until then a window's end is open.
     open_ended = clip_record.windows(sorted(regions), 1 << 40, **shape)

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import hashlib
 import re
 from pathlib import Path
@@ -45,6 +46,45 @@ class Regions:
     actions: np.ndarray
     ignore: np.ndarray
     codes: np.ndarray
+
+
+class Release:
+    """A release in A2D's layout, as `a2d_clips` reads any."""
+
+    space = A2D
+    ignored = "regions with a code outside the valid pairs"
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    @functools.cached_property
+    def splits(self) -> dict[str, tuple[str, ...]]:
+        """The videos of every split, in order."""
+        rows = read_videoset(self.root)
+        return {split: tuple(row.video for row in rows if row.split == split) for split in SPLITS.values()}
+
+    def video(self, name: str) -> Path:
+        """The video's file; InputError if it isn't there."""
+        path = clip_path(self.root, name)
+        if not path.is_file():
+            raise InputError(f"{path}: no such file, though videoset.csv lists it")
+        return path
+
+    def labelled(self, name: str) -> dict[int, Path]:
+        """Labelled frames of a video: number from 0, ascending -> its file."""
+        return {number - 1: path for number, path in annotations(self.root, name).items()}
+
+    def regions(self, name: str, frame: int, path: Path) -> Regions:
+        """What `path` says of frame `frame` of a video."""
+        return read_annotation(path)
+
+    def unused(self, name: str, regions: dict[int, Regions]) -> list[str]:
+        """What the release says of a video and no labelled frame shows."""
+        return []
+
+    def fingerprint(self) -> str:
+        """Eight hex digits, others where the release is another."""
+        return fingerprint(self.root)
 
 
 def read_videoset(release: Path) -> list[Row]:

@@ -14,9 +14,11 @@ import tensorflow_datasets as tfds
 from absl import logging
 from tensorflow_datasets.core.utils import shard_utils
 
-from input_pipeline import a2d, a2d_release, vidor, vidor_release
+from input_pipeline import a2d, a2d_clips, vidor, vidor_release
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.files import replace_text
+from ssa2d_jax.label_space import LabelSpace
+from ssa2d_jax.label_space import vidor as vidor_space
 from ssa2d_jax.locks import exclusive
 from ssa2d_jax.progress import say
 
@@ -49,16 +51,22 @@ def prepare_a2d(
     flow_height: int = 0,
     processes: int = 2,
     strict: bool = False,
+    layout: str = "a2d",
 ) -> a2d.A2d:
     """The builder of an A2D release's clip records in folder `prepared`, built first if they aren't there.
 
-    release="" is the official archive, downloaded by TFDS. `processes` work side by side, which doesn't change what
+    release="" is the official archive, downloaded by TFDS. `layout`: "a2d", or "folder", data of one's own as
+    folder_release.py describes them. `processes` work side by side, which doesn't change what
     is built. An interrupted build leaves nothing that is taken for a whole one. Lists videos that had to be left out;
     raises InputError for them if `strict`.
     """
+    if not release and layout != "a2d":
+        raise InputError("config.data.release is ''; it has to be the folder with labels.csv")
+    place = Path(release).absolute()
     if release:
-        a2d_release.read_videoset(Path(release))
-    mark = a2d_release.fingerprint(Path(release)) if release else "official"
+        a2d_clips.opened.cache_clear()  # a table of its own for what is there now
+        _ = a2d_clips.opened(layout, place).splits
+    mark = a2d_clips.opened(layout, place).fingerprint() if release else "official"
     settings = {
         "clip_frames": clip_frames, "frame_step": frame_step, "label_span": label_span,
         "store_height": store_height, "jpeg_quality": jpeg_quality,
@@ -66,9 +74,10 @@ def prepare_a2d(
     }  # fmt: skip
     name = f"t{clip_frames}x{frame_step}_span{label_span}_h{store_height}_q{jpeg_quality}"
     name += f"_{flow}{flow_height}_{mark}" if flow else f"_{mark}"
-    place = dict(release=str(Path(release).absolute()) if release else "", processes=processes)
-    config = a2d.Config(name=name, **settings, **place)
-    return _ready(a2d.A2d, config, Path(prepared), strict)
+    config = a2d.Config(
+        name=name, layout=layout, release=str(place) if release else "", processes=processes, **settings
+    )
+    return _ready(a2d.Folder if layout == "folder" else a2d.A2d, config, Path(prepared), strict)
 
 
 def prepare_vidor(
@@ -169,7 +178,15 @@ def _build(builder: Builder) -> None:
     say(f"built: {clips} clips, {dict(builder.info.metadata['label_frames'])} labelled frames{left_out}")
     for split, codes in builder.info.metadata.get("ignored_codes", {}).items():
         if codes:
-            say(f"{split}: regions with a code outside the valid pairs, ignored: {dict(codes)}")
+            kind = a2d_clips.opened(builder.builder_config.layout, Path(builder.builder_config.release)).ignored
+            say(f"{split}: {kind}, ignored: {dict(codes)}")
+
+
+def label_space(builder: Builder) -> LabelSpace:
+    """The classes of the labels in the shards."""
+    if isinstance(builder, vidor.Vidor):
+        return vidor_space(builder.builder_config.spatial)
+    return builder.space
 
 
 def left_out(builder: Builder) -> dict[str, int]:

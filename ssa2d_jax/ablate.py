@@ -14,7 +14,6 @@ from ml_collections import ConfigDict
 from ssa2d_jax import initial, metrics, optimizer, settings
 from ssa2d_jax.batch import InputError, Source
 from ssa2d_jax.files import replace_text
-from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.progress import say
 from ssa2d_jax.train import Diverged, train
 
@@ -37,7 +36,6 @@ def ablate(
     forms: Mapping[str, Mapping[str, Any]],
     workdir: Path,
     make_source: Callable[[ConfigDict], Source],
-    space: LabelSpace,
     read_weights: initial.ReadWeights | None = None,
 ) -> Scores:
     """Trains and scores `config` as each of `config.ablate.forms`, with each of `config.ablate.seeds`.
@@ -69,7 +67,7 @@ def ablate(
         one, folder = form_of(config, forms, form, seed), workdir / form / f"seed{seed}"
         say(f"\nrun {number} of {len(plan)}: {form}, seed {seed}, in {folder}")
         try:
-            result = _result(one, folder, make_source(one), split, space, read_weights)
+            result = _result(one, folder, make_source(one), split, read_weights)
         except (InputError, Diverged) as error:
             say(f"failed: {error}")
             failures.append(f"{folder}: {error}")
@@ -107,12 +105,11 @@ def _result(
     folder: Path,
     source: Source,
     split: str,
-    space: LabelSpace,
     read_weights: initial.ReadWeights | None,
 ) -> dict[str, Any]:
     """The scores of the run in `folder`, which is trained as far as that is not done yet."""
     total = sum(optimizer.phase_lengths(config.train.phases, source.train_clips, config.train.batch_size))
-    settings.claim_workdir(folder, config, source.identity)
+    settings.claim_workdir(folder, config, source.identity, source.space)
     path = folder / "metrics" / f"{split}.json"
     try:
         done = json.loads(path.read_text())
@@ -121,7 +118,7 @@ def _result(
             return done
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not scored yet
-    return train(config, folder, source, space, read_weights)[split]
+    return train(config, folder, source, source.space, read_weights)[split]
 
 
 def summary(scores: Scores) -> list[dict[str, Any]]:

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from ssa2d_jax.label_space import A2D, LabelSpace
+
 Batch = Mapping[str, np.ndarray]
 Batches = Iterator[Batch]
 
@@ -89,7 +91,7 @@ class Source:
 
     `train_batches(step)` goes on for ever, starting with the batch of update `step` (0 = the first);
     `eval_batches(split)` goes once through a split, every labelled frame exactly once. `identity` is another
-    string for other data: a run goes on only with the data that it was begun with.
+    string for other data: a run goes on only with the data that it was begun with. `space` has the labels' classes.
     """
 
     train_clips: int
@@ -98,3 +100,4 @@ class Source:
     identity: str
     train_batches: Callable[[int], Batches]
     eval_batches: Callable[[str], Batches]
+    space: LabelSpace = A2D

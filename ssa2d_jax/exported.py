@@ -31,7 +31,7 @@ def save(path: Path, variables: Any, *, step: int, config: dict[str, Any], space
         "kind": KIND,
         "step": step,
         "config": config,
-        "labels": labels_of(space),
+        "labels": space.to_json(),
         "scores": {split: score for split, score in scores.items() if score["step"] == step},
         "data": data.read_text().strip() if data.exists() else "",
     }
@@ -50,6 +50,14 @@ def load_metadata(path: Path) -> dict[str, Any]:
     return _checked(path, tensor_file.load_metadata(path))
 
 
+def space_of(path: Path) -> LabelSpace:
+    """The classes of the run in an exported file."""
+    try:
+        return LabelSpace.from_json(load_metadata(path)["labels"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: its metadata don't say which classes it has ({error!r})") from error
+
+
 def _checked(path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
     if metadata.get("kind") != KIND or not metadata.keys() >= _KEYS:
         raise InputError(
@@ -57,11 +65,6 @@ def _checked(path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
             "weights of I3D alone go into config.init.encoder_weights"
         )
     return metadata
-
-
-def labels_of(space: LabelSpace) -> dict[str, Any]:
-    """Names of the classes of `space`, as the metadata have them."""
-    return {"actors": list(space.actors), "actions": list(space.actions), "several": space.several}
 
 
 def results_folder(path: Path) -> Path:

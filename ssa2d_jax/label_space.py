@@ -70,6 +70,22 @@ class LabelSpace:
         named = [[self.actors[a], self.actions[b]] for a, b in self.pairs] if not self.several else []
         return {"actors": list(self.actors), "actions": list(self.actions), "several": self.several, "pairs": named}
 
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> "LabelSpace":
+        """The space that `to_json` told of; KeyError, TypeError or ValueError if it is not such."""
+        for space in (A2D, VIDOR, vidor(spatial=True)):
+            if space.is_told_by(saved):
+                return space
+        if saved["several"]:
+            raise ValueError("several actions a pixel, of classes that are not VidOR's")
+        actors, actions = tuple(saved["actors"][1:]), tuple(saved["actions"][1:])
+        return cls.of_names(actors, actions, tuple((actor, action) for actor, action in saved["pairs"]))
+
+    def is_told_by(self, saved: Mapping[str, Any]) -> bool:
+        """Whether `saved` is what `to_json` told of these classes; of an older version, pairs may be missing."""
+        told = self.to_json()
+        return all(saved.get(key, told["pairs"] if key == "pairs" else None) == value for key, value in told.items())
+
     @property
     def heads(self) -> tuple[int, int]:
         """Outputs of the network's actor and action head."""
@@ -117,6 +133,9 @@ class LabelSpace:
         if self.several:
             bright = 0.55 + 0.45 * (0.618034 * action % 1.0)
             return tuple(round(bright * channel) for channel in self.actor_colours[actor])
+        if len(self.actions) > 2 * _FULL_STRENGTH_ACTION:
+            bright = 0.4 + 0.6 * (0.618034 * action % 1.0)
+            return tuple(max(1, round(bright * channel)) for channel in self.actor_colours[actor])
         hue = np.array(self.actor_colours[actor], np.float64)
         if action <= _FULL_STRENGTH_ACTION:
             rgb = hue * action / _FULL_STRENGTH_ACTION

@@ -185,6 +185,25 @@ def comparison(
     return np.hstack([_captioned(panel, caption) for caption, panel in panels])
 
 
+def tile(frame: np.ndarray, joint: np.ndarray, space: LabelSpace, caption: str, width: int = 320) -> np.ndarray:
+    """A frame with its joint labels (255 = ignore, grey), `width` pixels wide, under a caption: uint8 [h, width, 3]."""
+    height = max(1, round(frame.shape[0] * width / frame.shape[1]))
+    small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+    labels = cv2.resize(joint, (width, height), interpolation=cv2.INTER_NEAREST)
+    return _captioned(draw_overlay(small, labels, space, opacity=0.5, names={}), caption)[:, :width]
+
+
+def contact_sheet(tiles: Sequence[np.ndarray], columns: int = 4) -> np.ndarray:
+    """Tiles of one width, row by row, each row as high as its highest: uint8 [H, W, 3]."""
+    rows = []
+    for start in range(0, len(tiles), columns):
+        some = list(tiles[start : start + columns])
+        some += [np.zeros_like(some[0])] * (columns - len(some) if len(tiles) > columns else 0)
+        height = max(len(one) for one in some)
+        rows.append(np.hstack([np.pad(one, ((0, height - len(one) + 2), (0, 2), (0, 0))) for one in some]))
+    return np.vstack(rows)
+
+
 def _captioned(panel: np.ndarray, caption: str) -> np.ndarray:
     height, width = panel.shape[:2]
     letters = letter_height(height, width) + 2

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from ssa2d_jax import exported, label_space, settings, steps
+from ssa2d_jax import exported, settings, steps
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.checkpoints import Checkpoints, check_tree
 from ssa2d_jax.label_space import LabelSpace
@@ -30,21 +30,35 @@ def saved_config(workdir: Path) -> dict[str, Any]:
     return exported.load_metadata(workdir)["config"] if workdir.is_file() else settings.config_in(workdir)
 
 
+def saved_space(workdir: Path) -> LabelSpace:
+    """The classes of the run in `workdir`, a folder or an exported file."""
+    return exported.space_of(workdir) if workdir.is_file() else settings.labels_in(workdir, saved_config(workdir))
+
+
+def check_space(workdir: Path, trained: LabelSpace, data: LabelSpace) -> None:
+    """InputError unless the run in `workdir` has the classes of the data."""
+    if trained.to_json() != data.to_json():
+        told = [f"{len(one.actors) - 1} actors and {len(one.actions) - 1} actions" for one in (trained, data)]
+        raise InputError(
+            f"{workdir} was trained for other classes ({told[0]}) than these data have ({told[1]}); "
+            "give the data that it was trained for"
+        )
+
+
 def load_run(workdir: Path, config: ConfigDict, space: LabelSpace) -> Run:
     """Restores checkpoint `config.eval.step` of the run in `workdir` (0 = newest, -1 = best), or an exported file.
 
-    Raises InputError when `workdir` holds no run, or one of another network than `config` describes.
+    Raises InputError when `workdir` holds no run, or one of another network than `config` describes, or of other
+    classes than `space`.
     """
     saved = settings.same_network(saved_config(workdir), config, workdir)
-    if workdir.is_file() and exported.load_metadata(workdir)["labels"] != exported.labels_of(space):
-        raise InputError(f"{workdir} was trained for other classes than config.data describes; see its metadata")
+    check_space(workdir, saved_space(workdir), space)
     return _loaded(workdir, saved, space, config.eval.step)
 
 
 def load_own(workdir: Path, step: int = 0) -> tuple[Run, LabelSpace]:
     """The same without a config to compare: checkpoint `step` as the run's own config has it, and its classes."""
-    saved = settings.with_added(saved_config(workdir))
-    space = label_space.described(saved["data"])
+    saved, space = settings.with_added(saved_config(workdir)), saved_space(workdir)
     return _loaded(workdir, ConfigDict(saved), space, step), space
 
 

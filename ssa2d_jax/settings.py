@@ -11,10 +11,12 @@ from ssa2d_jax import optical_flow
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.encoders import ENCODERS
 from ssa2d_jax.files import replace_text
+from ssa2d_jax.label_space import LabelSpace, described
 from ssa2d_jax.optimizer import OPTIMIZERS
 from ssa2d_jax.ssa2d import ACTOR_PRIORS
 
-LAYOUTS = ("a2d", "vidor")
+LABELS = "labels.json"
+LAYOUTS = ("a2d", "vidor", "folder")
 SPLITS = ("train", "test")
 # Knobs that may differ between two runs in one workdir: they change neither the weights nor their order. (Folders may
 # move: claim_workdir compares the data themselves.)
@@ -166,8 +168,8 @@ def flat(config: Any, prefix: str = "") -> dict[str, Any]:
     return result
 
 
-def claim_workdir(workdir: Path, config: ConfigDict, data: str) -> None:
-    """Writes config.json and data.txt (`data`: which data these are) into `workdir`.
+def claim_workdir(workdir: Path, config: ConfigDict, data: str, space: LabelSpace) -> None:
+    """Writes config.json, data.txt (`data`: which data these are) and labels.json (`space`) into `workdir`.
 
     Raises InputError if a run of another config, or on other data, has saved anything there.
     """
@@ -185,6 +187,20 @@ def claim_workdir(workdir: Path, config: ConfigDict, data: str) -> None:
             )
     replace_text(path, json.dumps(config.to_dict(), indent=2) + "\n")
     replace_text(data_path, data + "\n")
+    replace_text(workdir / LABELS, json.dumps(space.to_json(), indent=1) + "\n")
+
+
+def labels_in(workdir: Path, saved: dict[str, Any]) -> LabelSpace:
+    """The classes of the run in `workdir`, whose config is `saved`; InputError if labels.json can't be read."""
+    path = workdir / LABELS
+    try:
+        return LabelSpace.from_json(json.loads(path.read_text()))
+    except FileNotFoundError:
+        if saved["data"].get("layout") == "folder":
+            raise InputError(f"{path} is missing; it says which classes the run has") from None
+        return described(saved["data"])  # of an older version
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} can't be read ({error!r}); restore it, or train again") from error
 
 
 def same_network(saved: dict[str, Any], config: ConfigDict, path: Path) -> ConfigDict:

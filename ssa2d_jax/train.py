@@ -124,7 +124,7 @@ def train(
         raise InputError(f"{workdir} is a file; to begin with it, give a folder and --config.init.run={workdir}")
     workdir.mkdir(parents=True, exist_ok=True)
     with locks.alone(workdir / ".lock", f"{workdir}: another process trains here; wait for it, or use another"):
-        settings.claim_workdir(workdir, config, source.identity)
+        settings.claim_workdir(workdir, config, source.identity, space)
         return _train(Training(config, workdir, source, space, read_weights))
 
 

@@ -9,7 +9,6 @@ from toy import toy_config, toy_source
 from configs import default
 from ssa2d_jax import ablate
 from ssa2d_jax.batch import InputError
-from ssa2d_jax.label_space import A2D
 from ssa2d_jax.metrics import KINDS
 from ssa2d_jax.train import Diverged
 
@@ -45,7 +44,7 @@ def trained(monkeypatch):
 
 
 def run(config, workdir):
-    return ablate.ablate(config, default.FORMS, workdir, lambda _: toy_source(4), A2D)
+    return ablate.ablate(config, default.FORMS, workdir, lambda _: toy_source(4))
 
 
 def test_every_form_is_trained_once_with_every_seed_and_not_again(trained, tmp_path, capfd):

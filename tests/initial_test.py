@@ -184,13 +184,13 @@ def test_exported_files_that_do_not_fit_are_refused(tmp_path):
 def test_a_workdir_knows_what_it_began_with_by_name(tmp_path):
     config = toy_config()
     config.init.run = "runs/first/"
-    settings.claim_workdir(tmp_path, config, "toy")
+    settings.claim_workdir(tmp_path, config, "toy", A2D)
     (tmp_path / "checkpoints" / "1").mkdir(parents=True)
     config.init.run = "elsewhere/first"  # folders may move
-    settings.claim_workdir(tmp_path, config, "toy")
+    settings.claim_workdir(tmp_path, config, "toy", A2D)
     config.init.run = "runs/second"
     with pytest.raises(InputError, match="config.init.run"):
-        settings.claim_workdir(tmp_path, config, "toy")
+        settings.claim_workdir(tmp_path, config, "toy", A2D)
 
 
 def test_only_a_fresh_run_reads_what_it_begins_with(tmp_path, capsys, monkeypatch):

@@ -6,6 +6,7 @@ from toy import toy_config
 from configs import a2d, default, sprites, vidor
 from ssa2d_jax import settings
 from ssa2d_jax.batch import InputError
+from ssa2d_jax.label_space import A2D
 
 
 def _set(config, knob, value):
@@ -111,16 +112,16 @@ DATA = "toy data, 8 clips to train on"
 
 def _begun(workdir, config):
     """A workdir that a run of `config` has saved something in."""
-    settings.claim_workdir(workdir, config, DATA)
+    settings.claim_workdir(workdir, config, DATA, A2D)
     (workdir / "checkpoints" / "1").mkdir(parents=True)
 
 
 def test_a_workdir_remembers_its_config(tmp_path):
     config = toy_config()
-    settings.claim_workdir(tmp_path, config, DATA)
+    settings.claim_workdir(tmp_path, config, DATA, A2D)
     saved = json.loads((tmp_path / "config.json").read_text())
     assert saved["data"]["size"] == [32, 32] and saved["model"]["encoder_width"] == 0.0625
-    settings.claim_workdir(tmp_path, config, DATA)
+    settings.claim_workdir(tmp_path, config, DATA, A2D)
 
 
 def test_a_workdir_of_another_config_is_refused_with_the_difference(tmp_path):
@@ -129,7 +130,7 @@ def test_a_workdir_of_another_config_is_refused_with_the_difference(tmp_path):
     other.model.atrous = False
     other.train.batch_size = 8
     with pytest.raises(InputError) as error:
-        settings.claim_workdir(tmp_path, other, DATA)
+        settings.claim_workdir(tmp_path, other, DATA, A2D)
     assert "config.model.atrous: True there, False now" in str(error.value)
     assert "config.train.batch_size: 4 there, 8 now" in str(error.value)
     assert json.loads((tmp_path / "config.json").read_text())["model"]["atrous"] is True
@@ -146,26 +147,26 @@ def test_a_workdir_from_before_a_knob_was_there_goes_on_with_what_it_did_then(tm
     other = toy_config()
     other.train.temporal_rate = 0.5
     with pytest.raises(InputError, match="config.train.temporal_rate: 1.0 there, 0.5 now"):
-        settings.claim_workdir(tmp_path, other, DATA)
-    settings.claim_workdir(tmp_path, toy_config(), DATA)
+        settings.claim_workdir(tmp_path, other, DATA, A2D)
+    settings.claim_workdir(tmp_path, toy_config(), DATA, A2D)
     assert json.loads((tmp_path / "config.json").read_text())["model"]["encoder"] == "i3d"
 
 
 def test_a_workdir_of_other_data_is_refused(tmp_path):
     _begun(tmp_path, toy_config())
     with pytest.raises(InputError, match=f"begun with other data: {DATA} there, another release now"):
-        settings.claim_workdir(tmp_path, toy_config(), "another release")
+        settings.claim_workdir(tmp_path, toy_config(), "another release", A2D)
     moved = toy_config()
     moved.data.release, moved.data.prepared = "elsewhere", "elsewhere/too"
-    settings.claim_workdir(tmp_path, moved, DATA)
+    settings.claim_workdir(tmp_path, moved, DATA, A2D)
     assert (tmp_path / "data.txt").read_text() == DATA + "\n"
 
 
 def test_a_workdir_without_a_checkpoint_is_free(tmp_path):
-    settings.claim_workdir(tmp_path, toy_config(), DATA)
+    settings.claim_workdir(tmp_path, toy_config(), DATA, A2D)
     other = toy_config()
     other.train.microbatches = 2  # say, after the first try didn't fit into memory
-    settings.claim_workdir(tmp_path, other, DATA)
+    settings.claim_workdir(tmp_path, other, DATA, A2D)
     assert json.loads((tmp_path / "config.json").read_text())["train"]["microbatches"] == 2
 
 
@@ -175,7 +176,7 @@ def test_what_changes_no_weight_may_differ(tmp_path):
     other.train.log_every = other.train.save_every = 7
     other.eval.batch_size = 2
     other.predict.opacity = 0.1
-    settings.claim_workdir(tmp_path, other, DATA)
+    settings.claim_workdir(tmp_path, other, DATA, A2D)
 
 
 def _network_of(workdir, config):
@@ -185,7 +186,7 @@ def _network_of(workdir, config):
 def test_evaluating_needs_the_same_network_only(tmp_path):
     with pytest.raises(InputError, match="holds no run"):
         _network_of(tmp_path, toy_config())
-    settings.claim_workdir(tmp_path, toy_config(), DATA)
+    settings.claim_workdir(tmp_path, toy_config(), DATA, A2D)
     other = toy_config()
     other.train.batch_size, other.data.release = 8, "elsewhere"
     assert _network_of(tmp_path, other).train.batch_size == 4
@@ -213,7 +214,7 @@ def test_a_damaged_config_file_is_named(tmp_path, text):
     _begun(tmp_path, toy_config())
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(InputError, match="config.json can't be read"):
-        settings.claim_workdir(tmp_path, toy_config(), DATA)
+        settings.claim_workdir(tmp_path, toy_config(), DATA, A2D)
     with pytest.raises(InputError, match="config.json can't be read"):
         _network_of(tmp_path, toy_config())
 
@@ -222,7 +223,7 @@ def test_checkpoints_without_their_config_are_not_taken_over(tmp_path):
     _begun(tmp_path, toy_config())
     (tmp_path / "config.json").unlink()
     with pytest.raises(InputError, match="config.json is missing, but there are checkpoints"):
-        settings.claim_workdir(tmp_path, toy_config(), DATA)
+        settings.claim_workdir(tmp_path, toy_config(), DATA, A2D)
 
 
 def test_trained_weights_need_the_full_width_and_no_run_beside_them():

@@ -1,0 +1,20 @@
+"""SSA2D on data of one's own: a folder with labels.csv (see the README), or DAVIS with one in it.
+
+    python main.py --config=configs/folder.py --mode=check --config.data.release=path/to/folder
+    python main.py --config=configs/folder.py:kinetics --workdir=runs/own --config.data.release=path/to/folder
+
+Variants as those of `a2d.py`: paper size, `small`, `kinetics`, `scratch`, `flow`, `s3d`, `s3d_g` and the ablations. The
+classes are those that labels.csv names.
+"""
+
+import ml_collections
+
+from configs import a2d
+
+
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
+    config = a2d.get_config(variant)
+    config.data.layout = "folder"
+    config.data.prepared = "data/folder"
+    config.eval.published = False
+    return config

@@ -1,0 +1,216 @@
+"""Data of one's own: what is read, how it becomes records, and what is said of everything that is wrong."""
+
+import csv
+import re
+import shutil
+from pathlib import Path
+
+import a2d_fixture
+import cv2
+import folder_fixture as fixture
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from input_pipeline import check, folder_release
+from input_pipeline import prepare as shards
+from ssa2d_jax.batch import InputError
+from ssa2d_jax.label_space import A2D, IGNORE, LabelSpace
+
+SETTINGS = {"clip_frames": 8, "frame_step": 1, "label_span": 6, "store_height": 0, "jpeg_quality": 90, "processes": 1}
+
+
+def prepare(root, prepared, **changes):
+    return shards.prepare_a2d(str(root), str(prepared), layout="folder", **SETTINGS | changes)
+
+
+def records(builder, split):
+    files = [str(path) for path in builder.info.splits[split].filepaths]
+    return [builder.info.features.deserialize_example(data) for data in tf.data.TFRecordDataset(files)]
+
+
+@pytest.mark.parametrize("davis", [False, True])
+def test_videos_and_davis_folders_become_records(tmp_path, davis):
+    root = fixture.write_folder(tmp_path / "own", davis=davis)
+    builder = prepare(root, tmp_path / "prepared")
+    space = shards.label_space(builder)
+    assert space.actors == ("background", "fork lift", "worker")
+    assert space.actions == ("background", "driving", "lifting", "waiting", "walking")
+    assert space.joint[1:] == ("fork lift-driving", "fork lift-waiting", "worker-lifting", "worker-walking")
+    assert builder.info.metadata["label_frames"] == {"train": 6, "test": 2}  # the fourth video is for the test
+    assert {record["video"].numpy().decode() for record in records(builder, "test")} == {"d"}
+    of_a = [record for record in records(builder, "train") if record["video"].numpy() == b"a"]
+    seen = {}
+    for record in of_a:
+        for label, position in enumerate(record["label_position"].numpy()):
+            number = int(record["first_frame"]) + position
+            picture = cv2.imdecode(np.frombuffer(record["frames"][position].numpy(), np.uint8), cv2.IMREAD_COLOR)
+            assert abs(float(picture[..., 2].mean()) - 8 * number) < 6  # red says the frame's number
+            regions = cv2.imdecode(np.frombuffer(record["regions"][label].numpy(), np.uint8), cv2.IMREAD_UNCHANGED)
+            kinds = [0, *(
+                (space.actors[int(actor)], space.actions[int(row.argmax())]) if not skip else IGNORE
+                for actor, row, skip in zip(
+                    record["region_actor"].numpy(), record["region_actions"].numpy(), record["region_ignore"].numpy(),
+                    strict=True,
+                )
+            )]  # fmt: skip
+            seen[int(number)] = regions, kinds
+    assert set(seen) == set(fixture.LABELLED)
+    for number, (regions, kinds) in seen.items():
+        truth = fixture.instances("a", number)
+        second = ("fork lift", "driving" if number < 10 else "waiting")
+        expected = {0: 0, 1: ("worker", "lifting"), 2: second, 255: IGNORE}
+        assert [kinds[r] for r in regions.ravel()] == [expected[i] for i in truth.ravel()]
+
+
+def test_splits_as_given_and_a_single_video(tmp_path):
+    table = "video,instance,actor,action,split\n" + "".join(
+        f"{name},{i},worker,walking,{'test' if name == 'b' else 'train'}\n"
+        for name, some in fixture.INSTANCES.items() for i in some
+    )  # fmt: skip
+    root = fixture.write_folder(tmp_path / "own", table=table)
+    assert folder_release.read_table(root).splits == {"train": ("a", "c", "d"), "test": ("b",)}
+    (root / "labels.csv").write_text("video,instance,actor,action\nb,1,worker,walking\n")
+    assert folder_release.read_table(root).splits == {"train": ("b",), "test": ("b",)}
+    builder = prepare(root, tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2}
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([], "line 1 is missing; it has to name the columns video, instance, actor, action"),
+        (["a,1,dog,running"], "line 1 is .'a', '1', 'dog', 'running'.; it has to name"),
+        (["video,instance,actor,action"], "names no instance"),
+        (["video,instance,actor,action", "a,1,dog"], "line 2: 3 columns, line 1 names 4"),
+        (["video,instance,actor,action", "../a,1,dog,running"], "line 2: '../a' is not a plain video name"),
+        (["video,instance,actor,action", "a,0,dog,running"], "line 2: instance is '0'; a whole number from 1 up"),
+        (["video,instance,actor,action", "a,1,,running"], "line 2: actor is ''; a name in letters is needed"),
+        (["video,instance,actor,action", "a,1,dog,background"], "action is 'background'; a name"),
+        (["video,instance,actor,action,first,last", "a,1,dog,running,9,3"], "last is '3'; a whole number from 9 up"),
+        (["video,instance,actor,action,split", "a,1,dog,running,val"], "split is 'val', allowed: train or test"),
+        (["video,instance,actor,action", "a,1,dog,sitting", "a,1,cat,sitting"], "lines 2 and 3: .* is dog and cat"),
+        (
+            ["video,instance,actor,action,first,last", "a,1,dog,running,0,9", "a,1,dog,barking,9,"],
+            "lines 2 and 3: instance 1 of a does running and barking at once; give each its frames",
+        ),
+        (
+            ["video,instance,actor,action,split", "a,1,dog,running,train", "b,1,dog,running,"],
+            "video b has no split, others have",
+        ),
+        (["video,instance,actor,action,split", "a,1,dog,running,train"], "no video is in split 'test'"),
+        (
+            ["video,instance,actor,action", *(f"a,{i},dog,trick {i}" for i in range(1, 256))],
+            "255 actions; at most 254 are possible",
+        ),
+    ],
+)  # fmt: skip
+def test_a_table_that_cannot_be_used_is_named_with_its_line(tmp_path, lines, said):
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=rf"labels\.csv.*{said}"):
+        folder_release.read_table(tmp_path)
+
+
+def test_missing_folders_are_named(tmp_path):
+    with pytest.raises(InputError, match="nowhere: no such folder"):
+        folder_release.read_table(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"labels\.csv: no such file"):
+        folder_release.read_table(tmp_path)
+    with pytest.raises(InputError, match="release is ''"):
+        prepare("", tmp_path / "prepared")
+
+
+def _spoil(root, name):
+    label = root / "labels" / "b" / "00003.png"
+    if name == "unknown":
+        picture = fixture.instances("b", 3)
+        picture[20:] = 7
+        fixture.write_png(label, picture)
+        return "00003.png: instance 7 is not in labels.csv"
+    if name == "colours":
+        Image.fromarray(np.zeros((*fixture.SIZE, 3), np.uint8)).save(label)
+        return "00003.png: a picture in RGB; needed is a number a pixel"
+    if name == "size":
+        fixture.write_png(label, fixture.instances("b", 3)[:16])
+        return "label.*48x16"
+    if name == "late":
+        shutil.move(label, label.with_name("00077.png"))
+        return "frame.*7[78]"
+    if name == "cut":
+        label.write_bytes(label.read_bytes()[:50])
+        return "00003.png: not a PNG that can be read"
+    if name == "name":
+        shutil.move(label, label.with_name("first.png"))
+        return "first.png: the name has to be the frame's number"
+    if name == "unlabelled":
+        shutil.rmtree(root / "labels" / "b")
+        return "labels/b: no instance PNG"
+    if name == "video":
+        (root / "videos" / "b.mp4").write_text("no video")
+        return "b.mp4: not a video"
+    shutil.copy(root / "videos" / "b.mp4", root / "videos" / "b.mkv")
+    return "several of that name: b.mkv, b.mp4"
+
+
+KINDS = ["unknown", "colours", "size", "late", "cut", "name", "unlabelled", "video", "two"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_video_with_a_problem_is_left_out_and_found_by_the_check(tmp_path, kind):
+    root = fixture.write_folder(tmp_path / "own")
+    said = _spoil(root, kind)
+    found = {one.name: one for one in check.check_release("folder", root)}
+    assert [name for name, one in found.items() if one.problems] == ["b"]
+    assert _matches(said, found["b"].problems)
+    builder = prepare(root, tmp_path / "prepared")
+    with open(Path(builder.data_path) / shards.PROBLEMS, newline="") as file:
+        problems = {row["video"]: row["reason"] for row in csv.DictReader(file)}
+    assert set(problems) == {"b"} and _matches(said, problems.values())
+
+
+def _matches(said, problems):
+    return any(re.search(said, problem) for problem in problems)
+
+
+def test_the_check_shows_what_it_read(tmp_path):
+    root = fixture.write_folder(tmp_path / "own", davis=True)
+    with open(root / "labels.csv", "a") as file:
+        file.write("d,2,worker,walking,,\n")  # nobody has drawn it
+        file.write("b,1,worker,lifting,500,510\n")
+    (root / "labels.csv").write_text(
+        (root / "labels.csv").read_text().replace("b,1,worker,walking,,", "b,1,worker,walking,0,499")
+    )
+    found = {one.name: one for one in check.check_release("folder", root)}
+    assert found["a"].problems == () and (found["a"].frames, found["a"].labelled) == (20, 2)
+    assert found["a"].frame.shape == (32, 48, 3) and set(np.unique(found["a"].joint)) == {0, 2, 3, IGNORE}
+    assert found["a"].pairs == {(2, 2): 2, (1, 1): 1, (1, 3): 1}
+    assert _matches(r"line 9: instance 2 of d is in no label of its time", found["d"].problems)
+    assert _matches(r"line 10: instance 1 of b is in no label", found["b"].problems)
+    space = folder_release.read_table(root).space
+    assert check.classes_seen_once(list(found.values()), space) == [
+        "fork lift-waiting is in one video alone (a): trained on or tested, not both"
+    ]
+
+
+def test_a_release_in_a2ds_layout_is_checked_too(tmp_path):
+    root = a2d_fixture.write_release(tmp_path / "Release", train=2, test=1)
+    (root / "clips320H" / "v01.mp4").unlink()
+    found = {one.name: one for one in check.check_release("a2d", root)}
+    assert found["v00"].problems == found["w00"].problems == () and found["v00"].labelled == 3
+    assert _matches("v01.mp4: no such file", found["v01"].problems)
+
+
+def test_label_spaces_survive_json():
+    own = LabelSpace.of_names(("cat", "dog"), ("run", "sit"), (("cat", "sit"), ("dog", "run")))
+    assert LabelSpace.from_json(own.to_json()) == own and LabelSpace.from_json(A2D.to_json()) is A2D
+    renamed = LabelSpace.of_names(A2D.actors[1:], A2D.actions[1:], (("dog", "running"),))
+    assert LabelSpace.from_json(renamed.to_json()) == renamed != A2D
+    older = {key: value for key, value in A2D.to_json().items() if key != "pairs"}
+    assert LabelSpace.from_json(older) is A2D
+    with pytest.raises((ValueError, KeyError)):
+        LabelSpace.from_json({"actors": ["background"], "actions": [], "several": True})
+    many = LabelSpace.of_names(
+        ("dog",), tuple(f"trick {i}" for i in range(200)), tuple(("dog", f"trick {i}") for i in range(200))
+    )
+    assert len({tuple(colour) for colour in many.joint_colours}) > 100
