@@ -17,7 +17,7 @@ _CONFIG = config_flags.DEFINE_config_file(
     "Config file, e.g. configs/sprites.py; see configs/default.py. eval, predict and export_weights take that of the "
     "run where it is left out.",
 )
-_OWN_CONFIG = ("eval", "predict", "export_weights")  # without --config these take that of the run
+_OWN_CONFIG = ("eval", "predict", "export_weights", "export")  # without --config these take that of the run
 _NO_CONFIG = ("report", "doctor")
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; for eval and predict also a file that export_weights wrote."
@@ -25,7 +25,19 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "prepare", "eval", "predict", "export_weights", "ablate", "report", "profile", "doctor", "check"],
+    [
+        "train",
+        "prepare",
+        "eval",
+        "predict",
+        "export_weights",
+        "export",
+        "ablate",
+        "report",
+        "profile",
+        "doctor",
+        "check",
+    ],
     "What to do; train ends with an evaluation; report gathers all runs in --workdir on a page; profile traces a few "
     "updates; doctor prints what a bug report needs; check reads all of config.data.release and says "
     "what is wrong with it.",
@@ -34,7 +46,7 @@ _INPUT = flags.DEFINE_string("input", None, "predict: a video, a folder of video
 _OUTPUT = flags.DEFINE_string(
     "output",
     None,
-    "predict: folder that its files go to; export_weights: a .safetensors file; check: folder for check.png.",
+    "predict: folder that its files go to; export_weights: a .safetensors file; export: a folder; check: folder for check.png.",
 )
 
 
@@ -265,6 +277,17 @@ def _export_weights(config) -> None:
     print(f"written: {path}")
 
 
+def _export(config) -> None:
+    from ssa2d_jax import export, restore
+    from ssa2d_jax.batch import InputError
+
+    workdir = _workdir()
+    if not _OUTPUT.value:
+        raise InputError("--mode=export needs --output, the folder that the program goes to")
+    space = restore.saved_space(workdir)
+    export.export_run(restore.load_run(workdir, _checked(config), space), space, Path(_OUTPUT.value))
+
+
 def _ablate(config) -> None:
     from configs import default
     from ssa2d_jax import ablate, host_memory, initial
@@ -342,6 +365,7 @@ _MODES = {
     "eval": _eval,
     "predict": _predict,
     "export_weights": _export_weights,
+    "export": _export,
 }
 
 if __name__ == "__main__":

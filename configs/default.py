@@ -38,7 +38,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.seed = 0  # parameters, data order and augmentation all follow from it
 
     data = config.data = ml_collections.ConfigDict()
-    data.layout = "a2d"  # of the release, and with it the classes: "a2d", "vidor" (several actions a pixel) or "folder" (one's own)
+    data.layout = "a2d"  # of the release, and with it the classes: "a2d", "vidor" (several a pixel), "folder" (yours)
     data.release = ""  # folder in that layout; "" downloads A2D itself
     data.render = ml_collections.ConfigDict()  # sprites world: what to render into `release` when it's missing
     data.render.train_clips = 0  # clips to render; 0 = nothing is rendered, the release has to be there

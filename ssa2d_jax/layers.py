@@ -4,7 +4,9 @@ Each operation has a plain lax form, `*_reference`, which GPUs and TPUs run; on 
 lowering.py take its place. Kernels are [kt, kh, kw, Cin, Cout], padding is TensorFlow's 'SAME'.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -19,9 +21,22 @@ NDHWC = ("NDHWC", "DHWIO", "NDHWC")
 ONES = (1, 1, 1)
 
 
+_platform: contextvars.ContextVar[str | None] = contextvars.ContextVar("platform", default=None)
+
+
 def runs_on_cpu() -> bool:
-    """Whether functions traced now will run on CPU, jax's default backend."""
-    return jax.default_backend() == "cpu"
+    """Whether functions traced now will run on CPU: jax's default backend, or what `lowered_for` says."""
+    return (_platform.get() or jax.default_backend()) == "cpu"
+
+
+@contextlib.contextmanager
+def lowered_for(platform: str) -> Iterator[None]:
+    """What is traced inside is for `platform` ("cpu", "cuda", ...), whichever runs here."""
+    token = _platform.set(platform)
+    try:
+        yield
+    finally:
+        _platform.reset(token)
 
 
 def conv3d(x: jax.Array, kernel: jax.Array, strides: Sequence[int] = ONES, dilation: Sequence[int] = ONES) -> jax.Array:

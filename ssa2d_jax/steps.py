@@ -224,13 +224,17 @@ def make_forward(
     [B, T, H, W], float32. `several`: actions are independent of one another, each with a probability of its own.
     """
 
-    @jax.jit
-    def forward(variables: Any, frames: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        flow = optical_flow.unpacked(frames[..., 3:].astype(jnp.float32)) if model.flow else None
-        outputs = model.apply(variables, normalised(frames[..., :3]), flow)
-        grown = jax.tree.map(lambda x: layers.upsample_linear(x, frames.shape[1:4]), outputs)
-        actor, mask = jax.nn.softmax(grown.actor, axis=-1), jax.nn.softmax(grown.mask, axis=-1)
-        action = jax.nn.sigmoid(grown.action) if several else jax.nn.softmax(grown.action, axis=-1)
-        return actor, action, mask[..., FOREGROUND]
-
+    forward = jax.jit(lambda variables, frames: probabilities(model, variables, frames, several))
     return partial(forward, variables)
+
+
+def probabilities(
+    model: SSA2D, variables: Any, frames: jax.Array, several: bool
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """What `make_forward` compiles."""
+    flow = optical_flow.unpacked(frames[..., 3:].astype(jnp.float32)) if model.flow else None
+    outputs = model.apply(variables, normalised(frames[..., :3]), flow)
+    grown = jax.tree.map(lambda x: layers.upsample_linear(x, frames.shape[1:4]), outputs)
+    actor, mask = jax.nn.softmax(grown.actor, axis=-1), jax.nn.softmax(grown.mask, axis=-1)
+    action = jax.nn.sigmoid(grown.action) if several else jax.nn.softmax(grown.action, axis=-1)
+    return actor, action, mask[..., FOREGROUND]
