@@ -34,9 +34,9 @@ _MODE = flags.DEFINE_enum(
         "export",
         "ablate",
         "report",
+        "check",
         "profile",
         "doctor",
-        "check",
     ],
     "What to do; train ends with an evaluation; report gathers all runs in --workdir on a page; profile traces a few "
     "updates; doctor prints what a bug report needs; check reads all of config.data.release and says "
@@ -46,7 +46,7 @@ _INPUT = flags.DEFINE_string("input", None, "predict: a video, a folder of video
 _OUTPUT = flags.DEFINE_string(
     "output",
     None,
-    "predict: folder that its files go to; export_weights: a .safetensors file; export: a folder; check: folder for check.png.",
+    "predict, export: a folder; export_weights: a .safetensors file; check: folder for check.png.",
 )
 
 
