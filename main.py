@@ -17,6 +17,9 @@ _CONFIG = config_flags.DEFINE_config_file(
     "Config file, e.g. configs/sprites.py; see configs/default.py. eval, predict and export_weights take that of the "
     "run where it is left out.",
 )
+_MODE_NAMES = (
+    "train", "prepare", "eval", "predict", "export_weights", "export", "ablate", "report", "check", "profile", "doctor",
+)  # fmt: skip
 _OWN_CONFIG = ("eval", "predict", "export_weights", "export")  # without --config these take that of the run
 _NO_CONFIG = ("report", "doctor")
 _WORKDIR = flags.DEFINE_string(
