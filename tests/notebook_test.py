@@ -1,0 +1,47 @@
+"""The Colab notebook: what its source gives, and its cells run from start to end."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "ssa2d_colab.ipynb"
+
+
+def test_the_notebook_is_what_its_source_gives():
+    command = [sys.executable, "tools/make_notebook.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_its_cells_run_from_start_to_end(tmp_path):
+    left_out = shutil.ignore_patterns(".*", "data", "runs", "weights", "__pycache__", "tests")
+    shutil.copytree(ROOT, tmp_path / "repo", ignore=left_out)
+    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"} | {"SSA2D_VARIANT": "tiny"}
+    code = (
+        "import nbformat, nbclient, sys\n"
+        "book = nbformat.read(sys.argv[1], as_version=4)\n"
+        "try:\n"
+        "    nbclient.NotebookClient(book, timeout=900, kernel_name='python3').execute()\n"
+        "finally:\n"
+        "    nbformat.write(book, sys.argv[1])\n"
+    )
+    command = [sys.executable, "-c", code, NAME]
+    done = subprocess.run(
+        command, cwd=tmp_path / "repo", env=environment, capture_output=True, text=True, check=False, timeout=1800
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    book = nbformat.read(tmp_path / "repo" / NAME, as_version=4)
+    outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
+    kinds = {kind for output in outputs for kind in output.get("data", {})}
+    assert {"image/png", "text/html"} <= kinds  # curves, pictures, the overlay as a video
+    said = "".join(output.get("text", "") for output in outputs)
+    assert "this model (step" in said and "no problem found" in said and "knows: my " in said
+    assert "Traceback" not in said
+    scores = json.loads((tmp_path / "repo/runs/own/metrics/test.json").read_text())
+    assert scores["frames"] > 0
