@@ -14,33 +14,22 @@ from ml_collections import config_flags  # noqa: E402
 _CONFIG = config_flags.DEFINE_config_file(
     "config",
     None,
-    "Config file, e.g. configs/sprites.py; see configs/default.py. eval, predict and export_weights take that of the "
-    "run where it is left out.",
+    "Config file, e.g. configs/sprites.py; see configs/default.py. eval, predict, export and export_weights take that "
+    "of the run where it is left out.",
 )
 _MODE_NAMES = (
     "train", "prepare", "eval", "predict", "export_weights", "export", "ablate", "report", "check", "profile", "doctor",
 )  # fmt: skip
+_MOST_TILES = 200  # on check's contact sheet
 _OWN_CONFIG = ("eval", "predict", "export_weights", "export")  # without --config these take that of the run
 _NO_CONFIG = ("report", "doctor")
 _WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Folder of the run; for eval and predict also a file that export_weights wrote."
+    "workdir", None, "Folder of the run; for eval, predict and export also a file that export_weights wrote."
 )
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    [
-        "train",
-        "prepare",
-        "eval",
-        "predict",
-        "export_weights",
-        "export",
-        "ablate",
-        "report",
-        "check",
-        "profile",
-        "doctor",
-    ],
+    list(_MODE_NAMES),
     "What to do; train ends with an evaluation; report gathers all runs in --workdir on a page; profile traces a few "
     "updates; doctor prints what a bug report needs; check reads all of config.data.release and says "
     "what is wrong with it.",
@@ -202,7 +191,8 @@ def _checked(config):
 
     from ssa2d_jax import settings
 
-    settings.check(config, jax.local_device_count())
+    trains, scores = _MODE.value in ("train", "ablate", "profile"), _MODE.value in ("train", "ablate", "eval")
+    settings.check(config, jax.local_device_count(), trains=trains, scores=scores)
     return config
 
 
@@ -224,8 +214,7 @@ def _train(config) -> None:
     host_memory.keep()
     workdir = _workdir()
     initial.check_paths(_checked(config).init, workdir)
-    source = _source(config)
-    train.train(config, workdir, source, source.space, _read_weights)
+    train.train(config, workdir, _source(config), _read_weights)
 
 
 def _eval(config) -> None:
@@ -293,10 +282,9 @@ def _export(config) -> None:
 
 def _ablate(config) -> None:
     from configs import default
-    from ssa2d_jax import ablate, host_memory, initial
+    from ssa2d_jax import ablate, host_memory
 
     host_memory.keep()
-    initial.check_paths(config.init, _workdir())
     source = lambda one: _source(_checked(one))
     ablate.ablate(_checked(config), default.FORMS, _workdir(), source, _read_weights)
 
@@ -305,8 +293,9 @@ def _profile(config) -> None:
     from ssa2d_jax import host_memory, train
 
     host_memory.keep()
+    workdir = _workdir()
     source = _source(_checked(config))
-    train.profile(config, _workdir(), source, source.space)
+    train.profile(config, workdir, source)
 
 
 def _check(config) -> None:
@@ -315,23 +304,25 @@ def _check(config) -> None:
     from input_pipeline import a2d_clips, check
     from ssa2d_jax import overlay
     from ssa2d_jax.batch import InputError
+    from ssa2d_jax.files import replace_bytes
     from ssa2d_jax.progress import say
 
     data = _checked(config).data
     if data.layout == "vidor" or not data.release:
         raise InputError("--mode=check reads a release in the layout 'a2d' or 'folder'; give --config.data.release")
-    space, found, tiles = a2d_clips.opened(data.layout, Path(data.release).absolute()).space, [], []
+    release, found, tiles = a2d_clips.opened(data.layout, Path(data.release).absolute()), [], []
+    space, every = release.space, -(-sum(map(len, release.splits.values())) // _MOST_TILES)
     for one in check.check_release(data.layout, Path(data.release)):
         say("\n  ".join([f"{one.name} ({one.split}): {one.frames} frames, {one.labelled} labelled", *one.problems]))
-        if one.frame is not None:
+        if one.frame is not None and len(found) % every == 0:
             tiles.append(overlay.tile(one.frame, one.joint, space, one.name))
         found.append(dataclasses.replace(one, frame=None, joint=None))
     sheet = Path(_OUTPUT.value or data.prepared) / "check.png"
     sheet.parent.mkdir(parents=True, exist_ok=True)
     if tiles:
-        cv2.imwrite(str(sheet), overlay.contact_sheet(tiles)[..., ::-1])
+        replace_bytes(sheet, cv2.imencode(".png", overlay.contact_sheet(tiles)[..., ::-1])[1].tobytes())
         print(f"look at it: {sheet}")
-    for remark in check.classes_seen_once(found, space):
+    for remark in check.one_sided(found, space):
         print(f"remark: {remark}")
     classes = f"{len(space.actors) - 1} actors, {len(space.actions) - 1} actions, {len(space.pairs)} pairs"
     print(f"{len(found)} videos, {classes}")

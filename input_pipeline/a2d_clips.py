@@ -51,8 +51,9 @@ def records_of_video(name: str, options: Options) -> tuple[list[dict[str, Any]],
     wanted = {i for window in open_ended for i in range(window.first, window.last + 1)}
     track = FlowTrack(options.flow, options.frame_step, options.flow_height) if options.flow else None
     stored = {"store_height": options.store_height, "jpeg_quality": options.jpeg_quality}
-    frames, flow, total, size = _read(path, wanted, max(regions), track, **stored)
-    _check_labels(path, regions, total, size)
+    first = release.first_number
+    frames, flow, total, size = _read(path, wanted, max(regions), track, first, **stored)
+    _check_labels(path, regions, total, size, first)
     clips = [
         clip_record.encode(
             name,
@@ -60,6 +61,7 @@ def records_of_video(name: str, options: Options) -> tuple[list[dict[str, Any]],
             [frames[i] for i in range(window.first, window.last + 1)],
             [flow[i] for i in range(window.first, window.last + 1)] if options.flow else [],
             [regions[i] for i in window.labelled],
+            first_number=first,
         )
         for window in clip_record.windows(sorted(regions), total, **shape)
     ]
@@ -67,7 +69,7 @@ def records_of_video(name: str, options: Options) -> tuple[list[dict[str, Any]],
 
 
 def _read(
-    path: Path, wanted: set[int], last_label: int, track: FlowTrack | None, **stored: int
+    path: Path, wanted: set[int], last_label: int, track: FlowTrack | None, first_number: int, **stored: int
 ) -> tuple[dict[int, bytes], dict[int, bytes], int, tuple[int, int]]:
     """The wanted frames as JPEG, their flow as PNG, the video's length as far as it matters, its (height, width)."""
     frames: dict[int, bytes] = {}
@@ -78,7 +80,9 @@ def _read(
             size = size if frames else frame.rgb.shape[:2]
             used = count - 1 in wanted
             if (used or track) and count > first and frame.rgb.shape[:2] != size:
-                raise InputError(f"{path}: frame {count} is {_by(frame.rgb.shape)}, others are {_by(size)}")
+                raise InputError(
+                    f"{path}: frame {count - 1 + first_number} is {_by(frame.rgb.shape)}, others are {_by(size)}"
+                )
             if used:
                 frames[count - 1] = clip_record.jpeg(frame.rgb, **stored)
             if track and count > first:
@@ -88,19 +92,25 @@ def _read(
                 break
     except InputError as error:
         if count <= last_label:
-            raise InputError(f"{error} (frame {last_label + 1} is labelled)") from error
+            raise InputError(f"{error} (frame {last_label + first_number} is labelled)") from error
         raise
     flow += track.finish() if track else []
     kept = {first + i: clip_record.flow_png(one) for i, one in enumerate(flow) if first + i in wanted}
     return frames, kept, count, size
 
 
-def _check_labels(path: Path, regions: dict[int, a2d_release.Regions], total: int, size: tuple[int, int]) -> None:
+def _check_labels(
+    path: Path, regions: dict[int, a2d_release.Regions], total: int, size: tuple[int, int], first_number: int
+) -> None:
     if max(regions) >= total:
-        raise InputError(f"{path}: frame {max(regions) + 1} is labelled, but the video has {total} frames")
+        counted = "" if first_number else ", counted from 0"
+        told = f"frame {max(regions) + first_number} is labelled, but the video has {total} frames{counted}"
+        raise InputError(f"{path}: {told}")
     for number, one in regions.items():
         if one.map.shape != size:
-            raise InputError(f"{path}: the label of frame {number + 1} is {_by(one.map.shape)}, the video {_by(size)}")
+            raise InputError(
+                f"{path}: the label of frame {number + first_number} is {_by(one.map.shape)}, the video {_by(size)}"
+            )
 
 
 def _by(shape: tuple[int, ...]) -> str:

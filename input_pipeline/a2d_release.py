@@ -52,6 +52,7 @@ class Release:
     """A release in A2D's layout, as `a2d_clips` reads any."""
 
     space = A2D
+    first_number = 1  # of the frames, as they are told
     ignored = "regions with a code outside the valid pairs"
 
     def __init__(self, root: Path):

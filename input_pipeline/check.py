@@ -37,25 +37,28 @@ def check_release(layout: str, root: Path) -> Iterator[Checked]:
     """Every video of the release, one after another. InputError where its list of videos can't be used."""
     a2d_clips.opened.cache_clear()
     release = a2d_clips.opened(layout, root.absolute())
-    done = set()
+    splits: dict[str, list[str]] = {}  # a single video is in both
     for split, names in release.splits.items():
         for name in names:
-            if name not in done:  # a single video is in both splits
-                done.add(name)
-                yield _checked(release, split, name)
+            splits.setdefault(name, []).append(split)
+    for name, some in splits.items():
+        yield _checked(release, ", ".join(some), name)
 
 
-def classes_seen_once(checked: list[Checked], space: LabelSpace) -> list[str]:
-    """Pairs that a single video shows: nothing can be both trained on and tested."""
-    videos: collections.Counter[tuple[int, int]] = collections.Counter()
-    where = {}
+def one_sided(checked: list[Checked], space: LabelSpace) -> list[str]:
+    """Pairs of actor and action that only one split shows: trained on and never scored, or the other way round."""
+    splits: dict[tuple[int, int], set[str]] = {}
     for one in checked:
-        videos.update(one.pairs.keys())
-        where |= dict.fromkeys(one.pairs, one.name)
+        for pair in one.pairs:
+            splits.setdefault(pair, set()).update(one.split.split(", "))
+    told = {
+        "train": "is trained on, but in no video of the test split",
+        "test": "is scored, but in no video to train on",
+    }
     return [
-        f"{space.actors[a]}-{space.actions[b]} is in one video alone ({where[a, b]}): trained on or tested, not both"
-        for (a, b), count in sorted(videos.items())
-        if count == 1
+        f"{space.actors[a]}-{space.actions[b]} {told[next(iter(some))]}"
+        for (a, b), some in sorted(splits.items())
+        if len(some) == 1
     ]
 
 
@@ -72,9 +75,14 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
         except (InputError, OSError) as error:
             problems.append(str(error))
     shown, pictures = sorted(regions)[len(regions) // 2] if regions else None, {}
-    count = 0
+    count, size, number = 0, None, release.first_number
     try:
         for count, frame in enumerate(video.read_frames(path), 1):
+            size = size or frame.rgb.shape
+            if frame.rgb.shape != size:
+                told = "{1}x{0}, the first {4}x{3}".format(*frame.rgb.shape, *size)
+                problems.append(f"{path}: frame {count - 1 + number} is {told} pixels")
+                break
             one = regions.get(count - 1)
             if one is not None and one.map.shape != frame.rgb.shape[:2]:
                 sizes = f"{one.map.shape[1]}x{one.map.shape[0]}, the frame {frame.rgb.shape[1]}x{frame.rgb.shape[0]}"
@@ -84,7 +92,7 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
     except (InputError, OSError) as error:
         problems.append(str(error))
     problems += [
-        f"{files[frame]}: labels frame {frame} (from 0), but {path} has {count} frames"
+        f"{files[frame]}: labels frame {frame + number}, but {path} has {count} frames, counted from {number}"
         for frame in files
         if frame >= count
     ]

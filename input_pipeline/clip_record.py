@@ -8,7 +8,7 @@ frames           [F] JPEG bytes
 flow             [F] PNG bytes, uint8 [h, 2 w]: flow from each frame to the clip's next, as optical_flow.py packs it,
                  horizontal beside vertical; [0] where the records were made without flow
 label_position   [L] index into `frames` of every labelled frame
-label_frame      [L] the labelled frames' numbers as annotated, from 1
+label_frame      [L] the labelled frames' numbers as annotated: from 1, of one's own data from 0
 label_size       [2] height and width of the region maps
 regions          [L] PNG bytes, uint16 [height, width]: region number, 0 = background
 region_count     [L] regions of each labelled frame; the tables below list them one frame after another
@@ -58,16 +58,24 @@ def windows(
 
 
 def encode(
-    video: str, window: Window, frames: Sequence[bytes], flow: Sequence[bytes], regions: Sequence[Regions]
+    video: str,
+    window: Window,
+    frames: Sequence[bytes],
+    flow: Sequence[bytes],
+    regions: Sequence[Regions],
+    first_number: int = 1,
 ) -> dict[str, Any]:
-    """A clip record. `frames`, `flow`: the window's, of `jpeg` and `flow_png`; `regions`: of its labelled frames."""
+    """A clip record. `frames`, `flow`: the window's, of `jpeg` and `flow_png`; `regions`: of its labelled frames.
+
+    `first_number`: what the first frame of a video is called.
+    """
     return {
         "video": video,
         "first_frame": window.first,
         "frames": list(frames),
         "flow": list(flow),
         "label_position": np.array([frame - window.first for frame in window.labelled], np.int64),
-        "label_frame": np.array([frame + 1 for frame in window.labelled], np.int64),
+        "label_frame": np.array([frame + first_number for frame in window.labelled], np.int64),
         "label_size": np.array(regions[0].map.shape, np.int64),
         "regions": [_png(one.map) for one in regions],
         "region_count": np.array([len(one.actor) for one in regions], np.int64),

@@ -65,6 +65,7 @@ class Table:
 class Release:
     """Data of one's own, as `a2d_clips` reads any."""
 
+    first_number = 0  # of the frames, as they are told
     ignored = f"instances of which {TABLE} says nothing at that frame, and 255"
 
     def __init__(self, root: Path):
@@ -125,6 +126,10 @@ def read_table(release: Path) -> Table:
     if not set(NEEDED) <= set(header) or len(set(header)) < len(header):
         told = f"columns {', '.join(NEEDED)} (and, as you like, {', '.join(OPTIONAL)})"
         raise InputError(f"{path}: line 1 is {lines[0] if lines else 'missing'}; it has to name the {told}")
+    unknown = sorted(set(header) - set(NEEDED) - set(OPTIONAL))
+    if unknown:
+        known = ", ".join((*NEEDED, *OPTIONAL))
+        raise InputError(f"{path}: line 1 has a column {unknown[0]!r}; columns are {known}. Take it out, or rename it")
     rows: dict[str, list[Row]] = {}
     for number, line in enumerate(lines[1:], 2):
         if any(cell.strip() for cell in line):
@@ -208,6 +213,11 @@ def _space(path: Path, rows: dict[str, tuple[Row, ...]]) -> LabelSpace:
     for kind, some in (("actors", actors), ("actions", actions), ("pairs of actor and action", pairs)):
         if len(some) > _MOST_CLASSES:
             raise InputError(f"{path}: {len(some)} {kind}; at most {_MOST_CLASSES} are possible")
+    names: dict[str, tuple[str, str]] = {}
+    for pair in sorted(pairs):
+        other = names.setdefault("-".join(pair), pair)
+        if other != pair:
+            raise InputError(f"{path}: {other} and {pair} would both be called {'-'.join(pair)}; rename one of them")
     return LabelSpace.of_names(tuple(sorted(actors)), tuple(sorted(actions)), tuple(sorted(pairs)))
 
 

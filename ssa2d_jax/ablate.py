@@ -67,6 +67,7 @@ def ablate(
         one, folder = form_of(config, forms, form, seed), workdir / form / f"seed{seed}"
         say(f"\nrun {number} of {len(plan)}: {form}, seed {seed}, in {folder}")
         try:
+            initial.check_paths(one.init, folder)
             result = _result(one, folder, make_source(one), split, read_weights)
         except (InputError, Diverged) as error:
             say(f"failed: {error}")
@@ -118,7 +119,7 @@ def _result(
             return done
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not scored yet
-    return train(config, folder, source, source.space, read_weights)[split]
+    return train(config, folder, source, read_weights)[split]
 
 
 def summary(scores: Scores) -> list[dict[str, Any]]:

@@ -61,20 +61,20 @@ class ClipScores:
         replace_text(path, text.getvalue())
 
     def _keep(self, agreement: float, number: int, name: str, arrays: dict[str, np.ndarray], i: int) -> None:
-        lists = [(self._first, len(self._first) < self.keep)]
-        if not math.isnan(agreement):
-            for ranking, key in ((self._best, -agreement), (self._worst, agreement)):
-                wanted = len(ranking) < self.keep or (self.keep > 0 and key < ranking[-1][0])
-                lists.append((ranking, wanted))
-        if not any(wanted for _, wanted in lists):
+        # Of those that are equal, the earlier are better and the later worse: none is both.
+        keys = {id(self._best): (-agreement, number), id(self._worst): (agreement, -number)}
+        ranked = [] if math.isnan(agreement) else [self._best, self._worst]
+        wanted = [one for one in ranked if len(one) < self.keep or (self.keep and keys[id(one)] < one[-1][:2])]
+        first = len(self._first) < self.keep
+        if not wanted and not first:
             return
         # Copies: a view would keep the whole batch in memory.
         clip = {key: array[i : i + 1].copy() for key, array in arrays.items()}
-        shown = (f"{name}: {agreement:.0f} %", clip)
-        for ranking, wanted in lists:
-            if wanted and ranking is self._first:
-                ranking.append(shown)
-            elif wanted:
-                ranking.append((agreement if ranking is self._worst else -agreement, number, shown))
-                ranking.sort(key=lambda entry: entry[:2])
-                del ranking[self.keep :]
+        told = "no foreground" if math.isnan(agreement) else f"{agreement:.0f} %"
+        shown = (f"{name}: {told}", clip)
+        if first:
+            self._first.append(shown)
+        for ranking in wanted:
+            ranking.append((*keys[id(ranking)], shown))
+            ranking.sort(key=lambda entry: entry[:2])
+            del ranking[self.keep :]

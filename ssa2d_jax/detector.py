@@ -226,18 +226,33 @@ class Detector:
 
     @classmethod
     def from_run(
-        cls, run: str | Path, *, step: int = 0, overlap: int | None = None, batch_size: int = 1, threshold: float = 0.5
+        cls,
+        run: str | Path,
+        *,
+        step: int = 0,
+        overlap: int | None = None,
+        batch_size: int = 1,
+        threshold: float | None = None,
     ) -> "Detector":
         """The network of a run: its workdir, or a .safetensors file that `--mode=export_weights` wrote.
 
         `step`: which checkpoint, 0 = the newest, -1 = the best by joint mIoU. `overlap`: frames that neighbouring
-        windows share, by default half of them; less is faster. InputError if there is no such run.
+        windows share, by default half of them; less is faster. `threshold`: by default the run's own. InputError if
+        there is no such run.
         """
         loaded, space = restore.load_own(Path(run), step)
         return cls.of(loaded, space, overlap=overlap, batch_size=batch_size, threshold=threshold)
 
     @classmethod
-    def of(cls, run: restore.Run, space: LabelSpace, *, overlap: int | None = None, **options: Any) -> "Detector":
+    def of(
+        cls,
+        run: restore.Run,
+        space: LabelSpace,
+        *,
+        overlap: int | None = None,
+        threshold: float | None = None,
+        **options: Any,
+    ) -> "Detector":
         """The detector of a restored run; `options` as the constructor has them."""
         data = run.config.data
         return cls(
@@ -248,6 +263,7 @@ class Detector:
             overlap=data.clip_frames // 2 if overlap is None else overlap,
             size=tuple(data.size),
             flow=(data.flow, data.flow_height or data.size[0]) if run.config.model.flow else None,
+            threshold=run.threshold if threshold is None else threshold,
             step=run.step,
             **options,
         )
@@ -309,8 +325,8 @@ def _with_flow(frames: Iterable[np.ndarray], track: FlowTrack, size: tuple[int, 
 def _boxed(track: Track, region: Region, space: LabelSpace) -> tuple[tuple[int, int, int, int], str, tuple[int, ...]]:
     """Box, text and colour of an instance: "dog 2 running"."""
     action = track.latest_action(space)
-    text = f"{space.actors[track.actor]} {track.number} {space.actions[action]}"
-    return region.box, text, space.colour(track.actor, action)
+    doing = f" {space.actions[action]}" if action else ""
+    return region.box, f"{space.actors[track.actor]} {track.number}{doing}", space.colour(track.actor, max(action, 1))
 
 
 def _names(labels: FrameLabels, space: LabelSpace) -> dict[int, str]:

@@ -12,48 +12,59 @@ from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 
-import av
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 import ssa2d_jax
-from ssa2d_jax import sources, steps
-from ssa2d_jax.label_space import A2D
-from ssa2d_jax.ssa2d import SSA2D
-from ssa2d_jax.video_writer import VideoWriter
 
 _GIB = 2**30
 
 
 def report(requirements: Path) -> Iterator[tuple[str, str]]:
-    """(what, finding), one after another; `requirements`: the file that lists the packages."""
+    """(what, finding), one after another; `requirements`: the file that lists the packages.
+
+    What can't be found out is told as FAILED, with the reason, and the rest goes on.
+    """
     yield "ssa2d_jax", ssa2d_jax.__version__
     yield "Python", f"{sys.version.split()[0]}, {platform.platform()}"
     for name in _names(requirements):
         yield name, _version(name)
-    yield "devices", ", ".join(f"{one.id}: {one.device_kind} ({one.platform})" for one in jax.local_devices())
-    for device in jax.local_devices():
-        stats = device.memory_stats() or {}
-        if "bytes_limit" in stats:
-            used = stats.get("bytes_in_use", 0) / _GIB
-            yield f"memory of device {device.id}", f"{stats['bytes_limit'] / _GIB:.1f} GiB, {used:.1f} in use"
-    yield (
-        "processors",
-        f"{os.cpu_count()}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else '?'} usable",
-    )
-    yield "memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / _GIB:.1f} GiB"
-    yield "free disk space here", f"{shutil.disk_usage('.').free / _GIB:.1f} GiB"
-    yield "XLA_FLAGS", os.environ.get("XLA_FLAGS", "") or "none"
-    versions = ", ".join(f"{name} {'.'.join(map(str, version))}" for name, version in av.library_versions.items())
-    yield "decoder", f"FFmpeg: {versions}; H.264 {'can' if 'libx264' in av.codecs_available else 'can NOT'} be written"
-    for name, test in (("video, written and read", _video), ("a small network", _network)):
+    findings = {
+        "devices": _devices,
+        "processors": lambda: str(os.cpu_count()),
+        "memory": lambda: f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / _GIB:.1f} GiB",
+        "free disk space here": lambda: f"{shutil.disk_usage('.').free / _GIB:.1f} GiB",
+        "XLA_FLAGS": lambda: os.environ.get("XLA_FLAGS", "") or "none",
+        "decoder": _decoder,
+        "video, written and read": _video,
+        "a small network": _network,
+    }
+    for name, find in findings.items():
         start = time.monotonic()
         try:
-            found = test()
-        except Exception as error:  # whatever is broken: to be told, not to end the report
-            found = f"FAILED: {type(error).__name__}: {error}"
-        yield name, f"{found} ({time.monotonic() - start:.1f} s)"
+            found = find()
+        except Exception as error:  # whatever is broken
+            found = (
+                f"FAILED: {type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+            )
+        seconds = time.monotonic() - start
+        yield name, f"{found} ({seconds:.1f} s)" if seconds > 0.5 else found
+
+
+def _devices() -> str:
+    import jax
+
+    told = []
+    for device in jax.local_devices():
+        limit = (device.memory_stats() or {}).get("bytes_limit")
+        told.append(f"{device.device_kind} ({device.platform}{f', {limit / _GIB:.1f} GiB' if limit else ''})")
+    return ", ".join(told)
+
+
+def _decoder() -> str:
+    import av
+
+    versions = ", ".join(f"{name} {'.'.join(map(str, version))}" for name, version in av.library_versions.items())
+    return f"FFmpeg: {versions}; H.264 {'can' if 'libx264' in av.codecs_available else 'can NOT'} be written"
 
 
 def _names(requirements: Path) -> list[str]:
@@ -69,6 +80,9 @@ def _version(name: str) -> str:
 
 
 def _video() -> str:
+    from ssa2d_jax import sources
+    from ssa2d_jax.video_writer import VideoWriter
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "test.mp4"
         with VideoWriter(path, height=64, width=96, time_base=Fraction(1, 25)) as writer:
@@ -79,6 +93,13 @@ def _video() -> str:
 
 
 def _network() -> str:
+    import jax
+    import jax.numpy as jnp
+
+    from ssa2d_jax import steps
+    from ssa2d_jax.label_space import A2D
+    from ssa2d_jax.ssa2d import SSA2D
+
     model = SSA2D(classes=A2D.heads, encoder_width=0.0625, decoder_width=0.0625)
     variables = jax.jit(model.init)(jax.random.key(0, impl="rbg"), jnp.zeros((1, 4, 32, 32, 3)))
     actor, action, _ = steps.make_forward(model, variables)(np.zeros((1, 4, 32, 32, 3), np.uint8))

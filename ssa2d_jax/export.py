@@ -19,7 +19,7 @@ from ssa2d_jax.units import BATCH_NORM_EPSILON
 
 PLATFORMS = ("cpu", "cuda")
 LABELS, SCRIPT = "labels.json", "run_exported.py"
-_SCRIPT = '''"""Runs an exported SSA2D on clips, with jax and numpy alone.
+_SCRIPT = '''"""Runs an exported SSA2D on clips: pip install jax flatbuffers.
 
 python run_exported.py clips.npy labels.npz
 
@@ -53,7 +53,7 @@ def export_run(run: Run, space: LabelSpace, folder: Path, platforms: tuple[str, 
     batch = export.symbolic_shape("b")[0]
     clips = jax.ShapeDtypeStruct((batch, data.clip_frames, *data.size, channels), jnp.uint8)
     variables = folded(jax.device_get(run.variables))
-    program = jax.jit(functools.partial(results, run.model, variables, space))
+    program = jax.jit(functools.partial(results, run.model, variables, space, run.threshold))
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for platform in platforms:
@@ -71,7 +71,7 @@ def export_run(run: Run, space: LabelSpace, folder: Path, platforms: tuple[str, 
     return paths
 
 
-def results(model: Any, variables: Any, space: LabelSpace, clips: jax.Array) -> dict[str, jax.Array]:
+def results(model: Any, variables: Any, space: LabelSpace, threshold: float, clips: jax.Array) -> dict[str, jax.Array]:
     """What an exported program returns for every frame, at the network's size.
 
     actor_probabilities, action_probabilities float32 [B, T, H, W, classes], foreground float32 [B, T, H, W]; actor,
@@ -82,7 +82,7 @@ def results(model: Any, variables: Any, space: LabelSpace, clips: jax.Array) -> 
     found = {"actor_probabilities": actor, "action_probabilities": action, "foreground": foreground}
     found["actor"] = jnp.argmax(actor, -1).astype(jnp.uint8)
     if space.several:
-        found["action"] = jnp.where(action.max(-1) >= 0.5, jnp.argmax(action, -1) + 1, 0).astype(jnp.uint8)
+        found["action"] = jnp.where(action.max(-1) >= threshold, jnp.argmax(action, -1) + 1, 0).astype(jnp.uint8)
     else:
         found["action"] = jnp.argmax(action, -1).astype(jnp.uint8)
         found["joint"] = labels.joint_decision(jnp.log(actor + 1e-30), jnp.log(action + 1e-30), space)

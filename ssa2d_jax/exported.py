@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from ssa2d_jax import tensor_file
+from ssa2d_jax import settings, tensor_file
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.files import replace_text
 from ssa2d_jax.label_space import LabelSpace
@@ -64,6 +64,8 @@ def _checked(path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
             f"{path} holds no run of this project (--mode=export_weights writes one); "
             "weights of I3D alone go into config.init.encoder_weights"
         )
+    if not settings.is_config(metadata["config"]) or not isinstance(metadata["step"], int):
+        raise InputError(f"{path}: its metadata hold no config of a run; get it from elsewhere")
     return metadata
 
 

@@ -10,11 +10,12 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
-from ssa2d_jax import encoder_weights, exported
+from ssa2d_jax import encoder_weights, exported, restore
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.encoder_weights import Weights
 from ssa2d_jax.encoders import ENCODER
+from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.steps import TrainState
 
 ReadWeights = Callable[[str], Weights]
@@ -26,9 +27,9 @@ _SHOWN = 6
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """What `config.init` names, read: an earlier run and where it is from; file and I3D weights by stream."""
+    """What `config.init` names, read: an earlier run, where it is from, its classes; file and I3D weights by stream."""
 
-    run: tuple[dict[str, Any], str] | None
+    run: tuple[dict[str, Any], str, LabelSpace] | None
     weights: dict[str, tuple[str, Weights]]
 
 
@@ -48,20 +49,23 @@ def check_paths(init: ConfigDict, workdir: Path) -> None:
 
 def read(init: ConfigDict, read_weights: ReadWeights | None) -> Sources:
     """Reads all that `config.init` names, by `read_weights` if it is a file of I3D weights; InputError if it can't."""
-    run = load_variables(Path(init.run)) if init.run else None
+    run = (*load_variables(Path(init.run)), restore.saved_space(Path(init.run))) if init.run else None
     files = {"rgb": init.encoder_weights, "flow": init.flow_weights}
     return Sources(run, {stream: (path, read_weights(path)) for stream, path in files.items() if path})
 
 
-def start(state: TrainState, sources: Sources) -> tuple[TrainState, str]:
-    """`state` with the weights of `sources` -> (state, table of what came from where; "" if all is random).
+def start(state: TrainState, sources: Sources, space: LabelSpace) -> tuple[TrainState, str]:
+    """`state`, of a network for `space`, with the weights of `sources`.
+
+    -> (state, table of what came from where; "" if all is random).
 
     Raises InputError, with nothing loaded, where something doesn't fit.
     """
     variables: dict[str, Any] = {"params": state.params, "batch_stats": state.batch_stats}
     origin, skipped = dict.fromkeys(flatten_dict(variables, sep="/"), FRESH), {}
     if sources.run:
-        variables, origin = from_run(variables, *sources.run)
+        found, where, classes = sources.run
+        variables, origin = from_run(variables, found, where, other_heads(space, classes))
     for stream, (path, weights) in sources.weights.items():
         before = flatten_dict(variables, sep="/")
         variables, skipped[path] = encoder_weights.place(variables, weights, stream, path)
@@ -91,15 +95,24 @@ def load_variables(path: Path) -> tuple[dict[str, Any], str]:
     return variables, str(path / "checkpoints" / str(step))
 
 
-def from_run(variables: Any, found: Any, source: str) -> tuple[dict[str, Any], dict[str, str]]:
+def other_heads(space: LabelSpace, other: LabelSpace) -> set[str]:
+    """The heads that can't be handed over between networks for these classes: their outputs mean something else."""
+    same = {"actor_head": space.actors == other.actors,
+            "action_head": (space.actions, space.several) == (other.actions, other.several)}  # fmt: skip
+    return {head for head in HEADS if not same[head]}
+
+
+def from_run(
+    variables: Any, found: Any, source: str, other_classes: set[str] = frozenset()
+) -> tuple[dict[str, Any], dict[str, str]]:
     """`variables` as they are in `found`, those of an earlier run -> (variables, origin of every tensor).
 
-    A head for other classes stays as it is. Raises InputError, which lists the differences, if any other tensor is
-    missing, left over or of another shape.
+    A head of another size, or named in `other_classes`, stays as it is. Raises InputError, which lists the differences,
+    if any other tensor is missing, left over or of another shape.
     """
     wanted, there = flatten_dict(variables, sep="/"), flatten_dict(found, sep="/")
     other = {name for name in wanted.keys() & there.keys() if wanted[name].shape != there[name].shape}
-    afresh = {head for head in HEADS if any(_module(name) == head for name in other)}
+    afresh = {head for head in HEADS if head in other_classes or any(_module(name) == head for name in other)}
     differences = sorted(
         [f"{name} is {list(there[name].shape)}, this model has {list(wanted[name].shape)}"
          for name in other if _module(name) not in afresh]

@@ -24,6 +24,11 @@ class Run:
     step: int
     config: ConfigDict
 
+    @property
+    def threshold(self) -> float:
+        """Where a pixel may have several actions: it has those of this probability."""
+        return self.config.get("eval", {}).get("threshold", 0.5)
+
 
 def saved_config(workdir: Path) -> dict[str, Any]:
     """The config of the run in `workdir`, a folder or an exported file; InputError if it is neither."""
@@ -38,11 +43,13 @@ def saved_space(workdir: Path) -> LabelSpace:
 def check_space(workdir: Path, trained: LabelSpace, data: LabelSpace) -> None:
     """InputError unless the run in `workdir` has the classes of the data."""
     if trained.to_json() != data.to_json():
-        told = [f"{len(one.actors) - 1} actors and {len(one.actions) - 1} actions" for one in (trained, data)]
-        raise InputError(
-            f"{workdir} was trained for other classes ({told[0]}) than these data have ({told[1]}); "
-            "give the data that it was trained for"
-        )
+        sets = [set(one.joint) | set(one.actors) | set(one.actions) for one in (trained, data)]
+        lines = [
+            f"{what}: {', '.join(sorted(some)[:5])}{' ...' if len(some) > 5 else ''}"
+            for what, some in (("only the run has", sets[0] - sets[1]), ("only the data have", sets[1] - sets[0]))
+            if some
+        ]
+        raise InputError(f"{workdir} was trained for other classes than these data have ({'; '.join(lines)})")
 
 
 def load_run(workdir: Path, config: ConfigDict, space: LabelSpace) -> Run:

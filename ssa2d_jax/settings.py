@@ -33,8 +33,11 @@ _ADDED = {"model.encoder": "i3d", "model.feature_gating": False, "train.temporal
 _FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
 
 
-def check(config: ConfigDict, devices: int) -> None:
-    """Raises InputError when a value can't be used: names the knob, its value, and what is allowed."""
+def check(config: ConfigDict, devices: int, *, trains: bool = True, scores: bool = True) -> None:
+    """Raises InputError when a value can't be used: names the knob, its value, and what is allowed.
+
+    Without `trains` or `scores` no batch of training or of evaluation goes to the `devices`, and neither size matters.
+    """
     data, model, train = config.data, config.model, config.train
     _require(data.layout in LAYOUTS, config, "data.layout", "one of " + ", ".join(LAYOUTS))
     _require(data.clips_a_video >= 1, config, "data.clips_a_video", "1 or more")
@@ -84,11 +87,11 @@ def check(config: ConfigDict, devices: int) -> None:
     parts = devices * train.microbatches
     _require(train.microbatches >= 1, config, "train.microbatches", "1 or more")
     _require(
-        train.batch_size > 0 and train.batch_size % parts == 0, config, "train.batch_size",
+        train.batch_size > 0 and (not trains or train.batch_size % parts == 0), config, "train.batch_size",
         f"a multiple of {parts} ({devices} devices x {train.microbatches} microbatches)",
     )  # fmt: skip
     _require(
-        config.eval.batch_size > 0 and config.eval.batch_size % devices == 0, config, "eval.batch_size",
+        config.eval.batch_size > 0 and (not scores or config.eval.batch_size % devices == 0), config, "eval.batch_size",
         f"a multiple of the {devices} devices",
     )  # fmt: skip
     phases_fit = len(train.phases) > 0 and all(
@@ -222,7 +225,15 @@ def config_in(workdir: Path) -> dict[str, Any]:
 
 
 def completed(saved: dict[str, Any], defaults: ConfigDict) -> ConfigDict:
-    """`saved`, a run's config, with the value of `defaults` for every knob that it lacks."""
+    """`saved`, a run's config, with the value of `defaults` for every knob that it lacks.
+
+    InputError for a knob whose value is of another kind than the default.
+    """
+    known, kinds = flat(defaults.to_dict()), (bool, (int, float), str, list)
+    for knob, value in flat(saved).items():
+        kind = next((one for one in kinds if isinstance(known.get(knob), one)), object)
+        if not isinstance(value, kind):
+            raise InputError(f"the run's own config.{knob} is {value!r}, where one has {known[knob]!r}; it is damaged")
     result = defaults.copy_and_resolve_references()
     with result.ignore_type():
         result.update(_tuples(with_added(saved)))
@@ -250,9 +261,14 @@ def _saved(path: Path) -> dict[str, Any]:
         saved = json.loads(path.read_text())
     except (ValueError, OSError) as error:
         raise InputError(f"{path} can't be read ({error}); restore it, or use another --workdir") from error
-    if not isinstance(saved, dict) or not all(isinstance(saved.get(key), dict) for key in ("data", "model", "train")):
+    if not is_config(saved):
         raise InputError(f"{path} can't be read (it holds no config); restore it, or use another --workdir")
     return saved
+
+
+def is_config(saved: Any) -> bool:
+    """Whether it has the groups of a config."""
+    return isinstance(saved, dict) and all(isinstance(saved.get(key), dict) for key in ("data", "model", "train"))
 
 
 def _told(knob: str, config: dict[str, Any]) -> Any:

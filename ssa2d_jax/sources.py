@@ -1,5 +1,6 @@
 """Where frames come from, whatever it is: a video file, a camera, an array, an iterator of pictures."""
 
+import re
 import time
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -13,6 +14,7 @@ from ssa2d_jax import video
 from ssa2d_jax.batch import InputError
 
 _RATE = Fraction(25)  # of frames that come without a time
+_CAMERA = re.compile(r"[0-9]{1,3}")
 _CLOCK = Fraction(1, 90_000)  # seconds, of a camera's frames
 
 
@@ -31,7 +33,10 @@ class Source:
         self.error: InputError | None = None
         self.stopped = False
         self._iterator = frames
-        self._first = next(frames)
+        first = next(frames, None)
+        if first is None:
+            raise InputError(f"{name}: there are no frames; give one at least")
+        self._first, self._begun = first, False
         self.height, self.width = self._first.rgb.shape[:2]
         self.time_base = self._first.time_base
 
@@ -40,6 +45,9 @@ class Source:
         self.stopped = True
 
     def __iter__(self) -> Iterator[video.Frame]:
+        if self._begun:
+            raise ValueError(f"{self.name}: its frames were gone through already; open it anew")
+        self._begun = True
         yield self._first
         number = 0
         while not self.stopped:
@@ -66,7 +74,7 @@ def open_source(frames: Any, max_pixels: int = video.MAX_PIXELS) -> Source:
 
     InputError for what is none of these, holds no frame, or has frames of more than `max_pixels` pixels.
     """
-    if isinstance(frames, int) or (isinstance(frames, str) and frames.isdigit() and not Path(frames).exists()):
+    if isinstance(frames, int) or (isinstance(frames, str) and _CAMERA.fullmatch(frames) and not Path(frames).exists()):
         return _camera(int(frames), max_pixels)
     if isinstance(frames, str | Path):
         path = Path(frames)
@@ -77,15 +85,12 @@ def open_source(frames: Any, max_pixels: int = video.MAX_PIXELS) -> Source:
     count = len(frames) if hasattr(frames, "__len__") else None
     if count == 0:
         raise InputError("there are no frames; give one at least")
-    try:
-        return Source("frames", _pictures(frames, max_pixels), rate=None, count=count)
-    except (StopIteration, RuntimeError) as error:
-        raise InputError("there are no frames; give one at least") from error
+    return Source("frames", _pictures(frames, max_pixels), rate=None, count=count)
 
 
 def _pictures(frames: Iterable[Any], max_pixels: int) -> Iterator[video.Frame]:
     for number, picture in enumerate(frames):
-        rgb = np.asarray(picture)
+        rgb = np.array(picture)  # a copy: it waits for its labels while the caller may fill it anew
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[-1] != 3 or 0 in rgb.shape:
             raise InputError(
                 f"frame {number} is {rgb.dtype} {list(rgb.shape)}; RGB pictures uint8 [H, W, 3] are needed"
@@ -95,8 +100,11 @@ def _pictures(frames: Iterable[Any], max_pixels: int) -> Iterator[video.Frame]:
 
 
 def _camera(number: int, max_pixels: int) -> Source:
-    capture = cv2.VideoCapture(number)
     name = f"camera {number}"
+    try:
+        capture = cv2.VideoCapture(number)
+    except cv2.error as error:
+        raise InputError(f"{name} can't be opened ({str(error).strip()[:100]})") from error
     if not capture.isOpened():
         raise InputError(f"{name} can't be opened; is it plugged in, and does no other program use it?")
 

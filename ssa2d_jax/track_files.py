@@ -76,10 +76,15 @@ class TrackFiles:
             ],
         }
         self._json.write(("," if self.count else "") + "\n" + json.dumps(entry))
-        actions = track.frame_actions(space, self._smooth)
+        actions = track.frame_actions(space, self._smooth, self._threshold)
         for i, frame in enumerate(track.frames):
             time = "" if track.seconds[i] is None else f"{track.seconds[i]:.3f}"
-            row = (*track.boxes[i], track.areas[i], space.actions[actions[i]], f"{track.confidences[i]:.4f}")
+            row = (
+                *track.boxes[i],
+                track.areas[i],
+                space.actions[actions[i]] if actions[i] else "",
+                f"{track.confidences[i]:.4f}",
+            )
             self._rows.writerow((track.number, space.actors[track.actor], frame, time, *row))
         self.count += 1
 

@@ -84,14 +84,17 @@ class Track:
         """Its mask in the `i`-th of its frames, bool [H, W]."""
         return coco.decode(self.masks[i]).astype(bool)
 
-    def frame_actions(self, space: LabelSpace, smooth: int = SMOOTH) -> list[int]:
-        """The strongest action in each of its frames, a class; probabilities are averaged over `smooth` frames."""
-        return [int(one) for one in _allowed(_smoothed(self.actions, smooth), self.actor, space).argmax(-1)]
+    def frame_actions(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> list[int]:
+        """The strongest action in each of its frames, a class; probabilities are averaged over `smooth` frames.
 
-    def latest_action(self, space: LabelSpace, smooth: int = SMOOTH) -> int:
-        """The strongest action, a class, over the last `smooth` frames so far."""
+        Where several may go together, 0 if none reaches `threshold`.
+        """
+        return _strongest(_smoothed(self.actions, smooth), self.actor, space, threshold)
+
+    def latest_action(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> int:
+        """The same over the last `smooth` frames so far."""
         mean = np.mean(self.actions[-smooth:], axis=0, keepdims=True)
-        return int(_allowed(mean, self.actor, space).argmax())
+        return _strongest(mean, self.actor, space, threshold)[0]
 
     def told(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> str:
         """In words: "dog 1: running, frames 30 to 75"."""
@@ -139,7 +142,7 @@ class Tracker:
 
         -> (tracks that it shows, each with its region; tracks that are over, oldest first).
         """
-        over = self._close(frame - self.gap)
+        over = self._close(frame - self.gap - 1)
         found = regions(actor, probabilities, self.space)
         shown: dict[int, Track] = {}
         for kind in {region.actor for region in found}:
@@ -251,6 +254,15 @@ def _allowed(actions: np.ndarray, actor: int, space: LabelSpace) -> np.ndarray:
     valid = np.zeros(len(space.actions), bool)
     valid[[action for one, action in space.pairs if one == actor]] = True
     return np.where(valid, actions, -1)
+
+
+def _strongest(actions: np.ndarray, actor: int, space: LabelSpace, threshold: float) -> list[int]:
+    """The strongest action of each row, a class; 0 where several may go together and none reaches `threshold`."""
+    allowed = _allowed(actions, actor, space)
+    best = allowed.argmax(-1)
+    if space.several:
+        best = np.where(allowed.max(-1) >= threshold, best, 0)
+    return [int(one) for one in best]
 
 
 def _start(segment: Segment) -> tuple[int, int]:

@@ -18,7 +18,6 @@ from ssa2d_jax.clip_scores import ClipScores
 from ssa2d_jax.evaluate import check_splits, evaluate, publish
 from ssa2d_jax.files import replace_text
 from ssa2d_jax.history import History
-from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.progress import duration, is_time, say
 from ssa2d_jax.signals import Stopped, StopSignal
 
@@ -33,6 +32,27 @@ class Diverged(RuntimeError):
     """The loss is no longer finite: the message says at which update and what to try."""
 
 
+def make_step(config: ConfigDict, source: Source) -> tuple[Any, Any, Any]:
+    """-> the network, its optimizer and the compiled update (see parallel.pmap_train_step) that `config` describes."""
+    train = config.train
+    schedule = optimizer.learning_rate(train.phases, source.train_clips, train.batch_size)
+    rule = optimizer.make_optimizer(train, schedule)
+    model = steps.build_model(config.model, source.space, stats_axis=steps.DEVICES)
+    update = parallel.pmap_train_step(
+        model,
+        rule,
+        weights={
+            "actor": config.loss.actor_weight,
+            "action": config.loss.action_weight,
+            "mask": config.loss.mask_weight,
+        },
+        microbatches=train.microbatches,
+        ema_decay=train.ema_decay,
+        frozen=train.encoder_rate == 0,
+    )
+    return model, rule, update
+
+
 class Training:
     """A training run's fixed parts: model, compiled steps, schedule, checkpoints, writer."""
 
@@ -41,31 +61,17 @@ class Training:
         config: ConfigDict,
         workdir: Path,
         source: Source,
-        space: LabelSpace,
         read_weights: initial.ReadWeights | None = None,
     ):
         train = config.train
         self.read_weights = read_weights
-        self.config, self.workdir, self.source, self.space = config, workdir, source, space
+        self.config, self.workdir, self.source, self.space = config, workdir, source, source.space
         self.total = sum(optimizer.phase_lengths(train.phases, source.train_clips, train.batch_size))
         self.schedule = optimizer.learning_rate(train.phases, source.train_clips, train.batch_size)
-        self.optimizer = optimizer.make_optimizer(train, self.schedule)
-        self.model = steps.build_model(config.model, space, stats_axis=steps.DEVICES)
-        self.train_step = parallel.pmap_train_step(
-            self.model,
-            self.optimizer,
-            weights={
-                "actor": config.loss.actor_weight,
-                "action": config.loss.action_weight,
-                "mask": config.loss.mask_weight,
-            },
-            microbatches=train.microbatches,
-            ema_decay=train.ema_decay,
-            frozen=train.encoder_rate == 0,
-        )
+        self.model, self.optimizer, self.train_step = make_step(config, source)
         threshold = config.eval.threshold
-        self.eval_step = parallel.pmap_eval_step(self.model, space, threshold)
-        self.label_maps = pictures.label_maps(self.model, space, threshold)
+        self.eval_step = parallel.pmap_eval_step(self.model, self.space, threshold)
+        self.label_maps = pictures.label_maps(self.model, self.space, threshold)
         self.checkpoints = Checkpoints(workdir / "checkpoints", keep=train.keep)
         self.writer = metric_writers.SummaryWriter(str(workdir))
         self.stop = StopSignal("saving after this update")
@@ -80,7 +86,7 @@ class Training:
             step, state = self.checkpoints.restore(state)
             say(f"resumed from {self.checkpoints.folder / str(step)}")
         else:
-            state, told = initial.start(state, sources)
+            state, told = initial.start(state, sources, self.space)
             account = self.workdir / "initial_weights.txt"
             account.unlink(missing_ok=True)  # of a start that saved nothing
             if told:
@@ -108,7 +114,6 @@ def train(
     config: ConfigDict,
     workdir: Path,
     source: Source,
-    space: LabelSpace,
     read_weights: initial.ReadWeights | None = None,
 ) -> dict[str, Any]:
     """Trains `config` in `workdir`, going on from its newest checkpoint, and ends with an evaluation.
@@ -124,8 +129,8 @@ def train(
         raise InputError(f"{workdir} is a file; to begin with it, give a folder and --config.init.run={workdir}")
     workdir.mkdir(parents=True, exist_ok=True)
     with locks.alone(workdir / ".lock", f"{workdir}: another process trains here; wait for it, or use another"):
-        settings.claim_workdir(workdir, config, source.identity, space)
-        return _train(Training(config, workdir, source, space, read_weights))
+        settings.claim_workdir(workdir, config, source.identity, source.space)
+        return _train(Training(config, workdir, source, read_weights))
 
 
 def _train(run: Training) -> dict[str, Any]:
@@ -166,20 +171,22 @@ def _train(run: Training) -> dict[str, Any]:
     return results
 
 
-def profile(config: ConfigDict, workdir: Path, source: Source, space: LabelSpace, updates: int = 3) -> Path:
+def profile(config: ConfigDict, workdir: Path, source: Source, updates: int = 3) -> Path:
     """Traces `updates` updates of a fresh network into `workdir`, for TensorBoard's profiler; saves nothing else.
 
-    -> the trace's folder. The updates before, which compile, are left out.
+    -> the trace's folder. The updates before, which compile, are left out. InputError where `workdir` has a run.
     """
-    run = Training(config, workdir, source, space)
-    state = parallel.replicate(steps.init_state(run.model.clone(stats_axis=None), run.optimizer, config))
+    if (workdir / "checkpoints").exists():
+        raise InputError(f"{workdir} holds a run; give --mode=profile a folder of its own")
+    model, optimizer, train_step = make_step(config, source)
+    state = parallel.replicate(steps.init_state(model.clone(stats_axis=None), optimizer, config))
     batches = source.train_batches(0)
     for number in range(updates + 2):
         if number == 2:
             jax.profiler.start_trace(str(workdir))
             start = time.monotonic()
         with jax.profiler.StepTraceAnnotation("update", step_num=number):
-            state, sums = run.train_step(state, parallel.shard(next(batches)))
+            state, sums = train_step(state, parallel.shard(next(batches)))
             jax.block_until_ready(sums)
     seconds = time.monotonic() - start
     jax.profiler.stop_trace()

@@ -40,8 +40,10 @@ class Frame:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures (.jpg, .jpeg, .png) in a folder, a video's frames in order of their names."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.is_file())
+    """The pictures (.jpg, .jpeg, .png) in a folder, a video's frames in order of their names: 2.png before 10.png."""
+    files = (path for path in folder.iterdir() if path.suffix.lower() in PICTURES and not path.name.startswith("."))
+    parts = lambda path: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)]
+    return sorted((path for path in files if path.is_file()), key=parts)
 
 
 def probe(path: str | Path) -> Info:
@@ -105,10 +107,12 @@ def _read_pictures(folder: Path, max_pixels: int, wanted: Container[int] | None)
         try:
             with Image.open(file, formats=("JPEG", "PNG")) as picture:
                 _check_pixels(file, number, picture.height, picture.width, max_pixels)
+                if picture.mode.startswith(("I", "F")):
+                    raise InputError(f"{file}: a picture of {picture.mode} values; needed are 8 bits a channel")
                 rgb = np.array(ImageOps.exif_transpose(picture).convert("RGB"))
         except InputError:
             raise
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except Exception as error:  # whatever a damaged picture makes Pillow raise
             raise InputError(f"{file}: not a picture that can be read ({_reason(error)})") from error
         yield Frame(rgb, number, 1 / _PICTURES_RATE)
 

@@ -29,7 +29,7 @@ def trained(monkeypatch):
     """Every call of `train` is noted instead; a joint mIoU of 30 + seed, 2 less for each knob that is off."""
     calls = []
 
-    def train(config, workdir, source, space, read_weights):
+    def train(config, workdir, source, read_weights):
         calls.append((workdir.parent.name, config.seed, config.model.atrous, config.model.actor_prior))
         if (workdir.parent.name, config.seed) == ("no_atrous", 2):
             raise Diverged("the loss is no longer finite at update 7")

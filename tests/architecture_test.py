@@ -170,12 +170,12 @@ def _required(name):
 
 def test_what_is_imported_is_required_and_what_is_required_is_imported():
     required = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in _required("requirements.txt")}
-    extra = _required("requirements-beam.txt") | _required("requirements-torch.txt")
+    extra = set().union(*(_required(f"requirements-{kind}.txt") for kind in ("beam", "torch", "test")))
     optional = {name.replace("-", "_") for name in extra}
     own = {"ssa2d_jax", "input_pipeline", "weight_files", "configs", "main"}
     imported = set()
     for path in [*LIBRARY, *PIPELINE, *WEIGHT_FILES, *CONFIGS, *TOOLS]:
         assert _roots(path) <= required | optional | own | sys.stdlib_module_names, path.name
         imported |= _roots(path)
-    # tensorboard is a command, and importlib_resources is what tensorflow_datasets needs.
-    assert required - imported == {"tensorboard", "importlib_resources"}
+    # tensorboard is a command, importlib_resources is what tensorflow_datasets needs, flatbuffers what jax.export does.
+    assert required - imported == {"tensorboard", "importlib_resources", "flatbuffers"}

@@ -52,3 +52,14 @@ def test_the_table_begins_with_the_worst_and_has_every_valid_clip(tmp_path):
     assert [row["clip"] for row in rows] == [f"video {i}" for i in (2, 3, 0, 5, 4, 1, 6)]
     assert [row["agreement"] for row in rows] == ["0.00", "10.00", "30.00", "50.00", "60.00", "80.00", ""]
     assert {row["labelled_frames"] for row in rows} == {"2"}
+
+
+def test_clips_that_tie_are_not_both_best_and_worst():
+    clips = ClipScores(keep=2)
+    clips.add(toy_batch(0), np.array([[0, 10.0], [0, 10.0], [0, 10.0], [0, 0]]))
+    names = {name: caption for name, (caption, _) in clips.shown().items()}
+    assert [names[f"best_{i}"] for i in range(2)] == ["clip 0: 0 %", "clip 1: 0 %"]
+    assert names["worst_0"] == "clip 2: 0 %" and "worst_1" not in names
+    clips = ClipScores(keep=1)
+    clips.add(toy_batch(0), np.zeros((4, 2)))
+    assert clips.shown()["clip_0"][0] == "clip 0: no foreground" and len(clips.shown()) == 1

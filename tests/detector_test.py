@@ -15,7 +15,7 @@ from ssa2d_jax.label_space import A2D, VIDOR
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    train.train(toy_config(), folder, toy_source(), A2D)
+    train.train(toy_config(), folder, toy_source())
     return folder
 
 

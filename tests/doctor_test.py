@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ssa2d_jax import doctor
+from ssa2d_jax import doctor, video_writer
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 
@@ -20,9 +20,11 @@ def test_what_is_broken_is_told_and_the_rest_goes_on(tmp_path, monkeypatch):
     def broken(*_, **__):
         raise OSError("no encoder")
 
-    monkeypatch.setattr(doctor, "VideoWriter", broken)
+    monkeypatch.setattr(video_writer, "VideoWriter", broken)
+    monkeypatch.setattr(doctor, "_devices", broken)
     monkeypatch.setattr(doctor, "_network", lambda: "well")
     found = dict(doctor.report(tmp_path / "requirements.txt"))
     assert found["no-such-package"] == "not installed"
+    assert found["devices"] == "FAILED: OSError: no encoder" and found["processors"].isdecimal()
     assert found["video, written and read"].startswith("FAILED: OSError: no encoder")
     assert found["a small network"].startswith("well")

@@ -83,6 +83,11 @@ def test_splits_as_given_and_a_single_video(tmp_path):
         ([], "line 1 is missing; it has to name the columns video, instance, actor, action"),
         (["a,1,dog,running"], "line 1 is .'a', '1', 'dog', 'running'.; it has to name"),
         (["video,instance,actor,action"], "names no instance"),
+        (["video,instance,actor,action,start"], "line 1 has a column 'start'; columns are video, instance"),
+        (
+            ["video,instance,actor,action", "a,1,dog,sled-run", "a,2,dog-sled,run"],
+            "'dog', 'sled-run'. and .'dog-sled', 'run'. would both be called dog-sled-run",
+        ),
         (["video,instance,actor,action", "a,1,dog"], "line 2: 3 columns, line 1 names 4"),
         (["video,instance,actor,action", "../a,1,dog,running"], "line 2: '../a' is not a plain video name"),
         (["video,instance,actor,action", "a,0,dog,running"], "line 2: instance is '0'; a whole number from 1 up"),
@@ -136,7 +141,7 @@ def _spoil(root, name):
         return "label.*48x16"
     if name == "late":
         shutil.move(label, label.with_name("00077.png"))
-        return "frame.*7[78]"
+        return "frame 77.*20 frames"
     if name == "cut":
         label.write_bytes(label.read_bytes()[:50])
         return "00003.png: not a PNG that can be read"
@@ -146,6 +151,13 @@ def _spoil(root, name):
     if name == "unlabelled":
         shutil.rmtree(root / "labels" / "b")
         return "labels/b: no instance PNG"
+    if name == "frame":
+        place = root / "videos" / "b"
+        place.mkdir()
+        for i, frame in enumerate(fixture.frames(20, fixture.SIZE)):
+            cv2.imwrite(str(place / f"{i:05d}.png"), frame[:16] if i == 5 else frame)
+        (root / "videos" / "b.mp4").unlink()
+        return "frame 5 is 48x16"
     if name == "video":
         (root / "videos" / "b.mp4").write_text("no video")
         return "b.mp4: not a video"
@@ -153,7 +165,7 @@ def _spoil(root, name):
     return "several of that name: b.mkv, b.mp4"
 
 
-KINDS = ["unknown", "colours", "size", "late", "cut", "name", "unlabelled", "video", "two"]
+KINDS = ["frame", "unknown", "colours", "size", "late", "cut", "name", "unlabelled", "video", "two"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -188,9 +200,15 @@ def test_the_check_shows_what_it_read(tmp_path):
     assert _matches(r"line 9: instance 2 of d is in no label of its time", found["d"].problems)
     assert _matches(r"line 10: instance 1 of b is in no label", found["b"].problems)
     space = folder_release.read_table(root).space
-    assert check.classes_seen_once(list(found.values()), space) == [
-        "fork lift-waiting is in one video alone (a): trained on or tested, not both"
+    # d alone is for the test, and shows a worker who walks, as b does.
+    assert check.one_sided(list(found.values()), space) == [
+        f"{pair} is trained on, but in no video of the test split"
+        for pair in ("fork lift-driving", "fork lift-waiting", "worker-lifting")
     ]
+    one = check.Checked("a", "train, test", (), 9, 1, pairs={(1, 1): 1})
+    assert check.one_sided([one], space) == []
+    one = check.Checked("a", "test", (), 9, 1, pairs={(1, 1): 1})
+    assert check.one_sided([one], space) == ["fork lift-driving is scored, but in no video to train on"]
 
 
 def test_a_release_in_a2ds_layout_is_checked_too(tmp_path):

@@ -176,7 +176,7 @@ def test_exported_files_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(InputError, match="can't be read as .safetensors"):
         restore.load_run(path, config, A2D)
     with pytest.raises(InputError, match="x.safetensors is a file.*config.init.run"):
-        train.train(config, path, toy_source(), A2D)
+        train.train(config, path, toy_source())
     with pytest.raises(InputError, match="name such a file"):
         _exported(tmp_path / "x.pt", config, variables)
 
@@ -199,14 +199,14 @@ def test_only_a_fresh_run_reads_what_it_begins_with(tmp_path, capsys, monkeypatc
     monkeypatch.setattr(steps, "init_state", made_up)  # compiles for longer than all else here takes
     path = _exported(tmp_path / "x.safetensors", config, _variables(config))
     config.init.run = str(path)
-    run = train.Training(config, tmp_path / "run", toy_source(), A2D)
+    run = train.Training(config, tmp_path / "run", toy_source())
     state = run.initial_state()
     _assert_equal(state.variables(), exported.load(path)[0])
     assert "mask_head" in capsys.readouterr().err
     assert "mask_head" in (tmp_path / "run" / "initial_weights.txt").read_text()
     run.save(state.replace(step=state.step + 1), None)
     path.unlink()
-    again = train.Training(config, tmp_path / "run", toy_source(), A2D).initial_state()
+    again = train.Training(config, tmp_path / "run", toy_source()).initial_state()
     assert int(again.step) == 1
     _assert_equal(again.variables(), state.variables())
 

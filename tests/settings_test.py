@@ -195,6 +195,27 @@ def test_evaluating_needs_the_same_network_only(tmp_path):
         _network_of(tmp_path, other)
 
 
+@pytest.mark.parametrize(("knob", "value"), [("batch_size", "14"), ("clip_gradient", [1]), ("phases", 3)])
+def test_a_runs_own_config_that_is_damaged_is_named(knob, value):
+    saved = json.loads(json.dumps(toy_config().to_dict()))
+    saved["train"][knob] = value
+    with pytest.raises(
+        InputError, match=f"config.train.{knob} is {value!r}, where one has".replace("[", ".").replace("]", ".")
+    ):
+        settings.completed(saved, default.get_config())
+
+
+def test_batches_matter_where_there_are_any():
+    config = default.get_config()
+    with pytest.raises(InputError, match="train.batch_size is 14; allowed: a multiple of 4"):
+        settings.check(config, devices=4)
+    settings.check(config, devices=4, trains=False)
+    config.eval.batch_size = 3
+    with pytest.raises(InputError, match="eval.batch_size is 3; allowed: a multiple of the 4 devices"):
+        settings.check(config, devices=4, trains=False)
+    settings.check(config, devices=4, trains=False, scores=False)
+
+
 def test_an_older_runs_config_is_completed():
     config = toy_config()
     config.data.label_span = config.data.clip_frames

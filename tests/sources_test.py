@@ -60,6 +60,44 @@ def test_a_folder_of_pictures_is_a_video(tmp_path):
         sources.open_source(tmp_path / "none")
 
 
+def test_pictures_are_ordered_by_their_numbers(tmp_path):
+    for i in (10, 2, 1):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((4, 4, 3), i, np.uint8))
+    (tmp_path / "._1.png").write_bytes(b"of macOS")
+    assert [int(frame.rgb[0, 0, 0]) for frame in sources.open_source(tmp_path)] == [1, 2, 10]
+    cv2.imwrite(str(tmp_path / "0.png"), np.full((4, 4), 40000, np.uint16))
+    with pytest.raises(InputError, match="0.png: a picture of I;16 values; needed are 8 bits"):
+        sources.open_source(tmp_path)
+
+
+def test_a_picture_that_is_filled_anew_is_copied():
+    buffer = np.zeros((4, 4, 3), np.uint8)
+
+    def camera():
+        for i in range(3):
+            buffer[:] = i
+            yield buffer
+
+    found = list(sources.open_source(camera()))
+    assert [int(frame.rgb.max()) for frame in found] == [0, 1, 2]
+
+
+def test_an_error_of_the_callers_own_stays_his():
+    def broken():
+        raise RuntimeError("out of cheese")
+        yield
+
+    with pytest.raises(RuntimeError, match="out of cheese"):
+        sources.open_source(broken())
+
+
+def test_a_source_is_gone_through_once():
+    source = sources.open_source(FRAMES)
+    assert len(list(source)) == 5
+    with pytest.raises(ValueError, match="gone through already"):
+        list(source)
+
+
 def test_a_file_may_be_called_by_a_number(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with VideoWriter(tmp_path / "a.mp4", height=8, width=12, time_base=Fraction(1, 25)) as writer:
@@ -102,6 +140,8 @@ def test_a_stopped_source_ends():
         (1.5, "frames are float; give a path"),
         (np.zeros((1, 100, 200, 3), np.uint8), "frame 0 has 200x100 pixels, more than the limit of 9999"),
         ("none.mp4", "none.mp4: no such file"),
+        ("20240131123456", "20240131123456: no such file"),
+        ("\u00b2", "no such file"),
     ],
 )
 def test_what_is_no_source_is_said(frames, said):

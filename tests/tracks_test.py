@@ -58,7 +58,7 @@ def test_two_dogs_that_pass_keep_their_numbers_and_a_cat_comes_later():
     assert coco.toBbox(one.masks[5]).tolist() == [10, 2, 10, 10]
 
 
-@pytest.mark.parametrize(("hidden", "expected"), [(3, [16]), (9, [4, 3])])
+@pytest.mark.parametrize(("hidden", "expected"), [(3, [16]), (8, [7]), (9, [4, 3])])
 def test_a_short_gap_is_bridged_and_a_long_one_is_not(hidden, expected):
     shown = [_frame((DOG, 10, 10))] * 4
     after = [_frame((DOG, 12, 10))] * (12 if hidden == 3 else 3)

@@ -33,7 +33,7 @@ def _final(workdir):
 def unbroken(tmp_path_factory):
     """A run of 4 updates, and its workdir."""
     workdir = tmp_path_factory.mktemp("unbroken")
-    results = train.train(toy_config(), workdir, toy_source(), A2D)
+    results = train.train(toy_config(), workdir, toy_source())
     return workdir, results
 
 
@@ -80,9 +80,9 @@ def test_a_stopped_run_goes_on_to_the_same_bits(unbroken, tmp_path):
 
     broken = dataclasses.replace(source, train_batches=stopping)
     with pytest.raises(train.Stopped, match="after update 3; saved"):
-        train.train(toy_config(), tmp_path, broken, A2D)
+        train.train(toy_config(), tmp_path, broken)
     assert Checkpoints(tmp_path / "checkpoints", read_only=True).steps() == [3]
-    train.train(toy_config(), tmp_path, source, A2D)
+    train.train(toy_config(), tmp_path, source)
     step, arrays = _final(tmp_path)
     expected_step, expected = _final(unbroken[0])
     assert step == expected_step == 4
@@ -97,10 +97,10 @@ def test_a_signal_during_an_evaluation_loses_no_update(unbroken, tmp_path, numbe
         yield toy_batch(1000)
 
     with pytest.raises(train.Stopped, match=f"stopped by {number.name} after update 4; saved") as stopped:
-        train.train(toy_config(), tmp_path, dataclasses.replace(toy_source(), eval_batches=stopping), A2D)
+        train.train(toy_config(), tmp_path, dataclasses.replace(toy_source(), eval_batches=stopping))
     assert stopped.value.signal == number
     assert Checkpoints(tmp_path / "checkpoints", read_only=True).steps() == [4]
-    assert train.train(toy_config(), tmp_path, toy_source(), A2D) == unbroken[1]
+    assert train.train(toy_config(), tmp_path, toy_source()) == unbroken[1]
 
 
 def test_a_workdir_in_use_is_refused(tmp_path):
@@ -108,7 +108,7 @@ def test_a_workdir_in_use_is_refused(tmp_path):
         locks.alone(tmp_path / ".lock", "free"),
         pytest.raises(InputError, match="another process trains here"),
     ):
-        train.train(toy_config(), tmp_path, toy_source(), A2D)
+        train.train(toy_config(), tmp_path, toy_source())
 
 
 def test_scores_on_other_data_do_not_replace_the_runs_own(unbroken, tmp_path):
@@ -143,9 +143,12 @@ def test_tensorboard_has_losses_rates_scores_and_pictures(unbroken):
 
 
 def test_a_few_updates_are_traced_and_nothing_is_saved(tmp_path):
-    folder = train.profile(toy_config(), tmp_path, toy_source(), A2D, updates=1)
+    folder = train.profile(toy_config(), tmp_path, toy_source(), updates=1)
     assert list(folder.glob("*.xplane.pb")) and list(folder.glob("*.trace.json.gz"))
-    assert not any((tmp_path / "checkpoints").glob("[0-9]*"))
+    assert [path.name for path in tmp_path.iterdir()] == ["plugins"]
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(InputError, match="holds a run; give --mode=profile a folder of its own"):
+        train.profile(toy_config(), tmp_path / "run", toy_source())
 
 
 def test_a_finished_run_is_only_evaluated_again(unbroken):
@@ -155,7 +158,7 @@ def test_a_finished_run_is_only_evaluated_again(unbroken):
         raise AssertionError("nothing is left to train")
 
     source = dataclasses.replace(toy_source(), train_batches=no_batches)
-    again = train.train(toy_config(), workdir, source, A2D)
+    again = train.train(toy_config(), workdir, source)
     assert again == results
 
 
@@ -164,7 +167,7 @@ def test_scores_say_how_many_videos_they_leave_out(unbroken, tmp_path, capsys):
     assert results["test"]["left_out_videos"] == 0
     shutil.copytree(workdir, tmp_path / "run")
     source = dataclasses.replace(toy_source(), left_out={"test": 3})
-    again = train.train(toy_config(), tmp_path / "run", source, A2D)
+    again = train.train(toy_config(), tmp_path / "run", source)
     assert again["test"]["left_out_videos"] == 3
     assert "3 videos of this split could not be used" in capsys.readouterr().err
 
@@ -183,7 +186,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing_of_it(tmp_pat
 
     monkeypatch.setattr(parallel, "pmap_train_step", broken_at_3)
     with pytest.raises(train.Diverged, match="no longer finite at update 3 .*usable: .*step 2.*config.train.phases"):
-        train.train(config, tmp_path, toy_source(), A2D)
+        train.train(config, tmp_path, toy_source())
     assert max(Checkpoints(tmp_path / "checkpoints", read_only=True).steps()) == 2
 
 
@@ -191,7 +194,7 @@ def test_another_config_is_refused_before_anything_happens(unbroken):
     config = toy_config()
     config.seed = 5
     with pytest.raises(InputError, match="config.seed: 0 there, 5 now"):
-        train.train(config, unbroken[0], toy_source(), A2D)
+        train.train(config, unbroken[0], toy_source())
 
 
 def test_a_score_over_part_of_a_split_is_no_score(unbroken):
