@@ -66,7 +66,9 @@ def test_encoder_weights_fill_the_encoder_and_the_table_says_so():
     config.init.encoder_weights = "i3d.h5"
     variables = _variables(config)
     weights = fake_weights.weights(head=True)
-    state, told = initial.start(_state(variables, ema=True), initial.read(config.init, {"i3d.h5": weights}.__getitem__))
+    state, told = initial.start(
+        _state(variables, ema=True), initial.read(config.init, {"i3d.h5": weights}.__getitem__), A2D
+    )
     stem = state.params["encoder"]["rgb"]["Conv3d_1a_7x7"]["conv_3d"]["kernel"]
     np.testing.assert_array_equal(stem, weights["Conv3d_1a_7x7/conv_3d/kernel"])
     _assert_equal(state.ema, state.params)
@@ -79,7 +81,7 @@ def test_encoder_weights_fill_the_encoder_and_the_table_says_so():
 
 def test_without_anything_named_the_state_is_left_alone():
     state = _state({"params": {"encoder": {"a": np.ones(2)}}, "batch_stats": {}})
-    assert initial.start(state, initial.read(toy_config().init, None)) == (state, "")
+    assert initial.start(state, initial.read(toy_config().init, None), A2D) == (state, "")
 
 
 @pytest.mark.parametrize("kind", ["workdir", "file"])
@@ -90,16 +92,28 @@ def test_an_earlier_run_gives_all_but_heads_for_other_classes(tmp_path, kind):
         config.init.run = str(_exported(tmp_path / "x.safetensors", config, before))
     else:
         config.init.run = str(tmp_path)
+        settings.claim_workdir(tmp_path, toy_config(), "toy", A2D)
         Checkpoints(tmp_path / "checkpoints").save(3, _state(before), {})
     fewer = label_space.vidor(False)
     fresh = _variables(config, fewer, seed=1)
-    state, told = initial.start(_state(fresh), initial.read(config.init, None))
+    state, told = initial.start(_state(fresh), initial.read(config.init, None), fewer)
     for module, params in state.params.items():
         _assert_equal(params, (fresh if module in initial.HEADS else before)["params"][module])
     _assert_equal(state.batch_stats, before["batch_stats"])
     lines = {line.split()[0]: line for line in told.splitlines()}
     assert lines["actor_head"].endswith("random") and lines["action_head"].endswith("random")
     assert lines["mask_head"].endswith("x.safetensors" if kind == "file" else "checkpoints/3")
+
+
+def test_heads_of_as_many_other_classes_start_afresh_too(tmp_path):
+    config, before = toy_config(), _variables(toy_config())
+    config.init.run = str(_exported(tmp_path / "x.safetensors", config, before))
+    fresh = _variables(config, seed=1)
+    actions = [name.upper() for name in A2D.actions[1:]]
+    own = label_space.LabelSpace.of_names(A2D.actors[1:], tuple(actions), (("dog", "RUNNING"),))
+    state, _ = initial.start(_state(fresh), initial.read(config.init, None), own)
+    for module, params in state.params.items():  # the actors are the same
+        _assert_equal(params, (fresh if module == "action_head" else before)["params"][module])
 
 
 def test_averaged_parameters_are_taken_where_there_are_any(tmp_path):
@@ -116,7 +130,7 @@ def test_another_network_is_refused_with_its_differences(tmp_path):
     config.init.run = str(_exported(tmp_path / "x.safetensors", config, _variables(config)))
     config.model.multi_scale = False
     with pytest.raises(InputError, match=r"x.safetensors is of another network: .*pyramid_16.*not in this model"):
-        initial.start(_state(_variables(config)), initial.read(config.init, None))
+        initial.start(_state(_variables(config)), initial.read(config.init, None), A2D)
     with pytest.raises(InputError, match="is no run"):
         initial.load_variables(tmp_path / "nowhere")
 
@@ -126,7 +140,7 @@ def test_a_run_with_another_encoder_is_refused(tmp_path):
     config.init.run = str(_exported(tmp_path / "x.safetensors", config, _variables(config)))
     config.model.encoder = "s3d"
     with pytest.raises(InputError, match=r"x.safetensors is of another network: .*encoder/.*give config.model as that"):
-        initial.start(_state(_variables(config)), initial.read(config.init, None))
+        initial.start(_state(_variables(config)), initial.read(config.init, None), A2D)
     with pytest.raises(InputError, match="model.encoder: 'i3d' there, 's3d' now"):
         restore.load_run(tmp_path / "x.safetensors", config, A2D)
 
