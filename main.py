@@ -22,6 +22,7 @@ _MODE_NAMES = (
 )  # fmt: skip
 _MOST_TILES = 200  # on check's contact sheet
 _OWN_CONFIG = ("eval", "predict", "export_weights", "export")  # without --config these take that of the run
+_KNOBS: list[str] = []  # --config.<knob>=<value> of a command without --config
 _NO_CONFIG = ("report", "doctor")
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; for eval, predict and export also a file that export_weights wrote."
@@ -80,7 +81,13 @@ def _out_of_memory(error: BaseException) -> bool:
 
 
 def _parse(argv: list[str]) -> list[str]:
-    """absl's parsing, but what is wrong with a flag or config is said in a line instead of a traceback."""
+    """absl's parsing, but what is wrong with a flag or config is said in a line instead of a traceback.
+
+    Without --config, the knobs that are set are those of the run's own config (see `_own_config`).
+    """
+    if not any(word == "--config" or word.startswith("--config=") for word in argv):
+        _KNOBS.extend(word for word in argv if word.startswith("--config."))
+        argv = [word for word in argv if not word.startswith("--config.")]
     try:
         words = flags.FLAGS(argv)
         if _CONFIG.value is None and _MODE.value in (*_NO_CONFIG, *_OWN_CONFIG):
@@ -105,8 +112,15 @@ def _own_config():
     """The config that the run in --workdir was trained with; knobs that it is too old to know have their defaults."""
     from configs import default
     from ssa2d_jax import restore, settings
+    from ssa2d_jax.batch import InputError
 
-    return settings.completed(restore.saved_config(_workdir()), default.get_config())
+    config = settings.completed(restore.saved_config(_workdir()), default.get_config())
+    for word in _KNOBS:
+        knob, is_set, text = word.removeprefix("--config.").partition("=")
+        if not is_set:
+            raise InputError(f"{word}: give its value as {word}=...")
+        settings.overridden(config, knob, text)
+    return config
 
 
 def _prepared(config):

@@ -1,5 +1,6 @@
 """What a config may say, and which config a workdir belongs to."""
 
+import ast
 import json
 import math
 from pathlib import Path
@@ -238,6 +239,36 @@ def completed(saved: dict[str, Any], defaults: ConfigDict) -> ConfigDict:
     with result.ignore_type():
         result.update(_tuples(with_added(saved)))
     return result
+
+
+def overridden(config: ConfigDict, knob: str, text: str) -> None:
+    """Sets a knob of `config`, "predict.opacity", from what the command line says; InputError where that can't be."""
+    known = flat(config.to_dict())
+    if knob not in known:
+        raise InputError(f"--config.{knob}: there is no such knob; configs/default.py lists them")
+    try:
+        value = (
+            text
+            if isinstance(known[knob], str)
+            else ast.literal_eval(text.capitalize() if text in ("true", "false") else text)
+        )
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = text
+    if not _like(value, known[knob]):
+        raise InputError(f"--config.{knob}={text}: needed is a value like {known[knob]!r}")
+    *groups, name = knob.split(".")
+    for group in groups:
+        config = config[group]
+    with config.ignore_type():
+        config[name] = float(value) if type(known[knob]) is float else _tuples(value)
+
+
+def _like(value: Any, known: Any) -> bool:
+    """Whether a value is of the kind that a knob has now."""
+    if isinstance(known, bool) or isinstance(value, bool):
+        return isinstance(known, bool) and isinstance(value, bool)
+    kinds = ((int, float) if isinstance(known, float) else int, str, (list, tuple))
+    return any(isinstance(known, kind) and isinstance(value, kind) for kind in kinds)
 
 
 def with_added(saved: dict[str, Any]) -> dict[str, Any]:

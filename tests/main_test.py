@@ -110,6 +110,8 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
     code, _, said = _run("--mode=export_weights", f"--workdir={workdir}", f"--output={file}")
     assert code == 0, said
     flags = "--mode=predict", f"--workdir={file}", f"--input={clip}", f"--output={tmp_path / 'again'}"
+    code, last, said = _run(*flags, "--config.predict.overlap=9")
+    assert code == 2 and "config.predict.overlap is 9; allowed: 0 to" in last, said
     code, _, said = _run(*flags)
     assert code == 0, said
     assert (tmp_path / "again/labels.npz").read_bytes() == (tmp_path / "out/labels.npz").read_bytes()

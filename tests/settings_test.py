@@ -205,6 +205,39 @@ def test_a_runs_own_config_that_is_damaged_is_named(knob, value):
         settings.completed(saved, default.get_config())
 
 
+@pytest.mark.parametrize(
+    ("knob", "text", "value"),
+    [
+        ("predict.opacity", "1", 1.0),
+        ("predict.draw_tracks", "true", True),
+        ("predict.overlap", "3", 3),
+        ("data.release", "12", "12"),
+        ("data.size", "(64, 96)", (64, 96)),
+        ("train.eval_splits", "['train']", ("train",)),
+    ],
+)
+def test_a_knob_of_a_runs_own_config_is_set_from_its_text(knob, text, value):
+    config = default.get_config()
+    settings.overridden(config, knob, text)
+    group, name = knob.split(".")
+    assert config[group][name] == value and type(config[group][name]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("knob", "text", "said"),
+    [
+        ("predict.opacty", "1", "--config.predict.opacty: there is no such knob"),
+        ("predict.opacity", "much", "--config.predict.opacity=much: needed is a value like 0.55"),
+        ("predict.overlap", "1.5", "needed is a value like 8"),
+        ("predict.tracks", "1", "needed is a value like True"),
+        ("data.size", "64", "needed is a value like"),
+    ],
+)
+def test_a_knob_that_cannot_be_set_is_said(knob, text, said):
+    with pytest.raises(InputError, match=said):
+        settings.overridden(default.get_config(), knob, text)
+
+
 def test_batches_matter_where_there_are_any():
     config = default.get_config()
     with pytest.raises(InputError, match="train.batch_size is 14; allowed: a multiple of 4"):
