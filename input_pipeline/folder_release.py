@@ -229,6 +229,11 @@ def frames_path(release: Path, name: str) -> Path:
     found = sorted(path for path in places[0].glob(f"{_escaped(name)}.*") if path.is_file() and path.stem == name)
     found += [places[0] / name] if (places[0] / name).is_dir() else []
     if len(found) != 1:
+        ending = Path(name).suffix if not found and (places[0] / name).is_file() else ""
+        if ending:
+            raise InputError(
+                f"{places[0] / name}: {TABLE} has to name it without its ending {ending}: {name[: -len(ending)]}"
+            )
         told = f"several of that name: {', '.join(path.name for path in found)}" if found else "no video of that name"
         raise InputError(f"{places[0] / name}: {told}, though {TABLE} lists it")
     return found[0]

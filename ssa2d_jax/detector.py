@@ -102,7 +102,7 @@ class FrameResult:
         return draw_overlay(self.frame, pairs.map, pairs, opacity=opacity, names={})
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Result:
     """The labels of a whole clip: `frames`, one result each, and the same as arrays."""
 
@@ -112,6 +112,10 @@ class Result:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def __repr__(self) -> str:
+        height, width = self.frames[0].frame.shape[:2]
+        return f"<Result: {len(self)} frames of {width}x{height}>"
 
     def __getitem__(self, index: int) -> FrameResult:
         return self.frames[index]

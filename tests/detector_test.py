@@ -23,6 +23,7 @@ def test_a_clip_and_its_stream_have_the_same_labels(tmp_path):
     path = make_video(tmp_path / "a.mp4", 40)
     detector = Detector(red_is_a_dog, **SETTINGS)
     result = detector(path)
+    assert repr(result) == "<Result: 40 frames of 96x64>"
     assert len(result) == 40 and result.actor.shape == result.action.shape == result.joint.shape == (40, 64, 96)
     assert set(np.unique(result.joint)) == {0, DOG_RUNNING}
     assert result.probabilities.shape == (40, 16, 16, 8 + 10 + 1)

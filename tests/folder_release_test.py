@@ -117,6 +117,12 @@ def test_a_table_that_cannot_be_used_is_named_with_its_line(tmp_path, lines, sai
         folder_release.read_table(tmp_path)
 
 
+def test_a_video_named_with_its_ending_is_told(tmp_path):
+    root = fixture.write_folder(tmp_path / "own")
+    with pytest.raises(InputError, match=r"has to name it without its ending \.mp4: a$"):
+        folder_release.frames_path(root, "a.mp4")
+
+
 def test_missing_folders_are_named(tmp_path):
     with pytest.raises(InputError, match="nowhere: no such folder"):
         folder_release.read_table(tmp_path / "nowhere")
