@@ -1,6 +1,7 @@
 """A run's weights in one .safetensors file, with its config, classes and scores: what one hands to others."""
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,25 @@ def save(path: Path, variables: Any, *, step: int, config: dict[str, Any], space
         "data": data.read_text().strip() if data.exists() else "",
     }
     flat = flatten_dict(jax.device_get(variables), sep="/")
-    tensor_file.save(path, {name: np.asarray(array) for name, array in flat.items()}, metadata)
+    tensors = {name: np.asarray(array) for name, array in flat.items()}
+    tensor_file.save(path, tensors, metadata | {"checksum": _checksum(tensors)})
 
 
 def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """-> (variables, metadata) as `save` wrote them; InputError for any other file."""
     tensors, metadata = tensor_file.load(path)
-    return unflatten_dict(tensors, sep="/"), _checked(path, metadata)
+    metadata = _checked(path, metadata)
+    if metadata.get("checksum", _checksum(tensors)) != _checksum(tensors):  # older files have none
+        raise InputError(f"{path} is damaged: its weights are not as they were saved. Make or fetch it again")
+    return unflatten_dict(tensors, sep="/"), metadata
+
+
+def _checksum(tensors: dict[str, np.ndarray]) -> int:
+    """CRC-32 over the tensors' bytes, in the order of their names."""
+    checksum = 0
+    for name in sorted(tensors):
+        checksum = zlib.crc32(np.ascontiguousarray(tensors[name]).tobytes(), checksum)
+    return checksum
 
 
 def load_metadata(path: Path) -> dict[str, Any]:

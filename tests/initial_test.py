@@ -105,6 +105,17 @@ def test_an_earlier_run_gives_all_but_heads_for_other_classes(tmp_path, kind):
     assert lines["mask_head"].endswith("x.safetensors" if kind == "file" else "checkpoints/3")
 
 
+def test_an_exported_file_with_other_bytes_is_refused(tmp_path):
+    config = toy_config()
+    path = _exported(tmp_path / "x.safetensors", config, _variables(config))
+    exported.load(path)
+    data = bytearray(path.read_bytes())
+    data[-2000] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="x.safetensors is damaged: its weights are not as they were saved"):
+        exported.load(path)
+
+
 def test_heads_of_as_many_other_classes_start_afresh_too(tmp_path):
     config, before = toy_config(), _variables(toy_config())
     config.init.run = str(_exported(tmp_path / "x.safetensors", config, before))
