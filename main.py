@@ -313,12 +313,9 @@ def _profile(config) -> None:
 
 
 def _check(config) -> None:
-    import cv2
-
     from input_pipeline import a2d_clips, check
-    from ssa2d_jax import overlay
+    from ssa2d_jax import overlay, pictures
     from ssa2d_jax.batch import InputError
-    from ssa2d_jax.files import replace_bytes
     from ssa2d_jax.progress import say
 
     data = _checked(config).data
@@ -334,7 +331,7 @@ def _check(config) -> None:
     sheet = Path(_OUTPUT.value or data.prepared) / "check.png"
     sheet.parent.mkdir(parents=True, exist_ok=True)
     if tiles:
-        replace_bytes(sheet, cv2.imencode(".png", overlay.contact_sheet(tiles)[..., ::-1])[1].tobytes())
+        pictures.write_png(sheet, overlay.contact_sheet(tiles))
         print(f"look at it: {sheet}")
     for remark in check.one_sided(found, space):
         print(f"remark: {remark}")

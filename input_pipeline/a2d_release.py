@@ -19,7 +19,7 @@ _VALID_CODES = frozenset(10 * actor + action for actor, action in A2D.pairs)
 _COLUMNS = 9
 _MAX_INSTANCES = 255
 _MAX_REGIONS = 65_535
-_MAX_PIXELS = 4096 * 2304
+MAX_PIXELS = 4096 * 2304
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,9 +125,14 @@ def _row(path: Path, number: int, cells: list[str]) -> Row:
         raise InputError(f"{path}, row {number}: {len(cells)} columns, expected {_COLUMNS}")
     if cells[-1] not in SPLITS:
         raise InputError(f"{path}, row {number}: split is {cells[-1]!r}, allowed: 0 (train) or 1 (test)")
-    if not _VIDEO_NAME.fullmatch(cells[0]) or ".." in cells[0]:
+    if not is_plain_name(cells[0]):
         raise InputError(f"{path}, row {number}: {cells[0]!r} is not a plain video name")
     return Row(cells[0], SPLITS[cells[-1]])
+
+
+def is_plain_name(video: str) -> bool:
+    """Whether a video may be called so: no path leads out of the release by it."""
+    return bool(_VIDEO_NAME.fullmatch(video)) and ".." not in video
 
 
 def clip_path(release: Path, video: str) -> Path:
@@ -180,9 +185,9 @@ def _codes(path: Path, file: h5py.File) -> np.ndarray:
     stored = _dataset(file, "reS_id")
     if stored is None:
         raise InputError(f"{path}: holds no reS_id, only {sorted(file)}; the annotation is incomplete")
-    if len(stored.shape) != 2 or not 0 < stored.size <= _MAX_PIXELS:
+    if len(stored.shape) != 2 or not 0 < stored.size <= MAX_PIXELS:
         raise InputError(
-            f"{path}: reS_id has shape {stored.shape}, expected (width, height), at most {_MAX_PIXELS} pixels"
+            f"{path}: reS_id has shape {stored.shape}, expected (width, height), at most {MAX_PIXELS} pixels"
         )
     if stored.dtype.kind not in "uif":
         raise InputError(f"{path}: reS_id is {stored.dtype}, expected whole numbers")

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from input_pipeline.a2d_release import Regions
+from input_pipeline.a2d_release import MAX_PIXELS, Regions, is_plain_name
 from ssa2d_jax import video
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import IGNORE, LabelSpace
@@ -31,11 +31,9 @@ NEEDED, OPTIONAL = ("video", "instance", "actor", "action"), ("first", "last", "
 SPLITS = ("train", "test")
 VIDEO_FOLDERS = ("videos", "JPEGImages/480p", "JPEGImages")
 LABEL_FOLDERS = ("labels", "Annotations/480p", "Annotations")
-_VIDEO_NAME = re.compile(r"[\w\-][\w. \-]*")
 _CLASS_NAME = re.compile(r"[^\W_][\w \-+()']*")
 _MOST_CLASSES = 254  # a byte, without background and ignore
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B")  # PNG: one number a pixel
-_MAX_PIXELS = 4096 * 2304
 _TEST_EVERY = 4
 
 
@@ -146,7 +144,7 @@ def _row(place: str, number: int, header: list[str], line: list[str]) -> Row:
     if len(line) != len(header):
         raise InputError(f"{place}: {len(line)} columns, line 1 names {len(header)}")
     cells = dict(zip(header, (cell.strip() for cell in line), strict=True))
-    if not _VIDEO_NAME.fullmatch(cells["video"]) or ".." in cells["video"]:
+    if not is_plain_name(cells["video"]):
         raise InputError(f"{place}: {cells['video']!r} is not a plain video name (a file's, without its ending)")
     for kind in ("actor", "action"):
         if not _CLASS_NAME.fullmatch(cells[kind]) or cells[kind] == "background":
@@ -268,8 +266,8 @@ def read_instances(path: Path) -> np.ndarray:
     """The PNG's instance numbers, int64 [H, W]; InputError for a picture that isn't one number a pixel."""
     try:
         with Image.open(path, formats=("PNG",)) as picture:
-            if picture.width * picture.height > _MAX_PIXELS:
-                raise InputError(f"{path}: {picture.width}x{picture.height} pixels; at most {_MAX_PIXELS} are read")
+            if picture.width * picture.height > MAX_PIXELS:
+                raise InputError(f"{path}: {picture.width}x{picture.height} pixels; at most {MAX_PIXELS} are read")
             if picture.mode not in _MODES:
                 raise InputError(
                     f"{path}: a picture in {picture.mode}; needed is a number a pixel (grey, or a palette as in DAVIS)"

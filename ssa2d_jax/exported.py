@@ -45,7 +45,7 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """-> (variables, metadata) as `save` wrote them; InputError for any other file."""
     tensors, metadata = tensor_file.load(path)
     metadata = _checked(path, metadata)
-    if metadata.get("checksum", _checksum(tensors)) != _checksum(tensors):  # older files have none
+    if "checksum" in metadata and metadata["checksum"] != _checksum(tensors):  # older files have none
         raise InputError(f"{path} is damaged: its weights are not as they were saved. Make or fetch it again")
     return unflatten_dict(tensors, sep="/"), metadata
 

@@ -51,11 +51,16 @@ def save(folder: Path, split: str, images: dict[str, np.ndarray]) -> None:
     """Writes <split>_<name>.png of every picture, in place of all those of an earlier evaluation of that split."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, image in images.items():
-        _, data = cv2.imencode(".png", image[..., ::-1])
-        replace_bytes(folder / f"{split}_{name}.png", data.tobytes())
+        write_png(folder / f"{split}_{name}.png", image)
     for path in folder.glob(f"{split}_*_[0-9]*.png"):
         if path.stem.removeprefix(f"{split}_") not in images:
             path.unlink()
+
+
+def write_png(path: Path, picture: np.ndarray) -> None:
+    """Writes uint8 RGB [h, w, 3] to `path`, whole or not at all."""
+    _, data = cv2.imencode(".png", picture[..., ::-1])
+    replace_bytes(path, data.tobytes())
 
 
 def joint_maps(clip: Batch, maps: Batch, crop: Any, space: LabelSpace) -> tuple[np.ndarray, np.ndarray, Any]:

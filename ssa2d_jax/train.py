@@ -99,10 +99,8 @@ class Training:
 
     def open_tables(self, done: int) -> None:
         """The run's course so far, `done` updates: training.csv and scores.csv in metrics/."""
-        folder, figures = (
-            self.workdir / "metrics",
-            [f"{kind}_{score}" for kind in metrics.KINDS for score in metrics.SCORES],
-        )
+        folder = self.workdir / "metrics"
+        figures = [f"{kind}_{score}" for kind in metrics.KINDS for score in metrics.SCORES]
         self.course = History(folder / "training.csv", COURSE, done)
         self.scores = History(folder / "scores.csv", ["update", "split", *figures], done, keys=2)
 
@@ -215,16 +213,12 @@ def evaluate_splits(run: Training, state: steps.TrainState) -> dict[str, Any]:
             data=run.source.identity,
             published=run.config.eval.published,
         )
-        scalars = {
-            f"{split}/{kind}_{score}": results[split][kind][score] for kind in metrics.KINDS for score in metrics.SCORES
-        }
+        figures = {f"{kind}_{score}": results[split][kind][score] for kind in metrics.KINDS for score in metrics.SCORES}
+        scalars = {f"{split}/{name}": value for name, value in figures.items()}
         precision = results[split].get("mean_average_precision", {})
         scalars |= {f"{split}/{kind}_mean_average_precision": value for kind, value in precision.items()}
         run.writer.write_scalars(step, scalars)
-        run.scores.add(
-            {"update": step, "split": split}
-            | {f"{kind}_{score}": results[split][kind][score] for kind in metrics.KINDS for score in metrics.SCORES}
-        )
+        run.scores.add({"update": step, "split": split} | figures)
         images = pictures.draw(run.label_maps, state.variables(), counts, clips, run.space)
         run.writer.write_images(step, {f"{split}/{name}": image[None] for name, image in images.items()})
         pictures.save(run.workdir / "pictures", split, images)
