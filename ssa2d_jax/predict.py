@@ -157,7 +157,7 @@ def _predict(
         "complete": source.error is None and not source.stopped,
         "windows": stream.windows.run,
         "seconds": round(seconds, 3),
-        "frames_per_second": round(tally.frames / seconds, 3),
+        "frames_per_second": round(progress.rate(), 3) if tally.frames > 1 else None,  # compiling left out
         **tally.summary(detector.space),
         "tracks": files.count if files else None,
         "step": detector.step,

@@ -141,6 +141,7 @@ def _train(run: Training) -> dict[str, Any]:
     done, results = int(state.step), {}
     if done >= run.total:
         return evaluate_splits(run, state)
+    say("compiling the update, which takes a minute or two on a CPU")
     log, stop = Log(run, done), run.stop
     with stop:
         for batch in itertools.islice(source.train_batches(done), run.total - done):

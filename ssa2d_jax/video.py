@@ -74,7 +74,7 @@ def read_frames(
     if Path(path).is_dir():
         yield from _read_pictures(Path(path), max_pixels, wanted)
         return
-    number, end = 0, Fraction(0)
+    number, end, rotation, matrix = 0, Fraction(0), 0, None
     with _open(path) as container:
         stream = _moving(container)
         _check_pixels(path, 0, stream.height, stream.width, max_pixels)
@@ -85,8 +85,11 @@ def read_frames(
                     raise InputError(_broken(path, number, stream.frames, "data are missing"))
                 for picture in packet.decode():
                     _check_pixels(path, number, picture.height, picture.width, max_pixels)
+                    # Not of every frame: PyAV's side data keep their frame until Python's collector comes by.
+                    if number == 0 or picture.rotation != rotation:
+                        rotation, matrix = picture.rotation, _display_matrix(picture)
                     if wanted is None or number in wanted:
-                        yield Frame(_upright(picture), picture.pts, picture.time_base)
+                        yield Frame(_upright(picture, matrix), picture.pts, picture.time_base)
                     number += 1
                     end = max(end, (picture.pts or 0) * picture.time_base)
         except (av.FFmpegError, OSError) as error:
@@ -159,14 +162,19 @@ def _ends_early(
     return announced - end > max(_SLACK, 3 / (stream.average_rate or 25))
 
 
-def _upright(picture: av.VideoFrame) -> np.ndarray:
+def _display_matrix(picture: av.VideoFrame) -> bytes | None:
+    """How the frame wants to be turned and mirrored: nine int32, None for not at all."""
+    matrix = picture.side_data.get(SideData.DISPLAYMATRIX)
+    return None if matrix is None else bytes(matrix)
+
+
+def _upright(picture: av.VideoFrame, matrix: bytes | None) -> np.ndarray:
     """RGB as it is meant to be shown: turned and mirrored by the display matrix, in steps of a quarter turn."""
     rgb = picture.to_ndarray(format="rgb24")
-    matrix = picture.side_data.get(SideData.DISPLAYMATRIX)
     if matrix is None:
         return rgb
     # x' = a x + c y, y' = b x + d y
-    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix)[:36])
+    a, b, _, c, d, *_ = struct.unpack("=9i", matrix[:36])
     if abs(b) + abs(c) > abs(a) + abs(d):
         rgb, a, d = rgb.transpose(1, 0, 2), c, b
     return np.ascontiguousarray(rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

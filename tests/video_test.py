@@ -1,5 +1,6 @@
 """Reading videos: every frame, upright, in order; what can't be read says so in one line."""
 
+import gc
 import struct
 import wave
 from fractions import Fraction
@@ -80,10 +81,25 @@ def test_rotation_and_mirroring_are_applied(tmp_path, matrix, shape, green):
     a, b, c, d = (value << 16 for value in matrix)
     data[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     (tmp_path / "turned.mp4").write_bytes(data)
-    rgb = next(video.read_frames(tmp_path / "turned.mp4")).rgb
-    assert rgb.shape == (*shape, 3) and rgb.flags.c_contiguous
-    assert (rgb[..., 1] > 150).mean() == pytest.approx(0.25, abs=0.02)
-    assert rgb[green][1] > 150
+    frames = list(video.read_frames(tmp_path / "turned.mp4"))
+    assert len(frames) == 2
+    for rgb in (frame.rgb for frame in frames):
+        assert rgb.shape == (*shape, 3) and rgb.flags.c_contiguous
+        assert (rgb[..., 1] > 150).mean() == pytest.approx(0.25, abs=0.02)
+        assert rgb[green][1] > 150
+
+
+def test_frames_are_let_go_without_the_garbage_collector(tmp_path):
+    path = write(tmp_path / "a.mp4", frames=40)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in video.read_frames(path):
+            pass
+        alive = sum(isinstance(one, av.VideoFrame) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 2
 
 
 def test_missing_empty_and_foreign_files(tmp_path):
