@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from ssa2d_jax import restore, steps, tracks, video
+from ssa2d_jax.cuts import Cuts
 from ssa2d_jax.frame_labels import FrameLabels, frame_labels
 from ssa2d_jax.frame_sets import Drawn, drawn, frame_sets, unpacked
 from ssa2d_jax.label_space import LabelSpace
@@ -43,6 +44,7 @@ class FrameResult:
     frame          uint8 RGB [H, W, 3]; shown at `pts` ticks of `time_base` seconds
     labels         label maps, and pixels and confidence by class (see `FrameLabels`)
     probabilities  float32 [h, w, C] on the network's own grid: actor classes, action classes, foreground
+    cut            whether a new shot begins here (see `cuts.Cuts`)
     """
 
     index: int
@@ -52,6 +54,7 @@ class FrameResult:
     labels: FrameLabels
     probabilities: np.ndarray
     space: LabelSpace
+    cut: bool = False
 
     @property
     def seconds(self) -> float | None:
@@ -179,6 +182,7 @@ class Stream:
         """The same without the error, which is `source.error` afterwards."""
         detector = self._detector
         space, waiting = detector.space, collections.deque[video.Frame]()  # frames that still lack their labels
+        cuts = Cuts()
 
         def pictures() -> Iterator[np.ndarray]:
             for frame in self.source:
@@ -193,7 +197,8 @@ class Stream:
                 labels = frame_sets(grid, **shape, threshold=detector.threshold)
             else:
                 labels = frame_labels(grid, **shape)
-            yield FrameResult(index, frame.rgb, frame.pts, frame.time_base, labels, grid, space)
+            cut = cuts.add(frame.rgb)
+            yield FrameResult(index, frame.rgb, frame.pts, frame.time_base, labels, grid, space, cut)
 
 
 class Detector:

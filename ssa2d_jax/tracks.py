@@ -3,7 +3,7 @@
 A reading of the pixel labels that the paper doesn't make: SSA2D says of every pixel which actor it is, not which of two
 dogs. Connected regions of one actor class are instances; regions of neighbouring frames that overlap are the same
 one. So actors that touch become one track while they do, and one that is hidden for longer than `Tracker.gap` frames
-comes back under another number.
+comes back under another number. No track goes on over a cut.
 """
 
 import dataclasses
@@ -136,13 +136,20 @@ class Tracker:
         self._number = 0
 
     def add(
-        self, frame: int, actor: np.ndarray, probabilities: np.ndarray, seconds: float | None = None
+        self,
+        frame: int,
+        actor: np.ndarray,
+        probabilities: np.ndarray,
+        seconds: float | None = None,
+        *,
+        cut: bool = False,
     ) -> tuple[list[tuple[Track, Region]], list[Track]]:
-        """Takes a frame: actor classes uint8 [H, W], probabilities [h, w, C] on the network's grid, its time.
+        """Takes a frame: actor classes uint8 [H, W], probabilities [h, w, C] on the network's grid, its time, and
+        whether a new shot begins with it, which ends all tracks.
 
         -> (tracks that it shows, each with its region; tracks that are over, oldest first).
         """
-        over = self._close(frame - self.gap - 1)
+        over = self._close(None if cut else frame - self.gap - 1)
         found = regions(actor, probabilities, self.space)
         shown: dict[int, Track] = {}
         for kind in {region.actor for region in found}:
@@ -178,7 +185,7 @@ def track(frames: Iterable[Any], space: LabelSpace, *, gap: int = 8, least: int 
     """All tracks in `frames` (`FrameResult`s of one video, in order), by their first frame."""
     tracker, done = Tracker(space, gap=gap, least=least), []
     for frame in frames:
-        done += tracker.add(frame.index, frame.actor, frame.probabilities, frame.seconds)[1]
+        done += tracker.add(frame.index, frame.actor, frame.probabilities, frame.seconds, cut=frame.cut)[1]
     return sorted(done + tracker.finish(), key=lambda one: one.number)
 
 

@@ -45,6 +45,15 @@ def test_a_clip_and_its_stream_have_the_same_labels(tmp_path):
     ]
 
 
+def test_tracks_end_where_the_video_cuts():
+    one, other = np.zeros((12, 64, 96, 3), np.uint8), np.full((8, 64, 96, 3), (0, 0, 255), np.uint8)
+    one[:, :32, :48, 0] = other[:, :32, :48, 0] = 255  # a dog in both
+    other[:, :32, :48, 2] = 0
+    result = Detector(red_is_a_dog, **SETTINGS)(np.concatenate([one, other]))
+    assert [frame.index for frame in result.frames if frame.cut] == [12]
+    assert [track.frames for track in result.to_tracks()] == [list(range(12)), list(range(12, 20))]
+
+
 def test_from_a_run_and_from_its_exported_file(workdir, tmp_path):
     assert ssa2d_jax.Detector is Detector
     detector = ssa2d_jax.Detector.from_run(workdir)

@@ -27,10 +27,10 @@ def _frame(*squares, action=RUNNING, size=SIZE):
     return actor, np.concatenate([actors, actions, np.ones((*grid.shape, 1))], -1).astype(np.float32)
 
 
-def _tracked(frames, **options):
+def _tracked(frames, cuts=(), **options):
     tracker, over = tracks.Tracker(A2D, **options), []
     for number, frame in enumerate(frames):
-        over += tracker.add(number, *frame, number / 25)[1]
+        over += tracker.add(number, *frame, number / 25, cut=number in cuts)[1]
     return sorted(over + tracker.finish(), key=lambda track: track.number)
 
 
@@ -64,6 +64,11 @@ def test_a_short_gap_is_bridged_and_a_long_one_is_not(hidden, expected):
     after = [_frame((DOG, 12, 10))] * (12 if hidden == 3 else 3)
     found = _tracked([*shown, *[_frame()] * hidden, *after], gap=8, least=3)
     assert [len(track.frames) for track in found] == expected
+
+
+def test_no_track_goes_on_over_a_cut():
+    one, two = _tracked([_frame((DOG, 10, 10))] * 12, cuts=(5,))
+    assert (one.frames, two.frames) == (list(range(5)), list(range(5, 12)))
 
 
 def test_flicker_is_no_track():
