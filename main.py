@@ -315,20 +315,28 @@ def _profile(config) -> None:
 def _check(config) -> None:
     from input_pipeline import a2d_clips, check
     from ssa2d_jax import overlay, pictures
-    from ssa2d_jax.batch import InputError
+    from ssa2d_jax.batch import InputError, Problems
     from ssa2d_jax.progress import say
 
     data = _checked(config).data
     if data.layout == "vidor" or not data.release:
         raise InputError("--mode=check reads a release in the layout 'a2d' or 'folder'; give --config.data.release")
-    release, found, tiles = a2d_clips.opened(data.layout, Path(data.release).absolute()), [], []
-    space, every = release.space, -(-sum(map(len, release.splits.values())) // _MOST_TILES)
-    for one in check.check_release(data.layout, Path(data.release)):
+    root = Path(data.release).absolute()
+    release, found, tiles = a2d_clips.opened(data.layout, root), [], []
+    try:
+        space, every = release.space, -(-sum(map(len, release.splits.values())) // _MOST_TILES)
+    except Problems as error:
+        say("\n".join(error.args))
+        raise InputError(f"{len(error.args)} problems, mend these first: no video was read") from error
+    problems = release.whole()
+    for problem in problems:
+        say(problem)
+    for one in check.check_release(data.layout, root):
         say("\n  ".join([f"{one.name} ({one.split}): {one.frames} frames, {one.labelled} labelled", *one.problems]))
         if one.frame is not None and len(found) % every == 0:
             tiles.append(overlay.tile(one.frame, one.joint, space, one.name))
         found.append(dataclasses.replace(one, frame=None, joint=None))
-    sheet = Path(_OUTPUT.value or data.prepared) / "check.png"
+    sheet = Path(_OUTPUT.value or check.own_folder(data.prepared, root)) / "check.png"
     sheet.parent.mkdir(parents=True, exist_ok=True)
     if tiles:
         pictures.write_png(sheet, overlay.contact_sheet(tiles))
@@ -337,7 +345,7 @@ def _check(config) -> None:
         print(f"remark: {remark}")
     classes = f"{len(space.actors) - 1} actors, {len(space.actions) - 1} actions, {len(space.pairs)} pairs"
     print(f"{len(found)} videos, {classes}")
-    problems = [problem for one in found for problem in one.problems]
+    problems += [problem for one in found for problem in one.problems]
     if problems:
         raise InputError(f"{len(problems)} problems, the last: {problems[-1]}")
     print("no problem found")
