@@ -143,6 +143,37 @@ def test_a_video_with_a_problem_is_left_out_and_found_by_the_check(tmp_path, kin
     assert set(problems) == {"b"} and _matches(said, problems.values())
 
 
+def test_what_belongs_to_no_video_of_the_table_is_found(tmp_path):
+    root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("c,3,fork lift", "c,3,Fork lift"))
+    assert folder_release.opened(root).whole() == [
+        f"{root}: actors 'Fork lift' and 'fork lift' differ in case alone; if they are one, write them alike"
+    ]
+    root = fixture.write_folder(tmp_path / "more")
+    assert folder_release.opened(root).whole() == []
+    shutil.copytree(root / "labels" / "a", root / "labels" / "e")
+    (root / "labels" / "f").mkdir()
+    assert folder_release.opened(root).whole() == [
+        f"{root / 'labels' / 'e'}: has instance PNGs, but labels.csv has no video e"
+    ]
+
+
+def test_a_video_that_cannot_be_read_is_told_once(tmp_path):
+    root = fixture.write_folder(tmp_path / "own")
+    (root / "videos" / "a.mp4").write_text("no video")
+    whole = (root / "videos" / "b.mp4").read_bytes()
+    (root / "videos" / "b.mp4").write_bytes(whole[: len(whole) // 2])
+    shutil.move(root / "labels" / "c" / "00003.png", root / "labels" / "c" / "00020.png")
+    found = {one.name: one.problems for one in check.check_release("folder", root)}
+    assert [len(found[name]) for name in "abcd"] == [1, 1, 1, 0]
+    assert "a.mp4: not a video" in found["a"][0] and "b.mp4: " in found["b"][0]
+    assert "labels frame 20, but" in found["c"][0]
+
+
+def test_two_releases_have_folders_of_their_own(tmp_path):
+    places = {check.own_folder("data", tmp_path / name / "own") for name in ("one", "two")}
+    assert len(places) == 2 and all(place.parent == Path("data/check") for place in places)
+
+
 def _matches(said, problems):
     return any(re.search(said, problem) for problem in problems)
 
