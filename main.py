@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -14,15 +15,16 @@ from ml_collections import config_flags  # noqa: E402
 _CONFIG = config_flags.DEFINE_config_file(
     "config",
     None,
-    "Config file, e.g. configs/sprites.py; see configs/default.py. eval, predict, export and export_weights take that "
-    "of the run where it is left out.",
+    "Config file, e.g. configs/sprites.py; see configs/default.py; or a run's config.json. eval, predict, export and "
+    "export_weights take that of the run where it is left out.",
 )
 _MODE_NAMES = (
     "train", "prepare", "eval", "predict", "export_weights", "export", "ablate", "report", "check", "profile", "doctor",
 )  # fmt: skip
 _MOST_TILES = 200  # on check's contact sheet
 _OWN_CONFIG = ("eval", "predict", "export_weights", "export")  # without --config these take that of the run
-_KNOBS: list[str] = []  # --config.<knob>=<value> of a command without --config
+_KNOBS: list[str] = []  # --config.<knob>=<value> of a command without a config file of Python
+_SAVED: list[str] = []  # config.json of a run, where --config names one
 _NO_CONFIG = ("report", "doctor")
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; for eval, predict and export also a file that export_weights wrote."
@@ -52,7 +54,8 @@ def main(argv: list[str]) -> None:
     from ssa2d_jax.train import Diverged
 
     try:
-        _MODES[_MODE.value](_own_config() if _CONFIG.value is None and _MODE.value in _OWN_CONFIG else _CONFIG.value)
+        saved = _SAVED or (_CONFIG.value is None and _MODE.value in _OWN_CONFIG)
+        _MODES[_MODE.value](_own_config() if saved else _CONFIG.value)
     except Stopped as error:
         _end(str(error), 128 + error.signal)
     except Diverged as error:
@@ -83,14 +86,18 @@ def _out_of_memory(error: BaseException) -> bool:
 def _parse(argv: list[str]) -> list[str]:
     """absl's parsing, but what is wrong with a flag or config is said in a line instead of a traceback.
 
-    Without --config, the knobs that are set are those of the run's own config (see `_own_config`).
+    Without --config, or where it is a run's config.json, the knobs that are set are those of `_own_config`.
     """
+    for i in [i for i, word in enumerate(argv) if word == "--config"][:1]:
+        argv = [*argv[:i], "=".join(argv[i : i + 2]), *argv[i + 2 :]]
+    _SAVED.extend(word.partition("=")[2] for word in argv if re.fullmatch(r"--config=.*\.json", word))
+    argv = [word for word in argv if not _SAVED or not word.startswith("--config=")]
     if not any(word == "--config" or word.startswith("--config=") for word in argv):
         _KNOBS.extend(word for word in argv if word.startswith("--config."))
         argv = [word for word in argv if not word.startswith("--config.")]
     try:
         words = flags.FLAGS(argv)
-        if _CONFIG.value is None and _MODE.value in (*_NO_CONFIG, *_OWN_CONFIG):
+        if _SAVED or (_CONFIG.value is None and _MODE.value in (*_NO_CONFIG, *_OWN_CONFIG)):
             return words
         if _CONFIG.value is None:
             raise flags.IllegalFlagValueError("--config is needed, e.g. --config=configs/sprites.py")
@@ -109,12 +116,16 @@ def _end(message: str, code: int) -> None:
 
 
 def _own_config():
-    """The config that the run in --workdir was trained with; knobs that it is too old to know have their defaults."""
+    """The config that the run in --workdir, or that of `_SAVED`, was trained with, and `_KNOBS` set in it.
+
+    Knobs that it is too old to know have their defaults.
+    """
     from configs import default
     from ssa2d_jax import restore, settings
     from ssa2d_jax.batch import InputError
 
-    config = settings.completed(restore.saved_config(_workdir()), default.get_config())
+    saved = settings.read_config(Path(_SAVED[-1])) if _SAVED else restore.saved_config(_workdir())
+    config = settings.completed(saved, default.get_config())
     for word in _KNOBS:
         knob, is_set, text = word.removeprefix("--config.").partition("=")
         if not is_set:
@@ -317,20 +328,28 @@ def _profile(config) -> None:
 def _check(config) -> None:
     from input_pipeline import a2d_clips, check
     from ssa2d_jax import overlay, pictures
-    from ssa2d_jax.batch import InputError
+    from ssa2d_jax.batch import InputError, Problems
     from ssa2d_jax.progress import say
 
     data = _checked(config).data
     if data.layout == "vidor" or not data.release:
         raise InputError("--mode=check reads a release in the layout 'a2d' or 'folder'; give --config.data.release")
-    release, found, tiles = a2d_clips.opened(data.layout, Path(data.release).absolute()), [], []
-    space, every = release.space, -(-sum(map(len, release.splits.values())) // _MOST_TILES)
-    for one in check.check_release(data.layout, Path(data.release)):
+    root = Path(data.release).absolute()
+    release, found, tiles = a2d_clips.opened(data.layout, root), [], []
+    try:
+        space, every = release.space, -(-sum(map(len, release.splits.values())) // _MOST_TILES)
+    except Problems as error:
+        say("\n".join(error.args))
+        raise InputError(f"{len(error.args)} problems, mend these first: no video was read") from error
+    problems = release.whole()
+    for problem in problems:
+        say(problem)
+    for one in check.check_release(data.layout, root):
         say("\n  ".join([f"{one.name} ({one.split}): {one.frames} frames, {one.labelled} labelled", *one.problems]))
         if one.frame is not None and len(found) % every == 0:
             tiles.append(overlay.tile(one.frame, one.joint, space, one.name))
         found.append(dataclasses.replace(one, frame=None, joint=None))
-    sheet = Path(_OUTPUT.value or data.prepared) / "check.png"
+    sheet = Path(_OUTPUT.value or check.own_folder(data.prepared, root)) / "check.png"
     sheet.parent.mkdir(parents=True, exist_ok=True)
     if tiles:
         pictures.write_png(sheet, overlay.contact_sheet(tiles))
@@ -339,7 +358,7 @@ def _check(config) -> None:
         print(f"remark: {remark}")
     classes = f"{len(space.actors) - 1} actors, {len(space.actions) - 1} actions, {len(space.pairs)} pairs"
     print(f"{len(found)} videos, {classes}")
-    problems = [problem for one in found for problem in one.problems]
+    problems += [problem for one in found for problem in one.problems]
     if problems:
         raise InputError(f"{len(problems)} problems, the last: {problems[-1]}")
     print("no problem found")

@@ -1,10 +1,10 @@
-"""SSA2D on data of one's own: a folder with labels.csv (see the README), or DAVIS with one in it.
+"""SSA2D on data of one's own: a folder with labels.csv, DAVIS with one in it, YouTube-VIS's JSON (see the README).
 
     python main.py --config=configs/folder.py --mode=check --config.data.release=path/to/folder
     python main.py --config=configs/folder.py:kinetics --workdir=runs/own --config.data.release=path/to/folder
 
 Variants as those of `a2d.py`: paper size, `small`, `kinetics`, `scratch`, `flow`, `s3d`, `s3d_g` and the ablations. The
-classes are those that labels.csv names.
+classes are those that the data name.
 """
 
 import ml_collections

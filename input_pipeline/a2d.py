@@ -113,7 +113,7 @@ class Folder(A2d):
 
     @property
     def space(self) -> LabelSpace:
-        """The classes that labels.csv names."""
+        """The classes that the data name."""
         return a2d_clips.opened("folder", Path(self.builder_config.release)).space
 
 

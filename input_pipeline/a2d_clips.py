@@ -34,7 +34,7 @@ class Options:
 @functools.lru_cache(maxsize=4)
 def opened(layout: str, release: Path) -> AnyRelease:
     """The release in folder `release`, read as `layout` ("a2d" or "folder") says."""
-    return {"a2d": a2d_release, "folder": folder_release}[layout].Release(release)
+    return {"a2d": a2d_release.Release, "folder": folder_release.opened}[layout](release)
 
 
 def records_of_video(name: str, options: Options) -> tuple[list[dict[str, Any]], dict[str, int]]:

@@ -79,8 +79,16 @@ class Release:
         """What `path` says of frame `frame` of a video."""
         return read_annotation(path)
 
+    def told(self, name: str, code: int) -> str:
+        """What to call a code that is ignored."""
+        return str(code)
+
     def unused(self, name: str, regions: dict[int, Regions]) -> list[str]:
         """What the release says of a video and no labelled frame shows."""
+        return []
+
+    def whole(self) -> list[str]:
+        """What is wrong with more than a video."""
         return []
 
     def fingerprint(self) -> str:

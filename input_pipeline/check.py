@@ -2,8 +2,10 @@
 
 import collections
 import dataclasses
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +47,11 @@ def check_release(layout: str, root: Path) -> Iterator[Checked]:
         yield _checked(release, ", ".join(some), name)
 
 
+def own_folder(prepared: str, root: Path) -> Path:
+    """A folder in `prepared` for what is written about the release in `root`: others have others."""
+    return Path(prepared) / "check" / f"{root.name}_{zlib.crc32(str(root).encode()):08x}"
+
+
 def one_sided(checked: list[Checked], space: LabelSpace) -> list[str]:
     """Pairs of actor and action that only one split shows: trained on and never scored, or the other way round."""
     splits: dict[tuple[int, int], set[str]] = {}
@@ -75,7 +82,8 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
         except (InputError, OSError) as error:
             problems.append(str(error))
     shown, pictures = sorted(regions)[len(regions) // 2] if regions else None, {}
-    count, size, number = 0, None, release.first_number
+    count, size, number, whole = 0, None, release.first_number, False
+    sizes: list[tuple[Any, str]] = []
     try:
         for count, frame in enumerate(video.read_frames(path), 1):
             size = size or frame.rgb.shape
@@ -85,27 +93,43 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
                 break
             one = regions.get(count - 1)
             if one is not None and one.map.shape != frame.rgb.shape[:2]:
-                sizes = f"{one.map.shape[1]}x{one.map.shape[0]}, the frame {frame.rgb.shape[1]}x{frame.rgb.shape[0]}"
-                problems.append(f"{files[count - 1]}: the label is {sizes} pixels")
+                told = f"{one.map.shape[1]}x{one.map.shape[0]}, the frame {frame.rgb.shape[1]}x{frame.rgb.shape[0]}"
+                sizes.append((files[count - 1], f"the label is {told} pixels"))
             elif count - 1 == shown:
                 pictures[shown] = frame.rgb
+        else:
+            whole = True
     except (InputError, OSError) as error:
         problems.append(str(error))
+    problems += _gathered(sizes)
     problems += [
         f"{files[frame]}: labels frame {frame + number}, but {path} has {count} frames, counted from {number}"
         for frame in files
-        if frame >= count
+        if whole and frame >= count
     ]
-    for frame, one in regions.items():
-        lacking = [int(code) for code in one.codes[one.ignore] if code != IGNORE]
-        if lacking:
-            problems.append(f"{files[frame]}: {release.ignored.split(',')[0]}: {lacking}; they will count nowhere")
+    silent = [
+        (files[frame], [release.told(name, int(code)) for code in one.codes[one.ignore] if code != IGNORE])
+        for frame, one in regions.items()
+    ]
+    ignored = release.ignored.split(",")[0]
+    problems += _gathered(
+        [(file, f"{ignored}: {', '.join(some)}; they will count nowhere") for file, some in silent if some]
+    )
     problems += release.unused(name, regions)
     pairs: collections.Counter[tuple[int, int]] = collections.Counter()
     for one in regions.values():
         pairs.update({(int(a), int(row.argmax())) for a, row in zip(one.actor, one.actions, strict=True) if a})
     joint = _joint(regions[shown], release.space) if shown in pictures else None
     return Checked(name, split, tuple(problems), count, len(files), pictures.get(shown), joint, dict(pairs))
+
+
+def _gathered(found: list[tuple[Any, str]]) -> list[str]:
+    """What is wrong with labels, (which, what), told once where it is the same for several."""
+    files: dict[str, list[Any]] = {}
+    for file, what in found:
+        files.setdefault(what, []).append(file)
+    more = lambda some: f" (the same in {len(some) - 1} more labels)" if len(some) > 1 else ""
+    return [f"{some[0]}: {what}{more(some)}" for what, some in files.items()]
 
 
 def _joint(one: Regions, space: LabelSpace) -> np.ndarray:

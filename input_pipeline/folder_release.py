@@ -1,7 +1,7 @@
-"""Reads data of one's own: videos or folders of frames, instance PNGs, and labels.csv that says who does what.
+"""Reads data of one's own: videos or folders of frames, and who is where in them and does what.
 
-    labels.csv                      video, instance, actor, action [, first, last] [, split]
     videos/<video>.mp4              or videos/<video>/*.jpg, a picture a frame, in order of their names
+    labels.csv                      video, instance, actor, action [, first, last] [, split]
     labels/<video>/<frame>.png      an instance number a pixel, 0 = background, 255 = ignore (unless it is an instance)
 
 A DAVIS folder fits as it is, once labels.csv is in it: JPEGImages/480p/<video>/ and Annotations/480p/<video>/ (or both
@@ -9,10 +9,13 @@ without 480p). Frames are counted from 0, as DAVIS's files are; where frames are
 picture of its name. A row holds from frame `first` to frame `last`, both counted in, or always, where they are left
 out. `split` is train or test, the same in all rows of a video; where the column is left out, every fourth video, by
 name, is for the test, and a single one is for both.
+
+In place of labels.csv and PNGs, JSON as youtube_vis.py describes it:
+
+    train.json, test.json           or instances.json alone, of which every fourth video is for the test
+    labels/<video>/tracks.json      or a file a video, as predict writes them
 """
 
-import csv
-import dataclasses
 import functools
 import hashlib
 import re
@@ -21,66 +24,41 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from input_pipeline.a2d_release import MAX_PIXELS, Regions, is_plain_name
+from input_pipeline import folder_table, youtube_vis
+from input_pipeline.a2d_release import MAX_PIXELS, Regions
+from input_pipeline.folder_table import SPLITS, TABLE, Row, Splits, Table
 from ssa2d_jax import video
-from ssa2d_jax.batch import InputError
+from ssa2d_jax.batch import InputError, Problems
 from ssa2d_jax.label_space import IGNORE, LabelSpace
 
-TABLE = "labels.csv"
-NEEDED, OPTIONAL = ("video", "instance", "actor", "action"), ("first", "last", "split")
-SPLITS = ("train", "test")
+ONE_JSON, SPLIT_JSON, TRACKS = "instances.json", tuple(f"{split}.json" for split in SPLITS), "tracks.json"
 VIDEO_FOLDERS = ("videos", "JPEGImages/480p", "JPEGImages")
 LABEL_FOLDERS = ("labels", "Annotations/480p", "Annotations")
-_CLASS_NAME = re.compile(r"[^\W_][\w \-+()']*")
-_MOST_CLASSES = 254  # a byte, without background and ignore
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B")  # PNG: one number a pixel
-_TEST_EVERY = 4
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """A line of labels.csv: what an instance is and does from frame `first` to `last` (None: to the end)."""
-
-    line: int
-    video: str
-    instance: int
-    actor: str
-    action: str
-    first: int
-    last: int | None
-    split: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """labels.csv: its rows by video, and the classes that they name."""
-
-    rows: dict[str, tuple[Row, ...]]
-    splits: dict[str, tuple[str, ...]]  # split -> videos
-    space: LabelSpace
 
 
 class Release:
-    """Data of one's own, as `a2d_clips` reads any."""
+    """Data of one's own with labels.csv, as `a2d_clips` reads any."""
 
     first_number = 0  # of the frames, as they are told
     ignored = f"instances of which {TABLE} says nothing at that frame, and 255"
 
     def __init__(self, root: Path):
         self.root = root
+        self.tables = (root / TABLE,)  # the files that say who does what
 
     @functools.cached_property
     def table(self) -> Table:
-        """labels.csv."""
-        return read_table(self.root)
+        """Who does what, the splits and the classes."""
+        return folder_table.read_table(self.root)
 
     @property
     def space(self) -> LabelSpace:
-        """The classes that labels.csv names."""
+        """The classes that the data name."""
         return self.table.space
 
     @property
-    def splits(self) -> dict[str, tuple[str, ...]]:
+    def splits(self) -> Splits:
         """The videos of every split, in order."""
         return self.table.splits
 
@@ -94,133 +72,150 @@ class Release:
 
     def regions(self, name: str, frame: int, path: Path) -> Regions:
         """What `path` says of frame `frame` of a video."""
-        return regions(path, frame, self.table.rows[name], self.space)
+        instances, rows = read_instances(path), self.table.rows[name]
+        unknown = sorted(set(np.unique(instances).tolist()) - {0, IGNORE, *(row.instance for row in rows)})
+        if unknown:
+            raise InputError(f"{path}: instance {unknown[0]} is not in {TABLE} (video {name})")
+        return regions(instances, frame, rows, self.space)
+
+    def told(self, name: str, code: int) -> str:
+        """What to call an instance of a video."""
+        return str(code)
 
     def unused(self, name: str, regions: dict[int, Regions]) -> list[str]:
         """Rows of a video, given its labelled frames, that none of these shows: a number may be wrong."""
         return [
-            f"{self.root / TABLE}, line {row.line}: instance {row.instance} of {name} is in no label of its time"
+            f"{row.place}: instance {row.instance} of {name} is in no label of its time"
             for row in self.table.rows[name]
-            if not any(row.instance in one.codes and _holds(row, frame) for frame, one in regions.items())
+            if not any(row.instance in one.codes and row.holds(frame) for frame, one in regions.items())
+        ]
+
+    def whole(self) -> list[str]:
+        """What is wrong with more than a video: PNGs that nothing is said of, classes that differ in case alone."""
+        told = ", ".join(path.name for path in self.tables[:2])
+        places = {path.parent for folder in _label_folder(self.root) for path in folder.glob("*/*.png")}
+        strays = sorted(place for place in places if place.name not in self.table.rows)
+        return [
+            *(f"{place}: has instance PNGs, but {told} has no video {place.name}" for place in strays),
+            *(f"{self.root}: {problem}" for problem in folder_table.alike(self.space)),
         ]
 
     def fingerprint(self) -> str:
-        """Eight hex digits, others where the data are others."""
-        return fingerprint(self.root)
+        """Eight hex digits that change when what says who does what does, or name or size of a video or label."""
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in self.tables))
+        for folder in (*VIDEO_FOLDERS, *LABEL_FOLDERS):
+            for path in sorted((self.root / folder).rglob("*")) if (self.root / folder).is_dir() else ():
+                if path.is_file():
+                    digest.update(f"{path.relative_to(self.root).as_posix()}:{path.stat().st_size};".encode())
+        return digest.hexdigest()[:8]
 
 
-def read_table(release: Path) -> Table:
-    """`release`/labels.csv. InputError names file and line of whatever can't be used."""
-    path = release / TABLE
-    if not release.is_dir():
-        raise InputError(f"{release}: no such folder; config.data.release has to be a folder with {TABLE} in it")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; it says of every instance who it is and what it does")
-    try:
-        lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a csv file in UTF-8 ({error})") from error
-    header = [cell.strip().lower() for cell in lines[0]] if lines else []
-    if not set(NEEDED) <= set(header) or len(set(header)) < len(header):
-        told = f"columns {', '.join(NEEDED)} (and, as you like, {', '.join(OPTIONAL)})"
-        raise InputError(f"{path}: line 1 is {lines[0] if lines else 'missing'}; it has to name the {told}")
-    unknown = sorted(set(header) - set(NEEDED) - set(OPTIONAL))
-    if unknown:
-        known = ", ".join((*NEEDED, *OPTIONAL))
-        raise InputError(f"{path}: line 1 has a column {unknown[0]!r}; columns are {known}. Take it out, or rename it")
-    rows: dict[str, list[Row]] = {}
-    for number, line in enumerate(lines[1:], 2):
-        if any(cell.strip() for cell in line):
-            row = _row(f"{path}, line {number}", number, header, line)
-            rows.setdefault(row.video, []).append(row)
-    if not rows:
-        raise InputError(f"{path}: names no instance")
-    _check_instances(path, rows)
-    whole = {name: tuple(rows[name]) for name in sorted(rows)}
-    return Table(whole, _splits(path, whole), _space(path, whole))
+class JsonRelease(Release):
+    """The same with JSON in the place of labels.csv and PNGs: `files`, and the split or the video that each is of."""
+
+    ignored = "annotations without an action at that frame, and crowds (255)"
+
+    def __init__(self, root: Path, files: dict[str, Path]):
+        super().__init__(root)
+        self.tables, self._files = tuple(files.values()), files
+
+    @functools.cached_property
+    def _read(self) -> tuple[dict[str, youtube_vis.Video], dict[str, str]]:
+        """The videos by name, and the files that tell of them, as keys of `_files`."""
+        videos: dict[str, youtube_vis.Video] = {}
+        owners: dict[str, str] = {}
+        problems: list[str] = []
+        for key, path in self._files.items():
+            try:
+                found = youtube_vis.read(path, key if path.name == TRACKS else None)
+            except InputError as error:
+                problems += error.args
+                continue
+            problems += [
+                f"{path}: video {name} is in {self._files[owners[name]].name}, too" for name in found if name in owners
+            ]
+            videos, owners = videos | found, owners | dict.fromkeys(found, key)
+        if problems:
+            raise Problems(*problems)
+        return {name: videos[name] for name in sorted(videos)}, owners
+
+    @functools.cached_property
+    def table(self) -> Table:
+        """Who does what, the splits and the classes."""
+        videos, owners = self._read
+        rows = {name: one.rows for name, one in videos.items()}
+        if not any(rows.values()):
+            raise InputError(f"{self.tables[0]}: no annotation does anything")
+        if self.tables[0].name not in SPLIT_JSON:
+            return Table(rows, folder_table.drawn_splits(list(videos)), folder_table.space_of(self.root, rows))
+        splits = {split: tuple(name for name in videos if owners[name] == split) for split in SPLITS}
+        for split, names in splits.items():
+            if not names:
+                raise InputError(f"{self._files[split]}: tells of no video")
+        return Table(rows, splits, folder_table.space_of(self.root, rows))
+
+    def video(self, name: str) -> Path:
+        """The video's file, or the folder of its frames; InputError if there is none."""
+        videos, owners = self._read
+        path, file = self._files[owners[name]], frames_path(self.root, name, self._files[owners[name]].name)
+        if videos[name].has_pictures and not file.is_dir():
+            raise InputError(f"{file}: not a folder, but {path.name} has file_names, the pictures in it")
+        return file
+
+    def labelled(self, name: str) -> dict[int, youtube_vis.Shot]:
+        """Labelled frames of a video: number from 0, ascending -> what is said of it."""
+        shots = self._read[0][name].shots
+        if not shots:
+            raise InputError(f"{self._files[self._read[1][name]]}: no annotation has a mask for video {name}")
+        if not self._read[0][name].has_pictures:
+            return {shot.number: shot for shot in shots}
+        folder = self.video(name)
+        numbers = {path.name: number for number, path in enumerate(video.pictures_in(folder))}
+        for shot in shots:
+            if shot.picture not in numbers:
+                raise InputError(f"{shot}: {folder} doesn't have that picture")
+        return dict(sorted((numbers[shot.picture], shot) for shot in shots))
+
+    def regions(self, name: str, frame: int, path: youtube_vis.Shot) -> Regions:
+        """What a shot says of its frame of a video."""
+        return regions(path.drawn(), path.number, self.table.rows[name], self.space)
+
+    def told(self, name: str, code: int) -> str:
+        """What to call an instance of a video."""
+        return self._read[0][name].names[code]
+
+    def unused(self, name: str, regions: dict[int, Regions]) -> list[str]:
+        """What annotations of a video do while no labelled frame shows them."""
+        shots = self.labelled(name)
+        return [
+            f"{row.place}: {row.action}, frames {row.first} to {row.last} of {name}, is seen in none of them"
+            for row in self.table.rows[name]
+            if not any(row.instance in one.codes and row.holds(shots[frame].number) for frame, one in regions.items())
+        ]
 
 
-def _row(place: str, number: int, header: list[str], line: list[str]) -> Row:
-    if len(line) != len(header):
-        raise InputError(f"{place}: {len(line)} columns, line 1 names {len(header)}")
-    cells = dict(zip(header, (cell.strip() for cell in line), strict=True))
-    if not is_plain_name(cells["video"]):
-        raise InputError(f"{place}: {cells['video']!r} is not a plain video name (a file's, without its ending)")
-    for kind in ("actor", "action"):
-        if not _CLASS_NAME.fullmatch(cells[kind]) or cells[kind] == "background":
-            raise InputError(f"{place}: {kind} is {cells[kind]!r}; a name in letters is needed, other than background")
-    split = cells.get("split", "")
-    if split not in ("", *SPLITS):
-        raise InputError(f"{place}: split is {split!r}, allowed: {' or '.join(SPLITS)}")
-    instance = _number(place, "instance", cells["instance"], 1)
-    first = _number(place, "first", cells.get("first") or "0", 0)
-    last = _number(place, "last", cells["last"], first) if cells.get("last") else None
-    return Row(number, cells["video"], instance, cells["actor"], cells["action"], first, last, split)
+def opened(root: Path) -> Release:
+    """The data in folder `root`, whichever of the forms they have; InputError if they have none, or two."""
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; config.data.release has to be a folder of your own data")
+    there = [name for name in (TABLE, ONE_JSON, *SPLIT_JSON) if (root / name).is_file()]
+    if there == [TABLE]:
+        return Release(root)
+    if there == [ONE_JSON]:
+        return JsonRelease(root, {"": root / ONE_JSON})
+    if there == list(SPLIT_JSON):
+        return JsonRelease(root, {split: root / name for split, name in zip(SPLITS, SPLIT_JSON, strict=True)})
+    forms = f"{TABLE}, or {' and '.join(SPLIT_JSON)}, or {ONE_JSON}"
+    if there:
+        raise InputError(f"{root}: has {' and '.join(there)}; needed is {forms}")
+    tracks = sorted(path for folder in _label_folder(root) for path in folder.glob(f"*/{TRACKS}"))
+    if not tracks:
+        raise InputError(f"{root}: says of no instance what it does; needed is {forms}, or labels/<video>/{TRACKS}")
+    return JsonRelease(root, {path.parent.name: path for path in tracks})
 
 
-def _number(place: str, name: str, text: str, least: int) -> int:
-    if not text.isdecimal() or not text.isascii() or not least <= int(text) < 1 << 31:
-        raise InputError(f"{place}: {name} is {text!r}; a whole number from {least} up is needed")
-    return int(text)
-
-
-def _check_instances(path: Path, rows: dict[str, list[Row]]) -> None:
-    """InputError where an instance is two actors, or does two actions at once."""
-    for one in rows.values():
-        for i, row in enumerate(one):
-            for other in one[:i]:
-                if other.instance != row.instance:
-                    continue
-                pair = f"{path}, lines {other.line} and {row.line}: instance {row.instance} of {row.video}"
-                if other.actor != row.actor:
-                    raise InputError(f"{pair} is {other.actor} and {row.actor}; it can be one")
-                if _meet(other, row):
-                    raise InputError(
-                        f"{pair} does {other.action} and {row.action} at once; "
-                        "give each its frames (first, last), or name the two as one action"
-                    )
-
-
-def _meet(one: Row, other: Row) -> bool:
-    return (one.last is None or other.first <= one.last) and (other.last is None or one.first <= other.last)
-
-
-def _splits(path: Path, rows: dict[str, tuple[Row, ...]]) -> dict[str, tuple[str, ...]]:
-    given = {name: {row.split for row in one} for name, one in rows.items()}
-    for name, splits in given.items():
-        if len(splits) > 1:
-            raise InputError(
-                f"{path}: video {name} has rows of {' and '.join(map(repr, sorted(splits)))}; one split a video"
-            )
-    named = {split for splits in given.values() for split in splits}
-    if named == {""}:
-        names = list(rows)
-        test = names[_TEST_EVERY - 1 :: _TEST_EVERY] or names[-1:]
-        return {"train": tuple(name for name in names if name not in test) or tuple(names), "test": tuple(test)}
-    if "" in named:
-        lacking = next(name for name, splits in given.items() if splits == {""})
-        raise InputError(f"{path}: video {lacking} has no split, others have; give all of them one, or none")
-    if named != set(SPLITS):
-        raise InputError(f"{path}: no video is in split {(set(SPLITS) - named).pop()!r}; both are needed")
-    return {split: tuple(name for name, one in given.items() if one == {split}) for split in SPLITS}
-
-
-def _space(path: Path, rows: dict[str, tuple[Row, ...]]) -> LabelSpace:
-    actors, actions = ({getattr(row, kind) for one in rows.values() for row in one} for kind in ("actor", "action"))
-    pairs = {(row.actor, row.action) for one in rows.values() for row in one}
-    for kind, some in (("actors", actors), ("actions", actions), ("pairs of actor and action", pairs)):
-        if len(some) > _MOST_CLASSES:
-            raise InputError(f"{path}: {len(some)} {kind}; at most {_MOST_CLASSES} are possible")
-    names: dict[str, tuple[str, str]] = {}
-    for pair in sorted(pairs):
-        other = names.setdefault("-".join(pair), pair)
-        if other != pair:
-            raise InputError(f"{path}: {other} and {pair} would both be called {'-'.join(pair)}; rename one of them")
-    return LabelSpace.of_names(tuple(sorted(actors)), tuple(sorted(actions)), tuple(sorted(pairs)))
-
-
-def frames_path(release: Path, name: str) -> Path:
-    """The video's file, or the folder of its frames; InputError if there is none, or more than one."""
+def frames_path(release: Path, name: str, table: str = TABLE) -> Path:
+    """The file, or the folder of frames, of a video that `table` lists; InputError if there is none, or several."""
     places = [release / folder for folder in VIDEO_FOLDERS if (release / folder).is_dir()]
     if not places:
         raise InputError(f"{release}: no folder {' or '.join(VIDEO_FOLDERS)} for the videos")
@@ -230,16 +225,16 @@ def frames_path(release: Path, name: str) -> Path:
         ending = Path(name).suffix if not found and (places[0] / name).is_file() else ""
         if ending:
             raise InputError(
-                f"{places[0] / name}: {TABLE} has to name it without its ending {ending}: {name[: -len(ending)]}"
+                f"{places[0] / name}: {table} has to name it without its ending {ending}: {name[: -len(ending)]}"
             )
         told = f"several of that name: {', '.join(path.name for path in found)}" if found else "no video of that name"
-        raise InputError(f"{places[0] / name}: {told}, though {TABLE} lists it")
+        raise InputError(f"{places[0] / name}: {told}, though {table} lists it")
     return found[0]
 
 
 def labelled_frames(release: Path, name: str) -> dict[int, Path]:
     """Labelled frames of a video: number from 0, ascending -> its PNG. InputError if there are none."""
-    places = [release / folder for folder in LABEL_FOLDERS if (release / folder).is_dir()]
+    places = _label_folder(release)
     if not places:
         raise InputError(f"{release}: no folder {' or '.join(LABEL_FOLDERS)} for the instance PNGs")
     folder, frames = places[0] / name, frames_path(release, name)
@@ -279,18 +274,17 @@ def read_instances(path: Path) -> np.ndarray:
         raise InputError(f"{path}: not a PNG that can be read ({error})") from error
 
 
-def regions(path: Path, frame: int, rows: tuple[Row, ...], space: LabelSpace) -> Regions:
-    """One labelled frame: a region an instance. InputError names instances that labels.csv doesn't."""
-    instances = read_instances(path)
+def regions(instances: np.ndarray, frame: int, rows: tuple[Row, ...], space: LabelSpace) -> Regions:
+    """One labelled frame of instance numbers int64 [H, W], 0 = background: a region an instance.
+
+    Those that no row tells of at this frame are ignored.
+    """
     numbers, number = np.unique(instances, return_inverse=True)
     number = number.reshape(instances.shape)
-    named = {row.instance for row in rows}
-    unknown = [int(one) for one in numbers if one and one not in named and one != IGNORE]
-    if unknown:
-        raise InputError(f"{path}: instance {unknown[0]} is not in {TABLE} (video {rows[0].video})")
     background = int(numbers[0] == 0)
     found = numbers[background:]
-    doing = [_at(rows, int(one), frame) for one in found]
+    holding = {row.instance: row for row in rows if row.holds(frame)}
+    doing = [holding.get(int(one)) for one in found]
     ignore = np.array([row is None for row in doing], bool)
     actor = np.array([space.actors.index(row.actor) if row else 0 for row in doing], np.int64)
     actions = np.zeros((len(found), len(space.actions)), bool)
@@ -300,26 +294,9 @@ def regions(path: Path, frame: int, rows: tuple[Row, ...], space: LabelSpace) ->
     return Regions((number + 1 - background).astype(np.uint16), actor, actions, ignore, found)
 
 
-def _at(rows: tuple[Row, ...], instance: int, frame: int) -> Row | None:
-    """The row of an instance that holds at a frame; None: nothing is said of it then."""
-    for row in rows:
-        if row.instance == instance and _holds(row, frame):
-            return row
-    return None
-
-
-def _holds(row: Row, frame: int) -> bool:
-    return row.first <= frame and (row.last is None or frame <= row.last)
-
-
-def fingerprint(release: Path) -> str:
-    """Eight hex digits that change when labels.csv does, or name or size of a video or label."""
-    digest = hashlib.sha256((release / TABLE).read_bytes())
-    for folder in (*VIDEO_FOLDERS, *LABEL_FOLDERS):
-        for path in sorted((release / folder).rglob("*")) if (release / folder).is_dir() else ():
-            if path.is_file():
-                digest.update(f"{path.relative_to(release).as_posix()}:{path.stat().st_size};".encode())
-    return digest.hexdigest()[:8]
+def _label_folder(release: Path) -> list[Path]:
+    """The folder of the labels, if there is one."""
+    return [release / folder for folder in LABEL_FOLDERS if (release / folder).is_dir()][:1]
 
 
 def _escaped(name: str) -> str:

@@ -61,7 +61,7 @@ def prepare_a2d(
     raises InputError for them if `strict`.
     """
     if not release and layout != "a2d":
-        raise InputError("config.data.release is ''; it has to be the folder with labels.csv")
+        raise InputError("config.data.release is ''; it has to be the folder of your own data")
     place = Path(release).absolute()
     if release:
         a2d_clips.opened.cache_clear()  # a table of its own for what is there now

@@ -52,6 +52,14 @@ class InputError(ValueError):
     """What the user gave can't be used: the message says which file or value, what is allowed, what to do."""
 
 
+class Problems(InputError):
+    """All that is wrong with a file, one after another in `args`; told in short it is the first of them."""
+
+    def __str__(self) -> str:
+        more = f" (and {len(self.args) - 1} more problems; --mode=check lists them)" if len(self.args) > 1 else ""
+        return self.args[0] + more
+
+
 def check_batch(batch: Batch) -> None:
     """Raises InputError when `batch` breaks the contract at the top of this file."""
     sizes: dict[str, int] = {"2": 2, "3": 3}

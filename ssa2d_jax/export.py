@@ -68,6 +68,8 @@ def export_run(run: Run, space: LabelSpace, folder: Path, platforms: tuple[str, 
     shape = f"[B, {data.clip_frames}, {data.size[0]}, {data.size[1]}, {channels}]"
     told = _SCRIPT.format(shape=shape, results=", ".join(_names(space)))
     replace_text(folder / SCRIPT, told)
+    for name in (LABELS, SCRIPT):
+        say(f"written: {folder / name}")
     return paths
 
 

@@ -42,8 +42,6 @@ def check(config: ConfigDict, devices: int, *, trains: bool = True, scores: bool
     data, model, train = config.data, config.model, config.train
     _require(data.layout in LAYOUTS, config, "data.layout", "one of " + ", ".join(LAYOUTS))
     _require(data.clips_a_video >= 1, config, "data.clips_a_video", "1 or more")
-    fits = 1 <= data.labels_a_clip <= data.clip_frames
-    _require(fits, config, "data.labels_a_clip", f"1 to {data.clip_frames}, the frames of a clip")
     _require(data.processes >= 1, config, "data.processes", "1 or more")
     _require(0 < config.eval.threshold < 1, config, "eval.threshold", "more than 0, less than 1")
     _require(data.clip_frames > 0 and data.clip_frames % 4 == 0, config, "data.clip_frames", "a multiple of 4")
@@ -52,8 +50,7 @@ def check(config: ConfigDict, devices: int, *, trains: bool = True, scores: bool
     _require(data.frame_step >= 1, config, "data.frame_step", "1 or more")
     fits = data.layout != "vidor" or data.frame_step == 1
     _require(fits, config, "data.frame_step", "1 with data.layout 'vidor', whose clips have steps of their own")
-    reach = data.clip_frames * data.frame_step
-    _require(1 <= data.label_span <= reach, config, "data.label_span", f"1 to {reach}, the frames that a clip spans")
+    _check_spans(config)
     _require(data.store_height >= 0, config, "data.store_height", "0 (as they are) or a height in pixels")
     _require(1 <= data.jpeg_quality <= 100, config, "data.jpeg_quality", "1 to 100")
     methods = ("", *optical_flow.METHODS)
@@ -108,7 +105,6 @@ def check(config: ConfigDict, devices: int, *, trains: bool = True, scores: bool
     _require(fits, config, "ablate.seeds", "different whole numbers from 0 up, one or more")
     _require(train.keep >= 1, config, "train.keep", "1 or more")
     _require(train.log_every >= 1, config, "train.log_every", "1 or more")
-    _require(0 <= config.predict.overlap < data.clip_frames, config, "predict.overlap", "0 to data.clip_frames - 1")
     _require(0 <= config.predict.opacity <= 1, config, "predict.opacity", "0 to 1")
     fits = config.predict.tracks or not config.predict.draw_tracks
     _require(fits, config, "predict.draw_tracks", "False without config.predict.tracks")
@@ -128,6 +124,23 @@ def check(config: ConfigDict, devices: int, *, trains: bool = True, scores: bool
     _require(train.encoder_frozen_steps >= 0, config, "train.encoder_frozen_steps", "0 or more")
     _check_init(config)
     _require(0 < train.adam_eps < math.inf, config, "train.adam_eps", "more than 0")
+
+
+def _check_spans(config: ConfigDict) -> None:
+    """What has to fit into a clip, all of it at once: a shorter clip may make more than one too long."""
+    data, predict = config.data, config.predict
+    frames, reach = data.clip_frames, data.clip_frames * data.frame_step
+    wrong = [
+        _refusal(config, knob, allowed)
+        for fits, knob, allowed in (
+            (1 <= data.labels_a_clip <= frames, "data.labels_a_clip", f"1 to {frames}, the frames of a clip"),
+            (1 <= data.label_span <= reach, "data.label_span", f"1 to {reach}, the frames that a clip spans"),
+            (0 <= predict.overlap < frames, "predict.overlap", f"0 to data.clip_frames - 1, {frames - 1}"),
+        )
+        if not fits
+    ]
+    if wrong:
+        raise InputError("; ".join(wrong))
 
 
 def _check_init(config: ConfigDict) -> None:
@@ -151,7 +164,11 @@ def _numbers(value: Any, count: int) -> bool:
 
 def _require(fits: bool, config: ConfigDict, knob: str, allowed: str) -> None:
     if not fits:
-        raise InputError(f"config.{knob} is {_value(config, knob)!r}; allowed: {allowed}")
+        raise InputError(_refusal(config, knob, allowed))
+
+
+def _refusal(config: ConfigDict, knob: str, allowed: str) -> str:
+    return f"config.{knob} is {_value(config, knob)!r}; allowed: {allowed}"
 
 
 def _value(config: ConfigDict, knob: str) -> Any:
@@ -182,7 +199,7 @@ def claim_workdir(workdir: Path, config: ConfigDict, data: str, space: LabelSpac
     if any((workdir / "checkpoints").glob("[0-9]*")):
         if not path.exists():
             raise InputError(f"{path} is missing, but there are checkpoints; restore it, or use another --workdir")
-        _compare(_saved(path), workdir, config, lambda knob: not _within(knob, _FREE))
+        _compare(read_config(path), workdir, config, lambda knob: not _within(knob, _FREE))
         before = data_path.read_text().strip() if data_path.exists() else data
         if before != data:
             raise InputError(
@@ -222,7 +239,7 @@ def config_in(workdir: Path) -> dict[str, Any]:
         raise InputError(f"{workdir}: no such file")
     if not path.exists():
         raise InputError(f"{workdir} holds no run (no config.json); train first: --mode=train --workdir={workdir}")
-    return _saved(path)
+    return read_config(path)
 
 
 def completed(saved: dict[str, Any], defaults: ConfigDict) -> ConfigDict:
@@ -286,7 +303,7 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
-def _saved(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
     """The config in file `path`; InputError unless it has the groups of one."""
     try:
         saved = json.loads(path.read_text())

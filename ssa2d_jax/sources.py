@@ -101,10 +101,14 @@ def _pictures(frames: Iterable[Any], max_pixels: int) -> Iterator[video.Frame]:
 
 def _camera(number: int, max_pixels: int) -> Source:
     name = f"camera {number}"
+    logs = cv2.utils.logging
+    before = logs.setLogLevel(logs.LOG_LEVEL_SILENT)  # it warns of what is said below
     try:
         capture = cv2.VideoCapture(number)
     except cv2.error as error:
         raise InputError(f"{name} can't be opened ({str(error).strip()[:100]})") from error
+    finally:
+        logs.setLogLevel(before)
     if not capture.isOpened():
         raise InputError(f"{name} can't be opened; is it plugged in, and does no other program use it?")
 

@@ -48,8 +48,12 @@ def test_the_program_equals_the_live_model_for_any_batch(tmp_path, space, flow):
             assert (found["joint"] == scores.argmax(-1)).mean() > 0.999
 
 
-def test_the_script_runs_it_without_this_project(tmp_path):
+def test_the_script_runs_it_without_this_project(tmp_path, capsys):
     export.export_run(_run(A2D), A2D, tmp_path / "exported", platforms=("cpu",))
+    said = capsys.readouterr()
+    named = {path.name for path in (tmp_path / "exported").iterdir() if f"written: {path}" in said.out + said.err}
+    assert named == {"model_cpu.stablehlo", export.LABELS, export.SCRIPT}
+    assert named == {path.name for path in (tmp_path / "exported").iterdir()}
     frames = np.random.default_rng(0).integers(0, 256, (2, 4, 32, 32, 3)).astype(np.uint8)
     np.save(tmp_path / "clips.npy", frames)
     script = tmp_path / "exported" / export.SCRIPT

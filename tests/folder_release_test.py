@@ -70,51 +70,11 @@ def test_splits_as_given_and_a_single_video(tmp_path):
         for name, some in fixture.INSTANCES.items() for i in some
     )  # fmt: skip
     root = fixture.write_folder(tmp_path / "own", table=table)
-    assert folder_release.read_table(root).splits == {"train": ("a", "c", "d"), "test": ("b",)}
+    assert folder_release.opened(root).splits == {"train": ("a", "c", "d"), "test": ("b",)}
     (root / "labels.csv").write_text("video,instance,actor,action\nb,1,worker,walking\n")
-    assert folder_release.read_table(root).splits == {"train": ("b",), "test": ("b",)}
+    assert folder_release.opened(root).splits == {"train": ("b",), "test": ("b",)}
     builder = prepare(root, tmp_path / "prepared")
     assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2}
-
-
-@pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        ([], "line 1 is missing; it has to name the columns video, instance, actor, action"),
-        (["a,1,dog,running"], "line 1 is .'a', '1', 'dog', 'running'.; it has to name"),
-        (["video,instance,actor,action"], "names no instance"),
-        (["video,instance,actor,action,start"], "line 1 has a column 'start'; columns are video, instance"),
-        (
-            ["video,instance,actor,action", "a,1,dog,sled-run", "a,2,dog-sled,run"],
-            "'dog', 'sled-run'. and .'dog-sled', 'run'. would both be called dog-sled-run",
-        ),
-        (["video,instance,actor,action", "a,1,dog"], "line 2: 3 columns, line 1 names 4"),
-        (["video,instance,actor,action", "../a,1,dog,running"], "line 2: '../a' is not a plain video name"),
-        (["video,instance,actor,action", "a,0,dog,running"], "line 2: instance is '0'; a whole number from 1 up"),
-        (["video,instance,actor,action", "a,1,,running"], "line 2: actor is ''; a name in letters is needed"),
-        (["video,instance,actor,action", "a,1,dog,background"], "action is 'background'; a name"),
-        (["video,instance,actor,action,first,last", "a,1,dog,running,9,3"], "last is '3'; a whole number from 9 up"),
-        (["video,instance,actor,action,split", "a,1,dog,running,val"], "split is 'val', allowed: train or test"),
-        (["video,instance,actor,action", "a,1,dog,sitting", "a,1,cat,sitting"], "lines 2 and 3: .* is dog and cat"),
-        (
-            ["video,instance,actor,action,first,last", "a,1,dog,running,0,9", "a,1,dog,barking,9,"],
-            "lines 2 and 3: instance 1 of a does running and barking at once; give each its frames",
-        ),
-        (
-            ["video,instance,actor,action,split", "a,1,dog,running,train", "b,1,dog,running,"],
-            "video b has no split, others have",
-        ),
-        (["video,instance,actor,action,split", "a,1,dog,running,train"], "no video is in split 'test'"),
-        (
-            ["video,instance,actor,action", *(f"a,{i},dog,trick {i}" for i in range(1, 256))],
-            "255 actions; at most 254 are possible",
-        ),
-    ],
-)  # fmt: skip
-def test_a_table_that_cannot_be_used_is_named_with_its_line(tmp_path, lines, said):
-    (tmp_path / "labels.csv").write_text("\n".join(lines))
-    with pytest.raises(InputError, match=rf"labels\.csv.*{said}"):
-        folder_release.read_table(tmp_path)
 
 
 def test_a_video_named_with_its_ending_is_told(tmp_path):
@@ -123,11 +83,7 @@ def test_a_video_named_with_its_ending_is_told(tmp_path):
         folder_release.frames_path(root, "a.mp4")
 
 
-def test_missing_folders_are_named(tmp_path):
-    with pytest.raises(InputError, match="nowhere: no such folder"):
-        folder_release.read_table(tmp_path / "nowhere")
-    with pytest.raises(InputError, match=r"labels\.csv: no such file"):
-        folder_release.read_table(tmp_path)
+def test_a_release_has_to_be_given(tmp_path):
     with pytest.raises(InputError, match="release is ''"):
         prepare("", tmp_path / "prepared")
 
@@ -187,6 +143,37 @@ def test_a_video_with_a_problem_is_left_out_and_found_by_the_check(tmp_path, kin
     assert set(problems) == {"b"} and _matches(said, problems.values())
 
 
+def test_what_belongs_to_no_video_of_the_table_is_found(tmp_path):
+    root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("c,3,fork lift", "c,3,Fork lift"))
+    assert folder_release.opened(root).whole() == [
+        f"{root}: actors 'Fork lift' and 'fork lift' differ in case alone; if they are one, write them alike"
+    ]
+    root = fixture.write_folder(tmp_path / "more")
+    assert folder_release.opened(root).whole() == []
+    shutil.copytree(root / "labels" / "a", root / "labels" / "e")
+    (root / "labels" / "f").mkdir()
+    assert folder_release.opened(root).whole() == [
+        f"{root / 'labels' / 'e'}: has instance PNGs, but labels.csv has no video e"
+    ]
+
+
+def test_a_video_that_cannot_be_read_is_told_once(tmp_path):
+    root = fixture.write_folder(tmp_path / "own")
+    (root / "videos" / "a.mp4").write_text("no video")
+    whole = (root / "videos" / "b.mp4").read_bytes()
+    (root / "videos" / "b.mp4").write_bytes(whole[: len(whole) // 2])
+    shutil.move(root / "labels" / "c" / "00003.png", root / "labels" / "c" / "00020.png")
+    found = {one.name: one.problems for one in check.check_release("folder", root)}
+    assert [len(found[name]) for name in "abcd"] == [1, 1, 1, 0]
+    assert "a.mp4: not a video" in found["a"][0] and "b.mp4: " in found["b"][0]
+    assert "labels frame 20, but" in found["c"][0]
+
+
+def test_two_releases_have_folders_of_their_own(tmp_path):
+    places = {check.own_folder("data", tmp_path / name / "own") for name in ("one", "two")}
+    assert len(places) == 2 and all(place.parent == Path("data/check") for place in places)
+
+
 def _matches(said, problems):
     return any(re.search(said, problem) for problem in problems)
 
@@ -205,7 +192,7 @@ def test_the_check_shows_what_it_read(tmp_path):
     assert found["a"].pairs == {(2, 2): 2, (1, 1): 1, (1, 3): 1}
     assert _matches(r"line 9: instance 2 of d is in no label of its time", found["d"].problems)
     assert _matches(r"line 10: instance 1 of b is in no label", found["b"].problems)
-    space = folder_release.read_table(root).space
+    space = folder_release.opened(root).space
     # d alone is for the test, and shows a worker who walks, as b does.
     assert check.one_sided(list(found.values()), space) == [
         f"{pair} is trained on, but in no video of the test split"

@@ -1,12 +1,14 @@
 """The command line: what a user types, from rendering to labels, and what happens when the input is bad."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import folder_fixture
 import jax
 import numpy as np
 import pytest
@@ -157,6 +159,8 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
         (["--config=configs/a2d.py", "--workdir=w", "--mode=export_weights"], ["--output", ".safetensors"]),
         (["--config=configs/a2d.py", "--workdir=w", "--mode=fly"], ["fly", "predict"]),
         (["--mode=predict", "--workdir=/nowhere", "--input=a.mp4", "--output=out"], ["/nowhere", "no config.json"]),
+        (["--config=/nowhere/config.json", "--workdir=w"], ["/nowhere/config.json can't be read"]),
+        (["--config", "pyproject.json", "--mode=prepare"], ["pyproject.json can't be read"]),
         (["--config=configs/a2d.py", "--workdir=w", "clip.mp4"], ["unknown words: clip.mp4", "--name=value"]),
     ],
 )
@@ -165,6 +169,37 @@ def test_bad_input_ends_with_a_clear_line_and_no_traceback(flags, words):
     assert code == 2, said
     assert "Traceback" not in said, said
     assert all(word in said for word in words), said
+
+
+def test_a_runs_config_file_is_a_config(tmp_path):
+    config = sprites.get_config("tiny")
+    config.data.release = "/nowhere/Release"
+    config.data.render.train_clips = 0
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+    named = f"--config={tmp_path / 'config.json'}"
+    code, last, said = _run(named, "--mode=prepare", timeout=120)
+    assert code == 2 and "Traceback" not in said and last.startswith("error: /nowhere/Release: no such folder"), said
+    code, last, said = _run(named, "--mode=prepare", "--config.data.clip_frames=10", timeout=120)
+    assert code == 2 and "config.data.clip_frames is 10; allowed: a multiple of 4" in last, said
+
+
+def test_check_lists_every_problem_and_keeps_two_releases_apart(tmp_path):
+    bad = folder_fixture.write_folder(tmp_path / "bad" / "own", table="video,instance,actor,action\na,x,b,c\nd,1,b\n")
+    good = [folder_fixture.write_folder(tmp_path / name / "own") for name in ("one", "two")]
+    shutil.copytree(good[1] / "labels/a", good[1] / "labels/e")
+    prepared = f"--config.data.prepared={tmp_path / 'prepared'}"
+    check = lambda root: _run(
+        "--config=configs/folder.py", "--mode=check", f"--config.data.release={root}", prepared, timeout=300,
+    )  # fmt: skip
+    code, last, said = check(bad)
+    assert code == 2 and "Traceback" not in said and "2 problems" in last, said
+    assert "labels.csv, line 2: instance is 'x'" in said and "labels.csv, line 3: 3 columns" in said, said
+    code, _, said = check(good[0])
+    assert code == 0 and "no problem found" in said, said
+    code, last, said = check(good[1])
+    assert code == 2 and "1 problems" in last, said
+    assert f"{good[1] / 'labels/e'}: has instance PNGs, but labels.csv has no video e" in said, said
+    assert len(list((tmp_path / "prepared").glob("**/check.png"))) == 2
 
 
 def test_a_batch_size_that_the_devices_do_not_divide():

@@ -107,6 +107,17 @@ def test_bad_values_are_refused_with_knob_value_and_what_is_allowed(knob, value,
     assert f"config.{knob if knob != 'train.microbatches' else 'train.batch_size'}" in str(error.value)
 
 
+def test_all_that_a_shorter_clip_has_no_room_for_is_said_at_once():
+    config = default.get_config()
+    config.data.clip_frames = 8
+    with pytest.raises(InputError) as error:
+        settings.check(config, devices=1)
+    assert str(error.value) == (
+        "config.data.label_span is 13; allowed: 1 to 8, the frames that a clip spans; "
+        "config.predict.overlap is 8; allowed: 0 to data.clip_frames - 1, 7"
+    )
+
+
 DATA = "toy data, 8 clips to train on"
 
 

@@ -120,6 +120,13 @@ def test_a_camera_that_is_unplugged_ends_with_an_error(monkeypatch):
         sources.open_source(3)
 
 
+def test_a_camera_that_is_not_there_is_said_in_one_line(capfd):
+    with pytest.raises(InputError, match="camera 987 can't be opened"):
+        sources.open_source("987")
+    said = capfd.readouterr()
+    assert said.out + said.err == ""  # OpenCV keeps its own warnings
+
+
 def test_a_stopped_source_ends():
     source = sources.open_source(FRAMES)
     found = []
