@@ -6,7 +6,8 @@ About half an hour on two CPU cores as `make demo` runs it; test split: joint mI
 
 Variants: `sprites.py` (the quick start), `sprites.py:still` (the same with the encoder's temporal kernels cut to
 one frame: a control that sees no motion in its encoder), `sprites.py:stills` (no temporal kernel in the decoders
-either), `sprites.py:tiny` (seconds instead of minutes; learns nothing, tries
+either), `sprites.py:kinetics` (the whole I3D with Kinetics weights, frozen: what it decodes is learnt in minutes, to
+compare forms of the network by `--mode=ablate`), `sprites.py:tiny` (seconds instead of minutes; learns nothing, tries
 everything), `sprites.py:flow` (RGB and TV-L1 optical flow), `sprites.py:s3d` and `s3d_g` (another encoder,
 without and with feature gating), and the ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`,
 `no_atrous`, `no_multi_scale`. Several go together: `sprites.py:tiny,flow`.
@@ -18,7 +19,7 @@ from configs import default
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    words = default.variants(variant, "configs/sprites.py", ("still", "stills", "tiny"))
+    words = default.variants(variant, "configs/sprites.py", ("still", "stills", "kinetics", "tiny"))
     config = default.get_config()
     data = config.data
     data.release = "data/sprites/Release"
@@ -49,6 +50,13 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     train.adam_b2 = 0.97
     train.phases = ((0.2, 0.0, 3e-3), (5.8, 3e-3, 0.0))
     train.save_every = 1000
+
+    if "kinetics" in words:
+        config.init.encoder_weights = "weights/i3d_kinetics400_rgb.safetensors"  # by make weights
+        config.model.encoder_width = 1.0
+        config.model.freeze_encoder_stats = True
+        train.encoder_rate = 0.0
+        train.phases = ((0.1, 0.0, 3e-3), (0.7, 3e-3, 0.0))
 
     if "tiny" in words:
         data.release = "data/sprites_tiny/Release"
