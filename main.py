@@ -245,14 +245,14 @@ def _train(config) -> None:
 def _eval(config) -> None:
     from ssa2d_jax import evaluate, exported, restore
 
-    workdir, space = _workdir(), restore.saved_space(_workdir())
-    run = restore.load_run(workdir, _checked(config), space)  # before the data, which may have to be prepared
+    workdir = _workdir()
+    run = restore.load_run(workdir, _checked(config))  # before the data, which may have to be prepared
     source = _source(config)
-    restore.check_space(workdir, space, source.space)
+    restore.check_space(workdir, run.space, source.space)
     scoring = dict(published=config.eval.published, threshold=config.eval.threshold)
     scoring |= dict(image_clips=config.train.image_clips)
     folder = exported.results_folder(workdir)
-    evaluate.evaluate_run(run, folder, source, config.train.eval_splits, space, **scoring)
+    evaluate.evaluate_run(run, folder, source, config.train.eval_splits, **scoring)
 
 
 def _predict(config) -> None:
@@ -265,11 +265,9 @@ def _predict(config) -> None:
         raise InputError(
             "--mode=predict needs --input, a video, a folder of videos or a camera's number, and --output, a folder"
         )
-    space = restore.saved_space(_workdir())
-    run, options = restore.load_run(_workdir(), _checked(config), space), config.predict
+    run, options = restore.load_run(_workdir(), _checked(config)), config.predict
     detector = Detector.of(
         run,
-        space,
         overlap=options.overlap,
         batch_size=options.batch_size,
         max_pixels=options.max_pixels,
@@ -289,10 +287,9 @@ def _export_weights(config) -> None:
         raise InputError(
             "--mode=export_weights needs --workdir, the folder of a run, and --output, a .safetensors file"
         )
-    space = restore.saved_space(workdir)
-    run, path = restore.load_run(workdir, _checked(config), space), Path(_OUTPUT.value)
+    run, path = restore.load_run(workdir, _checked(config)), Path(_OUTPUT.value)
     whole = run.config.to_dict()
-    exported.save(path, run.variables, step=run.step, config=whole, space=space, workdir=workdir)
+    exported.save(path, run.variables, step=run.step, config=whole, space=run.space, workdir=workdir)
     print(f"written: {path}")
 
 
@@ -303,8 +300,7 @@ def _export(config) -> None:
     workdir = _workdir()
     if not _OUTPUT.value:
         raise InputError("--mode=export needs --output, the folder that the program goes to")
-    space = restore.saved_space(workdir)
-    export.export_run(restore.load_run(workdir, _checked(config), space), space, Path(_OUTPUT.value))
+    export.export_run(restore.load_run(workdir, _checked(config)), Path(_OUTPUT.value))
 
 
 def _ablate(config) -> None:

@@ -249,14 +249,13 @@ class Detector:
         windows share, by default half of them; less is faster. `threshold`: by default the run's own. InputError if
         there is no such run.
         """
-        loaded, space = restore.load_own(Path(run), step)
-        return cls.of(loaded, space, overlap=overlap, batch_size=batch_size, threshold=threshold)
+        loaded = restore.load_own(Path(run), step)
+        return cls.of(loaded, overlap=overlap, batch_size=batch_size, threshold=threshold)
 
     @classmethod
     def of(
         cls,
         run: restore.Run,
-        space: LabelSpace,
         *,
         overlap: int | None = None,
         threshold: float | None = None,
@@ -265,8 +264,8 @@ class Detector:
         """The detector of a restored run; `options` as the constructor has them."""
         data = run.config.data
         return cls(
-            steps.make_forward(run.model, run.variables, space.several),
-            space,
+            steps.make_forward(run.model, run.variables, run.space.several),
+            run.space,
             clip_frames=data.clip_frames,
             frame_step=data.frame_step,
             overlap=data.clip_frames // 2 if overlap is None else overlap,

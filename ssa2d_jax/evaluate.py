@@ -97,7 +97,6 @@ def evaluate_run(
     workdir: Path,
     source: Source,
     splits: tuple[str, ...],
-    space: LabelSpace,
     *,
     published: bool,
     threshold: float = 0.5,
@@ -108,6 +107,7 @@ def evaluate_run(
     With `image_clips`, pictures of that many clips of the first, the best and the worst, too.
     """
     check_splits(splits, source)
+    space = run.space
     eval_step = parallel.pmap_eval_step(run.model, space, threshold)
     label_maps = pictures.label_maps(run.model, space, threshold)
     variables = parallel.replicate(run.variables)

@@ -42,14 +42,14 @@ print({{name: array.shape for name, array in results.items()}})
 '''
 
 
-def export_run(run: Run, space: LabelSpace, folder: Path, platforms: tuple[str, ...] = PLATFORMS) -> list[Path]:
+def export_run(run: Run, folder: Path, platforms: tuple[str, ...] = PLATFORMS) -> list[Path]:
     """Writes model_<platform>.stablehlo of `run` for each of `platforms`, `LABELS` and `SCRIPT` into `folder`.
 
     The program takes clips uint8 [B, T, H, W, 3] (two streams: [B, T, H, W, 5], flow as optical_flow.py packs it) at
     the network's T, H, W and any B, and returns what `results` does. Batch norm is folded into the convolutions,
     and the weights are inside. JAX promises to read such a file for six months after the version that wrote it.
     """
-    data, channels = run.config.data, 5 if run.model.flow else 3
+    data, channels, space = run.config.data, 5 if run.model.flow else 3, run.space
     batch = export.symbolic_shape("b")[0]
     clips = jax.ShapeDtypeStruct((batch, data.clip_frames, *data.size, channels), jnp.uint8)
     variables = folded(jax.device_get(run.variables))

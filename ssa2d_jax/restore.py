@@ -17,12 +17,13 @@ from ssa2d_jax.ssa2d import SSA2D
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A network, its weights and statistics, after how many updates they were saved, and the config of the run."""
+    """A network, its weights and statistics, after how many updates they were saved, the run's config and classes."""
 
     model: SSA2D
     variables: Any
     step: int
     config: ConfigDict
+    space: LabelSpace
 
     @property
     def threshold(self) -> float:
@@ -52,24 +53,21 @@ def check_space(workdir: Path, trained: LabelSpace, data: LabelSpace) -> None:
         raise InputError(f"{workdir} was trained for other classes than these data have ({'; '.join(lines)})")
 
 
-def load_run(workdir: Path, config: ConfigDict, space: LabelSpace) -> Run:
+def load_run(workdir: Path, config: ConfigDict) -> Run:
     """Restores checkpoint `config.eval.step` of the run in `workdir` (0 = newest, -1 = best), or an exported file.
 
-    Raises InputError when `workdir` holds no run, or one of another network than `config` describes, or of other
-    classes than `space`.
+    Raises InputError when `workdir` holds no run, or one of another network than `config` describes.
     """
-    saved = settings.same_network(saved_config(workdir), config, workdir)
-    check_space(workdir, saved_space(workdir), space)
-    return _loaded(workdir, saved, space, config.eval.step)
+    return _loaded(workdir, settings.same_network(saved_config(workdir), config, workdir), config.eval.step)
 
 
-def load_own(workdir: Path, step: int = 0) -> tuple[Run, LabelSpace]:
-    """The same without a config to compare: checkpoint `step` as the run's own config has it, and its classes."""
-    saved, space = settings.with_added(saved_config(workdir)), saved_space(workdir)
-    return _loaded(workdir, ConfigDict(saved), space, step), space
+def load_own(workdir: Path, step: int = 0) -> Run:
+    """The same without a config to compare: checkpoint `step`, as the run's own config has it."""
+    return _loaded(workdir, ConfigDict(settings.with_added(saved_config(workdir))), step)
 
 
-def _loaded(workdir: Path, saved: ConfigDict, space: LabelSpace, step: int) -> Run:
+def _loaded(workdir: Path, saved: ConfigDict, step: int) -> Run:
+    space = saved_space(workdir)
     if workdir.is_file():
         if step > 0:
             raise InputError(f"config.eval.step is {step}, but {workdir} holds one step only; leave it out")
@@ -82,4 +80,4 @@ def _loaded(workdir: Path, saved: ConfigDict, space: LabelSpace, step: int) -> R
     model = steps.build_model(saved.model, space, stats_axis=None)
     check_tree(jax.eval_shape(lambda: steps.init_variables(model, saved)), variables, what)
     say(f"restored {what.removeprefix('checkpoint ')}")
-    return Run(model, variables, step, saved)
+    return Run(model, variables, step, saved, space)

@@ -24,7 +24,7 @@ def measure_once(workdir: Path) -> None:
     if (workdir / NAME).exists():
         return
     try:
-        run, _ = restore.load_own(workdir)
+        run = restore.load_own(workdir)
     except (InputError, OSError, ValueError, KeyError, AttributeError) as error:
         say(f"{workdir}: not timed ({error})")
         return

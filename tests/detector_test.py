@@ -60,7 +60,7 @@ def test_from_a_run_and_from_its_exported_file(workdir, tmp_path):
     assert (detector.step, detector.clip_frames, detector.overlap, detector.size) == (4, 4, 2, (32, 32))
     pictures = np.random.default_rng(0).integers(0, 256, (6, 40, 50, 3)).astype(np.uint8)
     result = detector(pictures)
-    run = restore.load_run(workdir, toy_config(), A2D)
+    run = restore.load_run(workdir, toy_config())
     path = tmp_path / "model.safetensors"
     exported.save(path, run.variables, step=4, config=run.config.to_dict(), space=A2D, workdir=workdir)
     again = Detector.from_run(path)(pictures)

@@ -24,13 +24,13 @@ def _run(space, flow=False):
     rng = np.random.default_rng(0)
     variables = jax.tree.map(lambda x: 0.3 * rng.standard_normal(x.shape, np.float32), variables)
     variables["batch_stats"] = jax.tree.map(lambda x: np.abs(x) + 0.1, variables["batch_stats"])
-    return Run(model, variables, 7, config)
+    return Run(model, variables, 7, config, space)
 
 
 @pytest.mark.parametrize(("space", "flow"), [(A2D, False), (VIDOR, True)])
 def test_the_program_equals_the_live_model_for_any_batch(tmp_path, space, flow):
     run = _run(space, flow)
-    (path,) = export.export_run(run, space, tmp_path, platforms=("cpu",))
+    (path,) = export.export_run(run, tmp_path, platforms=("cpu",))
     program = jax_export.deserialize(bytearray(path.read_bytes()))
     forward = steps.make_forward(run.model, run.variables, space.several)
     for clips in (1, 3):
@@ -49,7 +49,7 @@ def test_the_program_equals_the_live_model_for_any_batch(tmp_path, space, flow):
 
 
 def test_the_script_runs_it_without_this_project(tmp_path, capsys):
-    export.export_run(_run(A2D), A2D, tmp_path / "exported", platforms=("cpu",))
+    export.export_run(_run(A2D), tmp_path / "exported", platforms=("cpu",))
     said = capsys.readouterr()
     named = {path.name for path in (tmp_path / "exported").iterdir() if f"written: {path}" in said.out + said.err}
     assert named == {"model_cpu.stablehlo", export.LABELS, export.SCRIPT}
@@ -67,7 +67,7 @@ def test_the_script_runs_it_without_this_project(tmp_path, capsys):
 
 
 def test_a_gpus_program_is_made_here_with_its_own_forms(tmp_path):
-    paths = export.export_run(_run(A2D), A2D, tmp_path)
+    paths = export.export_run(_run(A2D), tmp_path)
     assert [path.name for path in paths] == ["model_cpu.stablehlo", "model_cuda.stablehlo"]
     programs = [jax_export.deserialize(bytearray(path.read_bytes())) for path in paths]
     assert [one.platforms for one in programs] == [("cpu",), ("cuda",)]

@@ -17,7 +17,6 @@ import main
 from configs import sprites
 from ssa2d_jax import restore
 from ssa2d_jax.checkpoints import Checkpoints
-from ssa2d_jax.label_space import A2D
 from ssa2d_jax.metrics import SCORES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,7 +73,7 @@ def killed(tmp_path_factory):
 def _final(folder):
     config = sprites.get_config("tiny")
     config.data.clip_frames, config.data.frame_step = 4, 1
-    run = restore.load_run(folder / "run", config, A2D)
+    run = restore.load_run(folder / "run", config)
     return run.step, jax.tree.leaves(run.variables)
 
 

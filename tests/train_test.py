@@ -25,7 +25,7 @@ from ssa2d_jax.label_space import A2D
 
 def _final(workdir):
     """Arrays of the newest checkpoint, by name."""
-    run = restore.load_run(workdir, toy_config(), A2D)
+    run = restore.load_run(workdir, toy_config())
     return run.step, jax.tree.leaves(run.variables)
 
 
@@ -113,9 +113,9 @@ def test_a_workdir_in_use_is_refused(tmp_path):
 
 def test_scores_on_other_data_do_not_replace_the_runs_own(unbroken, tmp_path):
     shutil.copytree(unbroken[0], tmp_path / "run")
-    run = restore.load_run(tmp_path / "run", toy_config(), A2D)
+    run = restore.load_run(tmp_path / "run", toy_config())
     source = dataclasses.replace(toy_source(), identity="other batches")
-    evaluate.evaluate_run(run, tmp_path / "run", source, ("test",), A2D, published=False)
+    evaluate.evaluate_run(run, tmp_path / "run", source, ("test",), published=False)
     scores = {path.stem: json.loads(path.read_text())["data"] for path in (tmp_path / "run/metrics").glob("*.json")}
     assert scores == {"test": toy_source().identity, "another_test": "other batches"}
 
@@ -198,7 +198,7 @@ def test_another_config_is_refused_before_anything_happens(unbroken):
 
 
 def test_a_score_over_part_of_a_split_is_no_score(unbroken):
-    run = restore.load_run(unbroken[0], toy_config(), A2D)
+    run = restore.load_run(unbroken[0], toy_config())
     step = parallel.pmap_eval_step(run.model, A2D)
     with pytest.raises(InputError, match="9 labelled frames but 8 were read"):
         evaluate.evaluate(step, run.variables, iter([toy_batch(1000)]), A2D, 9, "test")
@@ -254,7 +254,7 @@ def _unequal_batches(count, batch_size):
 
 
 def test_evaluation_equals_a_plain_oracle(unbroken):
-    run = restore.load_run(unbroken[0], toy_config(), A2D)
+    run = restore.load_run(unbroken[0], toy_config())
     count, batch_size = 6, 4
     frames = 2 * count - 1
     counts = evaluate.evaluate(
