@@ -141,7 +141,7 @@ def _predict(
             store.append(**frame.labels.maps)
             shown = None
             if files:
-                shown, over = tracker.add(frame.index, frame.actor, frame.probabilities, frame.seconds, cut=frame.cut)
+                shown, over = tracker.add_result(frame)
                 files.add(over)
             overlay.write(frame.overlay(opacity, shown if draw_tracks else None), frame.pts)
             progress.add(1)

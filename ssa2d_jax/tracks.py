@@ -171,6 +171,10 @@ class Tracker:
         self._open = sorted([*others, *going_on.values()], key=lambda entry: entry[0].number)
         return [(shown[i], found[i]) for i in sorted(shown)], over
 
+    def add_result(self, result: Any) -> tuple[list[tuple[Track, Region]], list[Track]]:
+        """The same of a frame's `FrameResult`."""
+        return self.add(result.index, result.actor, result.probabilities, result.seconds, cut=result.cut)
+
     def finish(self) -> list[Track]:
         """The tracks that were still open at the end."""
         return self._close(None)
@@ -185,7 +189,7 @@ def track(frames: Iterable[Any], space: LabelSpace, *, gap: int = 8, least: int 
     """All tracks in `frames` (`FrameResult`s of one video, in order), by their first frame."""
     tracker, done = Tracker(space, gap=gap, least=least), []
     for frame in frames:
-        done += tracker.add(frame.index, frame.actor, frame.probabilities, frame.seconds, cut=frame.cut)[1]
+        done += tracker.add_result(frame)[1]
     return sorted(done + tracker.finish(), key=lambda one: one.number)
 
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = sorted((ROOT / "ssa2d_jax").glob("*.py"))
 PIPELINE = sorted((ROOT / "input_pipeline").glob("*.py"))
 WEIGHT_FILES = sorted((ROOT / "weight_files").glob("*.py"))
+WEB = sorted((ROOT / "web").glob("*.py"))
 TOOLS = [ROOT / "main.py", *sorted((ROOT / "tools").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py"))]
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
 FRAMEWORKS = {
@@ -91,6 +92,8 @@ def test_the_library_knows_no_tensorflow_and_no_pipeline(path):
         "weight_files",
         "configs",
         "main",
+        "web",
+        "gradio",
     }
 
 
@@ -108,6 +111,13 @@ def test_weight_files_know_no_jax_and_import_heavy_readers_late(path):
     assert not at_once & {"tensorflow", "torch", "h5py", "safetensors"}
 
 
+@pytest.mark.parametrize("path", WEB, ids=lambda p: p.name)
+def test_the_page_uses_the_library_alone_and_gradio_is_in_one_file(path):
+    others = {"jax", "flax", "tensorflow", "av", "cv2", "input_pipeline", "weight_files", "configs", "main"}
+    assert not _roots(path) & others
+    assert ("gradio" in _roots(path)) == (path.name == "page.py")
+
+
 @pytest.mark.parametrize("name", sorted(SHARED))
 def test_what_both_sides_import_has_no_framework(name):
     path = ROOT / "ssa2d_jax" / f"{name}.py"
@@ -121,7 +131,7 @@ def test_configs_import_nothing_of_the_library(path):
 
 
 def test_one_file_each_for_pmap_orbax_and_writers():
-    everything = [*LIBRARY, *PIPELINE, *WEIGHT_FILES, *CONFIGS, *TOOLS]
+    everything = [*LIBRARY, *PIPELINE, *WEIGHT_FILES, *WEB, *CONFIGS, *TOOLS]
     assert {path.name for path in everything if "pmap" in _names(path)} == {"parallel.py"}
     assert {path.name for path in LIBRARY if "orbax" in _roots(path)} == {"checkpoints.py"}
     assert {path.name for path in LIBRARY if "clu" in _roots(path)} == {"train.py"}
@@ -132,7 +142,7 @@ def test_models_see_plain_fields():
         assert "ml_collections" not in _roots(ROOT / "ssa2d_jax" / f"{name}.py")
 
 
-@pytest.mark.parametrize("package", ["ssa2d_jax", "input_pipeline", "weight_files"])
+@pytest.mark.parametrize("package", ["ssa2d_jax", "input_pipeline", "weight_files", "web"])
 def test_no_cycles(package):
     files = {path.stem: path for path in (ROOT / package).glob("*.py")}
     graph = {name: _siblings(path, package) & set(files) for name, path in files.items()}
@@ -170,11 +180,11 @@ def _required(name):
 
 def test_what_is_imported_is_required_and_what_is_required_is_imported():
     required = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in _required("requirements.txt")}
-    extra = set().union(*(_required(f"requirements-{kind}.txt") for kind in ("beam", "torch", "test")))
+    extra = set().union(*(_required(f"requirements-{kind}.txt") for kind in ("beam", "torch", "web", "test")))
     optional = {name.replace("-", "_") for name in extra}
-    own = {"ssa2d_jax", "input_pipeline", "weight_files", "configs", "main"}
+    own = {"ssa2d_jax", "input_pipeline", "weight_files", "web", "configs", "main"}
     imported = set()
-    for path in [*LIBRARY, *PIPELINE, *WEIGHT_FILES, *CONFIGS, *TOOLS]:
+    for path in [*LIBRARY, *PIPELINE, *WEIGHT_FILES, *WEB, *CONFIGS, *TOOLS]:
         assert _roots(path) <= required | optional | own | sys.stdlib_module_names, path.name
         imported |= _roots(path)
     # tensorboard is a command, importlib_resources is what tensorflow_datasets needs, flatbuffers what jax.export does.

@@ -8,28 +8,15 @@ import jax
 import numpy as np
 import pytest
 from jax import export as jax_export
-from toy import toy_config
+from toy import toy_run
 
 from ssa2d_jax import export, steps
 from ssa2d_jax.label_space import A2D, VIDOR
-from ssa2d_jax.restore import Run
-
-
-def _run(space, flow=False):
-    """A network with random weights and statistics."""
-    config = toy_config()
-    config.model.flow = flow
-    model = steps.build_model(config.model, space, stats_axis=None)
-    variables = jax.eval_shape(lambda: steps.init_variables(model, config))
-    rng = np.random.default_rng(0)
-    variables = jax.tree.map(lambda x: 0.3 * rng.standard_normal(x.shape, np.float32), variables)
-    variables["batch_stats"] = jax.tree.map(lambda x: np.abs(x) + 0.1, variables["batch_stats"])
-    return Run(model, variables, 7, config, space)
 
 
 @pytest.mark.parametrize(("space", "flow"), [(A2D, False), (VIDOR, True)])
 def test_the_program_equals_the_live_model_for_any_batch(tmp_path, space, flow):
-    run = _run(space, flow)
+    run = toy_run(space, flow)
     (path,) = export.export_run(run, tmp_path, platforms=("cpu",))
     program = jax_export.deserialize(bytearray(path.read_bytes()))
     forward = steps.make_forward(run.model, run.variables, space.several)
@@ -49,7 +36,7 @@ def test_the_program_equals_the_live_model_for_any_batch(tmp_path, space, flow):
 
 
 def test_the_script_runs_it_without_this_project(tmp_path, capsys):
-    export.export_run(_run(A2D), tmp_path / "exported", platforms=("cpu",))
+    export.export_run(toy_run(A2D), tmp_path / "exported", platforms=("cpu",))
     said = capsys.readouterr()
     named = {path.name for path in (tmp_path / "exported").iterdir() if f"written: {path}" in said.out + said.err}
     assert named == {"model_cpu.stablehlo", export.LABELS, export.SCRIPT}
@@ -67,7 +54,7 @@ def test_the_script_runs_it_without_this_project(tmp_path, capsys):
 
 
 def test_a_gpus_program_is_made_here_with_its_own_forms(tmp_path):
-    paths = export.export_run(_run(A2D), tmp_path)
+    paths = export.export_run(toy_run(A2D), tmp_path)
     assert [path.name for path in paths] == ["model_cpu.stablehlo", "model_cuda.stablehlo"]
     programs = [jax_export.deserialize(bytearray(path.read_bytes())) for path in paths]
     assert [one.platforms for one in programs] == [("cpu",), ("cuda",)]

@@ -1,9 +1,12 @@
 """A toy config and toy batches: the real constructors at the smallest size."""
 
+import jax
 import numpy as np
 
 from configs import default
+from ssa2d_jax import steps
 from ssa2d_jax.batch import Source
+from ssa2d_jax.restore import Run
 
 
 def toy_config():
@@ -60,3 +63,15 @@ def several_batch(seed):
     action = np.zeros((*batch["actor"].shape, 42), bool)
     action[..., :2] = (batch["actor"] > 0)[..., None]
     return batch | {"action": action}
+
+
+def toy_run(space, flow=False):
+    """A network with random weights and statistics."""
+    config = toy_config()
+    config.model.flow = flow
+    model = steps.build_model(config.model, space, stats_axis=None)
+    variables = jax.eval_shape(lambda: steps.init_variables(model, config))
+    rng = np.random.default_rng(0)
+    variables = jax.tree.map(lambda x: 0.3 * rng.standard_normal(x.shape, np.float32), variables)
+    variables["batch_stats"] = jax.tree.map(lambda x: np.abs(x) + 0.1, variables["batch_stats"])
+    return Run(model, variables, 7, config, space)

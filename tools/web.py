@@ -1,0 +1,83 @@
+"""make web: a page in the browser that labels a clip. On this machine alone; Ctrl-C ends it and deletes all clips.
+
+python tools/web.py --workdir=runs/demo --examples=path/to/clips
+"""
+
+import argparse
+import importlib.util
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from ssa2d_jax import Detector  # noqa: E402
+from ssa2d_jax.batch import InputError  # noqa: E402
+from ssa2d_jax.predict import SUFFIXES  # noqa: E402
+from ssa2d_jax.progress import say  # noqa: E402
+from ssa2d_jax.signals import StopSignal  # noqa: E402
+from web.clip import Limits  # noqa: E402
+
+MOST_EXAMPLES = 100
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workdir", default="runs/demo", help="of a run, or a file that export_weights wrote")
+    parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument("--examples", type=Path, help="folder of clips that can be picked")
+    parser.add_argument("--max_seconds", type=float, default=20, help="of a clip")
+    parser.add_argument("--max_megabytes", type=float, default=64, help="of a clip's file")
+    arguments = parser.parse_args()
+    limits = Limits(arguments.max_seconds, arguments.max_megabytes)
+    try:
+        return serve(arguments.workdir, arguments.port, find_examples(arguments.examples), limits)
+    except InputError as error:
+        say(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:  # before the page was there
+        return 130
+
+
+def find_examples(folder: Path | None) -> dict[str, Path]:
+    """The videos in a folder by their names, of very many the first; InputError if it is none."""
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; --examples is a folder of videos")
+    clips = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if len(clips) > MOST_EXAMPLES:
+        say(f"{folder}: of {len(clips)} clips the first {MOST_EXAMPLES} can be picked")
+    return {path.name: path for path in clips[:MOST_EXAMPLES]}
+
+
+def serve(workdir: str, port: int, examples: dict[str, Path], limits: Limits) -> int:
+    """Shows the page until Ctrl-C or SIGTERM -> the exit code. InputError for a run or a port that can't be used."""
+    if importlib.util.find_spec("gradio") is None:
+        raise InputError("the page needs gradio: pip install -r requirements-web.txt")
+    detector = Detector.from_run(workdir)
+    say("compiling the network")
+    detector(np.zeros((1, *detector.size, 3), np.uint8))
+    with (
+        tempfile.TemporaryDirectory(prefix="ssa2d-web-", ignore_cleanup_errors=True) as folder,
+        StopSignal("closing the page") as stop,
+    ):
+        # Before Gradio is imported: all that it or anybody here puts down for a while goes with this folder.
+        os.environ["GRADIO_TEMP_DIR"] = tempfile.tempdir = folder
+        from web import page
+
+        blocks = page.build(detector, limits, examples, Path(folder))
+        say(f"open {page.open_page(blocks, port, limits)} in a browser; Ctrl-C ends it")
+        while not stop.requested:
+            time.sleep(0.2)
+        blocks.close(verbose=False)
+    return 128 + stop.requested
+
+
+if __name__ == "__main__":
+    sys.exit(main())
