@@ -13,12 +13,11 @@ import tensorflow_datasets as tfds
 from input_pipeline import a2d_clips, record_features
 from input_pipeline.a2d_clips import Options
 from input_pipeline.workers import Workers
-from ssa2d_jax.batch import InputError
+from ssa2d_jax.batch import SPLITS, InputError
 from ssa2d_jax.label_space import A2D, LabelSpace
 from ssa2d_jax.progress import Progress, say
 
 URL = "https://web.eecs.umich.edu/~jjcorso/bigshare/A2D_main_1_0.tar.bz"
-SPLITS = ("train", "test")
 _SHOWN = 20
 
 

@@ -12,14 +12,14 @@ import numpy as np
 
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D
+from ssa2d_jax.video import MAX_PIXELS
 
-SPLITS = {"0": "train", "1": "test"}
+_SPLITS = {"0": "train", "1": "test"}
 _VIDEO_NAME = re.compile(r"[\w\-][\w. \-]*")  # a leading "-" is common: the names are YouTube's
 _VALID_CODES = frozenset(10 * actor + action for actor, action in A2D.pairs)
 _COLUMNS = 9
 _MAX_INSTANCES = 255
 _MAX_REGIONS = 65_535
-MAX_PIXELS = 4096 * 2304
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Release:
     def splits(self) -> dict[str, tuple[str, ...]]:
         """The videos of every split, in order."""
         rows = read_videoset(self.root)
-        return {split: tuple(row.video for row in rows if row.split == split) for split in SPLITS.values()}
+        return {split: tuple(row.video for row in rows if row.split == split) for split in _SPLITS.values()}
 
     def video(self, name: str) -> Path:
         """The video's file; InputError if it isn't there."""
@@ -131,11 +131,11 @@ def _is_header(line: list[str]) -> bool:
 def _row(path: Path, number: int, cells: list[str]) -> Row:
     if len(cells) < _COLUMNS:
         raise InputError(f"{path}, row {number}: {len(cells)} columns, expected {_COLUMNS}")
-    if cells[-1] not in SPLITS:
+    if cells[-1] not in _SPLITS:
         raise InputError(f"{path}, row {number}: split is {cells[-1]!r}, allowed: 0 (train) or 1 (test)")
     if not is_plain_name(cells[0]):
         raise InputError(f"{path}, row {number}: {cells[0]!r} is not a plain video name")
-    return Row(cells[0], SPLITS[cells[-1]])
+    return Row(cells[0], _SPLITS[cells[-1]])
 
 
 def is_plain_name(video: str) -> bool:

@@ -25,10 +25,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from input_pipeline import folder_table, youtube_vis
-from input_pipeline.a2d_release import MAX_PIXELS, Regions
-from input_pipeline.folder_table import SPLITS, TABLE, Row, Splits, Table
+from input_pipeline.a2d_release import Regions
+from input_pipeline.folder_table import TABLE, Row, Splits, Table
 from ssa2d_jax import video
-from ssa2d_jax.batch import InputError, Problems
+from ssa2d_jax.batch import SPLITS, InputError, Problems
 from ssa2d_jax.label_space import IGNORE, LabelSpace
 
 ONE_JSON, SPLIT_JSON, TRACKS = "instances.json", tuple(f"{split}.json" for split in SPLITS), "tracks.json"
@@ -261,8 +261,10 @@ def read_instances(path: Path) -> np.ndarray:
     """The PNG's instance numbers, int64 [H, W]; InputError for a picture that isn't one number a pixel."""
     try:
         with Image.open(path, formats=("PNG",)) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise InputError(f"{path}: {picture.width}x{picture.height} pixels; at most {MAX_PIXELS} are read")
+            if picture.width * picture.height > video.MAX_PIXELS:
+                raise InputError(
+                    f"{path}: {picture.width}x{picture.height} pixels; at most {video.MAX_PIXELS} are read"
+                )
             if picture.mode not in _MODES:
                 raise InputError(
                     f"{path}: a picture in {picture.mode}; needed is a number a pixel (grey, or a palette as in DAVIS)"

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from input_pipeline.a2d_release import is_plain_name
-from ssa2d_jax.batch import InputError, Problems
+from ssa2d_jax.batch import SPLITS, InputError, Problems
 from ssa2d_jax.label_space import LabelSpace
 
 TABLE = "labels.csv"
 NEEDED, OPTIONAL = ("video", "instance", "actor", "action"), ("first", "last", "split")
-SPLITS = ("train", "test")
 _CLASS_NAME = re.compile(r"[^\W_][\w \-+()']*")
 _MOST_CLASSES = 254  # a byte, without background and ignore
 _TEST_EVERY = 4

@@ -15,7 +15,7 @@ from absl import logging
 from tensorflow_datasets.core.utils import shard_utils
 
 from input_pipeline import a2d, a2d_clips, vidor, vidor_release
-from ssa2d_jax.batch import InputError
+from ssa2d_jax.batch import SPLITS, InputError
 from ssa2d_jax.files import replace_text
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.label_space import vidor as vidor_space
@@ -100,7 +100,7 @@ def prepare_vidor(
 
     `processes` work side by side, or a Beam pipeline with the options `beam`: neither changes what is built.
     """
-    for split in vidor.SPLITS:
+    for split in SPLITS:
         vidor_release.annotation_files(Path(release), split)
     settings = {
         "clip_frames": clip_frames, "labels_a_clip": labels_a_clip, "clips_a_video": clips_a_video,
@@ -146,7 +146,7 @@ def _opened(place: Path, kind: type[Builder], folder: Path, config: Any) -> Buil
     """The builder of the shards in `place`; InputError if the files that describe them are damaged."""
     try:
         builder = kind(data_dir=str(folder), config=config)
-        whole = set(builder.info.splits) == set(builder.info.metadata["label_frames"]) == set(a2d.SPLITS)
+        whole = set(builder.info.splits) == set(builder.info.metadata["label_frames"]) == set(SPLITS)
     except Exception as error:  # of TFDS, JSON or protobuf, and an assertion
         raise InputError(f"{_spoilt(place)} ({str(error).splitlines()[0]})") from error
     if not whole:
@@ -192,7 +192,7 @@ def label_space(builder: Builder) -> LabelSpace:
 def left_out(builder: Builder) -> dict[str, int]:
     """How many videos of each split could not be used."""
     counts = collections.Counter(split for _, split, _ in _saved_problems(builder))
-    return {split: counts[split] for split in a2d.SPLITS}
+    return {split: counts[split] for split in SPLITS}
 
 
 def _saved_problems(builder: Builder) -> list[tuple[str, ...]]:

@@ -17,13 +17,12 @@ from input_pipeline.sprites_folder import rendered_once
 from input_pipeline.sprites_sheet import contact_sheet
 from input_pipeline.sprites_world import Clip
 from input_pipeline.workers import run
-from ssa2d_jax.batch import InputError
+from ssa2d_jax.batch import SPLITS, InputError
 from ssa2d_jax.label_space import A2D
 
 WORLD = 5  # goes up whenever the same seed draws other clips
 LABEL_STEP = 2  # frames between labelled frames
 JITTER = 2  # frames that the labelled ones may be off the middle
-_SPLITS = ("train", "test")
 
 
 class _Task(NamedTuple):
@@ -102,7 +101,7 @@ def _tasks(parameters: dict[str, Any], split: int) -> list[_Task]:
     rng = np.random.default_rng([parameters["seed"], split])
     codes = [10 * actor + action for actor, action in A2D.pairs]
     deck, tasks = [], []
-    for index in range(parameters[f"{_SPLITS[split]}_clips"]):
+    for index in range(parameters[f"{SPLITS[split]}_clips"]):
         count = int(rng.integers(1, parameters["max_actors"], endpoint=True))
         if len(deck) < count:
             deck += rng.permutation(codes).tolist()
@@ -120,7 +119,7 @@ def _render_clip(folder: Path, parameters: dict[str, Any], task: _Task) -> list[
     clip = Clip(rng, task.codes, (height, width), parameters["frames"], middle, margin)
     codes = [sprite.code for sprite in clip.sprites]
     # World and seed in the name: videoset.csv alone then tells one rendering from another.
-    vid = f"w{WORLD}s{task.seed}_{_SPLITS[task.split]}_{task.index:05d}"
+    vid = f"w{WORLD}s{task.seed}_{SPLITS[task.split]}_{task.index:05d}"
     mats, colours = (folder / "Annotations" / kind / vid for kind in ("mat", "col"))
     mats.mkdir(parents=True)
     colours.mkdir(parents=True)

@@ -16,10 +16,9 @@ import tensorflow_datasets as tfds
 from input_pipeline import record_features, vidor_clips, vidor_release
 from input_pipeline.vidor_clips import Options, Planned
 from input_pipeline.workers import Workers
-from ssa2d_jax.batch import InputError
+from ssa2d_jax.batch import SPLITS, InputError
 from ssa2d_jax.progress import Progress, say
 
-SPLITS = ("train", "test")
 _SEED = 0  # of the choice of clips
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from input_pipeline.a2d_release import Regions
 from ssa2d_jax.batch import InputError
+from ssa2d_jax.video import MAX_PIXELS
 from ssa2d_jax.vidor_classes import ACTIONS, OBJECTS, SPATIAL
 
 FOLDERS = {"train": "training", "test": "validation"}  # the official test split has no public boxes
-_MAX_PIXELS = 4096 * 2304
 _MAX_FRAMES = 1_000_000
 _NUMBER = {int: "a whole number", str: "text", list: "a list", dict: "an object"}
 
@@ -83,10 +83,10 @@ def read_annotation(path: Path, release: Path, *, spatial: bool = False) -> Anno
     if not isinstance(whole, dict):
         raise InputError(f"{path}: holds no annotation of a video, but {type(whole).__name__}")
     count, height, width = (_field(path, whole, key, int) for key in ("frame_count", "height", "width"))
-    if not (0 < count <= _MAX_FRAMES and height > 0 and width > 0 and height * width <= _MAX_PIXELS):
+    if not (0 < count <= _MAX_FRAMES and height > 0 and width > 0 and height * width <= MAX_PIXELS):
         raise InputError(
             f"{path}: {count} frames of {width}x{height}; allowed are 1 to {_MAX_FRAMES} frames of at most "
-            f"{_MAX_PIXELS} pixels"
+            f"{MAX_PIXELS} pixels"
         )
     objects = _objects(path, _field(path, whole, "subject/objects", list))
     trajectories = _field(path, whole, "trajectories", list)

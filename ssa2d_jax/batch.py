@@ -48,6 +48,9 @@ OPTIONAL = {"flow": (np.float32, "BTHW2")}
 _SEVERAL = {"action": (np.bool_, "BLhwA")}
 
 
+SPLITS = ("train", "test")
+
+
 class InputError(ValueError):
     """What the user gave can't be used: the message says which file or value, what is allowed, what to do."""
 

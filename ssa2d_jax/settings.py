@@ -9,7 +9,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ssa2d_jax import optical_flow
-from ssa2d_jax.batch import InputError
+from ssa2d_jax.batch import SPLITS, InputError
 from ssa2d_jax.encoders import ENCODERS
 from ssa2d_jax.files import replace_text
 from ssa2d_jax.label_space import LabelSpace, described
@@ -18,7 +18,6 @@ from ssa2d_jax.ssa2d import ACTOR_PRIORS
 
 LABELS = "labels.json"
 LAYOUTS = ("a2d", "vidor", "folder")
-SPLITS = ("train", "test")
 # Knobs that may differ between two runs in one workdir: they change neither the weights nor their order. (Folders may
 # move: claim_workdir compares the data themselves.)
 _FREE = (

@@ -18,7 +18,7 @@ import tensorflow_datasets as tfds
 from input_pipeline import a2d, a2d_release, clip_record, sprites_release
 from input_pipeline import prepare as shards
 from ssa2d_jax import optical_flow
-from ssa2d_jax.batch import InputError
+from ssa2d_jax.batch import SPLITS, InputError
 
 SETTINGS = {"clip_frames": 8, "frame_step": 1, "label_span": 6, "store_height": 0, "jpeg_quality": 90}
 
@@ -96,7 +96,7 @@ def test_other_settings_get_other_shards(release, builder, monkeypatch, name):
 
 def test_same_release_same_bytes(release, builder, tmp_path):
     again = prepare(release, tmp_path)
-    files = [path for split in a2d.SPLITS for path in builder.info.splits[split].filepaths]
+    files = [path for split in SPLITS for path in builder.info.splits[split].filepaths]
     assert len(files) >= 2
     for file in files:
         assert (Path(again.data_path) / Path(file).name).read_bytes() == Path(file).read_bytes()
