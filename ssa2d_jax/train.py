@@ -93,7 +93,9 @@ class Training:
                 say(told)
                 replace_text(account, told + "\n")
             text = parameter_overview.get_parameter_overview(state.params, include_stats=False)
-            self.writer.write_texts(0, {"config": f"```\n{self.config}\n```", "parameters": f"```\n{text}\n```"})
+            knobs = settings.flat(self.config.to_dict())
+            told = "\n".join(f"config.{knob} = {value!r}" for knob, value in knobs.items())
+            self.writer.write_texts(0, {"config": f"```\n{told}\n```", "parameters": f"```\n{text}\n```"})
             (self.workdir / "parameters.txt").write_text(text + "\n")
         return parallel.replicate(state)
 

@@ -134,7 +134,7 @@ def test_tensorboard_has_losses_rates_scores_and_pictures(unbroken):
         *(f"test/confusion_{kind}" for kind in ("actor", "action", "joint")),
     }
     assert expected | pictures <= tags
-    assert "encoder_width: 0.0625" in events.Tensors("config")[0].tensor_proto.string_val[0].decode()
+    assert "config.model.encoder_width = 0.0625" in events.Tensors("config")[0].tensor_proto.string_val[0].decode()
     score = events.Tensors("test/joint_miou")[0]
     assert score.step == 4 and make_ndarray(score.tensor_proto) == pytest.approx(unbroken[1]["test"]["joint"]["miou"])
     for tag in pictures:
