@@ -259,7 +259,6 @@ def _predict(config) -> None:
     from ssa2d_jax import predict, restore
     from ssa2d_jax.batch import InputError
     from ssa2d_jax.detector import Detector
-    from ssa2d_jax.progress import say
 
     if not _INPUT.value or not _OUTPUT.value:
         raise InputError(
@@ -274,7 +273,6 @@ def _predict(config) -> None:
         threshold=config.eval.threshold,
     )
     drawing = {name: options[name] for name in ("opacity", "tracks", "draw_tracks")}
-    say("the network is compiled at the first frames, which takes a while")
     predict.predict_path(_INPUT.value, _OUTPUT.value, detector=detector, **drawing)
 
 

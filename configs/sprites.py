@@ -20,6 +20,9 @@ from configs import default
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
     words = default.variants(variant, "configs/sprites.py", ("still", "stills", "kinetics", "tiny"))
+    others = {"tiny", "still", "stills", "s3d", "s3d_g", "flow"} & set(words)
+    if "kinetics" in words and others:
+        raise ValueError(f"configs/sprites.py: kinetics is the whole I3D for RGB; it doesn't go with {min(others)}")
     config = default.get_config()
     data = config.data
     data.release = "data/sprites/Release"

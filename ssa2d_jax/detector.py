@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from ssa2d_jax import restore, steps, tracks, video
-from ssa2d_jax.cuts import Cuts
+from ssa2d_jax.cuts import with_cuts
 from ssa2d_jax.frame_labels import FrameLabels, frame_labels
 from ssa2d_jax.frame_sets import Drawn, drawn, frame_sets, unpacked
 from ssa2d_jax.label_space import LabelSpace
@@ -44,7 +44,7 @@ class FrameResult:
     frame          uint8 RGB [H, W, 3]; shown at `pts` ticks of `time_base` seconds
     labels         label maps, and pixels and confidence by class (see `FrameLabels`)
     probabilities  float32 [h, w, C] on the network's own grid: actor classes, action classes, foreground
-    cut            whether a new shot begins here (see `cuts.Cuts`)
+    cut            whether a new shot begins here (see cuts.py)
     """
 
     index: int
@@ -181,23 +181,22 @@ class Stream:
     def until_the_end(self) -> Iterator[FrameResult]:
         """The same without the error, which is `source.error` afterwards."""
         detector = self._detector
-        space, waiting = detector.space, collections.deque[video.Frame]()  # frames that still lack their labels
-        cuts = Cuts()
+        space = detector.space
+        waiting = collections.deque[tuple[video.Frame, bool]]()  # frames that still lack their labels
 
         def pictures() -> Iterator[np.ndarray]:
-            for frame in self.source:
-                waiting.append(frame)
+            for frame, cut in with_cuts(self.source, lambda frame: frame.rgb):
+                waiting.append((frame, cut))
                 yield frame.rgb
 
         shape = {"height": self.source.height, "width": self.source.width, "space": space}
         grids = self.windows.probabilities(detector.network_frames(pictures()))
         for index, grid in enumerate(grids):
-            frame = waiting.popleft()
+            frame, cut = waiting.popleft()
             if space.several:
                 labels = frame_sets(grid, **shape, threshold=detector.threshold)
             else:
                 labels = frame_labels(grid, **shape)
-            cut = cuts.add(frame.rgb)
             yield FrameResult(index, frame.rgb, frame.pts, frame.time_base, labels, grid, space, cut)
 
 
@@ -232,6 +231,7 @@ class Detector:
         self.forward, self.space, self.step = forward, space, step
         self.clip_frames, self.frame_step, self.overlap, self.batch_size = clip_frames, frame_step, overlap, batch_size
         self.size, self.max_pixels, self.flow, self.threshold = tuple(size), max_pixels, flow, threshold
+        self.compiled = False
 
     @classmethod
     def from_run(
@@ -291,6 +291,13 @@ class Detector:
         InputError for what can't be read; see `Stream` for frames that break off.
         """
         return Stream(self, open_source(frames, self.max_pixels))
+
+    def compile(self) -> None:
+        """Runs the network once on black frames, if `compiled` is false: what comes then isn't held up by compiling."""
+        if not self.compiled:
+            shape = (self.batch_size, self.clip_frames, *self.size, 3 if self.flow is None else 5)
+            self.forward(np.zeros(shape, np.uint8))
+            self.compiled = True
 
     def new_windows(self) -> Windows:
         """What blends the network's windows over one stream."""

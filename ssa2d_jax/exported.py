@@ -21,8 +21,9 @@ _KEYS = {"kind", "step", "config", "labels", "scores", "data"}
 def save(path: Path, variables: Any, *, step: int, config: dict[str, Any], space: LabelSpace, workdir: Path) -> None:
     """Writes `variables` (params and batch_stats) of the run in `workdir`, as saved after update `step`, to `path`.
 
-    The metadata, each a JSON text: step, the run's config (of absolute paths the last part alone, since they are this
-    machine's), names of its classes, its scores at that step by split, and which data it was trained with.
+    The metadata, each a JSON text: step, the run's config (absolute paths as elsewhere/<last part>, and no options
+    of Beam, which are this machine's), names of its classes, its scores at that step by split, and which data it was
+    trained with.
     """
     if path.suffix != tensor_file.SUFFIX:
         raise InputError(f"--output={path}: weights are written as {tensor_file.SUFFIX}; name such a file")
@@ -31,7 +32,7 @@ def save(path: Path, variables: Any, *, step: int, config: dict[str, Any], space
     metadata = {
         "kind": KIND,
         "step": step,
-        "config": _without_places(config),
+        "config": _without_places(config | {"data": config["data"] | {"beam": ""}}),
         "labels": space.to_json(),
         "scores": {split: score for split, score in scores.items() if score["step"] == step},
         "data": data.read_text().strip() if data.exists() else "",
@@ -42,10 +43,10 @@ def save(path: Path, variables: Any, *, step: int, config: dict[str, Any], space
 
 
 def _without_places(told: Any) -> Any:
-    """`told` with the last part alone of every text that is an absolute path."""
+    """`told` with every text that is an absolute path as elsewhere/<last part>."""
     if isinstance(told, dict):
         return {key: _without_places(value) for key, value in told.items()}
-    return Path(told).name if isinstance(told, str) and Path(told).is_absolute() else told
+    return f"elsewhere/{Path(told).name}" if isinstance(told, str) and Path(told).is_absolute() else told
 
 
 def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

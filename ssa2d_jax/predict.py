@@ -106,6 +106,9 @@ def predict_video(
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out_folder) as unfinished:
         folder = pathlib.Path(unfinished)
         with StopSignal("finishing the frames that were read", source.stop) as stop:
+            if not detector.compiled:
+                say("compiling the network, which takes up to a minute on a CPU")
+                detector.compile()
             summary = _predict(stream, folder, detector, opacity, tracks, draw_tracks)
         (folder / "summary.json").write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
         for name in OUTPUTS:
@@ -157,7 +160,7 @@ def _predict(
         "complete": source.error is None and not source.stopped,
         "windows": stream.windows.run,
         "seconds": round(seconds, 3),
-        "frames_per_second": round(progress.rate(), 3) if tally.frames > 1 else None,  # compiling left out
+        "frames_per_second": round(tally.frames / seconds, 3),
         **tally.summary(detector.space),
         "tracks": files.count if files else None,
         "step": detector.step,

@@ -3,7 +3,7 @@
 A reading of the pixel labels that the paper doesn't make: SSA2D says of every pixel which actor it is, not which of two
 dogs. Connected regions of one actor class are instances; regions of neighbouring frames that overlap are the same
 one. So actors that touch become one track while they do, and one that is hidden for longer than `Tracker.gap` frames
-comes back under another number. No track goes on over a cut.
+comes back under another number. No track goes on over a cut (cuts.py).
 """
 
 import dataclasses

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ssa2d_jax.cuts import Cuts
+from ssa2d_jax.cuts import with_cuts
 
 
 def scene(seed, size=(120, 400)):
@@ -14,8 +14,9 @@ def scene(seed, size=(120, 400)):
 
 
 def cuts(frames):
-    detector = Cuts()
-    return [i for i, frame in enumerate(frames) if detector.add(frame)]
+    found = list(with_cuts(frames, lambda frame: frame))
+    assert all(frame is other for (frame, _), other in zip(found, frames, strict=True))
+    return [i for i, (_, began) in enumerate(found) if began]
 
 
 def pan(seed, count, step=6):
@@ -33,6 +34,14 @@ def test_noise_dimming_and_a_plain_colour_that_creeps_are_none():
     dimmed = [(frame * (1 - 0.03 * i)).astype(np.uint8) for i, frame in enumerate(pan(1, 20))]
     creeping = [np.full((120, 160, 3), 90 + i, np.uint8) for i in range(40)]  # over 96 and 128, all at once
     assert cuts(noisy) == cuts(dimmed) == cuts(creeping) == []
+
+
+def test_a_flash_of_one_frame_is_none():
+    white = np.full((120, 160, 3), 255, np.uint8)
+    assert cuts([*pan(0, 20)[:10], white, *pan(0, 20)[10:]]) == []
+    assert cuts([*pan(0, 10), white, white, *pan(0, 10)]) == [10, 12]
+    assert cuts([*pan(0, 2), *pan(1, 2)]) == [2] and cuts([*pan(0, 3), *pan(1, 1)]) == [3]
+    assert cuts([*pan(0, 1), *pan(1, 3)]) == [1] and cuts([]) == []
 
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 3), (1080, 1920)])

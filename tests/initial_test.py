@@ -171,7 +171,7 @@ def test_export_and_reading_back_is_exact(tmp_path):
     exported.save(path, variables, step=7, config=here, space=A2D, workdir=run)
     found = restore.load_run(path, config)
     _assert_equal(found.variables, variables)
-    here["data"]["release"] = "Release"  # no absolute path of this machine
+    here["data"]["release"] = "elsewhere/Release"  # no absolute path of this machine
     assert found.step == 7 and found.config.to_dict() == here
     metadata = exported.load(path)[1]
     assert metadata["scores"] == {"test": {"step": 7, "joint": {"miou": 3.5}}}

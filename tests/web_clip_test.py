@@ -16,7 +16,7 @@ from ssa2d_jax import video
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D, LabelSpace
 from web import parts
-from web.clip import Limits, label_clip
+from web.clip import Limits, _shown, label_clip
 from web.visits import Gone, Visits
 
 PROGRAM = Path(__file__).resolve().parent.parent / "tools" / "web.py"
@@ -82,6 +82,13 @@ def test_a_clip_without_a_frame_is_said(tmp_path):
     assert re.match(
         r"none\.mp4: (breaks off after 0|no frame could be decoded)", _refused(tmp_path, tmp_path / "none.mp4")
     )
+
+
+def test_times_never_go_back():
+    shown: list[float] = []
+    for told in (None, 0.5, 0.3, None, 9.0):
+        shown.append(_shown(told, shown, 0.1))
+    assert shown == [0.0, 0.5, 0.5, pytest.approx(0.6), 9.0]
 
 
 def test_too_long_is_said_before_anything_is_labelled(tmp_path):
@@ -168,6 +175,14 @@ def test_the_program_says_what_it_lacks(tmp_path, monkeypatch, capsys, flags, gr
     assert said.startswith("error: ") and told in said
 
 
+@pytest.mark.parametrize("flag", ["--port=70000", "--port=0", "--max_seconds=nan", "--max_megabytes=-1"])
+def test_flags_out_of_range_are_said(monkeypatch, capsys, flag):
+    monkeypatch.setattr(sys, "argv", ["web.py", flag])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(PROGRAM))["main"]()
+    assert stopped.value.code == 2 and f"error: {flag.split('=')[0]} is" in capsys.readouterr().err
+
+
 def test_of_many_examples_the_first_can_be_picked(tmp_path, capsys):
     for number in range(103):
         (tmp_path / f"{number:03d}.mp4").touch()
@@ -186,6 +201,9 @@ def test_a_closed_page_keeps_nothing_and_gets_nothing_and_others_keep_theirs(tmp
         for file in files:
             visits.uploaded(visit, file)
         (visits.new_folder(visit) / "overlay.mp4").touch()
+    assert len(list(tmp_path.glob("result-*/overlay.mp4"))) == 2
+    (visits.new_folder("one") / "overlay.mp4").touch()  # in place of its first
+    assert len(list(tmp_path.glob("result-*/overlay.mp4"))) == 2
     visits.check("one")
     visits.end("one")
     assert shared.exists() and not own.exists() and len(list(tmp_path.glob("result-*/overlay.mp4"))) == 1

@@ -21,8 +21,10 @@ from ssa2d_jax.label_space import A2D  # noqa: E402
 
 
 def main(_: list[str]) -> None:
-    config, workdir = command._CONFIG.value, Path(command._WORKDIR.value)
-    run, source = restore.load_run(workdir, config), command._source(config)
+    config, workdir = command._CONFIG.value or command._own_config(), Path(command._WORKDIR.value)
+    run = restore.load_run(workdir, config)
+    restore.check_space(workdir, run.space, A2D)
+    source = command._source(config)
     eval_step, variables = parallel.pmap_eval_step(run.model, A2D), parallel.replicate(run.variables)
     for name, change in (("as they are", _middle), ("frozen", _frozen)):
         counts = metrics.Confusions.empty(A2D)

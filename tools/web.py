@@ -5,6 +5,7 @@ python tools/web.py --workdir=runs/demo --examples=path/to/clips
 
 import argparse
 import importlib.util
+import math
 import os
 import sys
 import tempfile
@@ -13,8 +14,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-
-import numpy as np  # noqa: E402
 
 from ssa2d_jax import Detector  # noqa: E402
 from ssa2d_jax.batch import InputError  # noqa: E402
@@ -35,9 +34,14 @@ def main() -> int:
     parser.add_argument("--max_megabytes", type=float, default=64, help="of a clip's file")
     arguments = parser.parse_args()
     limits = Limits(arguments.max_seconds, arguments.max_megabytes)
+    if not 0 < arguments.port < 2**16:
+        parser.error(f"--port is {arguments.port}; allowed: 1 to {2**16 - 1}")
+    for name in ("max_seconds", "max_megabytes"):
+        if not 0 < getattr(arguments, name) < math.inf:
+            parser.error(f"--{name} is {getattr(arguments, name)}; allowed: more than 0")
     try:
         return serve(arguments.workdir, arguments.port, find_examples(arguments.examples), limits)
-    except InputError as error:
+    except (InputError, OSError) as error:
         say(f"error: {error}")
         return 2
     except KeyboardInterrupt:  # before the page was there
@@ -62,7 +66,7 @@ def serve(workdir: str, port: int, examples: dict[str, Path], limits: Limits) ->
         raise InputError("the page needs gradio: pip install -r requirements-web.txt")
     detector = Detector.from_run(workdir)
     say("compiling the network")
-    detector(np.zeros((1, *detector.size, 3), np.uint8))
+    detector.compile()
     with (
         tempfile.TemporaryDirectory(prefix="ssa2d-web-", ignore_cleanup_errors=True) as folder,
         StopSignal("closing the page") as stop,

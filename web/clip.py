@@ -64,7 +64,7 @@ def label_clip(
     limits: Limits,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Labelled:
-    """Labels `clip` and writes overlay and tracks into `folder`, which is there; in memory that doesn't grow.
+    """Labels `clip` and writes overlay and tracks into `folder`, which is there; in memory that the limits bound.
 
     `progress` is told how many frames are done, of how many (None: not known); what it raises ends the work. InputError
     for what is no video or beyond the limits: by the file's size and what the container says before anything is
@@ -86,12 +86,13 @@ def _label_clip(
     source, space, shape = stream.source, detector.space, {"height": stream.source.height, "width": stream.source.width}
     _check_announced(clip, source, limits)
     tally, tracker, tracks, seconds = Tally(), Tracker(space), list[Track](), list[float]()
+    usual = float(1 / (source.rate or _USUAL_RATE))
     with (
         TrackFiles(folder, space, threshold=detector.threshold, video={"file_name": clip.name, **shape}) as tables,
         VideoWriter(folder / OVERLAY, time_base=source.time_base, rate=source.rate, **shape) as overlay,
     ):
         for frame in stream.until_the_end():
-            seconds.append(frame.index / _USUAL_RATE if frame.seconds is None else frame.seconds)
+            seconds.append(_shown(frame.seconds, seconds, usual))
             _check_length(clip, seconds, limits)
             tally.add(frame.labels)
             _, over = tracker.add_result(frame)
@@ -101,7 +102,7 @@ def _label_clip(
         tracks = sorted(tracks + tracker.finish(), key=lambda track: track.number)
         tables.add(tracks)
         tables.end(tally.frames)
-    seconds.append(seconds[-1] + float(1 / (source.rate or _USUAL_RATE)))
+    seconds.append(seconds[-1] + usual)
     return Labelled(
         overlay=folder / OVERLAY,
         tables=tuple(folder / name for name in reversed(track_files.NAMES)),
@@ -111,6 +112,13 @@ def _label_clip(
         tracks=len(tracks),
         broken=_by_name(source.error, clip) if source.error else None,
     )
+
+
+def _shown(told: float | None, before: list[float], usual: float) -> float:
+    """When a frame is shown, in seconds: as it says, but never before the one before it; else `usual` after that."""
+    if not before:
+        return told or 0.0
+    return before[-1] + usual if told is None else max(told, before[-1])
 
 
 def _check_announced(clip: Path, source: Source, limits: Limits) -> None:

@@ -14,7 +14,8 @@ from web.visits import Gone, Visits
 
 # Before Gradio is imported: it tells nobody that it runs, and asks this machine for nothing through a proxy.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["NO_PROXY"] = ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1")))
+for name in ("NO_PROXY", "no_proxy"):
+    os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))
 
 import gradio as gr  # noqa: E402
 
@@ -101,6 +102,6 @@ def open_page(page: gr.Blocks, port: int, limits: Limits) -> str:
             max_file_size=limits.bytes, theme=gr.themes.Default(), css=parts.CSS, footer_links=[],
             run_history=False, enable_monitoring=False, inbrowser=False,
         )  # fmt: skip
-    except OSError as error:
-        raise InputError(f"port {port} can't be used: {error}; give another with --port") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"the page can't be opened at port {port} ({error}); give another with --port") from error
     return url

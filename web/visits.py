@@ -25,15 +25,19 @@ class Visits:
             raise Gone
 
     def new_folder(self, visit: str) -> Path:
-        """A folder for a result of this page; Gone if it was closed."""
+        """A folder for a result of this page, in place of the one before; Gone if it was closed."""
         with self._lock:
             self.check(visit)
+            own = self._files.setdefault(visit, set())
+            for before in [path for path in own if path.is_dir()]:
+                shutil.rmtree(before, ignore_errors=True)
+                own.remove(before)
             folder = Path(tempfile.mkdtemp(prefix="result-", dir=self._folder))
-            self._files.setdefault(visit, set()).add(folder)
+            own.add(folder)
         return folder
 
     def uploaded(self, visit: str, file: Path) -> None:
-        """Notes an upload of this page."""
+        """Notes an upload of this page, which from now on no other page's end deletes."""
         with self._lock:
             self._files.setdefault(visit, set()).add(file)
 
