@@ -103,5 +103,5 @@ def open_page(page: gr.Blocks, port: int, limits: Limits) -> str:
             run_history=False, enable_monitoring=False, inbrowser=False,
         )  # fmt: skip
     except (OSError, ValueError) as error:
-        raise InputError(f"the page can't be opened at port {port} ({error}); give another with --port") from error
+        raise InputError(f"port {port} can't be used ({error}); give another with --port") from error
     return url
