@@ -350,7 +350,7 @@ def _check(config) -> None:
     if tiles:
         pictures.write_png(sheet, overlay.contact_sheet(tiles))
         print(f"look at it: {sheet}")
-    for remark in check.one_sided(found, space):
+    for remark in [*release.remarks(), *check.one_sided(found, space)]:
         print(f"remark: {remark}")
     classes = f"{len(space.actors) - 1} actors, {len(space.actions) - 1} actions, {len(space.pairs)} pairs"
     print(f"{len(found)} videos, {classes}")

@@ -91,6 +91,10 @@ class Release:
         """What is wrong with more than a video."""
         return []
 
+    def remarks(self) -> list[str]:
+        """What is left out on purpose and may be meant otherwise."""
+        return []
+
     def fingerprint(self) -> str:
         """Eight hex digits, others where the release is another."""
         return fingerprint(self.root)

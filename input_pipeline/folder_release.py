@@ -34,6 +34,7 @@ from ssa2d_jax.label_space import IGNORE, LabelSpace
 ONE_JSON, SPLIT_JSON, TRACKS = "instances.json", tuple(f"{split}.json" for split in SPLITS), "tracks.json"
 VIDEO_FOLDERS = ("videos", "JPEGImages/480p", "JPEGImages")
 LABEL_FOLDERS = ("labels", "Annotations/480p", "Annotations")
+_TOLD = 5  # names in a remark
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B")  # PNG: one number a pixel
 
 
@@ -100,6 +101,10 @@ class Release:
             *(f"{self.root}: {problem}" for problem in folder_table.alike(self.space)),
         ]
 
+    def remarks(self) -> list[str]:
+        """What is left out on purpose and may be meant otherwise."""
+        return []
+
     def fingerprint(self) -> str:
         """Eight hex digits that change when what says who does what does, or name or size of a video or label."""
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in self.tables))
@@ -143,11 +148,12 @@ class JsonRelease(Release):
     def table(self) -> Table:
         """Who does what, the splits and the classes."""
         videos, owners = self._read
-        rows = {name: one.rows for name, one in videos.items()}
+        drawn = self.tables[0].name not in SPLIT_JSON
+        rows = {name: one.rows for name, one in videos.items() if one.shots or not drawn}
         if not any(rows.values()):
             raise InputError(f"{self.tables[0]}: no annotation does anything")
-        if self.tables[0].name not in SPLIT_JSON:
-            return Table(rows, folder_table.drawn_splits(list(videos)), folder_table.space_of(self.root, rows))
+        if drawn:
+            return Table(rows, folder_table.drawn_splits(list(rows)), folder_table.space_of(self.root, rows))
         splits = {split: tuple(name for name in videos if owners[name] == split) for split in SPLITS}
         for split, names in splits.items():
             if not names:
@@ -192,6 +198,11 @@ class JsonRelease(Release):
             for row in self.table.rows[name]
             if not any(row.instance in one.codes and row.holds(shots[frame].number) for frame, one in regions.items())
         ]
+
+    def remarks(self) -> list[str]:
+        """What is left out on purpose and may be meant otherwise."""
+        silent = [name for name in self._read[0] if name not in self.table.rows]
+        return [f"{self.root}: {_counted(silent)} without any mask, left out of the splits"] if silent else []
 
 
 def opened(root: Path) -> Release:
@@ -299,6 +310,12 @@ def regions(instances: np.ndarray, frame: int, rows: tuple[Row, ...], space: Lab
 def _label_folder(release: Path) -> list[Path]:
     """The folder of the labels, if there is one."""
     return [release / folder for folder in LABEL_FOLDERS if (release / folder).is_dir()][:1]
+
+
+def _counted(names: list[str]) -> str:
+    """How many videos, and the names of the first few."""
+    few = ", ".join(names[:_TOLD]) + (", ..." if len(names) > _TOLD else "")
+    return f"{len(names)} video{'s' if len(names) > 1 else ''} ({few})"
 
 
 def _escaped(name: str) -> str:

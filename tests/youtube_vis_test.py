@@ -312,6 +312,19 @@ def test_one_form_is_taken_and_two_or_none_are_said(tmp_path):
         _ = folder_release.opened(root).space
 
 
+def test_splits_are_drawn_among_videos_with_masks(tmp_path, capfd):
+    root = fixture.write_release(tmp_path / "own", "tracks")
+    for name in ("b", "d"):  # as predict writes where it finds nobody
+        told = fixture.tracks(name) | {"annotations": []}
+        (root / "labels" / name / "tracks.json").write_text(json.dumps(told))
+    release = folder_release.opened(root)
+    assert release.splits == {"train": ("a",), "test": ("c",)}
+    remark = f"{root}: 2 videos (b, d) without any mask, left out of the splits"
+    assert release.remarks() == [remark]
+    builder = prepare(root, tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2} and remark in capfd.readouterr().err
+
+
 def test_files_and_pictures_are_not_taken_for_one_another(tmp_path):
     root = fixture.write_release(tmp_path / "own", "one", davis=False)
     told = fixture.vis(["a"], pictures=True)
