@@ -134,7 +134,9 @@ def clashes(rows: Iterable[Row]) -> Iterator[str]:
                     f"{told} does {row.action}, and {ends_last.action} at once ({_within(ends_last)}); "
                     "give each its frames (first, last), or name the two as one action"
                 )
-            if ends_last is None or (ends_last.last is not None and not (row.last and row.last <= ends_last.last)):
+            if ends_last is None or (
+                ends_last.last is not None and not (row.last is not None and row.last <= ends_last.last)
+            ):
                 ends_last = row
 
 
