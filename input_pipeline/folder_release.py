@@ -92,18 +92,17 @@ class Release:
         ]
 
     def whole(self) -> list[str]:
-        """What is wrong with more than a video: PNGs that nothing is said of, classes that differ in case alone."""
-        told = ", ".join(path.name for path in self.tables[:2])
-        places = {path.parent for folder in _label_folder(self.root) for path in folder.glob("*/*.png")}
-        strays = sorted(place for place in places if place.name not in self.table.rows)
-        return [
-            *(f"{place}: has instance PNGs, but {told} has no video {place.name}" for place in strays),
-            *(f"{self.root}: {problem}" for problem in folder_table.alike(self.space)),
-        ]
+        """What is wrong with more than a video: classes that differ in case alone."""
+        return [f"{self.root}: {problem}" for problem in folder_table.alike(self.space)]
 
     def remarks(self) -> list[str]:
         """What is left out on purpose and may be meant otherwise."""
-        return []
+        places = {path.parent.name for folder in _label_folder(self.root) for path in folder.glob("*/*.png")}
+        strays, tracks = sorted(places - self.table.rows.keys()), [path.parent.name for path in _tracks_in(self.root)]
+        return [
+            *([f"{self.root}: instance PNGs of {_counted(strays)} that {TABLE} doesn't name"] if strays else []),
+            *([f"{self.root}: {TRACKS} of {_counted(tracks)}, not read beside {TABLE}"] if tracks else []),
+        ]
 
     def fingerprint(self) -> str:
         """Eight hex digits that change when what says who does what does, or name or size of a video or label."""
@@ -219,7 +218,7 @@ def opened(root: Path) -> Release:
     forms = f"{TABLE}, or {' and '.join(SPLIT_JSON)}, or {ONE_JSON}"
     if there:
         raise InputError(f"{root}: has {' and '.join(there)}; needed is {forms}")
-    tracks = sorted(path for folder in _label_folder(root) for path in folder.glob(f"*/{TRACKS}"))
+    tracks = _tracks_in(root)
     if not tracks:
         raise InputError(f"{root}: says of no instance what it does; needed is {forms}, or labels/<video>/{TRACKS}")
     return JsonRelease(root, {path.parent.name: path for path in tracks})
@@ -310,6 +309,11 @@ def regions(instances: np.ndarray, frame: int, rows: tuple[Row, ...], space: Lab
 def _label_folder(release: Path) -> list[Path]:
     """The folder of the labels, if there is one."""
     return [release / folder for folder in LABEL_FOLDERS if (release / folder).is_dir()][:1]
+
+
+def _tracks_in(release: Path) -> list[Path]:
+    """What predict has written into the folder of the labels, by video."""
+    return sorted(path for folder in _label_folder(release) for path in folder.glob(f"*/{TRACKS}"))
 
 
 def _counted(names: list[str]) -> str:

@@ -143,17 +143,25 @@ def test_a_video_with_a_problem_is_left_out_and_found_by_the_check(tmp_path, kin
     assert set(problems) == {"b"} and _matches(said, problems.values())
 
 
-def test_what_belongs_to_no_video_of_the_table_is_found(tmp_path):
+def test_classes_that_differ_in_case_alone_are_a_problem(tmp_path):
     root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("c,3,fork lift", "c,3,Fork lift"))
     assert folder_release.opened(root).whole() == [
         f"{root}: actors 'Fork lift' and 'fork lift' differ in case alone; if they are one, write them alike"
     ]
+
+
+def test_what_labels_csv_leaves_out_is_no_problem_but_a_remark(tmp_path):
     root = fixture.write_folder(tmp_path / "more")
-    assert folder_release.opened(root).whole() == []
-    shutil.copytree(root / "labels" / "a", root / "labels" / "e")
+    assert folder_release.opened(root).remarks() == []
+    for name in ("e", "g", "h", "i", "j", "k"):
+        shutil.copytree(root / "labels" / "a", root / "labels" / name)
     (root / "labels" / "f").mkdir()
-    assert folder_release.opened(root).whole() == [
-        f"{root / 'labels' / 'e'}: has instance PNGs, but labels.csv has no video e"
+    (root / "labels" / "c" / "tracks.json").write_text("{}")
+    release = folder_release.opened(root)
+    assert release.whole() == []
+    assert release.remarks() == [
+        f"{root}: instance PNGs of 6 videos (e, g, h, i, j, ...) that labels.csv doesn't name",
+        f"{root}: tracks.json of 1 video (c), not read beside labels.csv",
     ]
 
 

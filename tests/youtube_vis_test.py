@@ -312,6 +312,13 @@ def test_one_form_is_taken_and_two_or_none_are_said(tmp_path):
         _ = folder_release.opened(root).space
 
 
+def test_pngs_beside_json_are_not_read_and_nothing_is_said_of_them(tmp_path):
+    root = fixture.write_release(tmp_path / "own", "one", davis=True)
+    folder_fixture.write_png(root / "Annotations" / "480p" / "e" / "00000.png", np.zeros(SIZE, np.uint8))
+    release = folder_release.opened(root)
+    assert release.whole() == release.remarks() == []
+
+
 def test_splits_are_drawn_among_videos_with_masks(tmp_path, capfd):
     root = fixture.write_release(tmp_path / "own", "tracks")
     for name in ("b", "d"):  # as predict writes where it finds nobody
