@@ -12,7 +12,7 @@ import numpy as np
 from input_pipeline import a2d_clips
 from input_pipeline.a2d_release import Regions
 from ssa2d_jax import video
-from ssa2d_jax.batch import InputError
+from ssa2d_jax.batch import InputError, Problems
 from ssa2d_jax.label_space import IGNORE, LabelSpace
 
 
@@ -74,7 +74,8 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
     try:
         path, files = release.video(name), release.labelled(name)
     except (InputError, OSError) as error:
-        return Checked(name, split, (str(error),), 0, 0)
+        told = error.args if isinstance(error, Problems) else (str(error),)
+        return Checked(name, split, told, 0, 0)
     regions: dict[int, Regions] = {}
     for frame, file in files.items():
         try:

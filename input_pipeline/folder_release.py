@@ -122,10 +122,14 @@ class JsonRelease(Release):
     def __init__(self, root: Path, files: dict[str, Path]):
         super().__init__(root)
         self.tables, self._files = tuple(files.values()), files
+        self._unusable: dict[str, tuple[str, ...]] = {}  # videos, and what is wrong with the file of each
 
     @functools.cached_property
     def _read(self) -> tuple[dict[str, youtube_vis.Video], dict[str, str]]:
-        """The videos by name, and the files that tell of them, as keys of `_files`."""
+        """The videos by name, and the files that tell of them, as keys of `_files`.
+
+        Where each video has a file of its own, one that can't be used is in `_unusable` and the others are read.
+        """
         videos: dict[str, youtube_vis.Video] = {}
         owners: dict[str, str] = {}
         problems: list[str] = []
@@ -134,12 +138,14 @@ class JsonRelease(Release):
                 found = youtube_vis.read(path, key if path.name == TRACKS else None)
             except InputError as error:
                 problems += error.args
+                if path.name == TRACKS:
+                    self._unusable[key] = error.args
                 continue
             problems += [
                 f"{path}: video {name} is in {self._files[owners[name]].name}, too" for name in found if name in owners
             ]
             videos, owners = videos | found, owners | dict.fromkeys(found, key)
-        if problems:
+        if problems and len(self._unusable) in (0, len(self._files)):
             raise Problems(*problems)
         return {name: videos[name] for name in sorted(videos)}, owners
 
@@ -152,7 +158,9 @@ class JsonRelease(Release):
         if not any(rows.values()):
             raise InputError(f"{self.tables[0]}: no annotation does anything")
         if drawn:
-            return Table(rows, folder_table.drawn_splits(list(rows)), folder_table.space_of(self.root, rows))
+            splits = folder_table.drawn_splits(list(rows))
+            splits["train"] += tuple(self._unusable)  # so that they are told where others that can't be used are
+            return Table(rows, splits, folder_table.space_of(self.root, rows))
         splits = {split: tuple(name for name in videos if owners[name] == split) for split in SPLITS}
         for split, names in splits.items():
             if not names:
@@ -162,6 +170,8 @@ class JsonRelease(Release):
     def video(self, name: str) -> Path:
         """The video's file, or the folder of its frames; InputError if there is none."""
         videos, owners = self._read
+        if name in self._unusable:
+            raise Problems(*self._unusable[name])
         path, file = self._files[owners[name]], frames_path(self.root, name, self._files[owners[name]].name)
         if videos[name].has_pictures and not file.is_dir():
             raise InputError(f"{file}: not a folder, but {path.name} has file_names, the pictures in it")

@@ -8,7 +8,9 @@
                  `frames`: numbers of the frames that the lists are of, where these are not all
 
 Frames are counted from 0. Masks are drawn in the file's order, a later one over an earlier. Crowds, and frames at which
-`action` is null, count nowhere. A frame that no annotation has a mask for is not labelled.
+`action` is null, count nowhere. A frame that no annotation has a mask for is not labelled. An instance does one action
+at a time, so that tracks.json of a run with several actions a pixel, whose actions overlap, is refused; so are videos
+whose names have more than letters, digits, -, _, spaces and single dots.
 """
 
 import dataclasses
@@ -160,7 +162,8 @@ class _Reader:
         if self.name not in (None, name):
             raise InputError(f"is of {_short(name)}, but lies in the folder of {self.name}")
         if not is_plain_name(name):
-            raise InputError(f"{_short(name)} is not a plain video name (letters, digits, -, _, space, single dots)")
+            told = f"{_short(name)} is not a plain video name (letters, digits, -, _, space, single dots)"
+            raise InputError(told + "; rename the video" + (" before predicting" if self.name else ""))
         return _Told(name, size, length, pictures)
 
     def _annotation(

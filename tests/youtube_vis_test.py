@@ -306,9 +306,32 @@ def test_one_form_is_taken_and_two_or_none_are_said(tmp_path):
     (root / "test.json").unlink()
     with pytest.raises(InputError, match="own: has train.json; needed is"):
         folder_release.opened(root)
-    root = fixture.write_release(tmp_path / "tracks", "tracks")
+
+
+def test_a_tracks_file_that_cannot_be_used_leaves_out_its_video_alone(tmp_path):
+    root = fixture.write_release(tmp_path / "own", "tracks")
     (root / "labels/b/tracks.json").write_text(json.dumps(fixture.tracks("a")))
-    with pytest.raises(InputError, match="labels/b/tracks.json: .*is of 'a', but lies in the folder of b"):
+    told = fixture.tracks("c")
+    del told["annotations"][0]["category_id"], told["annotations"][1]["id"]
+    (root / "labels/c/tracks.json").write_text(json.dumps(told))
+    (root / "labels/a (1)").mkdir()
+    told = fixture.tracks("a")
+    told["videos"][0]["file_name"] = "a (1).mp4"
+    (root / "labels/a (1)/tracks.json").write_text(json.dumps(told))
+    found = {one.name: one.problems for one in check.check_release("folder", root)}
+    assert found["a"] == found["d"] == ()
+    (of_b,), (name,) = found["b"], found["a (1)"]
+    assert "labels/b/tracks.json: " in of_b and "is of 'a', but lies in the folder of b" in of_b
+    assert "labels/a (1)/tracks.json: " in name and "'a (1)' is not a plain video name" in name
+    assert name.endswith("; rename the video before predicting")
+    assert len(found["c"]) == 2 and all("labels/c/tracks.json: annotations[" in one for one in found["c"])
+    builder = prepare(root, tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2}
+    with open(Path(builder.data_path) / shards.PROBLEMS, newline="") as file:
+        assert {row["video"] for row in csv.DictReader(file)} == {"a (1)", "b", "c"}
+    for name in "ad":
+        (root / f"labels/{name}/tracks.json").write_text("{")
+    with pytest.raises(Problems, match="and 5 more problems"):
         _ = folder_release.opened(root).space
 
 
