@@ -79,7 +79,9 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
     regions: dict[int, Regions] = {}
     for frame, file in files.items():
         try:
-            regions[frame] = release.regions(name, frame, file)
+            one = release.regions(name, frame, file)
+            # Of the maps only the size is kept, in an array that holds one number: together they may be gigabytes.
+            regions[frame] = dataclasses.replace(one, map=np.broadcast_to(one.map.dtype.type(0), one.map.shape))
         except (InputError, OSError) as error:
             problems.append(str(error))
     shown, pictures = sorted(regions)[len(regions) // 2] if regions else None, {}
@@ -120,7 +122,7 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
     pairs: collections.Counter[tuple[int, int]] = collections.Counter()
     for one in regions.values():
         pairs.update({(int(a), int(row.argmax())) for a, row in zip(one.actor, one.actions, strict=True) if a})
-    joint = _joint(regions[shown], release.space) if shown in pictures else None
+    joint = _joint(release.regions(name, shown, files[shown]), release.space) if shown in pictures else None
     return Checked(name, split, tuple(problems), count, len(files), pictures.get(shown), joint, dict(pairs))
 
 

@@ -34,6 +34,7 @@ from ssa2d_jax.label_space import IGNORE, LabelSpace
 ONE_JSON, SPLIT_JSON, TRACKS = "instances.json", tuple(f"{split}.json" for split in SPLITS), "tracks.json"
 VIDEO_FOLDERS = ("videos", "JPEGImages/480p", "JPEGImages")
 LABEL_FOLDERS = ("labels", "Annotations/480p", "Annotations")
+_MOST_COUNTED = 1 << 16  # a PNG's numbers are below
 _TOLD = 5  # names in a remark
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B")  # PNG: one number a pixel
 
@@ -73,11 +74,12 @@ class Release:
 
     def regions(self, name: str, frame: int, path: Path) -> Regions:
         """What `path` says of frame `frame` of a video."""
-        instances, rows = read_instances(path), self.table.rows[name]
-        unknown = sorted(set(np.unique(instances).tolist()) - {0, IGNORE, *(row.instance for row in rows)})
+        rows = self.table.rows[name]
+        found = regions(read_instances(path), frame, rows, self.space)
+        unknown = sorted(set(found.codes.tolist()) - {IGNORE, *(row.instance for row in rows)})
         if unknown:
             raise InputError(f"{path}: instance {unknown[0]} is not in {TABLE} (video {name})")
-        return regions(instances, frame, rows, self.space)
+        return found
 
     def told(self, name: str, code: int) -> str:
         """What to call an instance of a video."""
@@ -301,10 +303,7 @@ def regions(instances: np.ndarray, frame: int, rows: tuple[Row, ...], space: Lab
 
     Those that no row tells of at this frame are ignored.
     """
-    numbers, number = np.unique(instances, return_inverse=True)
-    number = number.reshape(instances.shape)
-    background = int(numbers[0] == 0)
-    found = numbers[background:]
+    found, region_map = _numbered(instances)
     holding = {row.instance: row for row in rows if row.holds(frame)}
     doing = [holding.get(int(one)) for one in found]
     ignore = np.array([row is None for row in doing], bool)
@@ -313,7 +312,21 @@ def regions(instances: np.ndarray, frame: int, rows: tuple[Row, ...], space: Lab
     for i, row in enumerate(doing):
         if row:
             actions[i, space.actions.index(row.action)] = True
-    return Regions((number + 1 - background).astype(np.uint16), actor, actions, ignore, found)
+    return Regions(region_map, actor, actions, ignore, found)
+
+
+def _numbered(instances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers that there are, ascending, without 0; and uint16 [H, W], the place of a pixel's among them from 1."""
+    top = int(instances.max())
+    if top < _MOST_COUNTED:  # many times faster than to sort the pixels
+        found = np.flatnonzero(np.bincount(instances.ravel()))
+        found = found[found > 0]
+        places = np.zeros(top + 1, np.uint16)
+        places[found] = np.arange(1, len(found) + 1)
+        return found, places[instances]
+    found = np.unique(instances)
+    found = found[found > 0]
+    return found, (np.searchsorted(found, instances, side="right")).astype(np.uint16)
 
 
 def _label_folder(release: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+import weakref
 from pathlib import Path
 
 import a2d_fixture
@@ -13,7 +14,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from input_pipeline import check, folder_release
+from input_pipeline import check, folder_release, folder_table
 from input_pipeline import prepare as shards
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D, IGNORE, LabelSpace
@@ -148,6 +149,39 @@ def test_classes_that_differ_in_case_alone_are_a_problem(tmp_path):
     assert folder_release.opened(root).whole() == [
         f"{root}: actors 'Fork lift' and 'fork lift' differ in case alone; if they are one, write them alike"
     ]
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, 2), (3, 255, 65535), (0, 7, 65536, 1 << 31)])
+def test_regions_are_numbered_in_order_of_their_instances(numbers):
+    instances = np.random.default_rng(0).choice(numbers, fixture.SIZE)
+    row = folder_table.Row("labels.csv, line 2", "a", 7, "worker", "lifting", 0, None)
+    found = folder_release.regions(instances, 0, (row,), folder_table.space_of(Path(), {"a": (row,)}))
+    expected = [number for number in numbers if number]
+    assert found.codes.tolist() == expected and found.ignore.tolist() == [number != 7 for number in expected]
+    assert found.map.dtype == np.uint16
+    np.testing.assert_array_equal(np.int64([0, *expected])[found.map], instances)
+
+
+def test_maps_of_a_video_are_not_in_memory_all_at_once(tmp_path, monkeypatch):
+    root = fixture.write_folder(tmp_path / "own")
+    for number in range(20):
+        fixture.write_png(root / "labels" / "a" / f"{number:05d}.png", fixture.instances("a", number))
+    made, most = [], []
+    whole = folder_release.regions
+
+    def counted(*args):
+        one = whole(*args)
+        made.append(weakref.ref(one.map))
+        most.append(sum(ref() is not None for ref in made))
+        return one
+
+    monkeypatch.setattr(folder_release, "regions", counted)
+    found = {one.name: one for one in check.check_release("folder", root)}
+    assert found["a"].labelled == 20 and found["a"].problems == () and found["a"].joint is not None
+    assert max(most) <= 2
+    most.clear()
+    prepare(root, tmp_path / "prepared")
+    assert len(most) == 20 + 3 * 2 and max(most) <= SETTINGS["label_span"]
 
 
 def test_what_labels_csv_leaves_out_is_no_problem_but_a_remark(tmp_path):
