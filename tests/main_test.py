@@ -158,8 +158,12 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
         (["--config=configs/a2d.py", "--workdir=w", "--mode=export_weights"], ["--output", ".safetensors"]),
         (["--config=configs/a2d.py", "--workdir=w", "--mode=fly"], ["fly", "predict"]),
         (["--mode=predict", "--workdir=/nowhere", "--input=a.mp4", "--output=out"], ["/nowhere", "no config.json"]),
-        (["--config=/nowhere/config.json", "--workdir=w"], ["/nowhere/config.json can't be read"]),
-        (["--config", "pyproject.json", "--mode=prepare"], ["pyproject.json can't be read"]),
+        (["--config=/nowhere/config.json", "--workdir=w"], ["/nowhere/config.json: no such file; --config needs"]),
+        (["--config", "pyproject.json", "--mode=prepare"], ["pyproject.json: no such file; --config needs"]),
+        (
+            ["--config=configs/a2d.py", "--config", "run/config.json", "--workdir=w"],
+            ["--config is given 2 times (configs/a2d.py, run/config.json); give one"],
+        ),
         (["--config=configs/a2d.py", "--workdir=w", "clip.mp4"], ["unknown words: clip.mp4", "--name=value"]),
     ],
 )
