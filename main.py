@@ -344,7 +344,7 @@ def _check(config) -> None:
     problems = release.whole()
     for problem in problems:
         say(problem)
-    for one in check.check_release(data.layout, root):
+    for one in check.check_release(release):
         say("\n  ".join([f"{one.name} ({one.split}): {one.frames} frames, {one.labelled} labelled", *one.problems]))
         if one.frame is not None and len(found) % every == 0:
             tiles.append(overlay.tile(one.frame, one.joint, space, one.name))

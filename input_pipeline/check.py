@@ -35,10 +35,8 @@ class Checked:
     pairs: dict[tuple[int, int], int] = dataclasses.field(default_factory=dict)
 
 
-def check_release(layout: str, root: Path) -> Iterator[Checked]:
+def check_release(release: a2d_clips.AnyRelease) -> Iterator[Checked]:
     """Every video of the release, one after another. InputError where its list of videos can't be used."""
-    a2d_clips.opened.cache_clear()
-    release = a2d_clips.opened(layout, root.absolute())
     splits: dict[str, list[str]] = {}  # a single video is in both
     for split, names in release.splits.items():
         for name in names:

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from input_pipeline import check, folder_release, folder_table
+from input_pipeline import a2d_release, check, folder_release, folder_table
 from input_pipeline import prepare as shards
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D, IGNORE, LabelSpace
@@ -135,7 +135,7 @@ KINDS = ["frame", "unknown", "colours", "size", "late", "cut", "name", "unlabell
 def test_a_video_with_a_problem_is_left_out_and_found_by_the_check(tmp_path, kind):
     root = fixture.write_folder(tmp_path / "own")
     said = _spoil(root, kind)
-    found = {one.name: one for one in check.check_release("folder", root)}
+    found = {one.name: one for one in check.check_release(folder_release.opened(root))}
     assert [name for name, one in found.items() if one.problems] == ["b"]
     assert _matches(said, found["b"].problems)
     builder = prepare(root, tmp_path / "prepared")
@@ -176,7 +176,7 @@ def test_maps_of_a_video_are_not_in_memory_all_at_once(tmp_path, monkeypatch):
         return one
 
     monkeypatch.setattr(folder_release, "regions", counted)
-    found = {one.name: one for one in check.check_release("folder", root)}
+    found = {one.name: one for one in check.check_release(folder_release.opened(root))}
     assert found["a"].labelled == 20 and found["a"].problems == () and found["a"].joint is not None
     assert max(most) <= 2
     most.clear()
@@ -205,7 +205,7 @@ def test_a_video_that_cannot_be_read_is_told_once(tmp_path):
     whole = (root / "videos" / "b.mp4").read_bytes()
     (root / "videos" / "b.mp4").write_bytes(whole[: len(whole) // 2])
     shutil.move(root / "labels" / "c" / "00003.png", root / "labels" / "c" / "00020.png")
-    found = {one.name: one.problems for one in check.check_release("folder", root)}
+    found = {one.name: one.problems for one in check.check_release(folder_release.opened(root))}
     assert [len(found[name]) for name in "abcd"] == [1, 1, 1, 0]
     assert "a.mp4: not a video" in found["a"][0] and "b.mp4: " in found["b"][0]
     assert "labels frame 20, but" in found["c"][0]
@@ -228,7 +228,7 @@ def test_the_check_shows_what_it_read(tmp_path):
     (root / "labels.csv").write_text(
         (root / "labels.csv").read_text().replace("b,1,worker,walking,,", "b,1,worker,walking,0,499")
     )
-    found = {one.name: one for one in check.check_release("folder", root)}
+    found = {one.name: one for one in check.check_release(folder_release.opened(root))}
     assert found["a"].problems == () and (found["a"].frames, found["a"].labelled) == (20, 2)
     assert found["a"].frame.shape == (32, 48, 3) and set(np.unique(found["a"].joint)) == {0, 2, 3, IGNORE}
     assert found["a"].pairs == {(2, 2): 2, (1, 1): 1, (1, 3): 1}
@@ -249,7 +249,7 @@ def test_the_check_shows_what_it_read(tmp_path):
 def test_a_release_in_a2ds_layout_is_checked_too(tmp_path):
     root = a2d_fixture.write_release(tmp_path / "Release", train=2, test=1)
     (root / "clips320H" / "v01.mp4").unlink()
-    found = {one.name: one for one in check.check_release("a2d", root)}
+    found = {one.name: one for one in check.check_release(a2d_release.Release(root))}
     assert found["v00"].problems == found["w00"].problems == () and found["v00"].labelled == 3
     assert _matches("v01.mp4: no such file", found["v01"].problems)
 

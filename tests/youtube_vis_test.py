@@ -86,7 +86,7 @@ def test_a_later_mask_lies_on_an_earlier_one_and_null_counts_nowhere(tmp_path):
     assert one.codes.tolist() == [IGNORE] and one.ignore.tolist() == [True]
     np.testing.assert_array_equal(one.map, _square(5, 5))
     assert release.regions("a", 19, shots[19]).map.max() == 0
-    (found,) = list(check.check_release("folder", tmp_path))[:1]
+    (found,) = list(check.check_release(folder_release.opened(tmp_path)))[:1]
     assert found.problems == () and (found.frames, found.labelled) == (20, 3)
 
 
@@ -264,7 +264,7 @@ def test_broken_masks_are_named_with_video_and_frame_and_their_video_left_out(tm
     of_c = [one for one in told["annotations"] if one["video_id"] == 3 and "action" in one]
     of_c[0]["segmentations"] = [None] * 20
     (root / "train.json").write_text(json.dumps(told))
-    found = {one.name: one.problems for one in check.check_release("folder", root)}
+    found = {one.name: one.problems for one in check.check_release(folder_release.opened(root))}
     assert found["a"] == found["d"] == ()
     place = f"{root / 'train.json'}: b, frame"
     assert found["b"][0].startswith(f"{place} 3 (00003.jpg): annotation {of_b[0]['id']}, worker: its counts have a '~'")
@@ -275,6 +275,14 @@ def test_broken_masks_are_named_with_video_and_frame_and_their_video_left_out(tm
         assert [row["video"] for row in csv.DictReader(file)] == ["b"]
 
 
+def test_the_check_reads_a_file_once(tmp_path, monkeypatch):
+    root, read = fixture.write_release(tmp_path / "own", "one"), []
+    monkeypatch.setattr(youtube_vis, "read", lambda *args, whole=youtube_vis.read: read.append(args[0]) or whole(*args))
+    release = folder_release.opened(root)
+    assert release.whole() == release.remarks() == [] and len(list(check.check_release(release))) == 4
+    assert read == [root / "instances.json"]
+
+
 def test_labels_of_another_size_and_silent_ones_are_told_once(tmp_path):
     def change(told):
         del told["annotations"][1]["action"]
@@ -283,7 +291,7 @@ def test_labels_of_another_size_and_silent_ones_are_told_once(tmp_path):
     _release(tmp_path, change)
     for path in (tmp_path / "JPEGImages/480p/a").iterdir():
         cv2.imwrite(str(path), cv2.imread(str(path))[:16])
-    (one,) = check.check_release("folder", tmp_path)
+    (one,) = check.check_release(folder_release.opened(tmp_path))
     sizes, silent, unused = one.problems
     assert "a, frame 3 (00003.jpg): the label is 48x32, the frame 48x16 pixels (the same in 1 more labels)" in sizes
     assert "without an action at that frame: annotation 1, worker; they will count nowhere (the same in 1" in silent
@@ -318,7 +326,7 @@ def test_a_tracks_file_that_cannot_be_used_leaves_out_its_video_alone(tmp_path):
     told = fixture.tracks("a")
     told["videos"][0]["file_name"] = "a (1).mp4"
     (root / "labels/a (1)/tracks.json").write_text(json.dumps(told))
-    found = {one.name: one.problems for one in check.check_release("folder", root)}
+    found = {one.name: one.problems for one in check.check_release(folder_release.opened(root))}
     assert found["a"] == found["d"] == ()
     (of_b,), (name,) = found["b"], found["a (1)"]
     assert "labels/b/tracks.json: " in of_b and "is of 'a', but lies in the folder of b" in of_b
