@@ -72,13 +72,13 @@ class Release:
         """Labelled frames of a video: number from 0, ascending -> its PNG."""
         return labelled_frames(self.root, name)
 
-    def regions(self, name: str, frame: int, path: Path) -> Regions:
-        """What `path` says of frame `frame` of a video."""
+    def regions(self, name: str, frame: int, label: Path) -> Regions:
+        """What `label` says of frame `frame` of a video."""
         rows = self.table.rows[name]
-        found = regions(read_instances(path), frame, rows, self.space)
+        found = regions(read_instances(label), frame, rows, self.space)
         unknown = sorted(set(found.codes.tolist()) - {IGNORE, *(row.instance for row in rows)})
         if unknown:
-            raise InputError(f"{path}: instance {unknown[0]} is not in {TABLE} (video {name})")
+            raise InputError(f"{label}: instance {unknown[0]} is not in {TABLE} (video {name})")
         return found
 
     def told(self, name: str, code: int) -> str:
@@ -193,9 +193,9 @@ class JsonRelease(Release):
                 raise InputError(f"{shot}: {folder} doesn't have that picture")
         return dict(sorted((numbers[shot.picture], shot) for shot in shots))
 
-    def regions(self, name: str, frame: int, path: youtube_vis.Shot) -> Regions:
-        """What a shot says of its frame of a video."""
-        return regions(path.drawn(), path.number, self.table.rows[name], self.space)
+    def regions(self, name: str, frame: int, label: youtube_vis.Shot) -> Regions:
+        """What `label` says of its frame of a video."""
+        return regions(label.drawn(), label.number, self.table.rows[name], self.space)
 
     def told(self, name: str, code: int) -> str:
         """What to call an instance of a video."""

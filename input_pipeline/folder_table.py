@@ -52,10 +52,6 @@ class Table:
 def read_table(release: Path) -> Table:
     """`release`/labels.csv. InputError or Problems name file and line of whatever can't be used."""
     path = release / TABLE
-    if not release.is_dir():
-        raise InputError(f"{release}: no such folder; config.data.release has to be a folder with {TABLE} in it")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; it says of every instance who it is and what it does")
     try:
         lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (UnicodeDecodeError, csv.Error) as error:

@@ -24,7 +24,7 @@ import numpy as np
 
 from input_pipeline import run_lengths
 from input_pipeline.a2d_release import is_plain_name
-from input_pipeline.folder_table import CLASS_NAME, Row, is_class_name
+from input_pipeline.folder_table import CLASS_NAME, Row, clashes, is_class_name
 from ssa2d_jax.batch import InputError, Problems
 from ssa2d_jax.label_space import IGNORE
 from ssa2d_jax.video import MAX_PIXELS
@@ -185,10 +185,13 @@ class _Reader:
         number += number >= IGNORE
         annotation = f"annotation {entry['id']}, {actor}"
         video.names[number] = annotation
-        video.rows += [
-            Row(f"{self.path}: {place}", video.name, number, actor, action, first, last)
-            for action, first, last in doing
+        place = f"{self.path}: {place}"
+        rows = [
+            Row(f"{place}, actions[{i}]" if "actions" in entry else place, video.name, number, actor, *one)
+            for i, one in enumerate(doing)
         ]
+        self.problems += clashes(rows)
+        video.rows += rows
         for frame, mask in zip(frames, masks, strict=True):
             if mask is not None:
                 drawn = IGNORE if crowd or frame in silent else number
@@ -235,11 +238,7 @@ def _doing(entry: Entry, frames: list[int], length: int) -> tuple[list[tuple[str
         raise InputError("has action and actions; give one of them")
     if "actions" in entry:
         segments = _typed(entry, "actions", list)
-        found = [_segment(i, one, length) for i, one in enumerate(segments)]
-        for one, other in itertools.pairwise(sorted(found, key=lambda segment: segment[1])):
-            if other[1] <= one[2]:
-                raise InputError(f"does {one[0]} and {other[0]} at once in frame {other[1]}; one action at a time")
-        return found, set()
+        return [_segment(i, one, length) for i, one in enumerate(segments)], set()
     action = entry.get("action")
     if isinstance(action, list):
         if len(action) != len(frames):

@@ -84,13 +84,6 @@ def test_every_action_at_the_same_time_as_another_is_named(tmp_path):
     assert "line 4: instance 1 of a does eating, and running at once (line 2)" in eats
 
 
-def test_missing_files_are_named(tmp_path):
-    with pytest.raises(InputError, match="nowhere: no such folder"):
-        folder_table.read_table(tmp_path / "nowhere")
-    with pytest.raises(InputError, match=r"labels\.csv: no such file"):
-        folder_table.read_table(tmp_path)
-
-
 def test_classes_that_differ_in_case_alone_are_found():
     space = LabelSpace.of_names(("Dog", "cat", "dog"), ("Run", "sit"), (("Dog", "Run"), ("cat", "sit"), ("dog", "Run")))
     (one,) = folder_table.alike(space)

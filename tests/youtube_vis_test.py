@@ -225,7 +225,7 @@ def test_no_video_file_leads_out_of_its_folder(tmp_path, name):
         ([{"first": 0, "last": 4}], "has no action"),
         (
             [{"action": "sit", "first": 4, "last": 9}, {"action": "run", "first": 0, "last": 4}],
-            "does run and sit at once in frame 4",
+            r"actions\[0\]: instance 2 of a does sit, and run at once \(actions\[1\]\); give each its frames",
         ),
         ({}, "actions is {}; a list is needed"),
     ],
@@ -235,7 +235,7 @@ def test_segments_that_cannot_be_used_are_named(tmp_path, segments, said):
         del told["annotations"][1]["action"]
         told["annotations"][1]["actions"] = segments
 
-    with pytest.raises(InputError, match=rf"annotations\[1\] \(id 1\): .*{said}"):
+    with pytest.raises(InputError, match=rf"annotations\[1\] \(id 1\).*{said}"):
         _ = _release(tmp_path, change).space
 
 
