@@ -88,8 +88,11 @@ def _parse(argv: list[str]) -> list[str]:
 
     Without --config, or where it is a run's config.json, the knobs that are set are those of `_own_config`.
     """
-    for i in [i for i, word in enumerate(argv) if word == "--config"][:1]:
+    for i in [i for i, word in enumerate(argv) if word == "--config"][::-1]:
         argv = [*argv[:i], "=".join(argv[i : i + 2]), *argv[i + 2 :]]
+    given = [word.partition("=")[2] for word in argv if word.startswith("--config=")]
+    if len(given) > 1:
+        _end(f"error: --config is given {len(given)} times ({', '.join(given)}); give one", 2)
     _SAVED.extend(word.partition("=")[2] for word in argv if re.fullmatch(r"--config=.*\.json", word))
     argv = [word for word in argv if not _SAVED or not word.startswith("--config=")]
     if not any(word == "--config" or word.startswith("--config=") for word in argv):
@@ -124,8 +127,9 @@ def _own_config():
     from ssa2d_jax import restore, settings
     from ssa2d_jax.batch import InputError
 
-    saved = settings.read_config(Path(_SAVED[-1])) if _SAVED else restore.saved_config(_workdir())
-    config = settings.completed(saved, default.get_config())
+    defaults = default.get_config()
+    saved = settings.given_config(Path(_SAVED[-1]), defaults) if _SAVED else restore.saved_config(_workdir())
+    config = settings.completed(saved, defaults)
     for word in _KNOBS:
         knob, is_set, text = word.removeprefix("--config.").partition("=")
         if not is_set:
@@ -338,7 +342,7 @@ def _check(config) -> None:
     problems = release.whole()
     for problem in problems:
         say(problem)
-    for one in check.check_release(data.layout, root):
+    for one in check.check_release(release):
         say("\n  ".join([f"{one.name} ({one.split}): {one.frames} frames, {one.labelled} labelled", *one.problems]))
         if one.frame is not None and len(found) % every == 0:
             tiles.append(overlay.tile(one.frame, one.joint, space, one.name))
@@ -348,7 +352,7 @@ def _check(config) -> None:
     if tiles:
         pictures.write_png(sheet, overlay.contact_sheet(tiles))
         print(f"look at it: {sheet}")
-    for remark in check.one_sided(found, space):
+    for remark in [*release.remarks(), *check.one_sided(found, space)]:
         print(f"remark: {remark}")
     classes = f"{len(space.actors) - 1} actors, {len(space.actions) - 1} actions, {len(space.pairs)} pairs"
     print(f"{len(found)} videos, {classes}")

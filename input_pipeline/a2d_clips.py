@@ -44,28 +44,35 @@ def records_of_video(name: str, options: Options) -> tuple[list[dict[str, Any]],
     """
     release = opened(options.layout, options.release)
     path = release.video(name)
-    regions = {frame: release.regions(name, frame, file) for frame, file in release.labelled(name).items()}
+    files = release.labelled(name)
     shape = {"clip_frames": options.clip_frames, "frame_step": options.frame_step, "label_span": options.label_span}
     # The video's length is known once it is read; until then a window's end is open.
-    open_ended = clip_record.windows(sorted(regions), 1 << 40, **shape)
+    open_ended = clip_record.windows(sorted(files), 1 << 40, **shape)
     wanted = {i for window in open_ended for i in range(window.first, window.last + 1)}
     track = FlowTrack(options.flow, options.frame_step, options.flow_height) if options.flow else None
     stored = {"store_height": options.store_height, "jpeg_quality": options.jpeg_quality}
     first = release.first_number
-    frames, flow, total, size = _read(path, wanted, max(regions), track, first, **stored)
-    _check_labels(path, regions, total, size, first)
-    clips = [
-        clip_record.encode(
+    frames, flow, total, size = _read(path, wanted, max(files), track, first, **stored)
+    if max(files) >= total:
+        counted = "" if first else ", counted from 0"
+        told = f"frame {max(files) + first} is labelled, but the video has {total} frames{counted}"
+        raise InputError(f"{path}: {told}")
+    ignored: collections.Counter[str] = collections.Counter()
+
+    def encoded(window: clip_record.Window) -> dict[str, Any]:  # with the regions of one window at a time in memory
+        regions = {i: release.regions(name, i, files[i]) for i in window.labelled}
+        _check_sizes(path, regions, size, first)
+        ignored.update(str(code) for one in regions.values() for code in one.codes[one.ignore])
+        return clip_record.encode(
             name,
             window,
             [frames[i] for i in range(window.first, window.last + 1)],
             [flow[i] for i in range(window.first, window.last + 1)] if options.flow else [],
-            [regions[i] for i in window.labelled],
+            list(regions.values()),
             first_number=first,
         )
-        for window in clip_record.windows(sorted(regions), total, **shape)
-    ]
-    return clips, collections.Counter(str(code) for one in regions.values() for code in one.codes[one.ignore])
+
+    return [encoded(window) for window in clip_record.windows(sorted(files), total, **shape)], ignored
 
 
 def _read(
@@ -99,13 +106,7 @@ def _read(
     return frames, kept, count, size
 
 
-def _check_labels(
-    path: Path, regions: dict[int, a2d_release.Regions], total: int, size: tuple[int, int], first_number: int
-) -> None:
-    if max(regions) >= total:
-        counted = "" if first_number else ", counted from 0"
-        told = f"frame {max(regions) + first_number} is labelled, but the video has {total} frames{counted}"
-        raise InputError(f"{path}: {told}")
+def _check_sizes(path: Path, regions: dict[int, a2d_release.Regions], size: tuple[int, int], first_number: int) -> None:
     for number, one in regions.items():
         if one.map.shape != size:
             raise InputError(

@@ -75,9 +75,9 @@ class Release:
         """Labelled frames of a video: number from 0, ascending -> its file."""
         return {number - 1: path for number, path in annotations(self.root, name).items()}
 
-    def regions(self, name: str, frame: int, path: Path) -> Regions:
-        """What `path` says of frame `frame` of a video."""
-        return read_annotation(path)
+    def regions(self, name: str, frame: int, label: Path) -> Regions:
+        """What `label` says of frame `frame` of a video."""
+        return read_annotation(label)
 
     def told(self, name: str, code: int) -> str:
         """What to call a code that is ignored."""
@@ -89,6 +89,10 @@ class Release:
 
     def whole(self) -> list[str]:
         """What is wrong with more than a video."""
+        return []
+
+    def remarks(self) -> list[str]:
+        """What is left out on purpose and may be meant otherwise."""
         return []
 
     def fingerprint(self) -> str:

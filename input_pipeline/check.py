@@ -12,7 +12,7 @@ import numpy as np
 from input_pipeline import a2d_clips
 from input_pipeline.a2d_release import Regions
 from ssa2d_jax import video
-from ssa2d_jax.batch import InputError
+from ssa2d_jax.batch import InputError, Problems
 from ssa2d_jax.label_space import IGNORE, LabelSpace
 
 
@@ -35,10 +35,8 @@ class Checked:
     pairs: dict[tuple[int, int], int] = dataclasses.field(default_factory=dict)
 
 
-def check_release(layout: str, root: Path) -> Iterator[Checked]:
+def check_release(release: a2d_clips.AnyRelease) -> Iterator[Checked]:
     """Every video of the release, one after another. InputError where its list of videos can't be used."""
-    a2d_clips.opened.cache_clear()
-    release = a2d_clips.opened(layout, root.absolute())
     splits: dict[str, list[str]] = {}  # a single video is in both
     for split, names in release.splits.items():
         for name in names:
@@ -74,11 +72,14 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
     try:
         path, files = release.video(name), release.labelled(name)
     except (InputError, OSError) as error:
-        return Checked(name, split, (str(error),), 0, 0)
+        told = error.args if isinstance(error, Problems) else (str(error),)
+        return Checked(name, split, told, 0, 0)
     regions: dict[int, Regions] = {}
     for frame, file in files.items():
         try:
-            regions[frame] = release.regions(name, frame, file)
+            one = release.regions(name, frame, file)
+            # Of the maps only the size is kept, in an array that holds one number: together they may be gigabytes.
+            regions[frame] = dataclasses.replace(one, map=np.broadcast_to(one.map.dtype.type(0), one.map.shape))
         except (InputError, OSError) as error:
             problems.append(str(error))
     shown, pictures = sorted(regions)[len(regions) // 2] if regions else None, {}
@@ -119,7 +120,7 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
     pairs: collections.Counter[tuple[int, int]] = collections.Counter()
     for one in regions.values():
         pairs.update({(int(a), int(row.argmax())) for a, row in zip(one.actor, one.actions, strict=True) if a})
-    joint = _joint(regions[shown], release.space) if shown in pictures else None
+    joint = _joint(release.regions(name, shown, files[shown]), release.space) if shown in pictures else None
     return Checked(name, split, tuple(problems), count, len(files), pictures.get(shown), joint, dict(pairs))
 
 

@@ -34,6 +34,8 @@ from ssa2d_jax.label_space import IGNORE, LabelSpace
 ONE_JSON, SPLIT_JSON, TRACKS = "instances.json", tuple(f"{split}.json" for split in SPLITS), "tracks.json"
 VIDEO_FOLDERS = ("videos", "JPEGImages/480p", "JPEGImages")
 LABEL_FOLDERS = ("labels", "Annotations/480p", "Annotations")
+_MOST_COUNTED = 1 << 16  # a PNG's numbers are below
+_TOLD = 5  # names in a remark
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B")  # PNG: one number a pixel
 
 
@@ -70,13 +72,14 @@ class Release:
         """Labelled frames of a video: number from 0, ascending -> its PNG."""
         return labelled_frames(self.root, name)
 
-    def regions(self, name: str, frame: int, path: Path) -> Regions:
-        """What `path` says of frame `frame` of a video."""
-        instances, rows = read_instances(path), self.table.rows[name]
-        unknown = sorted(set(np.unique(instances).tolist()) - {0, IGNORE, *(row.instance for row in rows)})
+    def regions(self, name: str, frame: int, label: Path) -> Regions:
+        """What `label` says of frame `frame` of a video."""
+        rows = self.table.rows[name]
+        found = regions(read_instances(label), frame, rows, self.space)
+        unknown = sorted(set(found.codes.tolist()) - {IGNORE, *(row.instance for row in rows)})
         if unknown:
-            raise InputError(f"{path}: instance {unknown[0]} is not in {TABLE} (video {name})")
-        return regions(instances, frame, rows, self.space)
+            raise InputError(f"{label}: instance {unknown[0]} is not in {TABLE} (video {name})")
+        return found
 
     def told(self, name: str, code: int) -> str:
         """What to call an instance of a video."""
@@ -91,13 +94,16 @@ class Release:
         ]
 
     def whole(self) -> list[str]:
-        """What is wrong with more than a video: PNGs that nothing is said of, classes that differ in case alone."""
-        told = ", ".join(path.name for path in self.tables[:2])
-        places = {path.parent for folder in _label_folder(self.root) for path in folder.glob("*/*.png")}
-        strays = sorted(place for place in places if place.name not in self.table.rows)
+        """What is wrong with more than a video: classes that differ in case alone."""
+        return [f"{self.root}: {problem}" for problem in folder_table.alike(self.space)]
+
+    def remarks(self) -> list[str]:
+        """What is left out on purpose and may be meant otherwise."""
+        places = {path.parent.name for folder in _label_folder(self.root) for path in folder.glob("*/*.png")}
+        strays, tracks = sorted(places - self.table.rows.keys()), [path.parent.name for path in _tracks_in(self.root)]
         return [
-            *(f"{place}: has instance PNGs, but {told} has no video {place.name}" for place in strays),
-            *(f"{self.root}: {problem}" for problem in folder_table.alike(self.space)),
+            *([f"{self.root}: instance PNGs of {_counted(strays)} that {TABLE} doesn't name"] if strays else []),
+            *([f"{self.root}: {TRACKS} of {_counted(tracks)}, not read beside {TABLE}"] if tracks else []),
         ]
 
     def fingerprint(self) -> str:
@@ -118,10 +124,14 @@ class JsonRelease(Release):
     def __init__(self, root: Path, files: dict[str, Path]):
         super().__init__(root)
         self.tables, self._files = tuple(files.values()), files
+        self._unusable: dict[str, tuple[str, ...]] = {}  # videos, and what is wrong with the file of each
 
     @functools.cached_property
     def _read(self) -> tuple[dict[str, youtube_vis.Video], dict[str, str]]:
-        """The videos by name, and the files that tell of them, as keys of `_files`."""
+        """The videos by name, and the files that tell of them, as keys of `_files`.
+
+        Where each video has a file of its own, one that can't be used is in `_unusable` and the others are read.
+        """
         videos: dict[str, youtube_vis.Video] = {}
         owners: dict[str, str] = {}
         problems: list[str] = []
@@ -130,12 +140,14 @@ class JsonRelease(Release):
                 found = youtube_vis.read(path, key if path.name == TRACKS else None)
             except InputError as error:
                 problems += error.args
+                if path.name == TRACKS:
+                    self._unusable[key] = error.args
                 continue
             problems += [
                 f"{path}: video {name} is in {self._files[owners[name]].name}, too" for name in found if name in owners
             ]
             videos, owners = videos | found, owners | dict.fromkeys(found, key)
-        if problems:
+        if problems and len(self._unusable) in (0, len(self._files)):
             raise Problems(*problems)
         return {name: videos[name] for name in sorted(videos)}, owners
 
@@ -143,11 +155,14 @@ class JsonRelease(Release):
     def table(self) -> Table:
         """Who does what, the splits and the classes."""
         videos, owners = self._read
-        rows = {name: one.rows for name, one in videos.items()}
+        drawn = self.tables[0].name not in SPLIT_JSON
+        rows = {name: one.rows for name, one in videos.items() if one.shots or not drawn}
         if not any(rows.values()):
             raise InputError(f"{self.tables[0]}: no annotation does anything")
-        if self.tables[0].name not in SPLIT_JSON:
-            return Table(rows, folder_table.drawn_splits(list(videos)), folder_table.space_of(self.root, rows))
+        if drawn:
+            splits = folder_table.drawn_splits(list(rows))
+            splits["train"] += tuple(self._unusable)  # so that they are told where others that can't be used are
+            return Table(rows, splits, folder_table.space_of(self.root, rows))
         splits = {split: tuple(name for name in videos if owners[name] == split) for split in SPLITS}
         for split, names in splits.items():
             if not names:
@@ -157,6 +172,8 @@ class JsonRelease(Release):
     def video(self, name: str) -> Path:
         """The video's file, or the folder of its frames; InputError if there is none."""
         videos, owners = self._read
+        if name in self._unusable:
+            raise Problems(*self._unusable[name])
         path, file = self._files[owners[name]], frames_path(self.root, name, self._files[owners[name]].name)
         if videos[name].has_pictures and not file.is_dir():
             raise InputError(f"{file}: not a folder, but {path.name} has file_names, the pictures in it")
@@ -176,9 +193,9 @@ class JsonRelease(Release):
                 raise InputError(f"{shot}: {folder} doesn't have that picture")
         return dict(sorted((numbers[shot.picture], shot) for shot in shots))
 
-    def regions(self, name: str, frame: int, path: youtube_vis.Shot) -> Regions:
-        """What a shot says of its frame of a video."""
-        return regions(path.drawn(), path.number, self.table.rows[name], self.space)
+    def regions(self, name: str, frame: int, label: youtube_vis.Shot) -> Regions:
+        """What `label` says of its frame of a video."""
+        return regions(label.drawn(), label.number, self.table.rows[name], self.space)
 
     def told(self, name: str, code: int) -> str:
         """What to call an instance of a video."""
@@ -192,6 +209,11 @@ class JsonRelease(Release):
             for row in self.table.rows[name]
             if not any(row.instance in one.codes and row.holds(shots[frame].number) for frame, one in regions.items())
         ]
+
+    def remarks(self) -> list[str]:
+        """What is left out on purpose and may be meant otherwise."""
+        silent = [name for name in self._read[0] if name not in self.table.rows]
+        return [f"{self.root}: {_counted(silent)} without any mask, left out of the splits"] if silent else []
 
 
 def opened(root: Path) -> Release:
@@ -208,7 +230,7 @@ def opened(root: Path) -> Release:
     forms = f"{TABLE}, or {' and '.join(SPLIT_JSON)}, or {ONE_JSON}"
     if there:
         raise InputError(f"{root}: has {' and '.join(there)}; needed is {forms}")
-    tracks = sorted(path for folder in _label_folder(root) for path in folder.glob(f"*/{TRACKS}"))
+    tracks = _tracks_in(root)
     if not tracks:
         raise InputError(f"{root}: says of no instance what it does; needed is {forms}, or labels/<video>/{TRACKS}")
     return JsonRelease(root, {path.parent.name: path for path in tracks})
@@ -281,10 +303,7 @@ def regions(instances: np.ndarray, frame: int, rows: tuple[Row, ...], space: Lab
 
     Those that no row tells of at this frame are ignored.
     """
-    numbers, number = np.unique(instances, return_inverse=True)
-    number = number.reshape(instances.shape)
-    background = int(numbers[0] == 0)
-    found = numbers[background:]
+    found, region_map = _numbered(instances)
     holding = {row.instance: row for row in rows if row.holds(frame)}
     doing = [holding.get(int(one)) for one in found]
     ignore = np.array([row is None for row in doing], bool)
@@ -293,12 +312,37 @@ def regions(instances: np.ndarray, frame: int, rows: tuple[Row, ...], space: Lab
     for i, row in enumerate(doing):
         if row:
             actions[i, space.actions.index(row.action)] = True
-    return Regions((number + 1 - background).astype(np.uint16), actor, actions, ignore, found)
+    return Regions(region_map, actor, actions, ignore, found)
+
+
+def _numbered(instances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers that there are, ascending, without 0; and uint16 [H, W], the place of a pixel's among them from 1."""
+    top = int(instances.max())
+    if top < _MOST_COUNTED:  # many times faster than to sort the pixels
+        found = np.flatnonzero(np.bincount(instances.ravel()))
+        found = found[found > 0]
+        places = np.zeros(top + 1, np.uint16)
+        places[found] = np.arange(1, len(found) + 1)
+        return found, places[instances]
+    found = np.unique(instances)
+    found = found[found > 0]
+    return found, (np.searchsorted(found, instances, side="right")).astype(np.uint16)
 
 
 def _label_folder(release: Path) -> list[Path]:
     """The folder of the labels, if there is one."""
     return [release / folder for folder in LABEL_FOLDERS if (release / folder).is_dir()][:1]
+
+
+def _tracks_in(release: Path) -> list[Path]:
+    """What predict has written into the folder of the labels, by video."""
+    return sorted(path for folder in _label_folder(release) for path in folder.glob(f"*/{TRACKS}"))
+
+
+def _counted(names: list[str]) -> str:
+    """How many videos, and the names of the first few."""
+    few = ", ".join(names[:_TOLD]) + (", ..." if len(names) > _TOLD else "")
+    return f"{len(names)} video{'s' if len(names) > 1 else ''} ({few})"
 
 
 def _escaped(name: str) -> str:

@@ -52,10 +52,6 @@ class Table:
 def read_table(release: Path) -> Table:
     """`release`/labels.csv. InputError or Problems name file and line of whatever can't be used."""
     path = release / TABLE
-    if not release.is_dir():
-        raise InputError(f"{release}: no such folder; config.data.release has to be a folder with {TABLE} in it")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; it says of every instance who it is and what it does")
     try:
         lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (UnicodeDecodeError, csv.Error) as error:
@@ -134,7 +130,9 @@ def clashes(rows: Iterable[Row]) -> Iterator[str]:
                     f"{told} does {row.action}, and {ends_last.action} at once ({_within(ends_last)}); "
                     "give each its frames (first, last), or name the two as one action"
                 )
-            if ends_last is None or (ends_last.last is not None and not (row.last and row.last <= ends_last.last)):
+            if ends_last is None or (
+                ends_last.last is not None and not (row.last is not None and row.last <= ends_last.last)
+            ):
                 ends_last = row
 
 

@@ -165,6 +165,9 @@ def _build(builder: Builder) -> None:
     for stale in Path(builder.data_path).parent.glob("*incomplete*"):
         shutil.rmtree(stale)
     say(f"building {builder.data_path}")
+    if isinstance(builder, a2d.A2d):
+        for remark in a2d_clips.opened(builder.builder_config.layout, Path(builder.builder_config.release)).remarks():
+            say(f"remark: {remark}")
     config = _DownloadConfig(register_checksums=False, force_checksums_validation=False)
     if isinstance(builder, vidor.Vidor) and builder.builder_config.beam:
         config = dataclasses.replace(config, beam_options=vidor.beam_options(builder.builder_config.beam))

@@ -8,7 +8,9 @@
                  `frames`: numbers of the frames that the lists are of, where these are not all
 
 Frames are counted from 0. Masks are drawn in the file's order, a later one over an earlier. Crowds, and frames at which
-`action` is null, count nowhere. A frame that no annotation has a mask for is not labelled.
+`action` is null, count nowhere. A frame that no annotation has a mask for is not labelled. An instance does one action
+at a time, so that tracks.json of a run with several actions a pixel, whose actions overlap, is refused; so are videos
+whose names have more than letters, digits, -, _, spaces and single dots.
 """
 
 import dataclasses
@@ -22,7 +24,7 @@ import numpy as np
 
 from input_pipeline import run_lengths
 from input_pipeline.a2d_release import is_plain_name
-from input_pipeline.folder_table import CLASS_NAME, Row, is_class_name
+from input_pipeline.folder_table import CLASS_NAME, Row, clashes, is_class_name
 from ssa2d_jax.batch import InputError, Problems
 from ssa2d_jax.label_space import IGNORE
 from ssa2d_jax.video import MAX_PIXELS
@@ -160,7 +162,8 @@ class _Reader:
         if self.name not in (None, name):
             raise InputError(f"is of {_short(name)}, but lies in the folder of {self.name}")
         if not is_plain_name(name):
-            raise InputError(f"{_short(name)} is not a plain video name (letters, digits, -, _, space, single dots)")
+            told = f"{_short(name)} is not a plain video name (letters, digits, -, _, space, single dots)"
+            raise InputError(told + "; rename the video" + (" before predicting" if self.name else ""))
         return _Told(name, size, length, pictures)
 
     def _annotation(
@@ -182,10 +185,13 @@ class _Reader:
         number += number >= IGNORE
         annotation = f"annotation {entry['id']}, {actor}"
         video.names[number] = annotation
-        video.rows += [
-            Row(f"{self.path}: {place}", video.name, number, actor, action, first, last)
-            for action, first, last in doing
+        place = f"{self.path}: {place}"
+        rows = [
+            Row(f"{place}, actions[{i}]" if "actions" in entry else place, video.name, number, actor, *one)
+            for i, one in enumerate(doing)
         ]
+        self.problems += clashes(rows)
+        video.rows += rows
         for frame, mask in zip(frames, masks, strict=True):
             if mask is not None:
                 drawn = IGNORE if crowd or frame in silent else number
@@ -232,11 +238,7 @@ def _doing(entry: Entry, frames: list[int], length: int) -> tuple[list[tuple[str
         raise InputError("has action and actions; give one of them")
     if "actions" in entry:
         segments = _typed(entry, "actions", list)
-        found = [_segment(i, one, length) for i, one in enumerate(segments)]
-        for one, other in itertools.pairwise(sorted(found, key=lambda segment: segment[1])):
-            if other[1] <= one[2]:
-                raise InputError(f"does {one[0]} and {other[0]} at once in frame {other[1]}; one action at a time")
-        return found, set()
+        return [_segment(i, one, length) for i, one in enumerate(segments)], set()
     action = entry.get("action")
     if isinstance(action, list):
         if len(action) != len(frames):

@@ -302,14 +302,25 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def given_config(path: Path, defaults: ConfigDict) -> dict[str, Any]:
+    """The config in a file that --config names; InputError unless it is one, and `defaults` has all of its knobs."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; --config needs a run's config.json, or e.g. configs/sprites.py")
+    saved = read_config(path, "give another --config")
+    unknown = [f"config.{knob}" for knob in flat(saved) if knob not in flat(defaults.to_dict())]
+    if unknown:
+        raise InputError(f"{path} has knobs that there are not: {', '.join(unknown)}; configs/default.py lists them")
+    return saved
+
+
+def read_config(path: Path, otherwise: str = "use another --workdir") -> dict[str, Any]:
     """The config in file `path`; InputError unless it has the groups of one."""
     try:
         saved = json.loads(path.read_text())
     except (ValueError, OSError) as error:
-        raise InputError(f"{path} can't be read ({error}); restore it, or use another --workdir") from error
+        raise InputError(f"{path} can't be read ({error}); restore it, or {otherwise}") from error
     if not is_config(saved):
-        raise InputError(f"{path} can't be read (it holds no config); restore it, or use another --workdir")
+        raise InputError(f"{path} can't be read (it holds no config); restore it, or {otherwise}")
     return saved
 
 

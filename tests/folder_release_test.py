@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+import weakref
 from pathlib import Path
 
 import a2d_fixture
@@ -13,7 +14,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from input_pipeline import check, folder_release
+from input_pipeline import a2d_release, check, folder_release, folder_table
 from input_pipeline import prepare as shards
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.label_space import A2D, IGNORE, LabelSpace
@@ -134,7 +135,7 @@ KINDS = ["frame", "unknown", "colours", "size", "late", "cut", "name", "unlabell
 def test_a_video_with_a_problem_is_left_out_and_found_by_the_check(tmp_path, kind):
     root = fixture.write_folder(tmp_path / "own")
     said = _spoil(root, kind)
-    found = {one.name: one for one in check.check_release("folder", root)}
+    found = {one.name: one for one in check.check_release(folder_release.opened(root))}
     assert [name for name, one in found.items() if one.problems] == ["b"]
     assert _matches(said, found["b"].problems)
     builder = prepare(root, tmp_path / "prepared")
@@ -143,17 +144,58 @@ def test_a_video_with_a_problem_is_left_out_and_found_by_the_check(tmp_path, kin
     assert set(problems) == {"b"} and _matches(said, problems.values())
 
 
-def test_what_belongs_to_no_video_of_the_table_is_found(tmp_path):
+def test_classes_that_differ_in_case_alone_are_a_problem(tmp_path):
     root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("c,3,fork lift", "c,3,Fork lift"))
     assert folder_release.opened(root).whole() == [
         f"{root}: actors 'Fork lift' and 'fork lift' differ in case alone; if they are one, write them alike"
     ]
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, 2), (3, 255, 65535), (0, 7, 65536, 1 << 31)])
+def test_regions_are_numbered_in_order_of_their_instances(numbers):
+    instances = np.random.default_rng(0).choice(numbers, fixture.SIZE)
+    row = folder_table.Row("labels.csv, line 2", "a", 7, "worker", "lifting", 0, None)
+    found = folder_release.regions(instances, 0, (row,), folder_table.space_of(Path(), {"a": (row,)}))
+    expected = [number for number in numbers if number]
+    assert found.codes.tolist() == expected and found.ignore.tolist() == [number != 7 for number in expected]
+    assert found.map.dtype == np.uint16
+    np.testing.assert_array_equal(np.int64([0, *expected])[found.map], instances)
+
+
+def test_maps_of_a_video_are_not_in_memory_all_at_once(tmp_path, monkeypatch):
+    root = fixture.write_folder(tmp_path / "own")
+    for number in range(20):
+        fixture.write_png(root / "labels" / "a" / f"{number:05d}.png", fixture.instances("a", number))
+    made, most = [], []
+    whole = folder_release.regions
+
+    def counted(*args):
+        one = whole(*args)
+        made.append(weakref.ref(one.map))
+        most.append(sum(ref() is not None for ref in made))
+        return one
+
+    monkeypatch.setattr(folder_release, "regions", counted)
+    found = {one.name: one for one in check.check_release(folder_release.opened(root))}
+    assert found["a"].labelled == 20 and found["a"].problems == () and found["a"].joint is not None
+    assert max(most) <= 2
+    most.clear()
+    prepare(root, tmp_path / "prepared")
+    assert len(most) == 20 + 3 * 2 and max(most) <= SETTINGS["label_span"]
+
+
+def test_what_labels_csv_leaves_out_is_no_problem_but_a_remark(tmp_path):
     root = fixture.write_folder(tmp_path / "more")
-    assert folder_release.opened(root).whole() == []
-    shutil.copytree(root / "labels" / "a", root / "labels" / "e")
+    assert folder_release.opened(root).remarks() == []
+    for name in ("e", "g", "h", "i", "j", "k"):
+        shutil.copytree(root / "labels" / "a", root / "labels" / name)
     (root / "labels" / "f").mkdir()
-    assert folder_release.opened(root).whole() == [
-        f"{root / 'labels' / 'e'}: has instance PNGs, but labels.csv has no video e"
+    (root / "labels" / "c" / "tracks.json").write_text("{}")
+    release = folder_release.opened(root)
+    assert release.whole() == []
+    assert release.remarks() == [
+        f"{root}: instance PNGs of 6 videos (e, g, h, i, j, ...) that labels.csv doesn't name",
+        f"{root}: tracks.json of 1 video (c), not read beside labels.csv",
     ]
 
 
@@ -163,7 +205,7 @@ def test_a_video_that_cannot_be_read_is_told_once(tmp_path):
     whole = (root / "videos" / "b.mp4").read_bytes()
     (root / "videos" / "b.mp4").write_bytes(whole[: len(whole) // 2])
     shutil.move(root / "labels" / "c" / "00003.png", root / "labels" / "c" / "00020.png")
-    found = {one.name: one.problems for one in check.check_release("folder", root)}
+    found = {one.name: one.problems for one in check.check_release(folder_release.opened(root))}
     assert [len(found[name]) for name in "abcd"] == [1, 1, 1, 0]
     assert "a.mp4: not a video" in found["a"][0] and "b.mp4: " in found["b"][0]
     assert "labels frame 20, but" in found["c"][0]
@@ -186,7 +228,7 @@ def test_the_check_shows_what_it_read(tmp_path):
     (root / "labels.csv").write_text(
         (root / "labels.csv").read_text().replace("b,1,worker,walking,,", "b,1,worker,walking,0,499")
     )
-    found = {one.name: one for one in check.check_release("folder", root)}
+    found = {one.name: one for one in check.check_release(folder_release.opened(root))}
     assert found["a"].problems == () and (found["a"].frames, found["a"].labelled) == (20, 2)
     assert found["a"].frame.shape == (32, 48, 3) and set(np.unique(found["a"].joint)) == {0, 2, 3, IGNORE}
     assert found["a"].pairs == {(2, 2): 2, (1, 1): 1, (1, 3): 1}
@@ -207,7 +249,7 @@ def test_the_check_shows_what_it_read(tmp_path):
 def test_a_release_in_a2ds_layout_is_checked_too(tmp_path):
     root = a2d_fixture.write_release(tmp_path / "Release", train=2, test=1)
     (root / "clips320H" / "v01.mp4").unlink()
-    found = {one.name: one for one in check.check_release("a2d", root)}
+    found = {one.name: one for one in check.check_release(a2d_release.Release(root))}
     assert found["v00"].problems == found["w00"].problems == () and found["v00"].labelled == 3
     assert _matches("v01.mp4: no such file", found["v01"].problems)
 

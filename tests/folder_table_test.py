@@ -69,11 +69,19 @@ def test_all_bad_lines_are_listed(tmp_path):
     assert "does barking, and sitting at once (line 4)" in error.value.args[-1]
 
 
-def test_missing_files_are_named(tmp_path):
-    with pytest.raises(InputError, match="nowhere: no such folder"):
-        folder_table.read_table(tmp_path / "nowhere")
-    with pytest.raises(InputError, match=r"labels\.csv: no such file"):
+def test_every_action_at_the_same_time_as_another_is_named(tmp_path):
+    lines = [
+        "video,instance,actor,action,first,last",
+        "a,1,dog,running,0,50",
+        "a,1,dog,sitting,0,0",
+        "a,1,dog,eating,10,20",
+    ]
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    with pytest.raises(Problems) as error:
         folder_table.read_table(tmp_path)
+    sits, eats = error.value.args
+    assert "line 3: instance 1 of a does sitting, and running at once (line 2)" in sits
+    assert "line 4: instance 1 of a does eating, and running at once (line 2)" in eats
 
 
 def test_classes_that_differ_in_case_alone_are_found():

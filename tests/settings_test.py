@@ -284,6 +284,23 @@ def test_a_damaged_config_file_is_named(tmp_path, text):
         _network_of(tmp_path, toy_config())
 
 
+def test_a_config_file_that_cannot_be_taken_is_named(tmp_path):
+    path, defaults = tmp_path / "x.json", default.get_config()
+    with pytest.raises(InputError, match="x.json: no such file; --config needs a run's config.json, or e.g."):
+        settings.given_config(path, defaults)
+    path.write_text("{")
+    with pytest.raises(InputError, match="x.json can't be read .*; restore it, or give another --config$"):
+        settings.given_config(path, defaults)
+    saved = json.loads(json.dumps(defaults.to_dict()))
+    path.write_text(json.dumps(saved))
+    assert settings.given_config(path, defaults) == saved
+    saved["train"] |= {"batchsize": 3}
+    path.write_text(json.dumps(saved | {"predicts": {"opacity": 1}}))
+    said = "x.json has knobs that there are not: config.train.batchsize, config.predicts.opacity; configs/default.py"
+    with pytest.raises(InputError, match=said):
+        settings.given_config(path, defaults)
+
+
 def test_checkpoints_without_their_config_are_not_taken_over(tmp_path):
     _begun(tmp_path, toy_config())
     (tmp_path / "config.json").unlink()

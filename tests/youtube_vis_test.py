@@ -86,7 +86,7 @@ def test_a_later_mask_lies_on_an_earlier_one_and_null_counts_nowhere(tmp_path):
     assert one.codes.tolist() == [IGNORE] and one.ignore.tolist() == [True]
     np.testing.assert_array_equal(one.map, _square(5, 5))
     assert release.regions("a", 19, shots[19]).map.max() == 0
-    (found,) = list(check.check_release("folder", tmp_path))[:1]
+    (found,) = list(check.check_release(folder_release.opened(tmp_path)))[:1]
     assert found.problems == () and (found.frames, found.labelled) == (20, 3)
 
 
@@ -225,7 +225,7 @@ def test_no_video_file_leads_out_of_its_folder(tmp_path, name):
         ([{"first": 0, "last": 4}], "has no action"),
         (
             [{"action": "sit", "first": 4, "last": 9}, {"action": "run", "first": 0, "last": 4}],
-            "does run and sit at once in frame 4",
+            r"actions\[0\]: instance 2 of a does sit, and run at once \(actions\[1\]\); give each its frames",
         ),
         ({}, "actions is {}; a list is needed"),
     ],
@@ -235,7 +235,7 @@ def test_segments_that_cannot_be_used_are_named(tmp_path, segments, said):
         del told["annotations"][1]["action"]
         told["annotations"][1]["actions"] = segments
 
-    with pytest.raises(InputError, match=rf"annotations\[1\] \(id 1\): .*{said}"):
+    with pytest.raises(InputError, match=rf"annotations\[1\] \(id 1\).*{said}"):
         _ = _release(tmp_path, change).space
 
 
@@ -264,7 +264,7 @@ def test_broken_masks_are_named_with_video_and_frame_and_their_video_left_out(tm
     of_c = [one for one in told["annotations"] if one["video_id"] == 3 and "action" in one]
     of_c[0]["segmentations"] = [None] * 20
     (root / "train.json").write_text(json.dumps(told))
-    found = {one.name: one.problems for one in check.check_release("folder", root)}
+    found = {one.name: one.problems for one in check.check_release(folder_release.opened(root))}
     assert found["a"] == found["d"] == ()
     place = f"{root / 'train.json'}: b, frame"
     assert found["b"][0].startswith(f"{place} 3 (00003.jpg): annotation {of_b[0]['id']}, worker: its counts have a '~'")
@@ -275,6 +275,14 @@ def test_broken_masks_are_named_with_video_and_frame_and_their_video_left_out(tm
         assert [row["video"] for row in csv.DictReader(file)] == ["b"]
 
 
+def test_the_check_reads_a_file_once(tmp_path, monkeypatch):
+    root, read = fixture.write_release(tmp_path / "own", "one"), []
+    monkeypatch.setattr(youtube_vis, "read", lambda *args, whole=youtube_vis.read: read.append(args[0]) or whole(*args))
+    release = folder_release.opened(root)
+    assert release.whole() == release.remarks() == [] and len(list(check.check_release(release))) == 4
+    assert read == [root / "instances.json"]
+
+
 def test_labels_of_another_size_and_silent_ones_are_told_once(tmp_path):
     def change(told):
         del told["annotations"][1]["action"]
@@ -283,7 +291,7 @@ def test_labels_of_another_size_and_silent_ones_are_told_once(tmp_path):
     _release(tmp_path, change)
     for path in (tmp_path / "JPEGImages/480p/a").iterdir():
         cv2.imwrite(str(path), cv2.imread(str(path))[:16])
-    (one,) = check.check_release("folder", tmp_path)
+    (one,) = check.check_release(folder_release.opened(tmp_path))
     sizes, silent, unused = one.problems
     assert "a, frame 3 (00003.jpg): the label is 48x32, the frame 48x16 pixels (the same in 1 more labels)" in sizes
     assert "without an action at that frame: annotation 1, worker; they will count nowhere (the same in 1" in silent
@@ -306,10 +314,53 @@ def test_one_form_is_taken_and_two_or_none_are_said(tmp_path):
     (root / "test.json").unlink()
     with pytest.raises(InputError, match="own: has train.json; needed is"):
         folder_release.opened(root)
-    root = fixture.write_release(tmp_path / "tracks", "tracks")
+
+
+def test_a_tracks_file_that_cannot_be_used_leaves_out_its_video_alone(tmp_path):
+    root = fixture.write_release(tmp_path / "own", "tracks")
     (root / "labels/b/tracks.json").write_text(json.dumps(fixture.tracks("a")))
-    with pytest.raises(InputError, match="labels/b/tracks.json: .*is of 'a', but lies in the folder of b"):
+    told = fixture.tracks("c")
+    del told["annotations"][0]["category_id"], told["annotations"][1]["id"]
+    (root / "labels/c/tracks.json").write_text(json.dumps(told))
+    (root / "labels/a (1)").mkdir()
+    told = fixture.tracks("a")
+    told["videos"][0]["file_name"] = "a (1).mp4"
+    (root / "labels/a (1)/tracks.json").write_text(json.dumps(told))
+    found = {one.name: one.problems for one in check.check_release(folder_release.opened(root))}
+    assert found["a"] == found["d"] == ()
+    (of_b,), (name,) = found["b"], found["a (1)"]
+    assert "labels/b/tracks.json: " in of_b and "is of 'a', but lies in the folder of b" in of_b
+    assert "labels/a (1)/tracks.json: " in name and "'a (1)' is not a plain video name" in name
+    assert name.endswith("; rename the video before predicting")
+    assert len(found["c"]) == 2 and all("labels/c/tracks.json: annotations[" in one for one in found["c"])
+    builder = prepare(root, tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2}
+    with open(Path(builder.data_path) / shards.PROBLEMS, newline="") as file:
+        assert {row["video"] for row in csv.DictReader(file)} == {"a (1)", "b", "c"}
+    for name in "ad":
+        (root / f"labels/{name}/tracks.json").write_text("{")
+    with pytest.raises(Problems, match="and 5 more problems"):
         _ = folder_release.opened(root).space
+
+
+def test_pngs_beside_json_are_not_read_and_nothing_is_said_of_them(tmp_path):
+    root = fixture.write_release(tmp_path / "own", "one", davis=True)
+    folder_fixture.write_png(root / "Annotations" / "480p" / "e" / "00000.png", np.zeros(SIZE, np.uint8))
+    release = folder_release.opened(root)
+    assert release.whole() == release.remarks() == []
+
+
+def test_splits_are_drawn_among_videos_with_masks(tmp_path, capfd):
+    root = fixture.write_release(tmp_path / "own", "tracks")
+    for name in ("b", "d"):  # as predict writes where it finds nobody
+        told = fixture.tracks(name) | {"annotations": []}
+        (root / "labels" / name / "tracks.json").write_text(json.dumps(told))
+    release = folder_release.opened(root)
+    assert release.splits == {"train": ("a",), "test": ("c",)}
+    remark = f"{root}: 2 videos (b, d) without any mask, left out of the splits"
+    assert release.remarks() == [remark]
+    builder = prepare(root, tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2} and remark in capfd.readouterr().err
 
 
 def test_files_and_pictures_are_not_taken_for_one_another(tmp_path):
