@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -54,8 +53,7 @@ def main(argv: list[str]) -> None:
     from ssa2d_jax.train import Diverged
 
     try:
-        saved = _SAVED or (_CONFIG.value is None and _MODE.value in _OWN_CONFIG)
-        _MODES[_MODE.value](_own_config() if saved else _CONFIG.value)
+        _MODES[_MODE.value](_config())
     except Stopped as error:
         _end(str(error), 128 + error.signal)
     except Diverged as error:
@@ -93,9 +91,10 @@ def _parse(argv: list[str]) -> list[str]:
     given = [word.partition("=")[2] for word in argv if word.startswith("--config=")]
     if len(given) > 1:
         _end(f"error: --config is given {len(given)} times ({', '.join(given)}); give one", 2)
-    _SAVED.extend(word.partition("=")[2] for word in argv if re.fullmatch(r"--config=.*\.json", word))
-    argv = [word for word in argv if not _SAVED or not word.startswith("--config=")]
-    if not any(word == "--config" or word.startswith("--config=") for word in argv):
+    if given and given[0].endswith(".json"):
+        _SAVED.append(given[0])
+        argv = [word for word in argv if not word.startswith("--config=")]
+    if not any(word.partition("=")[0] == "--config" for word in argv):
         _KNOBS.extend(word for word in argv if word.startswith("--config."))
         argv = [word for word in argv if not word.startswith("--config.")]
     try:
@@ -116,6 +115,12 @@ def _parse(argv: list[str]) -> list[str]:
 def _end(message: str, code: int) -> None:
     print(message, file=sys.stderr, flush=True)
     sys.exit(code)
+
+
+def _config():
+    """The config of the command: the file's that --config names, or `_own_config`; None for a mode that needs none."""
+    saved = _SAVED or (_CONFIG.value is None and _MODE.value in _OWN_CONFIG)
+    return _own_config() if saved else _CONFIG.value
 
 
 def _own_config():

@@ -39,8 +39,6 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         config.train.temporal_rate = 0.5
         config.train.phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
     if "kinetics" in words:
-        config.init.encoder_weights = "weights/i3d_kinetics400_rgb.safetensors"  # by make weights
-        config.model.freeze_encoder_stats = True
-        config.train.encoder_rate = 0.0
+        default.freeze_kinetics_encoder(config)
     default.shape_network(config, words)
     return config

@@ -32,6 +32,14 @@ def shape_network(config: ml_collections.ConfigDict, words: list[str]) -> None:
         config.data.flow = "tvl1"
 
 
+def freeze_kinetics_encoder(config: ml_collections.ConfigDict) -> None:
+    """The whole I3D for RGB with Kinetics weights, and none of it trained: only what decodes its features learns."""
+    config.init.encoder_weights = "weights/i3d_kinetics400_rgb.safetensors"  # by make weights
+    config.model.encoder_width = 1.0
+    config.model.freeze_encoder_stats = True
+    config.train.encoder_rate = 0.0
+
+
 def get_config() -> ml_collections.ConfigDict:
     """The paper's model and training; other configs start here and say only what differs."""
     config = ml_collections.ConfigDict()

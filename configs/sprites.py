@@ -55,10 +55,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     train.save_every = 1000
 
     if "kinetics" in words:
-        config.init.encoder_weights = "weights/i3d_kinetics400_rgb.safetensors"  # by make weights
-        config.model.encoder_width = 1.0
-        config.model.freeze_encoder_stats = True
-        train.encoder_rate = 0.0
+        default.freeze_kinetics_encoder(config)
         train.phases = ((0.1, 0.0, 3e-3), (0.7, 3e-3, 0.0))
 
     if "tiny" in words:

@@ -124,16 +124,16 @@ class JsonRelease(Release):
     def __init__(self, root: Path, files: dict[str, Path]):
         super().__init__(root)
         self.tables, self._files = tuple(files.values()), files
-        self._unusable: dict[str, tuple[str, ...]] = {}  # videos, and what is wrong with the file of each
 
     @functools.cached_property
-    def _read(self) -> tuple[dict[str, youtube_vis.Video], dict[str, str]]:
-        """The videos by name, and the files that tell of them, as keys of `_files`.
+    def _read(self) -> tuple[dict[str, youtube_vis.Video], dict[str, str], dict[str, tuple[str, ...]]]:
+        """The videos by name; the files that tell of them, as keys of `_files`; what is wrong with unusable videos.
 
-        Where each video has a file of its own, one that can't be used is in `_unusable` and the others are read.
+        Those are videos with a file of their own that can't be used, while others can.
         """
         videos: dict[str, youtube_vis.Video] = {}
         owners: dict[str, str] = {}
+        unusable: dict[str, tuple[str, ...]] = {}
         problems: list[str] = []
         for key, path in self._files.items():
             try:
@@ -141,27 +141,31 @@ class JsonRelease(Release):
             except InputError as error:
                 problems += error.args
                 if path.name == TRACKS:
-                    self._unusable[key] = error.args
+                    unusable[key] = error.args
                 continue
             problems += [
                 f"{path}: video {name} is in {self._files[owners[name]].name}, too" for name in found if name in owners
             ]
             videos, owners = videos | found, owners | dict.fromkeys(found, key)
-        if problems and len(self._unusable) in (0, len(self._files)):
+        if problems and len(unusable) in (0, len(self._files)):
             raise Problems(*problems)
-        return {name: videos[name] for name in sorted(videos)}, owners
+        return {name: videos[name] for name in sorted(videos)}, owners, unusable
+
+    def _file(self, name: str) -> Path:
+        """The file that tells of a video."""
+        return self._files[self._read[1][name]]
 
     @functools.cached_property
     def table(self) -> Table:
         """Who does what, the splits and the classes."""
-        videos, owners = self._read
+        videos, owners, unusable = self._read
         drawn = self.tables[0].name not in SPLIT_JSON
         rows = {name: one.rows for name, one in videos.items() if one.shots or not drawn}
         if not any(rows.values()):
             raise InputError(f"{self.tables[0]}: no annotation does anything")
         if drawn:
             splits = folder_table.drawn_splits(list(rows))
-            splits["train"] += tuple(self._unusable)  # so that they are told where others that can't be used are
+            splits["train"] += tuple(unusable)  # so that they are told where others that can't be used are
             return Table(rows, splits, folder_table.space_of(self.root, rows))
         splits = {split: tuple(name for name in videos if owners[name] == split) for split in SPLITS}
         for split, names in splits.items():
@@ -171,20 +175,22 @@ class JsonRelease(Release):
 
     def video(self, name: str) -> Path:
         """The video's file, or the folder of its frames; InputError if there is none."""
-        videos, owners = self._read
-        if name in self._unusable:
-            raise Problems(*self._unusable[name])
-        path, file = self._files[owners[name]], frames_path(self.root, name, self._files[owners[name]].name)
+        videos, _, unusable = self._read
+        if name in unusable:
+            raise Problems(*unusable[name])
+        path = self._file(name)
+        file = frames_path(self.root, name, path.name)
         if videos[name].has_pictures and not file.is_dir():
             raise InputError(f"{file}: not a folder, but {path.name} has file_names, the pictures in it")
         return file
 
     def labelled(self, name: str) -> dict[int, youtube_vis.Shot]:
         """Labelled frames of a video: number from 0, ascending -> what is said of it."""
-        shots = self._read[0][name].shots
+        told = self._read[0][name]
+        shots = told.shots
         if not shots:
-            raise InputError(f"{self._files[self._read[1][name]]}: no annotation has a mask for video {name}")
-        if not self._read[0][name].has_pictures:
+            raise InputError(f"{self._file(name)}: no annotation has a mask for video {name}")
+        if not told.has_pictures:
             return {shot.number: shot for shot in shots}
         folder = self.video(name)
         numbers = {path.name: number for number, path in enumerate(video.pictures_in(folder))}

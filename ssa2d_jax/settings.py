@@ -307,7 +307,8 @@ def given_config(path: Path, defaults: ConfigDict) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; --config needs a run's config.json, or e.g. configs/sprites.py")
     saved = read_config(path, "give another --config")
-    unknown = [f"config.{knob}" for knob in flat(saved) if knob not in flat(defaults.to_dict())]
+    known = flat(defaults.to_dict())
+    unknown = [f"config.{knob}" for knob in flat(saved) if knob not in known]
     if unknown:
         raise InputError(f"{path} has knobs that there are not: {', '.join(unknown)}; configs/default.py lists them")
     return saved

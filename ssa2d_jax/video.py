@@ -74,7 +74,7 @@ def read_frames(
     if Path(path).is_dir():
         yield from _read_pictures(Path(path), max_pixels, wanted)
         return
-    number, end, rotation, matrix = 0, Fraction(0), 0, None
+    number, end, rotation, matrix = 0, Fraction(0), None, None
     with _open(path) as container:
         stream = _moving(container)
         _check_pixels(path, 0, stream.height, stream.width, max_pixels)
@@ -86,7 +86,7 @@ def read_frames(
                 for picture in packet.decode():
                     _check_pixels(path, number, picture.height, picture.width, max_pixels)
                     # Not of every frame: PyAV's side data keep their frame until Python's collector comes by.
-                    if number == 0 or picture.rotation != rotation:
+                    if picture.rotation != rotation:
                         rotation, matrix = picture.rotation, _display_matrix(picture)
                     if wanted is None or number in wanted:
                         yield Frame(_upright(picture, matrix), picture.pts, picture.time_base)

@@ -21,7 +21,7 @@ from ssa2d_jax.label_space import A2D  # noqa: E402
 
 
 def main(_: list[str]) -> None:
-    config, workdir = command._CONFIG.value or command._own_config(), Path(command._WORKDIR.value)
+    config, workdir = command._config(), Path(command._WORKDIR.value)
     run = restore.load_run(workdir, config)
     restore.check_space(workdir, run.space, A2D)
     source = command._source(config)
