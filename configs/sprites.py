@@ -8,7 +8,7 @@ Variants: `sprites.py` (the quick start), `sprites.py:still` (the same with the 
 one frame: a control that sees no motion in its encoder), `sprites.py:stills` (no temporal kernel in the decoders
 either), `sprites.py:kinetics` (the whole I3D with Kinetics weights, frozen: what it decodes is learnt in minutes, to
 compare forms of the network by `--mode=ablate`), `sprites.py:tiny` (seconds instead of minutes; learns nothing, tries
-everything), `sprites.py:flow` (RGB and TV-L1 optical flow), `sprites.py:s3d` and `s3d_g` (another encoder,
+everything), `sprites.py:flow` (RGB and DIS optical flow), `sprites.py:s3d` and `s3d_g` (another encoder,
 without and with feature gating), and the ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`,
 `no_atrous`, `no_multi_scale`. Several go together: `sprites.py:tiny,flow`.
 """
@@ -65,5 +65,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         config.model.encoder_width = config.model.decoder_width = 0.0625
         data.size = (32, 32)
         train.phases = ((0.2, 1e-3, 1e-3),)
+    if "flow" in words:
+        data.flow = "dis"  # TV-L1 would take two hours for these clips
     default.shape_network(config, words)
     return config
