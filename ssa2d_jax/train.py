@@ -130,7 +130,13 @@ def train(
     workdir.mkdir(parents=True, exist_ok=True)
     with locks.alone(workdir / ".lock", f"{workdir}: another process trains here; wait for it, or use another"):
         settings.claim_workdir(workdir, config, source.identity, source.space)
-        return _train(Training(config, workdir, source, read_weights))
+        run = Training(config, workdir, source, read_weights)
+        try:
+            return _train(run)
+        except (InputError, Diverged) as error:
+            if run.stop.requested:  # who trains several runs must not go on with the next
+                raise Stopped(run.stop.requested, f"with an error: {error}") from error
+            raise
 
 
 def _train(run: Training) -> dict[str, Any]:

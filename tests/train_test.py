@@ -90,6 +90,17 @@ def test_a_stopped_run_goes_on_to_the_same_bits(unbroken, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_stopped_run_that_cannot_be_saved_is_stopped_all_the_same(tmp_path):
+    def stopping(step):
+        shutil.rmtree(tmp_path / "checkpoints")
+        (tmp_path / "checkpoints").write_text("no folder")
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield toy_batch(1)
+
+    with pytest.raises(train.Stopped, match="stopped by SIGTERM with an error: checkpoint .*1 could not be written"):
+        train.train(toy_config(), tmp_path, dataclasses.replace(toy_source(), train_batches=stopping))
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_during_an_evaluation_loses_no_update(unbroken, tmp_path, number):
     def stopping(split):
