@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def train(
     if workdir.is_file():
         raise InputError(f"{workdir} is a file; to begin with it, give a folder and --config.init.run={workdir}")
     workdir.mkdir(parents=True, exist_ok=True)
-    with locks.alone(workdir / ".lock", f"{workdir}: another process trains here; wait for it, or use another"):
+    with alone_in(workdir):
         settings.claim_workdir(workdir, config, source.identity, source.space)
         run = Training(config, workdir, source, read_weights)
         try:
@@ -137,6 +138,11 @@ def train(
             if run.stop.requested:  # who trains several runs must not go on with the next
                 raise Stopped(run.stop.requested, f"with an error: {error}") from error
             raise
+
+
+def alone_in(workdir: Path) -> AbstractContextManager[None]:
+    """While it is entered, no other process trains in `workdir`; InputError where one does."""
+    return locks.alone(workdir / ".lock", f"{workdir}: another process trains here; wait for it, or use another")
 
 
 def _train(run: Training) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from configs import default
 from ssa2d_jax import ablate
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.metrics import KINDS
-from ssa2d_jax.train import Diverged
+from ssa2d_jax.train import Diverged, alone_in
 
 
 def config_of(forms, seeds):
@@ -89,6 +89,15 @@ def test_a_run_of_another_budget_is_not_taken_for_this_one(trained, tmp_path):
     config.train.phases = ((1.5, 1e-3, 1e-3),)
     run(config, tmp_path)
     assert len(trained) == 2  # one update is not three
+
+
+def test_a_run_that_another_process_trains_is_left_alone(trained, tmp_path):
+    folder = tmp_path / "full/seed0"
+    folder.mkdir(parents=True)
+    with alone_in(folder), pytest.raises(InputError, match="1 of 2 runs failed.*another process trains here"):
+        run(config_of(("full",), (0, 1)), tmp_path)
+    assert [call[:2] for call in trained] == [("full", 1)]
+    assert not (folder / "config.json").exists()
 
 
 def test_unknown_forms_are_named(tmp_path):
