@@ -29,7 +29,8 @@ def shape_network(config: ml_collections.ConfigDict, words: list[str]) -> None:
     for word in words:
         config.model.update(FORMS.get(word, {}))
     if config.model.flow and not config.data.flow:
-        config.data.flow = "tvl1"
+        # TV-L1 would take hours for rendered clips.
+        config.data.flow = "dis" if config.data.render.train_clips else "tvl1"
 
 
 def freeze_kinetics_encoder(config: ml_collections.ConfigDict) -> None:

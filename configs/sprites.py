@@ -65,7 +65,5 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         config.model.encoder_width = config.model.decoder_width = 0.0625
         data.size = (32, 32)
         train.phases = ((0.2, 1e-3, 1e-3),)
-    if "flow" in words:
-        data.flow = "dis"  # TV-L1 would take two hours for these clips
     default.shape_network(config, words)
     return config

@@ -43,7 +43,5 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         config.train.adam_b2 = 0.97
         config.train.phases = ((0.25, 0.0, 3e-3), (5.75, 3e-3, 0.0))
         config.train.save_every = 400
-        if "flow" in words:
-            data.flow = "dis"
     default.shape_network(config, words)
     return config

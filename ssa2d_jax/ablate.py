@@ -11,11 +11,11 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from ssa2d_jax import initial, metrics, optimizer, settings
+from ssa2d_jax import initial, metrics, optimizer
 from ssa2d_jax.batch import InputError, Source
 from ssa2d_jax.files import replace_text
 from ssa2d_jax.progress import say
-from ssa2d_jax.train import Diverged, alone_in, train
+from ssa2d_jax.train import Diverged, claimed, train
 
 FULL = "full"
 TABLE, TABLE_CSV = "ablation.md", "ablation.csv"
@@ -110,17 +110,15 @@ def _result(
 ) -> dict[str, Any]:
     """The scores of the run in `folder`, which is trained as far as that is not done yet."""
     total = sum(optimizer.phase_lengths(config.train.phases, source.train_clips, config.train.batch_size))
-    folder.mkdir(parents=True, exist_ok=True)
-    with alone_in(folder):
-        settings.claim_workdir(folder, config, source.identity, source.space)
     path = folder / "metrics" / f"{split}.json"
-    try:
-        done = json.loads(path.read_text())
-        if done["step"] == total and done["data"] == source.identity:
-            say(f"done before: {path}")
-            return done
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # not scored yet
+    with claimed(folder, config, source):
+        try:
+            done = json.loads(path.read_text())
+            if done["step"] == total and done["data"] == source.identity:
+                say(f"done before: {path}")
+                return done
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # not scored yet
     return train(config, folder, source, read_weights)[split]
 
 

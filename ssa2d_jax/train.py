@@ -1,10 +1,11 @@
 """The training loop: set up, restore, {step, log?, evaluate?, save?}, finish."""
 
+import contextlib
 import itertools
 import json
 import math
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +129,7 @@ def train(
     check_splits(config.train.eval_splits, source)
     if workdir.is_file():
         raise InputError(f"{workdir} is a file; to begin with it, give a folder and --config.init.run={workdir}")
-    workdir.mkdir(parents=True, exist_ok=True)
-    with alone_in(workdir):
-        settings.claim_workdir(workdir, config, source.identity, source.space)
+    with claimed(workdir, config, source):
         run = Training(config, workdir, source, read_weights)
         try:
             return _train(run)
@@ -140,9 +139,16 @@ def train(
             raise
 
 
-def alone_in(workdir: Path) -> AbstractContextManager[None]:
-    """While it is entered, no other process trains in `workdir`; InputError where one does."""
-    return locks.alone(workdir / ".lock", f"{workdir}: another process trains here; wait for it, or use another")
+@contextlib.contextmanager
+def claimed(workdir: Path, config: ConfigDict, source: Source) -> Iterator[None]:
+    """While it is entered, `workdir` is that of `config`'s run on `source`, and no other process trains in it.
+
+    InputError where one does, or where another run has saved anything.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    with locks.alone(workdir / ".lock", f"{workdir}: another process trains here; wait for it, or use another"):
+        settings.claim_workdir(workdir, config, source.identity, source.space)
+        yield
 
 
 def _train(run: Training) -> dict[str, Any]:

@@ -7,10 +7,10 @@ import pytest
 from toy import toy_config, toy_source
 
 from configs import default
-from ssa2d_jax import ablate
+from ssa2d_jax import ablate, locks
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.metrics import KINDS
-from ssa2d_jax.train import Diverged, alone_in
+from ssa2d_jax.train import Diverged
 
 
 def config_of(forms, seeds):
@@ -94,7 +94,10 @@ def test_a_run_of_another_budget_is_not_taken_for_this_one(trained, tmp_path):
 def test_a_run_that_another_process_trains_is_left_alone(trained, tmp_path):
     folder = tmp_path / "full/seed0"
     folder.mkdir(parents=True)
-    with alone_in(folder), pytest.raises(InputError, match="1 of 2 runs failed.*another process trains here"):
+    with (
+        locks.alone(folder / ".lock", "free"),
+        pytest.raises(InputError, match="1 of 2 runs failed.*another process trains here"),
+    ):
         run(config_of(("full",), (0, 1)), tmp_path)
     assert [call[:2] for call in trained] == [("full", 1)]
     assert not (folder / "config.json").exists()
