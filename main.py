@@ -119,8 +119,15 @@ def _end(message: str, code: int) -> None:
 
 def _config():
     """The config of the command: the file's that --config names, or `_own_config`; None for a mode that needs none."""
-    saved = _SAVED or (_CONFIG.value is None and _MODE.value in _OWN_CONFIG)
-    return _own_config() if saved else _CONFIG.value
+    from ssa2d_jax import settings
+
+    if _SAVED or (_CONFIG.value is None and _MODE.value in _OWN_CONFIG):
+        config, given = _own_config(), {word.partition("=")[0].removeprefix("--config.") for word in _KNOBS}
+    else:
+        config, given = _CONFIG.value, config_flags.get_override_values(flags.FLAGS["config"])
+    if config is not None:
+        settings.prefer_run(config, given)
+    return config
 
 
 def _own_config():

@@ -1,12 +1,13 @@
 """What a fresh run starts from: random weights, trained I3D in the encoder, or all of an earlier run."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
@@ -19,7 +20,6 @@ from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.steps import TrainState
 
 ReadWeights = Callable[[str], Weights]
-HEADS = ("actor_head", "action_head")  # their sizes are those of the label space
 FRESH = "random"
 FETCHED = "i3d_kinetics400_rgb.safetensors"
 _SHOWN = 6
@@ -65,7 +65,7 @@ def start(state: TrainState, sources: Sources, space: LabelSpace) -> tuple[Train
     origin, skipped = dict.fromkeys(flatten_dict(variables, sep="/"), FRESH), {}
     if sources.run:
         found, where, classes = sources.run
-        variables, origin = from_run(variables, found, where, other_heads(space, classes))
+        variables, origin = from_run(variables, found, where, outputs(space, classes))
     for stream, (path, weights) in sources.weights.items():
         before = flatten_dict(variables, sep="/")
         variables, skipped[path] = encoder_weights.place(variables, weights, stream, path)
@@ -95,27 +95,54 @@ def load_variables(path: Path) -> tuple[dict[str, Any], str]:
     return variables, str(path / "checkpoints" / str(step))
 
 
-def other_heads(space: LabelSpace, other: LabelSpace) -> set[str]:
-    """The heads that can't be handed over between networks for these classes: their outputs mean something else."""
-    same = {"actor_head": space.actors == other.actors,
-            "action_head": (space.actions, space.several) == (other.actions, other.several)}  # fmt: skip
-    return {head for head in HEADS if not same[head]}
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """Which outputs of a head mean what those of an earlier run's do: classes in order, here and there."""
+
+    here: tuple[str, ...]
+    there: tuple[str, ...]
+
+    @property
+    def known(self) -> list[str]:
+        """The classes of both; none where the background is all that is."""
+        both = [name for name in self.here if name in self.there]
+        return both if set(both) - {"background"} else []
+
+    def origin(self, source: str) -> str:
+        """What to say of the head's tensors, if the run's are from `source`."""
+        new = [name for name in self.here if name not in self.known]
+        return f"{source}, but random for {', '.join(new)}" if self.known and new else source if self.known else FRESH
+
+    def filled(self, fresh: Any, found: Any) -> Any:
+        """`fresh`, [..., classes], with what `found` has of the known ones."""
+        result, known = np.array(fresh), self.known
+        result[..., [self.here.index(name) for name in known]] = np.asarray(found)[
+            ..., [self.there.index(name) for name in known]
+        ]
+        return result
+
+
+def outputs(space: LabelSpace, other: LabelSpace) -> dict[str, Outputs]:
+    """The classes of the heads, those of a network for `space` and those of a run for `other`."""
+    actions = space.action_outputs, other.action_outputs
+    if space.several != other.several:  # sigmoid here and softmax there
+        actions = space.action_outputs, ()
+    return {"actor_head": Outputs(space.actors, other.actors), "action_head": Outputs(*actions)}
 
 
 def from_run(
-    variables: Any, found: Any, source: str, other_classes: set[str] = frozenset()
+    variables: Any, found: Any, source: str, heads: Mapping[str, Outputs]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """`variables` as they are in `found`, those of an earlier run -> (variables, origin of every tensor).
 
-    A head of another size, or named in `other_classes`, stays as it is. Raises InputError, which lists the differences,
-    if any other tensor is missing, left over or of another shape.
+    Of heads the outputs for classes of the same name are taken; the others stay as they are. Raises InputError, which
+    lists the differences, if any tensor is missing, left over or of another shape, apart from the number of classes.
     """
     wanted, there = flatten_dict(variables, sep="/"), flatten_dict(found, sep="/")
-    other = {name for name in wanted.keys() & there.keys() if wanted[name].shape != there[name].shape}
-    afresh = {head for head in HEADS if head in other_classes or any(_module(name) == head for name in other)}
+    shape = lambda name, array: array.shape[:-1] if _module(name) in heads else array.shape
+    other = {name for name in wanted.keys() & there.keys() if shape(name, wanted[name]) != shape(name, there[name])}
     differences = sorted(
-        [f"{name} is {list(there[name].shape)}, this model has {list(wanted[name].shape)}"
-         for name in other if _module(name) not in afresh]
+        [f"{name} is {list(there[name].shape)}, this model has {list(wanted[name].shape)}" for name in other]
         + [f"{name} is missing" for name in wanted.keys() - there.keys()]
         + [f"{name} is not in this model" for name in there.keys() - wanted.keys()]
     )  # fmt: skip
@@ -125,8 +152,11 @@ def from_run(
             f"config.init.run: {source} is of another network: {'; '.join(differences[:_SHOWN])}{more}. "
             "Only heads may differ; give config.model as that run has it"
         )
-    origin = {name: FRESH if _module(name) in afresh else source for name in wanted}
-    return unflatten_dict({n: wanted[n] if origin[n] == FRESH else there[n] for n in wanted}, sep="/"), origin
+    origin = {name: heads[_module(name)].origin(source) if _module(name) in heads else source for name in wanted}
+    taken = there | {
+        name: heads[_module(name)].filled(wanted[name], there[name]) for name in wanted if _module(name) in heads
+    }
+    return unflatten_dict(taken, sep="/"), origin
 
 
 def table(origin: dict[str, str], variables: Any, skipped: dict[str, list[str]]) -> str:

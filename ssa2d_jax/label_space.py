@@ -87,9 +87,14 @@ class LabelSpace:
         return all(saved.get(key, told["pairs"] if key == "pairs" else None) == value for key, value in told.items())
 
     @property
+    def action_outputs(self) -> tuple[str, ...]:
+        """Names of the outputs of the network's action head."""
+        return self.actions[self.several :]
+
+    @property
     def heads(self) -> tuple[int, int]:
         """Outputs of the network's actor and action head."""
-        return len(self.actors), len(self.actions) - self.several
+        return len(self.actors), len(self.action_outputs)
 
     @functools.cached_property
     def joint(self) -> tuple[str, ...]:

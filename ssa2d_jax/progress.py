@@ -19,6 +19,11 @@ def duration(seconds: float) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
 
 
+def counted(count: int, unit: str) -> str:
+    """1 video, 2 videos."""
+    return f"{count:,} {unit}" + "s" * (count != 1)
+
+
 def say(text: str) -> None:
     """One line to the person who waits, on stderr."""
     print(text, file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 import ast
 import json
 import math
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +286,14 @@ def _like(value: Any, known: Any) -> bool:
         return isinstance(known, bool) and isinstance(value, bool)
     kinds = ((int, float) if isinstance(known, float) else int, str, (list, tuple))
     return any(isinstance(known, kind) and isinstance(value, kind) for kind in kinds)
+
+
+def prefer_run(config: ConfigDict, given: Container[str]) -> None:
+    """Where `given`, the knobs on the command line, have init.run: it stands in for weight files that they haven't."""
+    if "init.run" in given and config.init.run:
+        for knob in ("encoder_weights", "flow_weights"):
+            if f"init.{knob}" not in given:
+                config.init[knob] = ""
 
 
 def with_added(saved: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ssa2d_jax.clip_scores import ClipScores
 from ssa2d_jax.evaluate import check_splits, evaluate, publish
 from ssa2d_jax.files import replace_text
 from ssa2d_jax.history import History
-from ssa2d_jax.progress import duration, is_time, say
+from ssa2d_jax.progress import counted, duration, is_time, say
 from ssa2d_jax.signals import Stopped, StopSignal
 
 # What metrics/training.csv says of the updates since its row before: means, and the rate.
@@ -28,6 +28,10 @@ COURSE = (
     "update", "loss", "actor", "action", "mask", "gradient_norm", "learning_rate",
     "steps_per_second", "clips_per_second",
 )  # fmt: skip
+
+
+_FEW, _MORE = 100, 150  # updates: below the first a network that learns anything is an exception
+_SILENT = 20.0  # seconds at most between two lines
 
 
 class Diverged(RuntimeError):
@@ -156,11 +160,13 @@ def _train(run: Training) -> dict[str, Any]:
     state = run.initial_state()
     run.open_tables(int(state.step))
     millions = parameter_count(state.params) / 1e6
-    say(f"{millions:.2f} M parameters, {jax.local_device_count()} devices, {run.total} updates")
+    say(f"{millions:.2f} M parameters, {counted(jax.local_device_count(), 'device')}, {counted(run.total, 'update')}")
     say(f"watch it: tensorboard --logdir {workdir}")
     done, results = int(state.step), {}
     if done >= run.total:
         return evaluate_splits(run, state)
+    if run.total < _FEW:
+        say(_more_updates(run))
     say("compiling the update, which takes a minute or two on a CPU")
     log, stop = Log(run, done), run.stop
     with stop:
@@ -188,6 +194,18 @@ def _train(run: Training) -> dict[str, Any]:
     run.writer.flush()
     say(f"trained {done} updates in {duration(time.monotonic() - log.start)}; everything is in {workdir}")
     return results
+
+
+def _more_updates(run: Training) -> str:
+    """What to say of a training that is over too soon, with a line to copy."""
+    train, clips = run.config.train, run.source.train_clips
+    times = math.ceil(_MORE / run.total)
+    phases = ",".join(f"({epochs * times:g},{start:g},{end:g})" for epochs, start, end in train.phases)
+    epochs = sum(phase[0] for phase in train.phases)
+    return (
+        f"{counted(run.total, 'update')} ({epochs:g} epochs of {counted(clips, 'clip')}, {train.batch_size} an update) "
+        f'will hardly teach it anything; {times} times as many: "--config.train.phases=({phases},)"'
+    )
 
 
 def profile(config: ConfigDict, workdir: Path, source: Source, updates: int = 3) -> Path:
@@ -260,6 +278,7 @@ class Log:
         self._pending: tuple[int, Any] | None = None
         self._sums: dict[str, float] = {}
         self._count, self._since, self._began, self._last = 0, self.start, done, self.start
+        self._said = self.start
 
     def add(self, done: int, sums: Any) -> None:
         """Takes update `done`'s metrics and deals with those of the update before."""
@@ -268,6 +287,8 @@ class Log:
         if self.first:  # compiling is not part of the rate
             jax.block_until_ready(sums)
             self.first, self._since, self._began = False, time.monotonic(), done
+            say(f"compiled, and update {done} of {self.run.total} done, in {duration(self._since - self.start)}")
+            self._said = self._since
 
     def skip_time(self) -> None:
         """Leaves what was just done, which was no training, out of the rate."""
@@ -290,11 +311,25 @@ class Log:
         self._count += 1
         if is_time(done, self.run.config.train.log_every, self.run.total):
             self._write(done)
+        elif self._last - self._said >= _SILENT:
+            self._say(done, *self._means(done))
+
+    def _means(self, done: int) -> tuple[dict[str, float], float]:
+        """Means since the last row, and updates a second (nan where that can't be known yet)."""
+        means = {name: value / self._count for name, value in self._sums.items()}
+        seconds = time.monotonic() - self._since
+        return means, (done - self._began) / seconds if done > self._began else float("nan")
+
+    def _say(self, done: int, means: dict[str, float], rate: float) -> None:
+        run, self._said = self.run, time.monotonic()
+        if rate == rate:
+            left = duration((run.total - done) / rate)
+            parts = "  ".join(f"{name} {means[name]:.3f}" for name in ("loss", "actor", "action", "mask"))
+            say(f"update {done}/{run.total}  {parts}  {rate * run.config.train.batch_size:.1f} clips/s  {left} left")
 
     def _write(self, done: int) -> None:
-        run, now = self.run, time.monotonic()
-        means = {name: value / self._count for name, value in self._sums.items()}
-        rate = (done - self._began) / (now - self._since) if done > self._began else float("nan")
+        run = self.run
+        means, rate = self._means(done)
         scalars = {f"train/{name}": value for name, value in means.items()}
         scalars |= {"train/learning_rate": float(run.schedule(done - 1))}
         if rate == rate:
@@ -302,12 +337,10 @@ class Log:
                 "train/steps_per_second": rate,
                 "train/clips_per_second": rate * run.config.train.batch_size,
             }
-            left = duration((run.total - done) / rate)
-            parts = "  ".join(f"{name} {means[name]:.3f}" for name in ("loss", "actor", "action", "mask"))
-            say(f"update {done}/{run.total}  {parts}  {rate * run.config.train.batch_size:.1f} clips/s  {left} left")
+        self._say(done, means, rate)
         run.writer.write_scalars(done, scalars)
         run.course.add({"update": done} | {name.removeprefix("train/"): value for name, value in scalars.items()})
-        self._sums, self._count, self._since, self._began = {}, 0, now, done
+        self._sums, self._count, self._since, self._began = {}, 0, time.monotonic(), done
 
 
 def _until(stop: StopSignal, batches: Batches, done: int) -> Batches:

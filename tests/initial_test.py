@@ -85,7 +85,7 @@ def test_without_anything_named_the_state_is_left_alone():
 
 
 @pytest.mark.parametrize("kind", ["workdir", "file"])
-def test_an_earlier_run_gives_all_but_heads_for_other_classes(tmp_path, kind):
+def test_an_earlier_run_gives_all_but_outputs_for_other_classes(tmp_path, kind):
     config = toy_config()
     before = _variables(config)
     if kind == "file":
@@ -98,10 +98,19 @@ def test_an_earlier_run_gives_all_but_heads_for_other_classes(tmp_path, kind):
     fresh = _variables(config, fewer, seed=1)
     state, told = initial.start(_state(fresh), initial.read(config.init, None), fewer)
     for module, params in state.params.items():
-        _assert_equal(params, (fresh if module in initial.HEADS else before)["params"][module])
+        if module != "actor_head":
+            _assert_equal(params, (fresh if module == "action_head" else before)["params"][module])
     _assert_equal(state.batch_stats, before["batch_stats"])
+    for name, params in flatten_dict(state.params["actor_head"], sep="/").items():
+        old, new = (flatten_dict(one["params"]["actor_head"], sep="/")[name] for one in (before, fresh))
+        for number, actor in enumerate(fewer.actors):
+            told_before = actor in A2D.actors
+            there = old[..., A2D.actors.index(actor)] if told_before else new[..., number]
+            np.testing.assert_array_equal(params[..., number], there)
     lines = {line.split()[0]: line for line in told.splitlines()}
-    assert lines["actor_head"].endswith("random") and lines["action_head"].endswith("random")
+    assert ", but random for " in lines["actor_head"] and "toy" in lines["actor_head"]
+    assert "adult" not in lines["actor_head"]
+    assert lines["action_head"].endswith("random")  # several actions a pixel, one there
     assert lines["mask_head"].endswith("x.safetensors" if kind == "file" else "checkpoints/3")
 
 
@@ -116,7 +125,25 @@ def test_an_exported_file_with_other_bytes_is_refused(tmp_path):
         exported.load(path)
 
 
-def test_heads_of_as_many_other_classes_start_afresh_too(tmp_path):
+@pytest.mark.parametrize("actors", [("cat", "dog"), ("dog", "adult", "cat"), ("zebra", "dog")])
+def test_outputs_are_taken_by_name_wherever_they_are(tmp_path, actors):
+    config, before = toy_config(), _variables(toy_config())
+    config.init.run = str(_exported(tmp_path / "x.safetensors", config, before))
+    own = label_space.LabelSpace.of_names(actors, ("running",), (("dog", "running"),))
+    fresh = _variables(config, own, seed=1)
+    state, told = initial.start(_state(fresh), initial.read(config.init, None), own)
+    for head, names, known in (("actor_head", own.actors, A2D.actors), ("action_head", own.actions, A2D.actions)):
+        for name, params in flatten_dict(state.params[head], sep="/").items():
+            old, new = (flatten_dict(one["params"][head], sep="/")[name] for one in (before, fresh))
+            for number, one in enumerate(names):
+                there = old[..., known.index(one)] if one in known else new[..., number]
+                np.testing.assert_array_equal(params[..., number], there)
+    lines = {line.split()[0]: line for line in told.splitlines()}
+    assert lines["actor_head"].endswith("but random for zebra" if "zebra" in actors else "x.safetensors")
+    assert lines["action_head"].endswith("x.safetensors")
+
+
+def test_heads_of_as_many_other_classes_start_afresh(tmp_path):
     config, before = toy_config(), _variables(toy_config())
     config.init.run = str(_exported(tmp_path / "x.safetensors", config, before))
     fresh = _variables(config, seed=1)

@@ -321,3 +321,18 @@ def test_trained_weights_need_the_full_width_and_no_run_beside_them():
     config.model.encoder_width, config.init.run = 1.0, "runs/first"
     with pytest.raises(InputError, match="init.run.*one or the other"):
         settings.check(config, devices=1)
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({"init.run"}, ""),
+        ({"init.run", "init.encoder_weights"}, "rgb.h5"),
+        (set(), "rgb.h5"),
+    ],
+)
+def test_a_run_on_the_command_line_takes_the_place_of_a_variants_weights(given, left):
+    config = default.get_config()
+    config.init.encoder_weights, config.init.run = "rgb.h5", "runs/first"
+    settings.prefer_run(config, given)
+    assert (config.init.encoder_weights, config.init.run) == (left, "runs/first")
