@@ -106,7 +106,7 @@ def get_config() -> ml_collections.ConfigDict:
     init = config.init = ml_collections.ConfigDict()  # what a fresh run starts from; a resumed one reads none of it
     init.encoder_weights = ""  # file of trained I3D weights for RGB, in any format that it comes in; "" = random
     init.flow_weights = ""  # the same for the trunk of optical flow
-    init.run = ""  # workdir or exported .safetensors of an earlier run; heads for other classes start afresh
+    init.run = ""  # workdir or exported .safetensors of an earlier run; outputs for other classes start at random
 
     loss = config.loss = ml_collections.ConfigDict()
     loss.actor_weight = 1.3  # of the actor branch in the sum

@@ -13,13 +13,14 @@ name, is for the test, and a single one is for both.
 In place of labels.csv and PNGs, JSON as youtube_vis.py describes it:
 
     train.json, test.json           or instances.json alone, of which every fourth video is for the test
-    labels/<video>/tracks.json      or a file a video, as predict writes them
+    labels/<video>/tracks.json      or a file a video, as predict writes them; beside labels.csv, too
 """
 
 import functools
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -45,9 +46,11 @@ class Release:
     first_number = 0  # of the frames, as they are told
     ignored = f"instances of which {TABLE} says nothing at that frame, and 255"
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, whole: "Release | None" = None):
+        """`whole`: the release that this is a part of, and whose classes it has."""
         self.root = root
         self.tables = (root / TABLE,)  # the files that say who does what
+        self._whole = whole or self
 
     @functools.cached_property
     def table(self) -> Table:
@@ -57,7 +60,7 @@ class Release:
     @property
     def space(self) -> LabelSpace:
         """The classes that the data name."""
-        return self.table.space
+        return self._whole.table.space
 
     @property
     def splits(self) -> Splits:
@@ -100,11 +103,8 @@ class Release:
     def remarks(self) -> list[str]:
         """What is left out on purpose and may be meant otherwise."""
         places = {path.parent.name for folder in _label_folder(self.root) for path in folder.glob("*/*.png")}
-        strays, tracks = sorted(places - self.table.rows.keys()), [path.parent.name for path in _tracks_in(self.root)]
-        return [
-            *([f"{self.root}: instance PNGs of {_counted(strays)} that {TABLE} doesn't name"] if strays else []),
-            *([f"{self.root}: {TRACKS} of {_counted(tracks)}, not read beside {TABLE}"] if tracks else []),
-        ]
+        strays = sorted(places - self.table.rows.keys())
+        return [f"{self.root}: instance PNGs of {_counted(strays)} that {TABLE} doesn't name"] if strays else []
 
     def fingerprint(self) -> str:
         """Eight hex digits that change when what says who does what does, or name or size of a video or label."""
@@ -121,8 +121,8 @@ class JsonRelease(Release):
 
     ignored = "annotations without an action at that frame, and crowds (255)"
 
-    def __init__(self, root: Path, files: dict[str, Path]):
-        super().__init__(root)
+    def __init__(self, root: Path, files: dict[str, Path], whole: Release | None = None):
+        super().__init__(root, whole)
         self.tables, self._files = tuple(files.values()), files
 
     @functools.cached_property
@@ -147,7 +147,7 @@ class JsonRelease(Release):
                 f"{path}: video {name} is in {self._files[owners[name]].name}, too" for name in found if name in owners
             ]
             videos, owners = videos | found, owners | dict.fromkeys(found, key)
-        if problems and len(unusable) in (0, len(self._files)):
+        if problems and (not unusable or (len(unusable) == len(self._files) and self._whole is self)):
             raise Problems(*problems)
         return {name: videos[name] for name in sorted(videos)}, owners, unusable
 
@@ -156,16 +156,25 @@ class JsonRelease(Release):
         return self._files[self._read[1][name]]
 
     @functools.cached_property
+    def rows(self) -> folder_table.Rows:
+        """Who does what, by video."""
+        given = any(path.name in SPLIT_JSON for path in self.tables)
+        return {name: one.rows for name, one in self._read[0].items() if one.shots or given}
+
+    @property
+    def unusable(self) -> tuple[str, ...]:
+        """Videos with a file of their own that can't be used."""
+        return tuple(self._read[2])
+
+    @functools.cached_property
     def table(self) -> Table:
         """Who does what, the splits and the classes."""
-        videos, owners, unusable = self._read
-        drawn = self.tables[0].name not in SPLIT_JSON
-        rows = {name: one.rows for name, one in videos.items() if one.shots or not drawn}
+        (videos, owners, _), rows = self._read, self.rows
         if not any(rows.values()):
             raise InputError(f"{self.tables[0]}: no annotation does anything")
-        if drawn:
+        if self.tables[0].name not in SPLIT_JSON:
             splits = folder_table.drawn_splits(list(rows))
-            splits["train"] += tuple(unusable)  # so that they are told where others that can't be used are
+            splits["train"] += self.unusable  # so that they are told where others that can't be used are
             return Table(rows, splits, folder_table.space_of(self.root, rows))
         splits = {split: tuple(name for name in videos if owners[name] == split) for split in SPLITS}
         for split, names in splits.items():
@@ -201,7 +210,7 @@ class JsonRelease(Release):
 
     def regions(self, name: str, frame: int, label: youtube_vis.Shot) -> Regions:
         """What `label` says of its frame of a video."""
-        return regions(label.drawn(), label.number, self.table.rows[name], self.space)
+        return regions(label.drawn(), label.number, self.rows[name], self.space)
 
     def told(self, name: str, code: int) -> str:
         """What to call an instance of a video."""
@@ -212,14 +221,67 @@ class JsonRelease(Release):
         shots = self.labelled(name)
         return [
             f"{row.place}: {row.action}, frames {row.first} to {row.last} of {name}, is seen in none of them"
-            for row in self.table.rows[name]
+            for row in self.rows[name]
             if not any(row.instance in one.codes and row.holds(shots[frame].number) for frame, one in regions.items())
         ]
 
     def remarks(self) -> list[str]:
         """What is left out on purpose and may be meant otherwise."""
-        silent = [name for name in self._read[0] if name not in self.table.rows]
+        silent = [name for name in self._read[0] if name not in self.rows]
         return [f"{self.root}: {_counted(silent)} without any mask, left out of the splits"] if silent else []
+
+
+class JoinedRelease(Release):
+    """Videos that labels.csv names, and others with a tracks.json: those are trained on alone, never scored."""
+
+    ignored = "instances of which nothing is said at that frame, and 255"
+
+    def __init__(self, root: Path, tracks: dict[str, Path]):
+        super().__init__(root)
+        self._tracks, self._named = tracks, Release(root, whole=self)
+        self.tables += tuple(tracks.values())
+
+    @functools.cached_property
+    def _drawn(self) -> JsonRelease:
+        others = {name: path for name, path in self._tracks.items() if name not in self._named.table.rows}
+        return JsonRelease(self.root, others, whole=self)
+
+    def _part(self, name: str) -> Release:
+        return self._named if name in self._named.table.rows else self._drawn
+
+    @functools.cached_property
+    def table(self) -> Table:
+        """Who does what, the splits and the classes."""
+        named, drawn = self._named.table, self._drawn
+        rows = named.rows | drawn.rows
+        splits = named.splits | {"train": (*named.splits["train"], *drawn.rows, *drawn.unusable)}
+        return Table(rows, splits, folder_table.space_of(self.root, rows))
+
+    def video(self, name: str) -> Path:
+        """The video's file, or the folder of its frames; InputError if there is none."""
+        return self._part(name).video(name)
+
+    def labelled(self, name: str) -> dict[int, Any]:
+        """Labelled frames of a video: number from 0, ascending -> its PNG, or what is said of it."""
+        return self._part(name).labelled(name)
+
+    def regions(self, name: str, frame: int, label: Any) -> Regions:
+        """What `label` says of frame `frame` of a video."""
+        return self._part(name).regions(name, frame, label)
+
+    def told(self, name: str, code: int) -> str:
+        """What to call an instance of a video."""
+        return self._part(name).told(name, code)
+
+    def unused(self, name: str, regions: dict[int, Regions]) -> list[str]:
+        """What instances of a video do while no labelled frame shows them."""
+        return self._part(name).unused(name, regions)
+
+    def remarks(self) -> list[str]:
+        """What is left out on purpose and may be meant otherwise."""
+        both = sorted(self._tracks.keys() & self._named.table.rows.keys())
+        told = f"{self.root}: {TRACKS} of {_counted(both)}, not read: {TABLE} tells of the same"
+        return [*self._named.remarks(), *self._drawn.remarks(), *([told] if both else [])]
 
 
 def opened(root: Path) -> Release:
@@ -227,8 +289,9 @@ def opened(root: Path) -> Release:
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; config.data.release has to be a folder of your own data")
     there = [name for name in (TABLE, ONE_JSON, *SPLIT_JSON) if (root / name).is_file()]
+    tracks = {path.parent.name: path for path in _tracks_in(root)}
     if there == [TABLE]:
-        return Release(root)
+        return JoinedRelease(root, tracks) if tracks else Release(root)
     if there == [ONE_JSON]:
         return JsonRelease(root, {"": root / ONE_JSON})
     if there == list(SPLIT_JSON):
@@ -236,10 +299,9 @@ def opened(root: Path) -> Release:
     forms = f"{TABLE}, or {' and '.join(SPLIT_JSON)}, or {ONE_JSON}"
     if there:
         raise InputError(f"{root}: has {' and '.join(there)}; needed is {forms}")
-    tracks = _tracks_in(root)
     if not tracks:
         raise InputError(f"{root}: says of no instance what it does; needed is {forms}, or labels/<video>/{TRACKS}")
-    return JsonRelease(root, {path.parent.name: path for path in tracks})
+    return JsonRelease(root, tracks)
 
 
 def frames_path(release: Path, name: str, table: str = TABLE) -> Path:

@@ -128,7 +128,7 @@ print("\n".join(lines[:6]))
 display(Image("data/own_check/check.png"))
 
 # %%
-# The network of the run to begin with; heads for other classes start afresh.
+# The network of the run to begin with; outputs for other classes start at random.
 data, model = (json.loads(Path("runs/colab/config.json").read_text())[key] for key in ("data", "model"))
 same = {f"data.{key}": data[key] for key in ("clip_frames", "frame_step", "label_span", "store_height")}
 same |= {f"model.{key}": model[key] for key in ("encoder_width", "decoder_width")}

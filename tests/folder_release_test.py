@@ -190,12 +190,10 @@ def test_what_labels_csv_leaves_out_is_no_problem_but_a_remark(tmp_path):
     for name in ("e", "g", "h", "i", "j", "k"):
         shutil.copytree(root / "labels" / "a", root / "labels" / name)
     (root / "labels" / "f").mkdir()
-    (root / "labels" / "c" / "tracks.json").write_text("{}")
     release = folder_release.opened(root)
     assert release.whole() == []
     assert release.remarks() == [
         f"{root}: instance PNGs of 6 videos (e, g, h, i, j, ...) that labels.csv doesn't name",
-        f"{root}: tracks.json of 1 video (c), not read beside labels.csv",
     ]
 
 

@@ -155,6 +155,15 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
             ],
             ["config.init.encoder_weights", "/gone/i3d", "no such file", "make weights"],
         ),  # fmt: skip
+        (  # the run stands in for the weights that the variant names
+            [
+                "--config=configs/folder.py:kinetics",
+                "--workdir=w",
+                "--config.data.release=/nowhere",
+                "--config.init.run=/gone/run",
+            ],
+            ["config.init.run: /gone/run: no such file"],
+        ),  # fmt: skip
         (["--config=configs/a2d.py", "--workdir=w", "--mode=export_weights"], ["--output", ".safetensors"]),
         (["--config=configs/a2d.py", "--workdir=w", "--mode=fly"], ["fly", "predict"]),
         (["--mode=predict", "--workdir=/nowhere", "--input=a.mp4", "--output=out"], ["/nowhere", "no config.json"]),

@@ -375,3 +375,52 @@ def test_files_and_pictures_are_not_taken_for_one_another(tmp_path):
     (root / "instances.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match="no annotation has a mask for video a"):
         folder_release.opened(root).labelled("a")
+
+
+def _joined(root, tracks_of):
+    """Hand-drawn labels of all videos but c, and tracks.json of some."""
+    folder_fixture.write_folder(root)
+    table = folder_fixture.TABLE.splitlines(keepends=True)
+    (root / "labels.csv").write_text("".join(line for line in table if not line.startswith("c,")))
+    for path in (root / "labels/c").iterdir():
+        path.unlink()
+    for name in tracks_of:
+        (root / "labels" / name / "tracks.json").write_text(json.dumps(fixture.tracks(name)))
+    return folder_release.opened(root)
+
+
+def test_tracks_are_read_beside_labels_drawn_by_hand(tmp_path):
+    whole = folder_release.opened(folder_fixture.write_folder(tmp_path / "whole"))
+    joined = _joined(tmp_path / "joined", ("a", "c"))
+    assert joined.space == whole.space
+    assert joined.splits == {"train": ("a", "b", "c"), "test": ("d",)}
+    assert joined.remarks() == [f"{joined.root}: tracks.json of 1 video (a), not read: labels.csv tells of the same"]
+    for name in "abcd":
+        assert joined.video(name).name == f"{name}.mp4"
+        frames = joined.labelled(name)
+        assert list(frames) == list(whole.labelled(name))
+        ours = {number: joined.regions(name, number, label) for number, label in frames.items()}
+        for number, label in whole.labelled(name).items():
+            np.testing.assert_array_equal(*(_labels(one) for one in (ours[number], whole.regions(name, number, label))))
+        assert joined.unused(name, ours) == []
+    assert [problem for one in check.check_release(joined) for problem in one.problems] == []
+
+
+def _labels(one):
+    """Actor and action of every pixel, [H, W, 2]; ignored and background told apart."""
+    actor, action = np.append(one.actor, 0), np.append(one.actions.argmax(-1), 0)
+    ignore = np.append(one.ignore, False)
+    order = np.roll(np.arange(len(actor)), 1)  # 0 is the background, region r is row r - 1
+    return np.stack([np.where(ignore, 255, kind)[order][one.map] for kind in (actor, action)], -1)
+
+
+def test_a_new_class_in_tracks_and_a_broken_file_beside_labels_drawn_by_hand(tmp_path):
+    told = fixture.tracks("c")
+    told["categories"][0]["name"] = "boss"
+    _joined(tmp_path, ("a", "b"))
+    (tmp_path / "labels/c/tracks.json").write_text(json.dumps(told))
+    assert "boss" in folder_release.opened(tmp_path).space.actors
+    (tmp_path / "labels/c/tracks.json").write_text("{")
+    found = {one.name: one.problems for one in check.check_release(folder_release.opened(tmp_path))}
+    (of_c,) = found.pop("c")
+    assert "labels/c/tracks.json: not a JSON file" in of_c and list(found.values()) == [()] * 3
