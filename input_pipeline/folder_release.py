@@ -45,6 +45,7 @@ class Release:
 
     first_number = 0  # of the frames, as they are told
     ignored = f"instances of which {TABLE} says nothing at that frame, and 255"
+    otherwise = f"a column split, train or test, in {TABLE} chooses others"
 
     def __init__(self, root: Path, whole: "Release | None" = None):
         """`whole`: the release that this is a part of, and whose classes it has."""
@@ -104,7 +105,21 @@ class Release:
         """What is left out on purpose and may be meant otherwise."""
         places = {path.parent.name for folder in _label_folder(self.root) for path in folder.glob("*/*.png")}
         strays = sorted(places - self.table.rows.keys())
-        return [f"{self.root}: instance PNGs of {_counted(strays)} that {TABLE} doesn't name"] if strays else []
+        return [
+            *self._class_remarks(),
+            *([f"{self.root}: instance PNGs of {_counted(strays)} that {TABLE} doesn't name"] if strays else []),
+        ]
+
+    def _class_remarks(self) -> list[str]:
+        """What there is to say of splits and classes."""
+        if self._whole is not self:
+            return []
+        found = [folder_table.split_remark(self.splits, self.otherwise)] if self._splits_are_drawn else []
+        return [f"{self.root}: {remark}" for remark in (*found, *folder_table.similar(self.space))]
+
+    @property
+    def _splits_are_drawn(self) -> bool:
+        return not any(row.split for rows in self.table.rows.values() for row in rows)
 
     def fingerprint(self) -> str:
         """Eight hex digits that change when what says who does what does, or name or size of a video or label."""
@@ -158,8 +173,8 @@ class JsonRelease(Release):
     @functools.cached_property
     def rows(self) -> folder_table.Rows:
         """Who does what, by video."""
-        given = any(path.name in SPLIT_JSON for path in self.tables)
-        return {name: one.rows for name, one in self._read[0].items() if one.shots or given}
+        drawn = self._splits_are_drawn
+        return {name: one.rows for name, one in self._read[0].items() if one.shots or not drawn}
 
     @property
     def unusable(self) -> tuple[str, ...]:
@@ -172,7 +187,7 @@ class JsonRelease(Release):
         (videos, owners, _), rows = self._read, self.rows
         if not any(rows.values()):
             raise InputError(f"{self.tables[0]}: no annotation does anything")
-        if self.tables[0].name not in SPLIT_JSON:
+        if self._splits_are_drawn:
             splits = folder_table.drawn_splits(list(rows))
             splits["train"] += self.unusable  # so that they are told where others that can't be used are
             return Table(rows, splits, folder_table.space_of(self.root, rows))
@@ -228,7 +243,18 @@ class JsonRelease(Release):
     def remarks(self) -> list[str]:
         """What is left out on purpose and may be meant otherwise."""
         silent = [name for name in self._read[0] if name not in self.rows]
-        return [f"{self.root}: {_counted(silent)} without any mask, left out of the splits"] if silent else []
+        told = f"{self.root}: {_counted(silent)} without any mask, left out of the splits"
+        return [*self._class_remarks(), *([told] if silent else [])]
+
+    @property
+    def otherwise(self) -> str:
+        """How splits could be given."""
+        one = any(path.name == ONE_JSON for path in self.tables)
+        return f"{' and '.join(SPLIT_JSON)} in place of {ONE_JSON} choose others" if one else ""
+
+    @property
+    def _splits_are_drawn(self) -> bool:
+        return not any(path.name in SPLIT_JSON for path in self.tables)
 
 
 class JoinedRelease(Release):
@@ -281,7 +307,7 @@ class JoinedRelease(Release):
         """What is left out on purpose and may be meant otherwise."""
         both = sorted(self._tracks.keys() & self._named.table.rows.keys())
         told = f"{self.root}: {TRACKS} of {_counted(both)}, not read: {TABLE} tells of the same"
-        return [*self._named.remarks(), *self._drawn.remarks(), *([told] if both else [])]
+        return [*self._class_remarks(), *self._named.remarks(), *self._drawn.remarks(), *([told] if both else [])]
 
 
 def opened(root: Path) -> Release:

@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import difflib
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +17,8 @@ NEEDED, OPTIONAL = ("video", "instance", "actor", "action"), ("first", "last", "
 _CLASS_NAME = re.compile(r"[^\W_][\w \-+()']*")
 _MOST_CLASSES = 254  # a byte, without background and ignore
 _TEST_EVERY = 4
+_TOLD = 5  # names in a remark
+_SIMILAR = 0.8  # of difflib: a letter more, less or other in a word of six
 
 Splits = dict[str, tuple[str, ...]]  # split -> videos
 
@@ -164,6 +168,15 @@ def drawn_splits(names: list[str]) -> Splits:
     return {"train": tuple(name for name in names if name not in test) or tuple(names), "test": tuple(test)}
 
 
+def split_remark(splits: Splits, otherwise: str) -> str:
+    """What to know of splits that nobody gave; `otherwise` says how they could be given, "" if they can't be."""
+    if splits["train"] == splits["test"]:
+        return "one video alone is trained on and scored: the score doesn't tell how well it goes on others"
+    names = splits["test"]
+    told = ", ".join(names[:_TOLD]) + (", ..." if len(names) > _TOLD else "")
+    return f"the test split is every fourth video by name ({told}){f'; {otherwise}' if otherwise else ''}"
+
+
 def space_of(path: Path, rows: Rows) -> LabelSpace:
     """The classes that rows name. InputError tells `path` where there are too many, or two of one name."""
     actors, actions = ({getattr(row, kind) for one in rows.values() for row in one} for kind in ("actor", "action"))
@@ -188,4 +201,15 @@ def alike(space: LabelSpace) -> list[str]:
             other = first.setdefault(name.casefold(), name)
             if other != name:
                 found.append(f"{kind} {other!r} and {name!r} differ in case alone; if they are one, write them alike")
+    return found
+
+
+def similar(space: LabelSpace) -> list[str]:
+    """Classes that are written nearly alike: one of them may be a slip."""
+    found = []
+    for kind, names in (("actors", space.actors), ("actions", space.actions)):
+        for one, other in itertools.combinations(names, 2):
+            same = one.casefold() == other.casefold()  # `alike` tells of these
+            if not same and difflib.SequenceMatcher(None, one, other).ratio() >= _SIMILAR:
+                found.append(f"{kind} {one!r} and {other!r} are written nearly alike: a slip, if they are one")
     return found

@@ -186,13 +186,15 @@ def test_maps_of_a_video_are_not_in_memory_all_at_once(tmp_path, monkeypatch):
 
 def test_what_labels_csv_leaves_out_is_no_problem_but_a_remark(tmp_path):
     root = fixture.write_folder(tmp_path / "more")
-    assert folder_release.opened(root).remarks() == []
+    (drawn,) = folder_release.opened(root).remarks()
+    assert drawn.endswith("by name (d); a column split, train or test, in labels.csv chooses others")
     for name in ("e", "g", "h", "i", "j", "k"):
         shutil.copytree(root / "labels" / "a", root / "labels" / name)
     (root / "labels" / "f").mkdir()
     release = folder_release.opened(root)
     assert release.whole() == []
     assert release.remarks() == [
+        drawn,
         f"{root}: instance PNGs of 6 videos (e, g, h, i, j, ...) that labels.csv doesn't name",
     ]
 
@@ -265,3 +267,18 @@ def test_label_spaces_survive_json():
         ("dog",), tuple(f"trick {i}" for i in range(200)), tuple(("dog", f"trick {i}") for i in range(200))
     )
     assert len({tuple(colour) for colour in many.joint_colours}) > 100
+
+
+def test_classes_that_are_written_nearly_alike_are_a_remark(tmp_path):
+    root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("d,1,worker", "d,1,wroker"))
+    (told,) = [one for one in folder_release.opened(root).remarks() if "alike" in one]
+    assert told == f"{root}: actors 'worker' and 'wroker' are written nearly alike: a slip, if they are one"
+
+
+def test_splits_that_someone_gave_are_no_remark_and_a_single_video_is(tmp_path):
+    rows = fixture.TABLE.splitlines()
+    given = "\n".join([rows[0] + ",split", *(row + (",test" if row[0] == "d" else ",train") for row in rows[1:])])
+    assert folder_release.opened(fixture.write_folder(tmp_path / "given", table=given)).remarks() == []
+    single = "\n".join(row for row in rows if row[0] in "vb")
+    root = fixture.write_folder(tmp_path / "single", table=single)
+    assert "one video alone is trained on and scored" in folder_release.opened(root).remarks()[0]

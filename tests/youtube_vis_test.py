@@ -279,7 +279,7 @@ def test_the_check_reads_a_file_once(tmp_path, monkeypatch):
     root, read = fixture.write_release(tmp_path / "own", "one"), []
     monkeypatch.setattr(youtube_vis, "read", lambda *args, whole=youtube_vis.read: read.append(args[0]) or whole(*args))
     release = folder_release.opened(root)
-    assert release.whole() == release.remarks() == [] and len(list(check.check_release(release))) == 4
+    assert release.whole() == [] and len(release.remarks()) == 1 and len(list(check.check_release(release))) == 4
     assert read == [root / "instances.json"]
 
 
@@ -347,7 +347,8 @@ def test_pngs_beside_json_are_not_read_and_nothing_is_said_of_them(tmp_path):
     root = fixture.write_release(tmp_path / "own", "one", davis=True)
     folder_fixture.write_png(root / "Annotations" / "480p" / "e" / "00000.png", np.zeros(SIZE, np.uint8))
     release = folder_release.opened(root)
-    assert release.whole() == release.remarks() == []
+    drawn = "the test split is every fourth video by name (d); train.json and test.json in place of instances.json"
+    assert (release.whole(), release.remarks()) == ([], [f"{root}: {drawn} choose others"])
 
 
 def test_splits_are_drawn_among_videos_with_masks(tmp_path, capfd):
@@ -358,7 +359,7 @@ def test_splits_are_drawn_among_videos_with_masks(tmp_path, capfd):
     release = folder_release.opened(root)
     assert release.splits == {"train": ("a",), "test": ("c",)}
     remark = f"{root}: 2 videos (b, d) without any mask, left out of the splits"
-    assert release.remarks() == [remark]
+    assert release.remarks() == [f"{root}: the test split is every fourth video by name (c)", remark]
     builder = prepare(root, tmp_path / "prepared")
     assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2} and remark in capfd.readouterr().err
 
@@ -394,7 +395,9 @@ def test_tracks_are_read_beside_labels_drawn_by_hand(tmp_path):
     joined = _joined(tmp_path / "joined", ("a", "c"))
     assert joined.space == whole.space
     assert joined.splits == {"train": ("a", "b", "c"), "test": ("d",)}
-    assert joined.remarks() == [f"{joined.root}: tracks.json of 1 video (a), not read: labels.csv tells of the same"]
+    drawn, both = joined.remarks()
+    assert drawn.endswith("by name (d); a column split, train or test, in labels.csv chooses others")
+    assert both == f"{joined.root}: tracks.json of 1 video (a), not read: labels.csv tells of the same"
     for name in "abcd":
         assert joined.video(name).name == f"{name}.mp4"
         frames = joined.labelled(name)
