@@ -1,5 +1,6 @@
 """The training loop at toy size: resume, stop, divergence, scores against an oracle written here."""
 
+import ast
 import csv
 import dataclasses
 import itertools
@@ -7,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import types
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util.tensor_util import make_ndarray
 from toy import toy_batch, toy_config, toy_source
 
-from ssa2d_jax import evaluate, history, locks, parallel, report, restore, speed, steps, train
+from ssa2d_jax import evaluate, history, locks, optimizer, parallel, report, restore, speed, steps, train
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.checkpoints import Checkpoints
 from ssa2d_jax.clip_scores import ClipScores
@@ -319,3 +321,41 @@ def test_evaluation_equals_a_plain_oracle(unbroken):
         assert matrix.sum() == counts.matrices[kind].sum() > 0
         differing = np.abs(matrix - counts.matrices[kind]).sum() / 2
         assert differing <= 1e-4 * matrix.sum(), f"{kind}: {differing} pixels of {matrix.sum()}"
+
+
+class _Told:
+    """In place of a run: what Log asks of one; rows and scalars go nowhere."""
+
+    total = 1000
+    config = toy_config()
+    schedule = staticmethod(lambda update: 1e-3)
+    writer = course = types.SimpleNamespace(write_scalars=lambda *_: None, add=lambda *_: None)
+
+
+def test_a_person_who_waits_is_told_of_the_first_update_and_then_every_twenty_seconds(monkeypatch, capsys):
+    clock = [0.0]
+    monkeypatch.setattr(train.time, "monotonic", lambda: clock[0])
+    log = train.Log(_Told, 0)
+    sums = dict.fromkeys(("loss", "actor", "action", "mask", "gradient_norm"), 1.0)
+    clock[0] = 75.0
+    log.add(1, sums)
+    assert capsys.readouterr().err == "compiled, and update 1 of 1000 done, in 1 min 15 s\n"
+    for update in range(2, 56):
+        log.add(update, sums)  # which fetches what the update before it came to
+        clock[0] += 8.0
+    lines = capsys.readouterr().err.splitlines()
+    assert [int(line.split()[1].split("/")[0]) for line in lines] == [*range(4, 50, 3), 50, 53]
+    assert all("loss 1.000" in line and "0.5 clips/s" in line for line in lines[:-1]), lines
+    assert lines[0].endswith("2 h 12 min left")
+
+
+def test_a_training_that_is_over_too_soon_says_so_with_phases_to_copy(tmp_path):
+    config = toy_config()
+    config.train.phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
+    run = types.SimpleNamespace(config=config, total=25, source=toy_source(train_clips=5))
+    told = train._more_updates(run)
+    assert told.startswith("25 updates (20 epochs of 5 clips, 4 an update) will hardly teach it anything")
+    phases = told.rpartition('"--config.train.phases=')[2].removesuffix('"')
+    config.train.phases = ast.literal_eval(phases)
+    assert config.train.phases == ((6, 0, 0.002), (114, 0.002, 0))
+    assert sum(optimizer.phase_lengths(config.train.phases, 5, 4)) == 150
