@@ -288,7 +288,8 @@ def _predict(config) -> None:
         max_pixels=options.max_pixels,
         threshold=config.eval.threshold,
     )
-    drawing = {name: options[name] for name in ("opacity", "tracks", "draw_tracks")}
+    names = ("opacity", "tracks", "draw_tracks", "track_frames", "track_confidence")
+    drawing = {name: options[name] for name in names}
     predict.predict_path(_INPUT.value, _OUTPUT.value, detector=detector, **drawing)
 
 

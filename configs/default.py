@@ -151,6 +151,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.predict.batch_size = 1  # windows at a time
     config.predict.opacity = 0.55  # of the labels in the overlay, 0 to 1
     config.predict.tracks = True  # write tracks.json and tracks.csv, instances over time
+    config.predict.track_frames = 4  # tracks of fewer frames are dropped
+    config.predict.track_confidence = 0.0  # tracks of a lower mean confidence are dropped, 0 to 1
     config.predict.draw_tracks = False  # boxes with the tracks' numbers in the overlay, in place of class names
     config.predict.max_pixels = 4096 * 2304  # a frame with more pixels is refused
     return config

@@ -18,7 +18,7 @@ from ssa2d_jax.label_store import LabelStore
 from ssa2d_jax.progress import Progress, say
 from ssa2d_jax.signals import Stopped, StopSignal
 from ssa2d_jax.track_files import TrackFiles
-from ssa2d_jax.tracks import Tracker
+from ssa2d_jax.tracks import LEAST_FRAMES, Tracker
 from ssa2d_jax.video_writer import VideoWriter
 
 OUTPUTS = ("overlay.mp4", "labels.npz", "summary.json", *track_files.NAMES)
@@ -86,6 +86,8 @@ def predict_video(
     opacity: float = OPACITY,
     tracks: bool = True,
     draw_tracks: bool = False,
+    track_frames: int = LEAST_FRAMES,
+    track_confidence: float = 0.0,
 ) -> dict:
     """Labels every frame of a video, or of camera `video_path`, and returns the summary; writes `OUTPUTS`.
 
@@ -93,6 +95,7 @@ def predict_video(
     `joint`, uint8 [frames, height, width]; where a pixel may have several actions, `actor`, the strongest `action` and
     all `actions` (see `frame_sets`). summary.json holds the returned dict. tracks.json and tracks.csv
     (see `TrackFiles`) are the instances over time, left out without `tracks`; `draw_tracks` puts them on the overlay.
+    Tracks of fewer than `track_frames` frames or a lower mean confidence than `track_confidence` aren't written.
 
     How windows are laid and blended is in `Windows`, how labels come about in `frame_labels`. Outputs of an earlier
     run are replaced at the very end. InputError when the video can't be read; one that breaks off in the middle is
@@ -109,7 +112,8 @@ def predict_video(
             if not detector.compiled:
                 say("compiling the network, which takes up to a minute on a CPU")
                 detector.compile()
-            summary = _predict(stream, folder, detector, opacity, tracks, draw_tracks)
+            tracker = Tracker(detector.space, least=track_frames, least_confidence=track_confidence)
+            summary = _predict(stream, folder, detector, opacity, tracker if tracks else None, draw_tracks)
         (folder / "summary.json").write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
         for name in OUTPUTS:
             if (folder / name).exists():
@@ -127,15 +131,14 @@ def predict_video(
 
 
 def _predict(
-    stream: Stream, folder: pathlib.Path, detector: Detector, opacity: float, tracks: bool, draw_tracks: bool
+    stream: Stream, folder: pathlib.Path, detector: Detector, opacity: float, tracker: Tracker | None, draw_tracks: bool
 ) -> dict:
     started, tally, source = time.monotonic(), Tally(), stream.source
     progress = Progress(pathlib.Path(source.name).name, "frames", source.frames)
     shape = {"height": source.height, "width": source.width}
-    tracker = Tracker(detector.space)
     told = {"threshold": detector.threshold, "video": {"file_name": pathlib.Path(source.name).name, **shape}}
     with (
-        TrackFiles(folder, detector.space, **told) if tracks else contextlib.nullcontext() as files,
+        TrackFiles(folder, detector.space, **told) if tracker else contextlib.nullcontext() as files,
         LabelStore(folder / "labels.npz", _stored(detector.space), **shape) as store,
         VideoWriter(folder / "overlay.mp4", time_base=source.time_base, rate=source.rate, **shape) as overlay,
     ):
@@ -143,12 +146,12 @@ def _predict(
             tally.add(frame.labels)
             store.append(**frame.labels.maps)
             shown = None
-            if files:
+            if tracker:
                 shown, over = tracker.add_result(frame)
                 files.add(over)
             overlay.write(frame.overlay(opacity, shown if draw_tracks else None), frame.pts)
             progress.add(1)
-        if files:
+        if tracker:
             files.add(tracker.finish())
             files.end(tally.frames)
     seconds = time.monotonic() - started

@@ -106,6 +106,8 @@ def check(config: ConfigDict, devices: int, *, trains: bool = True, scores: bool
     _require(train.keep >= 1, config, "train.keep", "1 or more")
     _require(train.log_every >= 1, config, "train.log_every", "1 or more")
     _require(0 <= config.predict.opacity <= 1, config, "predict.opacity", "0 to 1")
+    _require(config.predict.track_frames >= 1, config, "predict.track_frames", "1 or more")
+    _require(0 <= config.predict.track_confidence <= 1, config, "predict.track_confidence", "0 to 1")
     fits = config.predict.tracks or not config.predict.draw_tracks
     _require(fits, config, "predict.draw_tracks", "False without config.predict.tracks")
     _require(config.predict.max_pixels >= 1, config, "predict.max_pixels", "1 or more")

@@ -19,6 +19,7 @@ from ssa2d_jax.label_space import LabelSpace
 
 SMOOTH = 8  # frames over which an action's probabilities are averaged
 LEAST_SHARE = 0.0005  # of the frame's pixels: a smaller region is no instance
+LEAST_FRAMES = 4
 _LEAST_OVERLAP = 0.1  # intersection over union from which two frames' regions may be one instance
 
 
@@ -128,10 +129,11 @@ class Tracker:
 
     gap     a track that no region has shown for more than this many frames is over
     least   a track of fewer frames is dropped: flicker of the labels
+    least_confidence    so is one whose mean confidence is lower, which is known when it is over
     """
 
-    def __init__(self, space: LabelSpace, *, gap: int = 8, least: int = 4):
-        self.space, self.gap, self.least = space, gap, least
+    def __init__(self, space: LabelSpace, *, gap: int = 8, least: int = LEAST_FRAMES, least_confidence: float = 0.0):
+        self.space, self.gap, self.least, self.least_confidence = space, gap, least, least_confidence
         self._open: list[tuple[Track, Region, int]] = []  # with its last region and frame
         self._number = 0
 
@@ -182,10 +184,10 @@ class Tracker:
     def _close(self, before: int | None) -> list[Track]:
         over = [track for track, _, last in self._open if before is None or last < before]
         self._open = [entry for entry in self._open if before is not None and entry[2] >= before]
-        return [track for track in over if len(track.frames) >= self.least]
+        return [one for one in over if len(one.frames) >= self.least and one.confidence >= self.least_confidence]
 
 
-def track(frames: Iterable[Any], space: LabelSpace, *, gap: int = 8, least: int = 4) -> list[Track]:
+def track(frames: Iterable[Any], space: LabelSpace, *, gap: int = 8, least: int = LEAST_FRAMES) -> list[Track]:
     """All tracks in `frames` (`FrameResult`s of one video, in order), by their first frame."""
     tracker, done = Tracker(space, gap=gap, least=least), []
     for frame in frames:

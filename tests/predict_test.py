@@ -57,8 +57,8 @@ def detector(**changes):
     return Detector(**({"forward": red_is_a_dog} | SETTINGS | changes))
 
 
-def run(path, folder, opacity=0.5, tracks=True, draw_tracks=False, **changes):
-    drawing = {"opacity": opacity, "tracks": tracks, "draw_tracks": draw_tracks}
+def run(path, folder, opacity=0.5, tracks=True, draw_tracks=False, track_confidence=0.0, **changes):
+    drawing = {"opacity": opacity, "tracks": tracks, "draw_tracks": draw_tracks, "track_confidence": track_confidence}
     return predict.predict_video(path, folder, detector=detector(**changes), **drawing)
 
 
@@ -105,6 +105,8 @@ def test_tracks_may_be_left_out_or_drawn(tmp_path):
     run(tmp_path / "a.mp4", tmp_path / "out", draw_tracks=True)
     _, drawn, _, summary = outputs(tmp_path / "out")
     assert summary["tracks"] == 1
+    run(tmp_path / "a.mp4", tmp_path / "out", track_confidence=0.99)
+    assert outputs(tmp_path / "out")[3]["tracks"] == 0
     run(tmp_path / "a.mp4", tmp_path / "out", tracks=False)  # those of the earlier run go, too
     _, plain, _, summary = outputs(tmp_path / "out")
     assert summary["tracks"] is None

@@ -140,3 +140,14 @@ def test_boxes_are_drawn_round_their_instances():
     assert (picture[60, 20:120] == (255, 0, 0)).all() and (picture[60:140, 20] == (255, 0, 0)).all()
     assert (picture[100, 70] == 90).all()
     assert (picture[:60] != 90).any()  # its name, above
+
+
+def test_short_and_doubtful_tracks_are_dropped():
+    frames = [_frame(*([(DOG, 2 * i, 2)] if i < 6 else []), (CAT, 20, 20)) for i in range(12)]
+    for actor, probabilities in frames:
+        probabilities[actor[::2, ::2] == CAT] *= 0.5
+    numbers = lambda **options: [track.number for track in _tracked(frames, **options)]
+    dog, cat = sorted(_tracked(frames), key=lambda track: -track.confidence)
+    assert (dog.actor, cat.actor) == (DOG, CAT) and dog.confidence > 0.8 > 0.5 > cat.confidence
+    assert numbers(least=6) == sorted([dog.number, cat.number]) and numbers(least=7) == [cat.number]
+    assert numbers(least_confidence=0.5) == [dog.number] and numbers(least_confidence=0.9) == []
