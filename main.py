@@ -123,10 +123,11 @@ def _config():
 
     if _SAVED or (_CONFIG.value is None and _MODE.value in _OWN_CONFIG):
         config, given = _own_config(), {word.partition("=")[0].removeprefix("--config.") for word in _KNOBS}
+    elif _CONFIG.value is None:
+        return None
     else:
         config, given = _CONFIG.value, config_flags.get_override_values(flags.FLAGS["config"])
-    if config is not None:
-        settings.prefer_run(config, given)
+    settings.prefer_run(config, given)
     return config
 
 

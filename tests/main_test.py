@@ -173,6 +173,7 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
             ["--config=configs/a2d.py", "--config", "run/config.json", "--workdir=w"],
             ["--config is given 2 times (configs/a2d.py, run/config.json); give one"],
         ),
+        (["--mode=report", "--workdir=/nowhere"], ["/nowhere: no run in there"]),
         (["--config=configs/a2d.py", "--workdir=w", "clip.mp4"], ["unknown words: clip.mp4", "--name=value"]),
     ],
 )
