@@ -341,7 +341,7 @@ def _check(config) -> None:
     from input_pipeline import a2d_clips, check
     from ssa2d_jax import overlay, pictures
     from ssa2d_jax.batch import InputError, Problems
-    from ssa2d_jax.progress import say
+    from ssa2d_jax.progress import counted, say
 
     data = _checked(config).data
     if data.layout == "vidor" or not data.release:
@@ -352,12 +352,14 @@ def _check(config) -> None:
         space, every = release.space, -(-sum(map(len, release.splits.values())) // _MOST_TILES)
     except Problems as error:
         say("\n".join(error.args))
-        raise InputError(f"{len(error.args)} problems, mend these first: no video was read") from error
+        told = f"{counted(len(error.args), 'problem')}, listed above, to be mended first: no video was read"
+        raise InputError(told) from error
     problems = release.whole()
     for problem in problems:
         say(problem)
     for one in check.check_release(release):
-        say("\n  ".join([f"{one.name} ({one.split}): {one.frames} frames, {one.labelled} labelled", *one.problems]))
+        told = f"{one.name} ({one.split}): {counted(one.frames, 'frame')}, {one.labelled} labelled"
+        say("\n  ".join([told, *one.problems]))
         if one.frame is not None and len(found) % every == 0:
             tiles.append(overlay.tile(one.frame, one.joint, space, one.name))
         found.append(dataclasses.replace(one, frame=None, joint=None))
@@ -368,11 +370,11 @@ def _check(config) -> None:
         print(f"look at it: {sheet}")
     for remark in [*release.remarks(), *check.one_sided(found, space)]:
         print(f"remark: {remark}")
-    classes = f"{len(space.actors) - 1} actors, {len(space.actions) - 1} actions, {len(space.pairs)} pairs"
-    print(f"{len(found)} videos, {classes}")
+    classes = (len(space.actors) - 1, "actor"), (len(space.actions) - 1, "action"), (len(space.pairs), "pair")
+    print(", ".join(counted(*one) for one in ((len(found), "video"), *classes)))
     problems += [problem for one in found for problem in one.problems]
     if problems:
-        raise InputError(f"{len(problems)} problems, the last: {problems[-1]}")
+        raise InputError(f"{counted(len(problems), 'problem')}, listed above")
     print("no problem found")
 
 

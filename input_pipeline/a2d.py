@@ -15,7 +15,7 @@ from input_pipeline.a2d_clips import Options
 from input_pipeline.workers import Workers
 from ssa2d_jax.batch import SPLITS, InputError
 from ssa2d_jax.label_space import A2D, LabelSpace
-from ssa2d_jax.progress import Progress, say
+from ssa2d_jax.progress import Progress, counted, say
 
 URL = "https://web.eecs.umich.edu/~jjcorso/bigshare/A2D_main_1_0.tar.bz"
 _SHOWN = 20
@@ -134,7 +134,7 @@ def _download(dl_manager: tfds.download.DownloadManager) -> Path:
 
 def say_problems(problems: list[tuple[str, ...]]) -> None:
     """Says how many videos were left out, and why, for the first of them."""
-    say(f"{len(problems)} videos left out:")
+    say(f"{counted(len(problems), 'video')} left out:")
     for _, split, reason in problems[:_SHOWN]:
         say(f"  {split}: {reason}")
     if len(problems) > _SHOWN:

@@ -12,6 +12,7 @@ from input_pipeline import a2d_release, clip_record, folder_release
 from ssa2d_jax import video
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.optical_flow import FlowTrack
+from ssa2d_jax.progress import counted
 
 AnyRelease = a2d_release.Release | folder_release.Release
 
@@ -54,9 +55,8 @@ def records_of_video(name: str, options: Options) -> tuple[list[dict[str, Any]],
     first = release.first_number
     frames, flow, total, size = _read(path, wanted, max(files), track, first, **stored)
     if max(files) >= total:
-        counted = "" if first else ", counted from 0"
-        told = f"frame {max(files) + first} is labelled, but the video has {total} frames{counted}"
-        raise InputError(f"{path}: {told}")
+        told = f"frame {max(files) + first} is labelled, but the video has {counted(total, 'frame')}"
+        raise InputError(f"{path}: {told}" + ("" if first else ", counted from 0"))
     ignored: collections.Counter[str] = collections.Counter()
 
     def encoded(window: clip_record.Window) -> dict[str, Any]:  # with the regions of one window at a time in memory

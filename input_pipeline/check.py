@@ -14,6 +14,7 @@ from input_pipeline.a2d_release import Regions
 from ssa2d_jax import video
 from ssa2d_jax.batch import InputError, Problems
 from ssa2d_jax.label_space import IGNORE, LabelSpace
+from ssa2d_jax.progress import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,10 +104,9 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
     except (InputError, OSError) as error:
         problems.append(str(error))
     problems += _gathered(sizes)
+    length = f"{path} has {counted(count, 'frame')}, counted from {number}"
     problems += [
-        f"{files[frame]}: labels frame {frame + number}, but {path} has {count} frames, counted from {number}"
-        for frame in files
-        if whole and frame >= count
+        f"{files[frame]}: labels frame {frame + number}, but {length}" for frame in files if whole and frame >= count
     ]
     silent = [
         (files[frame], [release.told(name, int(code)) for code in one.codes[one.ignore] if code != IGNORE])
@@ -129,7 +129,7 @@ def _gathered(found: list[tuple[Any, str]]) -> list[str]:
     files: dict[str, list[Any]] = {}
     for file, what in found:
         files.setdefault(what, []).append(file)
-    more = lambda some: f" (the same in {len(some) - 1} more labels)" if len(some) > 1 else ""
+    more = lambda some: f" (the same in {counted(len(some) - 1, 'more label')})" if len(some) > 1 else ""
     return [f"{some[0]}: {what}{more(some)}" for what, some in files.items()]
 
 

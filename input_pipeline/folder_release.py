@@ -31,6 +31,7 @@ from input_pipeline.folder_table import TABLE, Row, Splits, Table
 from ssa2d_jax import video
 from ssa2d_jax.batch import SPLITS, InputError, Problems
 from ssa2d_jax.label_space import IGNORE, LabelSpace
+from ssa2d_jax.progress import counted
 
 ONE_JSON, SPLIT_JSON, TRACKS = "instances.json", tuple(f"{split}.json" for split in SPLITS), "tracks.json"
 VIDEO_FOLDERS = ("videos", "JPEGImages/480p", "JPEGImages")
@@ -107,7 +108,7 @@ class Release:
         strays = sorted(places - self.table.rows.keys())
         return [
             *self._class_remarks(),
-            *([f"{self.root}: instance PNGs of {_counted(strays)} that {TABLE} doesn't name"] if strays else []),
+            *([f"{self.root}: instance PNGs of {_listed(strays)} that {TABLE} doesn't name"] if strays else []),
         ]
 
     def _class_remarks(self) -> list[str]:
@@ -243,7 +244,7 @@ class JsonRelease(Release):
     def remarks(self) -> list[str]:
         """What is left out on purpose and may be meant otherwise."""
         silent = [name for name in self._read[0] if name not in self.rows]
-        told = f"{self.root}: {_counted(silent)} without any mask, left out of the splits"
+        told = f"{self.root}: {_listed(silent)} without any mask, left out of the splits"
         return [*self._class_remarks(), *([told] if silent else [])]
 
     @property
@@ -306,7 +307,7 @@ class JoinedRelease(Release):
     def remarks(self) -> list[str]:
         """What is left out on purpose and may be meant otherwise."""
         both = sorted(self._tracks.keys() & self._named.table.rows.keys())
-        told = f"{self.root}: {TRACKS} of {_counted(both)}, not read: {TABLE} tells of the same"
+        told = f"{self.root}: {TRACKS} of {_listed(both)}, not read: {TABLE} tells of the same"
         return [*self._class_remarks(), *self._named.remarks(), *self._drawn.remarks(), *([told] if both else [])]
 
 
@@ -433,10 +434,10 @@ def _tracks_in(release: Path) -> list[Path]:
     return sorted(path for folder in _label_folder(release) for path in folder.glob(f"*/{TRACKS}"))
 
 
-def _counted(names: list[str]) -> str:
+def _listed(names: list[str]) -> str:
     """How many videos, and the names of the first few."""
     few = ", ".join(names[:_TOLD]) + (", ..." if len(names) > _TOLD else "")
-    return f"{len(names)} video{'s' if len(names) > 1 else ''} ({few})"
+    return f"{counted(len(names), 'video')} ({few})"
 
 
 def _escaped(name: str) -> str:

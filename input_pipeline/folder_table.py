@@ -11,6 +11,7 @@ from pathlib import Path
 from input_pipeline.a2d_release import is_plain_name
 from ssa2d_jax.batch import SPLITS, InputError, Problems
 from ssa2d_jax.label_space import LabelSpace
+from ssa2d_jax.progress import counted
 
 TABLE = "labels.csv"
 NEEDED, OPTIONAL = ("video", "instance", "actor", "action"), ("first", "last", "split")
@@ -88,7 +89,7 @@ def read_table(release: Path) -> Table:
 
 def _row(place: str, header: list[str], line: list[str]) -> Row:
     if len(line) != len(header):
-        raise InputError(f"{place}: {len(line)} columns, line 1 names {len(header)}")
+        raise InputError(f"{place}: {counted(len(line), 'column')}, line 1 names {len(header)}")
     cells = dict(zip(header, (cell.strip() for cell in line), strict=True))
     if not is_plain_name(cells["video"]):
         raise InputError(f"{place}: {cells['video']!r} is not a plain video name (a file's, without its ending)")

@@ -20,7 +20,7 @@ from ssa2d_jax.files import replace_text
 from ssa2d_jax.label_space import LabelSpace
 from ssa2d_jax.label_space import vidor as vidor_space
 from ssa2d_jax.locks import exclusive
-from ssa2d_jax.progress import say
+from ssa2d_jax.progress import counted, say
 
 Builder = a2d.A2d | vidor.Vidor
 PROBLEMS = "problems.csv"
@@ -136,7 +136,7 @@ def _ready(kind: type[Builder], config: Any, folder: Path, strict: bool) -> Buil
         a2d.say_problems(problems)
         if strict:
             raise InputError(
-                f"{len(problems)} videos had to be left out, see {builder.data_path / PROBLEMS}; "
+                f"{counted(len(problems), 'video')} had to be left out, see {builder.data_path / PROBLEMS}; "
                 "mend them and prepare again, or set config.data.strict=False"
             )
     return builder

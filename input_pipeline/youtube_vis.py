@@ -27,6 +27,7 @@ from input_pipeline.a2d_release import is_plain_name
 from input_pipeline.folder_table import CLASS_NAME, Row, clashes, is_class_name
 from ssa2d_jax.batch import InputError, Problems
 from ssa2d_jax.label_space import IGNORE
+from ssa2d_jax.progress import counted
 from ssa2d_jax.video import MAX_PIXELS
 
 Entry = dict[str, Any]
@@ -158,7 +159,7 @@ class _Reader:
             if len({pair[0] for pair in pairs}) != 1 or len(set(pictures)) < length:
                 raise InputError("file_names are not different pictures, one or more, of one folder")
             if entry.get("length", length) != length:
-                raise InputError(f"length is {_short(entry['length'])}, but there are {length} file_names")
+                raise InputError(f"length is {_short(entry['length'])}, but there are {counted(length, 'file_name')}")
         if self.name not in (None, name):
             raise InputError(f"is of {_short(name)}, but lies in the folder of {self.name}")
         if not is_plain_name(name):
@@ -213,14 +214,15 @@ class _Reader:
         masks = _typed(entry, "segmentations", list)
         if "frames" not in entry:
             if len(masks) != video.length:
-                raise InputError(f"{len(masks)} segmentations, but video {video.name} has {video.length} frames")
+                length = counted(video.length, "frame")
+                raise InputError(f"{counted(len(masks), 'segmentation')}, but video {video.name} has {length}")
             return list(range(video.length)), masks
         frames = _typed(entry, "frames", list)
         fits = all(type(n) is int and 0 <= n < video.length for n in frames)
         if not fits or any(one >= other for one, other in itertools.pairwise(frames)):
             raise InputError(f"frames are not ascending numbers from 0 to {video.length - 1}")
         if len(masks) != len(frames):
-            raise InputError(f"{len(masks)} segmentations, but {len(frames)} frames")
+            raise InputError(f"{counted(len(masks), 'segmentation')}, but {counted(len(frames), 'frame')}")
         return frames, masks
 
     def _shots(self, one: _Told) -> tuple[Shot, ...]:
@@ -242,7 +244,7 @@ def _doing(entry: Entry, frames: list[int], length: int) -> tuple[list[tuple[str
     action = entry.get("action")
     if isinstance(action, list):
         if len(action) != len(frames):
-            raise InputError(f"{len(action)} actions, but {len(frames)} segmentations")
+            raise InputError(f"{counted(len(action), 'action')}, but {counted(len(frames), 'segmentation')}")
         doing = [_action(f"action[{i}]", one) for i, one in enumerate(action)]
         masks = zip(frames, doing, entry["segmentations"], strict=True)
         shown = [(frame, one) for frame, one, mask in masks if mask is not None]

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from ssa2d_jax.label_space import A2D, LabelSpace
+from ssa2d_jax.progress import counted
 
 Batch = Mapping[str, np.ndarray]
 Batches = Iterator[Batch]
@@ -59,8 +60,8 @@ class Problems(InputError):
     """All that is wrong with a file, one after another in `args`; told in short it is the first of them."""
 
     def __str__(self) -> str:
-        more = f" (and {len(self.args) - 1} more problems; --mode=check lists them)" if len(self.args) > 1 else ""
-        return self.args[0] + more
+        more = f" (and {counted(len(self.args) - 1, 'more problem')}; --mode=check lists all)"
+        return self.args[0] + (more if len(self.args) > 1 else "")
 
 
 def check_batch(batch: Batch) -> None:

@@ -10,7 +10,7 @@ from ssa2d_jax import metrics, parallel, pictures
 from ssa2d_jax.batch import Batches, InputError, Source, check_batch
 from ssa2d_jax.clip_scores import ClipScores
 from ssa2d_jax.label_space import LabelSpace
-from ssa2d_jax.progress import Progress, say
+from ssa2d_jax.progress import Progress, counted, say
 from ssa2d_jax.restore import Run
 from ssa2d_jax.several_scores import SeveralCounts
 
@@ -86,7 +86,7 @@ def publish(
     say(f"\n{split}: {confusions.frames} labelled frames, percent")
     say(metrics.table(result, published=published))
     if left_out:
-        say(f"{left_out} videos of this split could not be used: the scores are those of the others")
+        say(f"{counted(left_out, 'video')} of this split could not be used: the scores are those of the others")
     clips.write(workdir / "metrics" / f"{split}_per_clip.csv")
     say(f"written: {workdir / 'metrics' / (split + '.json')}, {split}_per_class.csv, {split}_per_clip.csv\n")
     return result, split

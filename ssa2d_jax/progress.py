@@ -1,4 +1,4 @@
-"""Progress in words: rate, time left, and the one place that decides "is it time?"."""
+"""Progress in words: counts, rate, time left, and the one place that decides "is it time?"."""
 
 import sys
 import time

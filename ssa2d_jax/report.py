@@ -16,7 +16,7 @@ from ssa2d_jax import charts, history, metrics
 from ssa2d_jax.ablate import TABLE
 from ssa2d_jax.batch import InputError
 from ssa2d_jax.files import replace_text
-from ssa2d_jax.progress import say
+from ssa2d_jax.progress import counted, say
 
 PAGE = "report.html"
 SHOWN = ("clip", "best", "worst")  # kinds of pictures, see pictures.py
@@ -70,7 +70,7 @@ def write_report(folder: Path, split: str) -> Path:
     tables = [path.read_text() for path in sorted(folder.glob(f"**/{TABLE}"))]
     target = folder / PAGE
     replace_text(target, page(runs, split, tables))
-    say(f"{len(runs)} runs: open {target}")
+    say(f"{counted(len(runs), 'run')}: open {target}")
     return target
 
 
@@ -109,7 +109,7 @@ def _columns(rows: Sequence[Mapping[str, str]], name: str) -> tuple[list[float],
 
 def page(runs: Sequence[Scored], split: str, tables: Sequence[str] = ()) -> str:
     """The whole page as HTML. `tables`: of ablations, in Markdown."""
-    parts = [f"<h1>SSA2D: {len(runs)} run{'s' if len(runs) > 1 else ''}, split {html.escape(split)}</h1>"]
+    parts = [f"<h1>SSA2D: {counted(len(runs), 'run')}, split {html.escape(split)}</h1>"]
     data = {(run.vidor, str(run.result.get("data", ""))) for run in runs}
     for vidor, name in sorted(data):
         some = [run for run in runs if (run.vidor, str(run.result.get("data", ""))) == (vidor, name)]

@@ -14,6 +14,7 @@ from av.stream import Disposition
 from PIL import Image, ImageOps
 
 from ssa2d_jax.batch import InputError
+from ssa2d_jax.progress import counted
 
 MAX_PIXELS = 4096 * 2304
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -189,8 +190,8 @@ def _check_pixels(path: str | Path, number: int, height: int, width: int, max_pi
 
 
 def _broken(path: str | Path, number: int, announced: int, reason: object) -> str:
-    total = f" of {announced}" if announced else ""
-    return f"{path}: breaks off after {number}{total} frames ({_reason(reason)}); is the file complete?"
+    read = f"{number} of {announced} frames" if announced else counted(number, "frame")
+    return f"{path}: breaks off after {read} ({_reason(reason)}); is the file complete?"
 
 
 def _reason(error: object) -> str:

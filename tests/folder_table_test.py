@@ -63,7 +63,7 @@ def test_all_bad_lines_are_listed(tmp_path):
         "b,1,dog",
     ]
     (tmp_path / "labels.csv").write_text("\n".join(lines))
-    with pytest.raises(Problems, match="line 3.*and 5 more problems; --mode=check lists them") as error:
+    with pytest.raises(Problems, match="line 3.*and 5 more problems; --mode=check lists all") as error:
         folder_table.read_table(tmp_path)
     assert [int(one.split("line ")[1].split(":")[0]) for one in error.value.args] == [3, 5, 9, 6, 8, 7]
     assert "does barking, and sitting at once (line 4)" in error.value.args[-1]

@@ -205,7 +205,7 @@ def test_check_lists_every_problem_and_keeps_two_releases_apart(tmp_path):
         "--config=configs/folder.py", "--mode=check", f"--config.data.release={root}", prepared, timeout=300,
     )  # fmt: skip
     code, last, said = check(bad)
-    assert code == 2 and "Traceback" not in said and "2 problems" in last, said
+    assert code == 2 and "Traceback" not in said and last.startswith("error: 2 problems, listed above"), said
     assert "labels.csv, line 2: instance is 'x'" in said and "labels.csv, line 3: 3 columns" in said, said
     code, _, said = check(good[0])
     assert code == 0 and "no problem found" in said, said

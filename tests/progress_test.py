@@ -11,6 +11,10 @@ def test_is_it_time():
     assert due(100) == [10]
 
 
+def test_one_is_singular():
+    assert [progress.counted(n, "clip") for n in (0, 1, 2, 1234)] == ["0 clips", "1 clip", "2 clips", "1,234 clips"]
+
+
 def test_durations_in_words():
     words = [progress.duration(s) for s in (0.4, 42, 59.6, 185, 3600, 7620)]
     assert words == ["0 s", "42 s", "1 min 00 s", "3 min 05 s", "1 h 00 min", "2 h 07 min"]

@@ -171,7 +171,7 @@ def test_what_predict_writes_is_read(tmp_path):
         (lambda told: told["annotations"][1].pop("action"), r"annotations\[1\] \(id 1\): action is missing"),
         (lambda told: told["annotations"][1].update(action=7), "action is 7; a name in letters"),
         (lambda told: told["annotations"][1].update(action="background"), "action is 'background'; a name"),
-        (lambda told: told["annotations"][1].update(action=["run"]), "1 actions, but 20 segmentations"),
+        (lambda told: told["annotations"][1].update(action=["run"]), "1 action, but 20 segmentations"),
         (lambda told: told["annotations"][1].update(action=["run", 7] * 10), r"action\[1\] is 7; a name in letters"),
         (lambda told: told["annotations"][1].update(actions=[]), "has action and actions; give one"),
         (lambda told: told["annotations"][1].pop("segmentations"), "segmentations is missing; a list is needed"),
@@ -250,7 +250,7 @@ def test_all_that_is_wrong_is_listed(tmp_path):
     def change(told):
         told["annotations"][1]["category_id"], told["annotations"][2]["action"] = 8, ""
 
-    with pytest.raises(Problems, match="category_id is 8.*and 1 more problems; --mode=check lists them") as error:
+    with pytest.raises(Problems, match="category_id is 8.*and 1 more problem; --mode=check lists all") as error:
         _ = _release(tmp_path, change).space
     assert len(error.value.args) == 2 and "action is ''" in error.value.args[1]
 
@@ -293,7 +293,7 @@ def test_labels_of_another_size_and_silent_ones_are_told_once(tmp_path):
         cv2.imwrite(str(path), cv2.imread(str(path))[:16])
     (one,) = check.check_release(folder_release.opened(tmp_path))
     sizes, silent, unused = one.problems
-    assert "a, frame 3 (00003.jpg): the label is 48x32, the frame 48x16 pixels (the same in 1 more labels)" in sizes
+    assert "a, frame 3 (00003.jpg): the label is 48x32, the frame 48x16 pixels (the same in 1 more label)" in sizes
     assert "without an action at that frame: annotation 1, worker; they will count nowhere (the same in 1" in silent
     assert unused.endswith("lifting, frames 5 to 7 of a, is seen in none of them")
 

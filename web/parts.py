@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from ssa2d_jax.label_space import LabelSpace
+from ssa2d_jax.progress import counted
 from web.clip import Labelled, Limits
 
 CSS = """
@@ -44,9 +45,8 @@ def error(text: str) -> str:
 
 def summary(labelled: Labelled) -> str:
     """What was done, in a line or two."""
-    frames = "1 frame" if labelled.frames == 1 else f"{labelled.frames} frames"
-    few = {0: "no actor was seen long enough for a track", 1: "1 track"}
-    tracks = few.get(labelled.tracks, f"{labelled.tracks} tracks")
+    frames = counted(labelled.frames, "frame")
+    tracks = counted(labelled.tracks, "track") if labelled.tracks else "no actor was seen long enough for a track"
     broken = error(f"Only what could be read is shown: {labelled.broken}") if labelled.broken else ""
     return f"<div class=told role=status>{frames} labelled, {tracks}.</div>{broken}"
 
