@@ -20,6 +20,7 @@ _MOST_CLASSES = 254  # a byte, without background and ignore
 _TEST_EVERY = 4
 _TOLD = 5  # names in a remark
 _SIMILAR = 0.8  # of difflib: a letter more, less or other in a word of six
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs"}  # that programs write in the commas' place
 
 Splits = dict[str, tuple[str, ...]]  # split -> videos
 
@@ -62,6 +63,9 @@ def read_table(release: Path) -> Table:
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a csv file in UTF-8 ({error})") from error
     header = [cell.strip().lower() for cell in lines[0]] if lines else []
+    for mark, called in _OTHER_MARKS.items():
+        if len(header) == 1 and mark in lines[0][0]:
+            raise InputError(f"{path}: line 1 seems to be separated by {called}; separate all columns by commas")
     if not set(NEEDED) <= set(header) or len(set(header)) < len(header):
         told = f"columns {', '.join(NEEDED)} (and, as you like, {', '.join(OPTIONAL)})"
         raise InputError(f"{path}: line 1 is {lines[0] if lines else 'missing'}; it has to name the {told}")
@@ -101,7 +105,9 @@ def _row(place: str, header: list[str], line: list[str]) -> Row:
         raise InputError(f"{place}: split is {split!r}, allowed: {' or '.join(SPLITS)}")
     instance = _number(place, "instance", cells["instance"], 1)
     first = _number(place, "first", cells.get("first") or "0", 0)
-    last = _number(place, "last", cells["last"], first) if cells.get("last") else None
+    last = _number(place, "last", cells["last"], 0) if cells.get("last") else None
+    if last is not None and last < first:
+        raise InputError(f"{place}: last is {last}, before first, {first}")
     return Row(place, cells["video"], instance, cells["actor"], cells["action"], first, last, split)
 
 

@@ -12,6 +12,8 @@ from ssa2d_jax.label_space import LabelSpace
     [
         ([], "line 1 is missing; it has to name the columns video, instance, actor, action"),
         (["a,1,dog,running"], "line 1 is .'a', '1', 'dog', 'running'.; it has to name"),
+        (["video;instance;actor;action", "a;1;dog;running"], "line 1 seems to be separated by semicolons; .*by commas"),
+        (["video\tinstance\tactor\tact", "a\t1\tdog\trunning"], "line 1 seems to be separated by tabs; .*by commas"),
         (["video,instance,actor,action"], "names no instance"),
         (["video,instance,actor,action,start"], "line 1 has a column 'start'; columns are video, instance"),
         (
@@ -23,7 +25,7 @@ from ssa2d_jax.label_space import LabelSpace
         (["video,instance,actor,action", "a,0,dog,running"], "line 2: instance is '0'; a whole number from 1 up"),
         (["video,instance,actor,action", "a,1,,running"], "line 2: actor is ''; a name in letters is needed"),
         (["video,instance,actor,action", "a,1,dog,background"], "action is 'background'; a name"),
-        (["video,instance,actor,action,first,last", "a,1,dog,running,9,3"], "last is '3'; a whole number from 9 up"),
+        (["video,instance,actor,action,first,last", "a,1,dog,running,9,3"], "line 2: last is 3, before first, 9"),
         (["video,instance,actor,action,split", "a,1,dog,running,val"], "split is 'val', allowed: train or test"),
         (
             ["video,instance,actor,action", "a,1,dog,sitting", "a,1,cat,sitting"],
