@@ -16,9 +16,12 @@ In place of labels.csv and PNGs, JSON as youtube_vis.py describes it:
     labels/<video>/tracks.json      or a file a video, as predict writes them; beside labels.csv, too
 """
 
+import difflib
 import functools
 import hashlib
+import itertools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +74,13 @@ class Release:
 
     def video(self, name: str) -> Path:
         """The video's file, or the folder of its frames; InputError if there is none."""
-        return frames_path(self.root, name)
+        rows = self.table.rows[name]
+        more = f" (and {counted(len(rows) - 1, 'more line')})" if len(rows) > 1 else ""
+        return frames_path(self.root, name, rows[0].place + more, self._whole.table.rows)
 
     def labelled(self, name: str) -> dict[int, Path]:
         """Labelled frames of a video: number from 0, ascending -> its PNG."""
-        return labelled_frames(self.root, name)
+        return labelled_frames(self.root, name, self.video(name))
 
     def regions(self, name: str, frame: int, label: Path) -> Regions:
         """What `label` says of frame `frame` of a video."""
@@ -93,7 +98,7 @@ class Release:
     def unused(self, name: str, regions: dict[int, Regions]) -> list[str]:
         """Rows of a video, given its labelled frames, that none of these shows: a number may be wrong."""
         return [
-            f"{row.place}: instance {row.instance} of {name} is in no label of its time"
+            f"{row.place}: nobody drew instance {row.instance} of {name} in {_when(row)}; draw it, or delete this line"
             for row in self.table.rows[name]
             if not any(row.instance in one.codes and row.holds(frame) for frame, one in regions.items())
         ]
@@ -204,7 +209,7 @@ class JsonRelease(Release):
         if name in unusable:
             raise Problems(*unusable[name])
         path = self._file(name)
-        file = frames_path(self.root, name, path.name)
+        file = frames_path(self.root, name, str(path), itertools.chain(videos, self._whole.table.rows))
         if videos[name].has_pictures and not file.is_dir():
             raise InputError(f"{file}: not a folder, but {path.name} has file_names, the pictures in it")
         return file
@@ -331,8 +336,11 @@ def opened(root: Path) -> Release:
     return JsonRelease(root, tracks)
 
 
-def frames_path(release: Path, name: str, table: str = TABLE) -> Path:
-    """The file, or the folder of frames, of a video that `table` lists; InputError if there is none, or several."""
+def frames_path(release: Path, name: str, place: str, known: Iterable[str]) -> Path:
+    """The file, or the folder of frames, of a video that `place` names; InputError if there is none, or several.
+
+    What it may be called instead is none of the names that are `known`, of this video and others.
+    """
     places = [release / folder for folder in VIDEO_FOLDERS if (release / folder).is_dir()]
     if not places:
         raise InputError(f"{release}: no folder {' or '.join(VIDEO_FOLDERS)} for the videos")
@@ -342,19 +350,32 @@ def frames_path(release: Path, name: str, table: str = TABLE) -> Path:
         ending = Path(name).suffix if not found and (places[0] / name).is_file() else ""
         if ending:
             raise InputError(
-                f"{places[0] / name}: {table} has to name it without its ending {ending}: {name[: -len(ending)]}"
+                f"{place}: video {name} has to be named without its ending {ending}: {name[: -len(ending)]}"
             )
-        told = f"several of that name: {', '.join(path.name for path in found)}" if found else "no video of that name"
-        raise InputError(f"{places[0] / name}: {told}, though {table} lists it")
+        if found:
+            told = ", ".join(path.name for path in found)
+            raise InputError(f"{place}: video {name}: {places[0]} has several of that name: {told}")
+        raise InputError(f"{place}: video {name}: {places[0]} has none of that name{_meant(name, places[0], known)}")
     return found[0]
 
 
-def labelled_frames(release: Path, name: str) -> dict[int, Path]:
-    """Labelled frames of a video: number from 0, ascending -> its PNG. InputError if there are none."""
+def _meant(name: str, folder: Path, known: Iterable[str]) -> str:
+    """Which of the videos in `folder` that aren't `known` is called nearly as `name` is, as a question; or nothing."""
+    there = {path.name if path.is_dir() else path.stem for path in folder.iterdir() if not path.name.startswith(".")}
+    others = {other.casefold(): other for other in sorted(there - set(known))}
+    nearest = difflib.get_close_matches(name.casefold(), others, n=1)
+    return f"; did you mean {others[nearest[0]]!r}?" if nearest else ""
+
+
+def labelled_frames(release: Path, name: str, frames: Path) -> dict[int, Path]:
+    """Labelled frames of a video, whose file or folder is `frames`: number from 0, ascending -> its PNG.
+
+    InputError if there are none.
+    """
     places = _label_folder(release)
     if not places:
         raise InputError(f"{release}: no folder {' or '.join(LABEL_FOLDERS)} for the instance PNGs")
-    folder, frames = places[0] / name, frames_path(release, name)
+    folder = places[0] / name
     files = sorted(folder.glob("*.png"))
     if not files:
         raise InputError(f"{folder}: no instance PNG (<frame>.png) for video {name}")
@@ -438,6 +459,13 @@ def _listed(names: list[str]) -> str:
     """How many videos, and the names of the first few."""
     few = ", ".join(names[:_TOLD]) + (", ..." if len(names) > _TOLD else "")
     return f"{counted(len(names), 'video')} ({few})"
+
+
+def _when(row: Row) -> str:
+    """The labelled frames that a row is of, in words."""
+    if row.last is None:
+        return f"a labelled frame from {row.first} on" if row.first else "any labelled frame"
+    return f"a labelled frame from {row.first} to {row.last}"
 
 
 def _escaped(name: str) -> str:

@@ -79,9 +79,29 @@ def test_splits_as_given_and_a_single_video(tmp_path):
 
 
 def test_a_video_named_with_its_ending_is_told(tmp_path):
-    root = fixture.write_folder(tmp_path / "own")
-    with pytest.raises(InputError, match=r"has to name it without its ending \.mp4: a$"):
-        folder_release.frames_path(root, "a.mp4")
+    root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("b,1,", "b.mp4,1,"))
+    with pytest.raises(InputError, match=r"labels.csv, line 5: video b.mp4 .* without its ending \.mp4: b$"):
+        folder_release.opened(root).video("b.mp4")
+
+
+def test_a_video_that_is_not_there_is_named_with_its_lines_and_what_may_be_meant(tmp_path):
+    table = fixture.TABLE.replace("b,1,", "pnod,1,") + "clip 2,1,worker,walking,,\nx,1,worker,walking,,\n"
+    root = fixture.write_folder(tmp_path / "own", table=table.replace("a,", "A_day,"))
+    for name, other in (("a", "a_day"), ("b", "Pond"), ("d", "d1"), ("d", "clip 1")):
+        shutil.copy(root / "videos" / f"{name}.mp4", root / "videos" / f"{other}.mp4")
+    (root / "labels.csv").write_text((root / "labels.csv").read_text() + "clip 1,1,worker,walking,,\n")
+    release, folder = folder_release.opened(root), root / "videos"
+
+    def said(name):
+        with pytest.raises(InputError) as error:
+            release.video(name)
+        return str(error.value).removeprefix(f"{root / 'labels.csv'}, ")
+
+    none = f"{folder} has none of that name"
+    assert said("pnod") == f"line 5: video pnod: {none}; did you mean 'Pond'?"
+    assert said("A_day") == f"line 2 (and 2 more lines): video A_day: {none}; did you mean 'a_day'?"
+    assert said("clip 2") == f"line 9: video clip 2: {none}"  # clip 1 has a line of its own
+    assert said("x") == f"line 10: video x: {none}"
 
 
 def test_a_release_has_to_be_given(tmp_path):
@@ -225,6 +245,7 @@ def test_the_check_shows_what_it_read(tmp_path):
     with open(root / "labels.csv", "a") as file:
         file.write("d,2,worker,walking,,\n")  # nobody has drawn it
         file.write("b,1,worker,lifting,500,510\n")
+        file.write("b,1,worker,walking,511,\n")
     (root / "labels.csv").write_text(
         (root / "labels.csv").read_text().replace("b,1,worker,walking,,", "b,1,worker,walking,0,499")
     )
@@ -232,8 +253,10 @@ def test_the_check_shows_what_it_read(tmp_path):
     assert found["a"].problems == () and (found["a"].frames, found["a"].labelled) == (20, 2)
     assert found["a"].frame.shape == (32, 48, 3) and set(np.unique(found["a"].joint)) == {0, 2, 3, IGNORE}
     assert found["a"].pairs == {(2, 2): 2, (1, 1): 1, (1, 3): 1}
-    assert _matches(r"line 9: instance 2 of d is in no label of its time", found["d"].problems)
-    assert _matches(r"line 10: instance 1 of b is in no label", found["b"].problems)
+    nobody, what = "labels.csv, line {}: nobody drew instance {} of {} in ", "; draw it, or delete this line$"
+    assert _matches(nobody.format(9, 2, "d") + "any labelled frame" + what, found["d"].problems)
+    assert _matches(nobody.format(10, 1, "b") + "a labelled frame from 500 to 510" + what, found["b"].problems)
+    assert _matches(nobody.format(11, 1, "b") + "a labelled frame from 511 on" + what, found["b"].problems)
     space = folder_release.opened(root).space
     # d alone is for the test, and shows a worker who walks, as b does.
     assert check.one_sided(list(found.values()), space) == [
