@@ -358,8 +358,7 @@ def _check(config) -> None:
     for problem in problems:
         say(problem)
     for one in check.check_release(release):
-        told = f"{one.name} ({one.split}): {counted(one.frames, 'frame')}, {one.labelled} labelled"
-        say("\n  ".join([told, *one.problems]))
+        say("\n  ".join([str(one), *one.problems]))
         if one.frame is not None and len(found) % every == 0:
             tiles.append(overlay.tile(one.frame, one.joint, space, one.name))
         found.append(dataclasses.replace(one, frame=None, joint=None))

@@ -21,19 +21,28 @@ from ssa2d_jax.progress import counted
 class Checked:
     """A video that was read: its problems, and the labelled frame in the middle, for a contact sheet.
 
-    frame   uint8 RGB [H, W, 3], None where there is none to show
-    joint   joint classes uint8 [H, W], 255 = ignored
-    pairs   labelled frames by (actor, action)
+    frames    how many were read; all there are, where `whole`
+    labelled  labelled frames, None where their list can't be used
+    frame     uint8 RGB [H, W, 3], None where there is none to show
+    joint     joint classes uint8 [H, W], 255 = ignored
+    pairs     labelled frames by (actor, action)
     """
 
     name: str
     split: str
     problems: tuple[str, ...]
     frames: int
-    labelled: int
+    labelled: int | None
+    whole: bool = True
     frame: np.ndarray | None = None
     joint: np.ndarray | None = None
     pairs: dict[tuple[int, int], int] = dataclasses.field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """The video in a line, with what was read of it."""
+        frames = counted(self.frames, "frame") + ("" if self.whole else " read") if self.frames else "no frame read"
+        labels = "labels not read" if self.labelled is None else f"{self.labelled} labelled"
+        return f"{self.name} ({self.split}): {frames}, {labels}"
 
 
 def check_release(release: a2d_clips.AnyRelease) -> Iterator[Checked]:
@@ -70,11 +79,16 @@ def one_sided(checked: list[Checked], space: LabelSpace) -> list[str]:
 
 def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
     problems: list[str] = []
+    files: dict[int, Any] | None = None
     try:
-        path, files = release.video(name), release.labelled(name)
+        path = release.video(name)
     except (InputError, OSError) as error:
-        told = error.args if isinstance(error, Problems) else (str(error),)
-        return Checked(name, split, told, 0, 0)
+        return Checked(name, split, _told(error), 0, None, whole=False)
+    try:
+        files = release.labelled(name)
+    except (InputError, OSError) as error:
+        problems += _told(error)
+    labelled, files = None if files is None else len(files), files or {}
     regions: dict[int, Regions] = {}
     for frame, file in files.items():
         try:
@@ -116,12 +130,17 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
     problems += _gathered(
         [(file, f"{ignored}: {', '.join(some)}; they will count nowhere") for file, some in silent if some]
     )
-    problems += release.unused(name, regions)
+    if labelled == len(regions):  # otherwise what seems to be in no label may be in one that can't be read
+        problems += release.unused(name, regions)
     pairs: collections.Counter[tuple[int, int]] = collections.Counter()
     for one in regions.values():
         pairs.update({(int(a), int(row.argmax())) for a, row in zip(one.actor, one.actions, strict=True) if a})
     joint = _joint(release.regions(name, shown, files[shown]), release.space) if shown in pictures else None
-    return Checked(name, split, tuple(problems), count, len(files), pictures.get(shown), joint, dict(pairs))
+    return Checked(name, split, tuple(problems), count, labelled, whole, pictures.get(shown), joint, dict(pairs))
+
+
+def _told(error: InputError | OSError) -> tuple[str, ...]:
+    return error.args if isinstance(error, Problems) else (str(error),)
 
 
 def _gathered(found: list[tuple[Any, str]]) -> list[str]:
