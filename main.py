@@ -1,6 +1,5 @@
 """Command line of SSA2D: wires config, data and model; --mode says what to do."""
 
-import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -20,7 +19,6 @@ _CONFIG = config_flags.DEFINE_config_file(
 _MODE_NAMES = (
     "train", "prepare", "eval", "predict", "export_weights", "export", "ablate", "report", "check", "profile", "doctor",
 )  # fmt: skip
-_MOST_TILES = 200  # on check's contact sheet
 _OWN_CONFIG = ("eval", "predict", "export_weights", "export")  # without --config these take that of the run
 _KNOBS: list[str] = []  # --config.<knob>=<value> of a command without a config file of Python
 _SAVED: list[str] = []  # config.json of a run, where --config names one
@@ -349,7 +347,7 @@ def _check(config) -> None:
     root = Path(data.release).absolute()
     release, found, tiles = a2d_clips.opened(data.layout, root), [], []
     try:
-        space, every = release.space, -(-sum(map(len, release.splits.values())) // _MOST_TILES)
+        space = release.space
     except Problems as error:
         say("\n".join(error.args))
         told = f"{counted(len(error.args), 'problem')}, listed above, to be mended first: no video was read"
@@ -357,16 +355,15 @@ def _check(config) -> None:
     problems = release.whole()
     for problem in problems:
         say(problem)
-    for one in check.check_release(release):
+    show = lambda caption, frame, joint: tiles.append(overlay.tile(frame, joint, space, caption))
+    for one in check.check_release(release, show):
         say("\n  ".join([str(one), *one.problems]))
-        if one.frame is not None and len(found) % every == 0:
-            tiles.append(overlay.tile(one.frame, one.joint, space, one.name))
-        found.append(dataclasses.replace(one, frame=None, joint=None))
+        found.append(one)
     sheet = Path(_OUTPUT.value or check.own_folder(data.prepared, root)) / "check.png"
     sheet.parent.mkdir(parents=True, exist_ok=True)
     if tiles:
         pictures.write_png(sheet, overlay.contact_sheet(tiles))
-        print(f"look at it: {sheet}")
+        print(f"look at it: {sheet}; {check.coverage(found)}")
     for remark in [*release.remarks(), *check.one_sided(found, space)]:
         print(f"remark: {remark}")
     classes = (len(space.actors) - 1, "actor"), (len(space.actions) - 1, "action"), (len(space.pairs), "pair")

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,18 @@ from ssa2d_jax.batch import InputError, Problems
 from ssa2d_jax.label_space import IGNORE, LabelSpace
 from ssa2d_jax.progress import counted
 
+Show = Callable[[str, np.ndarray, np.ndarray], None]  # caption, uint8 RGB [H, W, 3], joint classes uint8 [H, W]
+_MOST_TILES, _TILES_A_VIDEO = 200, 3
+
 
 @dataclasses.dataclass(frozen=True)
 class Checked:
-    """A video that was read: its problems, and the labelled frame in the middle, for a contact sheet.
+    """A video that was read, and its problems.
 
     frames    how many were read; all there are, where `whole`
     labelled  labelled frames, None where their list can't be used
-    frame     uint8 RGB [H, W, 3], None where there is none to show
-    joint     joint classes uint8 [H, W], 255 = ignored
+    shown     of them, on a contact sheet
+    doings    each action of an instance counted once: how many labels show, and how many of these the shown frames do
     pairs     labelled frames by (actor, action)
     """
 
@@ -34,25 +37,36 @@ class Checked:
     frames: int
     labelled: int | None
     whole: bool = True
-    frame: np.ndarray | None = None
-    joint: np.ndarray | None = None
+    shown: int = 0
+    doings: tuple[int, int] = (0, 0)
     pairs: dict[tuple[int, int], int] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
         """The video in a line, with what was read of it."""
+        if not self.frames and self.labelled is None:
+            return f"{self.name} ({self.split}): nothing read"
         frames = counted(self.frames, "frame") + ("" if self.whole else " read") if self.frames else "no frame read"
         labels = "labels not read" if self.labelled is None else f"{self.labelled} labelled"
-        return f"{self.name} ({self.split}): {frames}, {labels}"
+        return f"{self.name} ({self.split}): {frames}, {labels}" + (f", {self.shown} shown" if self.shown else "")
 
 
-def check_release(release: a2d_clips.AnyRelease) -> Iterator[Checked]:
-    """Every video of the release, one after another. InputError where its list of videos can't be used."""
+def check_release(release: a2d_clips.AnyRelease, show: Show | None = None) -> Iterator[Checked]:
+    """Every video of the release, one after another. InputError where its list of videos can't be used.
+
+    `show` is given, one after another, the labelled frames that a contact sheet needs to have every instance in each of
+    its actions: three a video at most, and one of every so many videos where there are more than `_MOST_TILES`.
+    """
     splits: dict[str, list[str]] = {}  # a single video is in both
     for split, names in release.splits.items():
         for name in names:
             splits.setdefault(name, []).append(split)
-    for name, some in splits.items():
-        yield _checked(release, ", ".join(some), name)
+    every, room = -(-len(splits) // _MOST_TILES), _MOST_TILES
+    for i, (name, some) in enumerate(splits.items()):
+        others = len(splits) - 1 - i  # which are to have one each
+        most = min(_TILES_A_VIDEO, max(1, room - others)) if show and i % every == 0 else 0
+        one = _checked(release, ", ".join(some), name, most, show)
+        room -= one.shown
+        yield one
 
 
 def own_folder(prepared: str, root: Path) -> Path:
@@ -77,7 +91,15 @@ def one_sided(checked: list[Checked], space: LabelSpace) -> list[str]:
     ]
 
 
-def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
+def coverage(checked: list[Checked]) -> str:
+    """How much of the labels the contact sheet shows, in words."""
+    labelled, shown = sum(one.labelled or 0 for one in checked), sum(one.shown for one in checked)
+    drawn, seen = (sum(some) for some in zip(*(one.doings for one in checked), strict=True))
+    told = f"shown: {shown} of {counted(labelled, 'labelled frame')}"
+    return told + (f"; not shown: {drawn - seen} of the {drawn} actions of all instances" if seen < drawn else "")
+
+
+def _checked(release: a2d_clips.AnyRelease, split: str, name: str, most: int, show: Show | None) -> Checked:
     problems: list[str] = []
     files: dict[int, Any] | None = None
     try:
@@ -97,12 +119,15 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
             regions[frame] = dataclasses.replace(one, map=np.broadcast_to(one.map.dtype.type(0), one.map.shape))
         except (InputError, OSError) as error:
             problems.append(str(error))
-    shown, pictures = sorted(regions)[len(regions) // 2] if regions else None, {}
+    doing = {frame: _doing(one) for frame, one in regions.items()}
+    chosen, shown = [], []
     count, size, number, whole = 0, None, release.first_number, False
     sizes: list[tuple[Any, str]] = []
     try:
         for count, frame in enumerate(video.read_frames(path), 1):
-            size = size or frame.rgb.shape
+            if size is None:
+                size = frame.rgb.shape
+                chosen = _chosen({i: what for i, what in doing.items() if regions[i].map.shape == size[:2]}, most)
             if frame.rgb.shape != size:
                 told = "{1}x{0}, the first {4}x{3}".format(*frame.rgb.shape, *size)
                 problems.append(f"{path}: frame {count - 1 + number} is {told} pixels")
@@ -111,8 +136,10 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
             if one is not None and one.map.shape != frame.rgb.shape[:2]:
                 told = f"{one.map.shape[1]}x{one.map.shape[0]}, the frame {frame.rgb.shape[1]}x{frame.rgb.shape[0]}"
                 sizes.append((files[count - 1], f"the label is {told} pixels"))
-            elif count - 1 == shown:
-                pictures[shown] = frame.rgb
+            elif count - 1 in chosen:
+                joint = _joint(release.regions(name, count - 1, files[count - 1]), release.space)
+                show(f"{name}, frame {count - 1 + number}", frame.rgb, joint)
+                shown.append(count - 1)
         else:
             whole = True
     except (InputError, OSError) as error:
@@ -135,8 +162,30 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str) -> Checked:
     pairs: collections.Counter[tuple[int, int]] = collections.Counter()
     for one in regions.values():
         pairs.update({(int(a), int(row.argmax())) for a, row in zip(one.actor, one.actions, strict=True) if a})
-    joint = _joint(release.regions(name, shown, files[shown]), release.space) if shown in pictures else None
-    return Checked(name, split, tuple(problems), count, labelled, whole, pictures.get(shown), joint, dict(pairs))
+    doings = len(set().union(*doing.values())), len(set().union(*(doing[frame] for frame in shown)))
+    return Checked(name, split, tuple(problems), count, labelled, whole, len(shown), doings, dict(pairs))
+
+
+def _doing(one: Regions) -> set[tuple[int, int, int]]:
+    """Who does what in a labelled frame: (code, actor, action)."""
+    rows = zip(one.codes, one.actor, one.actions, one.ignore, strict=True)
+    return {(int(code), int(actor), int(row.argmax())) for code, actor, row, ignored in rows if not ignored}
+
+
+def _chosen(doing: dict[int, set[tuple[int, int, int]]], most: int) -> list[int]:
+    """Few frames, at most so many, that show all of who does what: whichever adds most, of equals the middlemost."""
+    if not doing:
+        return []
+    middle = sorted(doing)[len(doing) // 2]
+    frames = sorted(doing, key=lambda frame: abs(frame - middle))
+    chosen, seen = [], set()
+    while len(chosen) < most:
+        best = max(frames, key=lambda frame: len(doing[frame] - seen))
+        if chosen and doing[best] <= seen:
+            break
+        chosen.append(best)
+        seen |= doing[best]
+    return chosen
 
 
 def _told(error: InputError | OSError) -> tuple[str, ...]:

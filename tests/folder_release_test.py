@@ -196,8 +196,9 @@ def test_maps_of_a_video_are_not_in_memory_all_at_once(tmp_path, monkeypatch):
         return one
 
     monkeypatch.setattr(folder_release, "regions", counted)
-    found = {one.name: one for one in check.check_release(folder_release.opened(root))}
-    assert found["a"].labelled == 20 and found["a"].problems == () and found["a"].joint is not None
+    show = lambda *shown: None
+    found = {one.name: one for one in check.check_release(folder_release.opened(root), show)}
+    assert found["a"].labelled == 20 and found["a"].problems == () and found["a"].shown == 2
     assert max(most) <= 2
     most.clear()
     prepare(root, tmp_path / "prepared")
@@ -249,9 +250,15 @@ def test_the_check_shows_what_it_read(tmp_path):
     (root / "labels.csv").write_text(
         (root / "labels.csv").read_text().replace("b,1,worker,walking,,", "b,1,worker,walking,0,499")
     )
-    found = {one.name: one for one in check.check_release(folder_release.opened(root))}
+    shown = {}
+    show = lambda caption, frame, joint: shown.update({caption: (frame, joint)})
+    found = {one.name: one for one in check.check_release(folder_release.opened(root), show)}
     assert found["a"].problems == () and (found["a"].frames, found["a"].labelled) == (20, 2)
-    assert found["a"].frame.shape == (32, 48, 3) and set(np.unique(found["a"].joint)) == {0, 2, 3, IGNORE}
+    assert list(shown) == ["a, frame 3", "a, frame 12", "b, frame 12", "c, frame 12", "d, frame 12"]
+    for number, classes in ((3, {0, 1, 3, IGNORE}), (12, {0, 2, 3, IGNORE})):
+        frame, joint = shown[f"a, frame {number}"]
+        assert frame.shape == (32, 48, 3) and abs(float(frame[..., 0].mean()) - 8 * number) < 6
+        assert set(np.unique(joint)) == classes
     assert found["a"].pairs == {(2, 2): 2, (1, 1): 1, (1, 3): 1}
     nobody, what = "labels.csv, line {}: nobody drew instance {} of {} in ", "; draw it, or delete this line$"
     assert _matches(nobody.format(9, 2, "d") + "any labelled frame" + what, found["d"].problems)
