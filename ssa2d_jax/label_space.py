@@ -1,6 +1,5 @@
 """What the classes are: names, valid actor-action pairs, palette. No framework in here."""
 
-import colorsys
 import dataclasses
 import functools
 from collections.abc import Mapping
@@ -31,6 +30,36 @@ _A2D_ACTOR_COLOURS = (
 )  # fmt: skip
 # A2D draws an actor's hue at full strength for action 5, darker for 1-4, lighter for 6-9.
 _FULL_STRENGTH_ACTION = 5
+_LEAST_LUMINANCE = 0.18  # of a colour that is chosen here: to the eye half of the way from black to white
+_RGB_TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+_TAKEN = (0, 0, 0), (127, 127, 127), (255, 255, 255)  # background, what counts nowhere, contours and letters
+
+
+@functools.cache
+def distinct_colours(count: int) -> tuple[tuple[int, int, int], ...]:
+    """`count` RGB colours, at most 254, none of them dark: each the one that is least like `_TAKEN` and the others."""
+    levels = range(0, 256, 17)
+    rgb = np.array([(r, g, b) for r in levels for g in levels for b in levels])
+    lab, luminance = _lab(rgb)
+    lab, rgb = lab[luminance >= _LEAST_LUMINANCE], rgb[luminance >= _LEAST_LUMINANCE]
+    distance = lambda one: np.linalg.norm(lab - one, axis=-1)
+    nearest = np.min([distance(one) for one in _lab(np.array(_TAKEN))[0]], axis=0)
+    chosen = []
+    for _ in range(count):
+        i = int(nearest.argmax())
+        chosen.append(tuple(rgb[i].tolist()))
+        nearest = np.minimum(nearest, distance(lab[i]))
+    return tuple(chosen)
+
+
+def _lab(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """sRGB [N, 3], 0 to 255 -> CIELAB [N, 3] (D65), where equal steps look alike; relative luminance [N], 0 to 1."""
+    share = rgb / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ _RGB_TO_XYZ.T
+    ratio = xyz / _RGB_TO_XYZ.sum(1)  # to white
+    x, y, z = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1), xyz[:, 1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +71,7 @@ class LabelSpace:
 
     `several`: a pixel may carry any number of actions; background is then the lack of any, and the network's action
     head has no class for it. `frequent`: by label kind, actor and action, classes that are scored once more by
-    themselves.
+    themselves. `pair_colours`: RGB of `pairs`, where they have none of A2D's kind.
     """
 
     actors: tuple[str, ...]
@@ -51,6 +80,7 @@ class LabelSpace:
     actor_colours: tuple[tuple[int, int, int], ...]
     several: bool = False
     frequent: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    pair_colours: tuple[tuple[int, int, int], ...] = ()
 
     @classmethod
     def of_names(
@@ -62,7 +92,8 @@ class LabelSpace:
             actors=actors,
             actions=actions,
             pairs=tuple((actors.index(actor), actions.index(action)) for actor, action in pairs),
-            actor_colours=((0, 0, 0), *_hues(len(actors) - 1)),
+            actor_colours=((0, 0, 0), *distinct_colours(len(actors) - 1)),
+            pair_colours=distinct_colours(len(pairs)),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -129,18 +160,22 @@ class LabelSpace:
 
     @functools.cached_property
     def joint_colours(self) -> np.ndarray:
-        """[joint classes, 3] uint8 RGB; black background, hue by actor, strength by action."""
+        """[joint classes, 3] uint8 RGB; the background is black."""
         colours = [(0, 0, 0), *(self.colour(actor, action) for actor, action in self.pairs)]
         return np.array(colours, np.uint8)
 
     def colour(self, actor: int, action: int) -> tuple[int, int, int]:
-        """RGB of one pair: as A2D's colour pictures have it; several actions: the actor's hue, dimmed."""
+        """RGB of one pair: as A2D's colour pictures have it; several actions: the actor's, dimmed.
+
+        Of one's own classes each of `pairs` has one of its own, and any other pair that of the actor's first.
+        """
         if self.several:
-            bright = 0.55 + 0.45 * (0.618034 * action % 1.0)
+            bright = 0.7 + 0.3 * (0.618034 * action % 1.0)
             return tuple(round(bright * channel) for channel in self.actor_colours[actor])
-        if len(self.actions) > 2 * _FULL_STRENGTH_ACTION:
-            bright = 0.4 + 0.6 * (0.618034 * action % 1.0)
-            return tuple(max(1, round(bright * channel)) for channel in self.actor_colours[actor])
+        if self.pair_colours:
+            colours = zip(self.pairs, self.pair_colours, strict=True)
+            own = {pair[1]: colour for pair, colour in colours if pair[0] == actor}
+            return own.get(action) or next(iter(own.values()), self.actor_colours[actor])
         hue = np.array(self.actor_colours[actor], np.float64)
         if action <= _FULL_STRENGTH_ACTION:
             rgb = hue * action / _FULL_STRENGTH_ACTION
@@ -157,12 +192,6 @@ A2D = LabelSpace(
 )
 
 
-def _hues(count: int) -> tuple[tuple[int, int, int], ...]:
-    """`count` colours, neighbours far apart."""
-    hues = (colorsys.hsv_to_rgb(0.618034 * i % 1.0, (1.0, 0.65)[i % 2], 1.0) for i in range(count))
-    return tuple(tuple(round(255 * channel) for channel in hue) for hue in hues)
-
-
 def vidor(spatial: bool = False) -> LabelSpace:
     """VidOR's classes: 80 objects, 42 actions and, if `spatial`, 8 spatial predicates; several actions a pixel.
 
@@ -174,7 +203,7 @@ def vidor(spatial: bool = False) -> LabelSpace:
         actors=("background", *objects),
         actions=("background", *actions),
         pairs=tuple((a, b) for a in range(1, len(objects) + 1) for b in range(1, len(actions) + 1)),
-        actor_colours=((0, 0, 0), *_hues(len(objects))),
+        actor_colours=((0, 0, 0), *distinct_colours(len(objects))),
         several=True,
         frequent=(
             tuple(1 + objects.index(name) for name in vidor_classes.FREQUENT_OBJECTS),
