@@ -6,6 +6,7 @@ import dataclasses
 import html
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ _SHOWN_TEXT = (
     "The split's first clips, those that the labels fit best, and worst; over each its agreement: of the pixels that "
     "truth or prediction calls foreground, the share whose joint labels are the same."
 )
+_LAYOUTS = {"a2d": "A2D layout", "vidor": "VidOR layout", "folder": "your own data"}
 _MOST_BARS = 60  # classes in a chart; of more, those with most pixels
 _CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
@@ -43,7 +45,7 @@ class Scored:
     result: dict[str, Any]  # metrics/<split>.json
     classes: dict[str, list[tuple[str, float, int]]]  # kind -> (class, IoU in percent, pixels of the truth)
     pictures: list[Path]
-    vidor: bool
+    layout: str  # config.data.layout
     milliseconds: float | None  # a frame, see `speed.json`
     loss: tuple[list[float], list[float]]  # updates and training losses
     published: bool  # whether the papers' scores are of these data (config.eval.published)
@@ -53,25 +55,45 @@ class Scored:
 def write_report(folder: Path, split: str) -> Path:
     """Writes `PAGE` into `folder` from all runs in it (or the run that it is) that were scored on `split`.
 
-    InputError if there is none. A run whose files can't be read is left out, and said.
+    InputError if there is none. Runs that were never scored, or whose files can't be read, are listed there and here.
     """
-    runs = []
+    runs, left_out = [], [_told(workdir, split) for workdir in _unscored(folder, split)]
     for workdir in sorted(path.parents[1] for path in folder.glob(f"**/metrics/{split}.json")):
         try:
             runs.append(
                 read_run(workdir, split, str(workdir.relative_to(folder)) if workdir != folder else folder.name)
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            say(f"left out: {workdir} ({error!r})")
+            left_out.append(f"left out: {workdir} ({error!r})")
+    for one in left_out if runs else left_out[1:]:
+        say(one)
     if not runs:
-        raise InputError(
-            f"{folder}: no run in there was scored on {split!r} (no metrics/{split}.json that can be read)"
-        )
+        told = f"{folder}: no run in there was scored on {split!r} (no metrics/{split}.json that can be read)"
+        raise InputError("; ".join([told, *left_out[:1]]) + (" (others are listed above)" if left_out[1:] else ""))
     tables = [path.read_text() for path in sorted(folder.glob(f"**/{TABLE}"))]
     target = folder / PAGE
-    replace_text(target, page(runs, split, tables))
+    replace_text(target, page(runs, split, tables, left_out))
     say(f"{counted(len(runs), 'run')}: open {target}")
     return target
+
+
+def _unscored(folder: Path, split: str) -> list[Path]:
+    """The runs in `folder`, or that it is, without scores on `split`: workdirs with a config and checkpoints."""
+    runs = sorted(path.parent for path in folder.glob("**/checkpoints") if path.is_dir())
+    return [
+        run for run in runs if (run / "config.json").is_file() and not (run / "metrics" / f"{split}.json").is_file()
+    ]
+
+
+def _told(workdir: Path, split: str) -> str:
+    """That the run in `workdir` has no scores on `split`, and the command that gives it some."""
+    command = f"python main.py --workdir={shlex.quote(str(workdir))} --mode=eval"
+    try:
+        scored = json.loads((workdir / "config.json").read_text())["train"]["eval_splits"]
+    except (OSError, ValueError, KeyError, TypeError):
+        scored = (split,)
+    knob = "" if split in scored else f" --config.train.eval_splits=\"('{split}',)\""
+    return f"not scored, left out: {workdir}; score it: {command}{knob}"
 
 
 def read_run(workdir: Path, split: str, name: str) -> Scored:
@@ -89,13 +111,15 @@ def read_run(workdir: Path, split: str, name: str) -> Scored:
     pictures = [path for kind in SHOWN for path in sorted((workdir / "pictures").glob(f"{split}_{kind}_*.png"))]
     loss = history.read(workdir / "metrics/training.csv")
     course = [row for row in history.read(workdir / "metrics/scores.csv") if row["split"] == split]
-    vidor = config["data"].get("layout", "a2d") == "vidor"
+    layout = config["data"].get("layout", "a2d")
+    if layout not in _LAYOUTS:
+        raise ValueError(f"its data.layout is {layout!r}")
     return Scored(
         name=name,
         result=result,
         classes=classes,
         pictures=pictures,
-        vidor=vidor,
+        layout=layout,
         milliseconds=milliseconds,
         loss=_columns(loss, "loss"),
         course=_columns(course, "joint_miou"),
@@ -107,17 +131,16 @@ def _columns(rows: Sequence[Mapping[str, str]], name: str) -> tuple[list[float],
     return [float(row["update"]) for row in rows], [float(row[name]) for row in rows]
 
 
-def page(runs: Sequence[Scored], split: str, tables: Sequence[str] = ()) -> str:
-    """The whole page as HTML. `tables`: of ablations, in Markdown."""
+def page(runs: Sequence[Scored], split: str, tables: Sequence[str] = (), left_out: Sequence[str] = ()) -> str:
+    """The whole page as HTML. `tables`: of ablations, in Markdown; `left_out`: what is said of other runs."""
     parts = [f"<h1>SSA2D: {counted(len(runs), 'run')}, split {html.escape(split)}</h1>"]
-    data = {(run.vidor, str(run.result.get("data", ""))) for run in runs}
-    for vidor, name in sorted(data):
-        some = [run for run in runs if (run.vidor, str(run.result.get("data", ""))) == (vidor, name)]
-        parts += [
-            f"<h2>Scores, {'VidOR' if vidor else 'A2D'} layout</h2>",
-            f"<p>Data: {html.escape(name or 'not said')}</p>",
-        ]
-        parts += [score_table(some, vidor), *_per_class(some)]
+    if left_out:
+        parts.append(f"<ul>{''.join(f'<li>{html.escape(one)}</li>' for one in left_out)}</ul>")
+    data = {(run.layout, str(run.result.get("data", ""))) for run in runs}
+    for layout, name in sorted(data):
+        some = [run for run in runs if (run.layout, str(run.result.get("data", ""))) == (layout, name)]
+        parts += [f"<h2>Scores, {_LAYOUTS[layout]}</h2>", f"<p>Data: {html.escape(name or 'not said')}</p>"]
+        parts += [score_table(some, layout == "vidor"), *_per_class(some)]
     parts += _curves(runs)
     timed = [(run.name, run.milliseconds, run.result["joint"]["miou"]) for run in runs if run.milliseconds]
     if timed:

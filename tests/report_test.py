@@ -1,5 +1,6 @@
 """The page of runs: what it says comes from their files, and it fetches nothing."""
 
+import html
 import json
 import re
 
@@ -14,7 +15,7 @@ from ssa2d_jax.metrics import Confusions, write_report
 from ssa2d_jax.several_scores import SeveralCounts
 
 
-def make_run(workdir, space=A2D, seed=0, published=True):
+def make_run(workdir, space=A2D, seed=0, published=True, layout=None):
     """A workdir with random scores, a picture and a time."""
     rng = np.random.default_rng(seed)
     if space.several:
@@ -35,7 +36,7 @@ def make_run(workdir, space=A2D, seed=0, published=True):
     cv2.imwrite(str(workdir / "pictures/test_clip_0.png"), np.zeros((4, 16, 3), np.uint8))
     result = counts.report(step=5)
     write_report(workdir / "metrics", "test", result, counts.per_class(), space)
-    layout = "vidor" if space.several else "a2d"
+    layout = layout or ("vidor" if space.several else "a2d")
     (workdir / "config.json").write_text(json.dumps({"data": {"layout": layout}, "eval": {"published": published}}))
     (workdir / "speed.json").write_text(json.dumps({"milliseconds_a_frame": 7.5}))
     return result
@@ -90,13 +91,48 @@ def test_a_run_by_itself_and_one_that_is_damaged(tmp_path, capsys):
     make_run(tmp_path / "bad")
     (tmp_path / "bad/metrics/test.json").write_text("{}")
     text = report.write_report(tmp_path, "test").read_text()
-    assert "1 run," in text and "left out" in capsys.readouterr().err
+    assert "1 run," in text and f"<li>left out: {tmp_path / 'bad'} (" in text and "left out" in capsys.readouterr().err
     assert "<td>good</td>" in report.write_report(tmp_path / "good", "test").read_text()
 
 
 def test_a_folder_without_runs_is_an_error(tmp_path):
-    with pytest.raises(InputError, match="no run in there was scored on 'test'"):
+    with pytest.raises(InputError, match=r"no run in there was scored on 'test' \(no metrics/test.json .*\)$"):
         report.write_report(tmp_path, "test")
+
+
+def _unscored(workdir, **config):
+    (workdir / "checkpoints").mkdir(parents=True)
+    (workdir / "config.json").write_text(json.dumps({"data": {"layout": "a2d"}} | config))
+    return f"not scored, left out: {workdir}; score it: python main.py --workdir={workdir} --mode=eval"
+
+
+def test_runs_that_were_never_scored_are_named_with_the_command_that_scores_them(tmp_path, capsys):
+    told = _unscored(tmp_path / "x" / "seed0", train={"eval_splits": ["test"]})
+    (tmp_path / "no_run" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(InputError) as error:
+        report.write_report(tmp_path, "test")
+    assert str(error.value).endswith(f"; {told}")
+    with pytest.raises(InputError) as error:
+        report.write_report(tmp_path / "x" / "seed0", "test")
+    assert str(error.value).endswith(f"; {told}")
+    other = _unscored(tmp_path / "y", train={"eval_splits": ["train"]}) + " --config.train.eval_splits=\"('test',)\""
+    with pytest.raises(InputError) as error:
+        report.write_report(tmp_path, "test")
+    assert str(error.value).endswith(f"; {told} (others are listed above)")
+    assert capsys.readouterr().err.splitlines() == [other]  # the first is in the error itself
+    make_run(tmp_path / "good")
+    (tmp_path / "good" / "checkpoints").mkdir()
+    text = html.unescape(report.write_report(tmp_path, "test").read_text())
+    assert capsys.readouterr().err.splitlines()[:2] == [told, other]
+    assert f"<li>{told}</li><li>{other}</li></ul>" in text and "1 run," in text
+
+
+def test_the_scores_heading_names_the_layout(tmp_path):
+    make_run(tmp_path / "one")
+    make_run(tmp_path / "own", layout="folder", published=False)
+    make_run(tmp_path / "many", VIDOR)
+    heads = re.findall(r"<h2>Scores, (.*?)</h2>", report.write_report(tmp_path, "test").read_text())
+    assert heads == ["A2D layout", "your own data", "VidOR layout"]
 
 
 def test_seeds_of_a_form_are_one_bar_and_data_have_tables_of_their_own(tmp_path, monkeypatch):
