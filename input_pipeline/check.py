@@ -62,7 +62,7 @@ def check_release(release: a2d_clips.AnyRelease, show: Show | None = None) -> It
             splits.setdefault(name, []).append(split)
     every, room = -(-len(splits) // _MOST_TILES), _MOST_TILES
     for i, (name, some) in enumerate(splits.items()):
-        others = len(splits) - 1 - i  # which are to have one each
+        others = (len(splits) - 1 - i) // every  # which are to have one each
         most = min(_TILES_A_VIDEO, max(1, room - others)) if show and i % every == 0 else 0
         one = _checked(release, ", ".join(some), name, most, show)
         room -= one.shown

@@ -21,7 +21,7 @@ import functools
 import hashlib
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ VIDEO_FOLDERS = ("videos", "JPEGImages/480p", "JPEGImages")
 LABEL_FOLDERS = ("labels", "Annotations/480p", "Annotations")
 _MOST_COUNTED = 1 << 16  # a PNG's numbers are below
 _TOLD = 5  # names in a remark
+_MOST_COMPARED = 200  # names with one that isn't there
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B")  # PNG: one number a pixel
 
 
@@ -54,8 +55,12 @@ class Release:
     def __init__(self, root: Path, whole: "Release | None" = None):
         """`whole`: the release that this is a part of, and whose classes it has."""
         self.root = root
-        self.tables = (root / TABLE,)  # the files that say who does what
         self._whole = whole or self
+
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """The files that say who does what."""
+        return (self.root / TABLE,)
 
     @functools.cached_property
     def table(self) -> Table:
@@ -109,7 +114,7 @@ class Release:
 
     def remarks(self) -> list[str]:
         """What is left out on purpose and may be meant otherwise."""
-        places = {path.parent.name for folder in _label_folder(self.root) for path in folder.glob("*/*.png")}
+        places = {path.parent.name for folder in _label_folders(self.root) for path in folder.glob("*/*.png")}
         strays = sorted(places - self.table.rows.keys())
         return [
             *self._class_remarks(),
@@ -132,7 +137,7 @@ class Release:
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in self.tables))
         for folder in (*VIDEO_FOLDERS, *LABEL_FOLDERS):
             for path in sorted((self.root / folder).rglob("*")) if (self.root / folder).is_dir() else ():
-                if path.is_file():
+                if path.is_file() and (folder in VIDEO_FOLDERS or path.suffix == ".png"):  # predict writes there, too
                     digest.update(f"{path.relative_to(self.root).as_posix()}:{path.stat().st_size};".encode())
         return digest.hexdigest()[:8]
 
@@ -144,7 +149,12 @@ class JsonRelease(Release):
 
     def __init__(self, root: Path, files: dict[str, Path], whole: Release | None = None):
         super().__init__(root, whole)
-        self.tables, self._files = tuple(files.values()), files
+        self._files = files
+
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """The files that say who does what."""
+        return tuple(self._files.values())
 
     @functools.cached_property
     def _read(self) -> tuple[dict[str, youtube_vis.Video], dict[str, str], dict[str, tuple[str, ...]]]:
@@ -271,22 +281,26 @@ class JoinedRelease(Release):
     def __init__(self, root: Path, tracks: dict[str, Path]):
         super().__init__(root)
         self._tracks, self._named = tracks, Release(root, whole=self)
-        self.tables += tuple(tracks.values())
 
     @functools.cached_property
-    def _drawn(self) -> JsonRelease:
+    def _tracked(self) -> JsonRelease:
         others = {name: path for name, path in self._tracks.items() if name not in self._named.table.rows}
         return JsonRelease(self.root, others, whole=self)
 
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """The files that say who does what, as far as they are read."""
+        return (*self._named.tables, *self._tracked.tables)
+
     def _part(self, name: str) -> Release:
-        return self._named if name in self._named.table.rows else self._drawn
+        return self._named if name in self._named.table.rows else self._tracked
 
     @functools.cached_property
     def table(self) -> Table:
         """Who does what, the splits and the classes."""
-        named, drawn = self._named.table, self._drawn
-        rows = named.rows | drawn.rows
-        splits = named.splits | {"train": (*named.splits["train"], *drawn.rows, *drawn.unusable)}
+        named, tracked = self._named.table, self._tracked
+        rows = named.rows | tracked.rows
+        splits = named.splits | {"train": (*named.splits["train"], *tracked.rows, *tracked.unusable)}
         return Table(rows, splits, folder_table.space_of(self.root, rows))
 
     def video(self, name: str) -> Path:
@@ -311,9 +325,14 @@ class JoinedRelease(Release):
 
     def remarks(self) -> list[str]:
         """What is left out on purpose and may be meant otherwise."""
-        both = sorted(self._tracks.keys() & self._named.table.rows.keys())
-        told = f"{self.root}: {TRACKS} of {_listed(both)}, not read: {TABLE} tells of the same"
-        return [*self._class_remarks(), *self._named.remarks(), *self._drawn.remarks(), *([told] if both else [])]
+        both, read = sorted(self._tracks.keys() & self._named.table.rows.keys()), list(self._tracked.rows)
+        return [
+            *self._class_remarks(),
+            *self._named.remarks(),
+            *self._tracked.remarks(),
+            *([f"{self.root}: {TRACKS} of {_listed(read)}: trained on, never scored"] if read else []),
+            *([f"{self.root}: {TRACKS} of {_listed(both)}, not read: {TABLE} tells of the same"] if both else []),
+        ]
 
 
 def opened(root: Path) -> Release:
@@ -321,7 +340,7 @@ def opened(root: Path) -> Release:
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; config.data.release has to be a folder of your own data")
     there = [name for name in (TABLE, ONE_JSON, *SPLIT_JSON) if (root / name).is_file()]
-    tracks = {path.parent.name: path for path in _tracks_in(root)}
+    tracks = _tracks_in(root)
     if there == [TABLE]:
         return JoinedRelease(root, tracks) if tracks else Release(root)
     if there == [ONE_JSON]:
@@ -336,7 +355,7 @@ def opened(root: Path) -> Release:
     return JsonRelease(root, tracks)
 
 
-def frames_path(release: Path, name: str, place: str, known: Iterable[str]) -> Path:
+def frames_path(release: Path, name: str, place: str, known: Container[str]) -> Path:
     """The file, or the folder of frames, of a video that `place` names; InputError if there is none, or several.
 
     What it may be called instead is none of the names that are `known`, of this video and others.
@@ -359,12 +378,19 @@ def frames_path(release: Path, name: str, place: str, known: Iterable[str]) -> P
     return found[0]
 
 
-def _meant(name: str, folder: Path, known: Iterable[str]) -> str:
+def _meant(name: str, folder: Path, known: Container[str]) -> str:
     """Which of the videos in `folder` that aren't `known` is called nearly as `name` is, as a question; or nothing."""
-    there = {path.name if path.is_dir() else path.stem for path in folder.iterdir() if not path.name.startswith(".")}
-    others = {other.casefold(): other for other in sorted(there - set(known))}
-    nearest = difflib.get_close_matches(name.casefold(), others, n=1)
+    others = {other.casefold(): other for other in _names_in(folder, folder.stat().st_mtime_ns) if other not in known}
+    few = others if len(others) <= _MOST_COMPARED else ()
+    nearest = [name.casefold()] if name.casefold() in others else difflib.get_close_matches(name.casefold(), few, n=1)
     return f"; did you mean {others[nearest[0]]!r}?" if nearest else ""
+
+
+@functools.lru_cache(maxsize=4)
+def _names_in(folder: Path, _changed: int) -> tuple[str, ...]:
+    """The videos in `folder`, as they are called, in order."""
+    there = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return tuple(sorted({path.name if path.is_dir() else path.stem for path in there}))
 
 
 def labelled_frames(release: Path, name: str, frames: Path) -> dict[int, Path]:
@@ -372,10 +398,10 @@ def labelled_frames(release: Path, name: str, frames: Path) -> dict[int, Path]:
 
     InputError if there are none.
     """
-    places = _label_folder(release)
+    places = _label_folders(release)
     if not places:
         raise InputError(f"{release}: no folder {' or '.join(LABEL_FOLDERS)} for the instance PNGs")
-    folder = places[0] / name
+    folder = next((place / name for place in places if any((place / name).glob("*.png"))), places[0] / name)
     files = sorted(folder.glob("*.png"))
     if not files:
         raise InputError(f"{folder}: no instance PNG (<frame>.png) for video {name}")
@@ -445,14 +471,15 @@ def _numbered(instances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return found, (np.searchsorted(found, instances, side="right")).astype(np.uint16)
 
 
-def _label_folder(release: Path) -> list[Path]:
-    """The folder of the labels, if there is one."""
-    return [release / folder for folder in LABEL_FOLDERS if (release / folder).is_dir()][:1]
+def _label_folders(release: Path) -> list[Path]:
+    """The folders for labels that there are: tracks.json may lie in labels/, and PNGs where DAVIS has them."""
+    return [release / folder for folder in LABEL_FOLDERS if (release / folder).is_dir()]
 
 
-def _tracks_in(release: Path) -> list[Path]:
-    """What predict has written into the folder of the labels, by video."""
-    return sorted(path for folder in _label_folder(release) for path in folder.glob(f"*/{TRACKS}"))
+def _tracks_in(release: Path) -> dict[str, Path]:
+    """What predict has written into the folders of the labels, by video, in order of names."""
+    found = [path for folder in _label_folders(release)[::-1] for path in folder.glob(f"*/{TRACKS}")]
+    return dict(sorted({path.parent.name: path for path in found}.items()))
 
 
 def _listed(names: list[str]) -> str:

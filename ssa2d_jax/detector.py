@@ -143,9 +143,11 @@ class Result:
         """float32 [T, h, w, C] on the network's own grid: actor classes, action classes, foreground."""
         return np.stack([frame.probabilities for frame in self.frames])
 
-    def to_tracks(self, *, gap: int = 8, least: int = 4) -> list[Track]:
-        """The clip's instances over time (see tracks.py, also for `gap` and `least`), by their first frame."""
-        return tracks.track(self.frames, self.space, gap=gap, least=least)
+    def to_tracks(
+        self, *, gap: int = 8, least: int = tracks.LEAST_FRAMES, least_confidence: float = 0.0
+    ) -> list[Track]:
+        """The clip's instances over time (see `tracks.Tracker`, also for the options), by their first frame."""
+        return tracks.track(self.frames, self.space, gap=gap, least=least, least_confidence=least_confidence)
 
     def overlay(self, opacity: float = OPACITY) -> np.ndarray:
         """The frames with their labels, class names and legends, uint8 [T, H, W, 3]."""

@@ -110,8 +110,10 @@ class Outputs:
 
     def origin(self, source: str) -> str:
         """What to say of the head's tensors, if the run's are from `source`."""
-        new = [name for name in self.here if name not in self.known]
-        return f"{source}, but random for {', '.join(new)}" if self.known and new else source if self.known else FRESH
+        known = set(self.known)
+        new = [name for name in self.here if name not in known]
+        told = ", ".join(new[:_SHOWN]) + (f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else "")
+        return f"{source}, but random for {told}" if known and new else source if known else FRESH
 
     def filled(self, fresh: Any, found: Any) -> Any:
         """`fresh`, [..., classes], with what `found` has of the known ones."""

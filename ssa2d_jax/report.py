@@ -79,7 +79,7 @@ def write_report(folder: Path, split: str) -> Path:
 
 def _unscored(folder: Path, split: str) -> list[Path]:
     """The runs in `folder`, or that it is, without scores on `split`: workdirs with a config and checkpoints."""
-    runs = sorted(path.parent for path in folder.glob("**/checkpoints") if path.is_dir())
+    runs = sorted({path.parents[1] for path in folder.glob("**/checkpoints/[0-9]*")})
     return [
         run for run in runs if (run / "config.json").is_file() and not (run / "metrics" / f"{split}.json").is_file()
     ]

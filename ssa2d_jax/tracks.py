@@ -187,9 +187,9 @@ class Tracker:
         return [one for one in over if len(one.frames) >= self.least and one.confidence >= self.least_confidence]
 
 
-def track(frames: Iterable[Any], space: LabelSpace, *, gap: int = 8, least: int = LEAST_FRAMES) -> list[Track]:
-    """All tracks in `frames` (`FrameResult`s of one video, in order), by their first frame."""
-    tracker, done = Tracker(space, gap=gap, least=least), []
+def track(frames: Iterable[Any], space: LabelSpace, **options: Any) -> list[Track]:
+    """All tracks in `frames` (`FrameResult`s of one video, in order), by their first frame; `options`: a `Tracker`'s."""
+    tracker, done = Tracker(space, **options), []
     for frame in frames:
         done += tracker.add_result(frame)[1]
     return sorted(done + tracker.finish(), key=lambda one: one.number)

@@ -165,7 +165,7 @@ def _train(run: Training) -> dict[str, Any]:
     done, results = int(state.step), {}
     if done >= run.total:
         return evaluate_splits(run, state)
-    if run.total < _FEW:
+    if run.total < _FEW and not done and not config.init.run:
         say(_more_updates(run))
     say("compiling the update, which takes a minute or two on a CPU")
     log, stop = Log(run, done), run.stop
@@ -199,12 +199,12 @@ def _train(run: Training) -> dict[str, Any]:
 def _more_updates(run: Training) -> str:
     """What to say of a training that is over too soon, with a line to copy."""
     train, clips = run.config.train, run.source.train_clips
-    times = math.ceil(_MORE / run.total)
-    phases = ",".join(f"({epochs * times:g},{start:g},{end:g})" for epochs, start, end in train.phases)
     epochs = sum(phase[0] for phase in train.phases)
+    times = math.ceil(_MORE * train.batch_size / (epochs * clips))
+    phases = ",".join(f"({epochs * times:g},{start:g},{end:g})" for epochs, start, end in train.phases)
     return (
         f"{counted(run.total, 'update')} ({epochs:g} epochs of {counted(clips, 'clip')}, {train.batch_size} an update) "
-        f'will hardly teach it anything; {times} times as many: "--config.train.phases=({phases},)"'
+        f'will hardly teach it anything; {times} times as many, in another workdir: "--config.train.phases=({phases},)"'
     )
 
 

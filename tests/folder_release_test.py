@@ -208,7 +208,7 @@ def test_maps_of_a_video_are_not_in_memory_all_at_once(tmp_path, monkeypatch):
 def test_what_labels_csv_leaves_out_is_no_problem_but_a_remark(tmp_path):
     root = fixture.write_folder(tmp_path / "more")
     (drawn,) = folder_release.opened(root).remarks()
-    assert drawn.endswith("by name (d); a column split, train or test, in labels.csv chooses others")
+    assert drawn.endswith("drawn by name, is d; a column split, train or test, in labels.csv chooses others")
     for name in ("e", "g", "h", "i", "j", "k"):
         shutil.copytree(root / "labels" / "a", root / "labels" / name)
     (root / "labels" / "f").mkdir()
@@ -305,10 +305,17 @@ def test_classes_that_are_written_nearly_alike_are_a_remark(tmp_path):
     assert told == f"{root}: actors 'worker' and 'wroker' are written nearly alike: a slip, if they are one"
 
 
+def test_classes_that_are_meant_to_be_nearly_alike_are_none():
+    told = lambda *actions: folder_table.similar(LabelSpace.of_names(("dog",), actions, (("dog", actions[0]),)))
+    assert told("standing", "standing up", "walking", "talking", "trick 1", "trick 12", "female", "male") == []
+    many = [f"walking{letter}" for letter in "abcdefgh"]
+    assert len(told(*many)) == 6 and told(*many)[-1].startswith("and 23 more pairs")
+
+
 def test_splits_that_someone_gave_are_no_remark_and_a_single_video_is(tmp_path):
     rows = fixture.TABLE.splitlines()
     given = "\n".join([rows[0] + ",split", *(row + (",test" if row[0] == "d" else ",train") for row in rows[1:])])
     assert folder_release.opened(fixture.write_folder(tmp_path / "given", table=given)).remarks() == []
     single = "\n".join(row for row in rows if row[0] in "vb")
     root = fixture.write_folder(tmp_path / "single", table=single)
-    assert "one video alone is trained on and scored" in folder_release.opened(root).remarks()[0]
+    assert "video b is trained on and scored" in folder_release.opened(root).remarks()[0]

@@ -194,6 +194,11 @@ def test_a_runs_config_file_is_a_config(tmp_path):
     assert code == 2 and "Traceback" not in said and last.startswith("error: /nowhere/Release: no such folder"), said
     code, last, said = _run(named, "--mode=prepare", "--config.data.clip_frames=10", timeout=120)
     assert code == 2 and "config.data.clip_frames is 10; allowed: a multiple of 4" in last, said
+    config.init.encoder_weights = "/gone/rgb.h5"
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+    code, last, said = _run(named, f"--workdir={tmp_path / 'run'}", "--config.init.run=/gone/run", timeout=120)
+    assert code == 2 and "config.init.run is '/gone/run'" not in said, said
+    assert "config.init.run: /gone/run: no such file" in last, said
 
 
 def test_check_lists_every_problem_and_keeps_two_releases_apart(tmp_path):

@@ -101,14 +101,16 @@ def test_a_folder_without_runs_is_an_error(tmp_path):
 
 
 def _unscored(workdir, **config):
-    (workdir / "checkpoints").mkdir(parents=True)
+    (workdir / "checkpoints" / "7").mkdir(parents=True)
     (workdir / "config.json").write_text(json.dumps({"data": {"layout": "a2d"}} | config))
     return f"not scored, left out: {workdir}; score it: python main.py --workdir={workdir} --mode=eval"
 
 
 def test_runs_that_were_never_scored_are_named_with_the_command_that_scores_them(tmp_path, capsys):
     told = _unscored(tmp_path / "x" / "seed0", train={"eval_splits": ["test"]})
-    (tmp_path / "no_run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "no_run" / "checkpoints" / "7").mkdir(parents=True)
+    _unscored(tmp_path / "nothing_saved")
+    (tmp_path / "nothing_saved" / "checkpoints" / "7").rmdir()
     with pytest.raises(InputError) as error:
         report.write_report(tmp_path, "test")
     assert str(error.value).endswith(f"; {told}")

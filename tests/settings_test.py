@@ -90,6 +90,8 @@ def test_unknown_variants_name_those_there_are():
         ("augment.contrast", -9.0, "0 to 1"),
         ("loss.actor_weight", float("nan"), "0 or more"),
         ("predict.max_pixels", 0, "1 or more"),
+        ("predict.track_frames", 0, "1 or more"),
+        ("predict.track_confidence", 1.5, "0 to 1"),
         ("data.render.size", (128.0, 128.0), "in pixels"),
         ("data.decode_threads", -1, "0 or more"),
         ("train.ema_decay", 1.0, "not including, 1"),
@@ -326,13 +328,13 @@ def test_trained_weights_need_the_full_width_and_no_run_beside_them():
 @pytest.mark.parametrize(
     ("given", "left"),
     [
-        ({"init.run"}, ""),
-        ({"init.run", "init.encoder_weights"}, "rgb.h5"),
-        (set(), "rgb.h5"),
+        ({"init.run"}, ("", "")),
+        ({"init.run", "init.encoder_weights"}, ("rgb.h5", "")),
+        (set(), ("rgb.h5", "flow.h5")),
     ],
 )
 def test_a_run_on_the_command_line_takes_the_place_of_a_variants_weights(given, left):
     config = default.get_config()
-    config.init.encoder_weights, config.init.run = "rgb.h5", "runs/first"
+    config.init.encoder_weights, config.init.flow_weights, config.init.run = "rgb.h5", "flow.h5", "runs/first"
     settings.prefer_run(config, given)
-    assert (config.init.encoder_weights, config.init.run) == (left, "runs/first")
+    assert (config.init.encoder_weights, config.init.flow_weights, config.init.run) == (*left, "runs/first")

@@ -353,7 +353,7 @@ def test_a_training_that_is_over_too_soon_says_so_with_phases_to_copy(tmp_path):
     config = toy_config()
     config.train.phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
     run = types.SimpleNamespace(config=config, total=25, source=toy_source(train_clips=5))
-    told = train._more_updates(run)
+    told = train._more_updates(run)  # 1 + 24 updates: each phase is rounded up
     assert told.startswith("25 updates (20 epochs of 5 clips, 4 an update) will hardly teach it anything")
     phases = told.rpartition('"--config.train.phases=')[2].removesuffix('"')
     config.train.phases = ast.literal_eval(phases)

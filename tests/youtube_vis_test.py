@@ -347,7 +347,7 @@ def test_pngs_beside_json_are_not_read_and_nothing_is_said_of_them(tmp_path):
     root = fixture.write_release(tmp_path / "own", "one", davis=True)
     folder_fixture.write_png(root / "Annotations" / "480p" / "e" / "00000.png", np.zeros(SIZE, np.uint8))
     release = folder_release.opened(root)
-    drawn = "the test split is every fourth video by name (d); train.json and test.json in place of instances.json"
+    drawn = "the test split, drawn by name, is d; train.json and test.json in place of instances.json"
     assert (release.whole(), release.remarks()) == ([], [f"{root}: {drawn} choose others"])
 
 
@@ -359,7 +359,7 @@ def test_splits_are_drawn_among_videos_with_masks(tmp_path, capfd):
     release = folder_release.opened(root)
     assert release.splits == {"train": ("a",), "test": ("c",)}
     remark = f"{root}: 2 videos (b, d) without any mask, left out of the splits"
-    assert release.remarks() == [f"{root}: the test split is every fourth video by name (c)", remark]
+    assert release.remarks() == [f"{root}: the test split, drawn by name, is c", remark]
     builder = prepare(root, tmp_path / "prepared")
     assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2} and remark in capfd.readouterr().err
 
@@ -395,8 +395,9 @@ def test_tracks_are_read_beside_labels_drawn_by_hand(tmp_path):
     joined = _joined(tmp_path / "joined", ("a", "c"))
     assert joined.space == whole.space
     assert joined.splits == {"train": ("a", "b", "c"), "test": ("d",)}
-    drawn, both = joined.remarks()
-    assert drawn.endswith("by name (d); a column split, train or test, in labels.csv chooses others")
+    drawn, read, both = joined.remarks()
+    assert drawn.endswith("drawn by name, is d; a column split, train or test, in labels.csv chooses others")
+    assert read == f"{joined.root}: tracks.json of 1 video (c): trained on, never scored"
     assert both == f"{joined.root}: tracks.json of 1 video (a), not read: labels.csv tells of the same"
     for name in "abcd":
         assert joined.video(name).name == f"{name}.mp4"
@@ -427,3 +428,47 @@ def test_a_new_class_in_tracks_and_a_broken_file_beside_labels_drawn_by_hand(tmp
     found = {one.name: one.problems for one in check.check_release(folder_release.opened(tmp_path))}
     (of_c,) = found.pop("c")
     assert "labels/c/tracks.json: not a JSON file" in of_c and list(found.values()) == [()] * 3
+
+
+def test_a_single_video_drawn_by_hand_beside_tracks_is_still_told_to_be_in_both_splits(tmp_path):
+    root = folder_fixture.write_folder(tmp_path)
+    (root / "labels.csv").write_text("video,instance,actor,action\nb,1,worker,walking\n")
+    (root / "labels/c/tracks.json").write_text(json.dumps(fixture.tracks("c")))
+    release = folder_release.opened(root)
+    assert release.splits == {"train": ("b", "c"), "test": ("b",)}
+    assert "video b is trained on and scored" in release.remarks()[0]
+
+
+def test_splits_that_are_given_stay_and_tracks_join_the_training_split(tmp_path):
+    _joined(tmp_path, ("c",))
+    rows = (tmp_path / "labels.csv").read_text().splitlines()
+    given = [rows[0] + ",split", *(row + (",test" if row[0] in "ab" else ",train") for row in rows[1:])]
+    (tmp_path / "labels.csv").write_text("\n".join(given))
+    release = folder_release.opened(tmp_path)
+    assert release.splits == {"train": ("d", "c"), "test": ("a", "b")}
+    assert [remark for remark in release.remarks() if "drawn" in remark] == []
+
+
+def test_records_come_of_both_and_only_what_is_read_makes_them_others(tmp_path):
+    release = _joined(tmp_path / "own", ("a", "c"))
+    before = release.fingerprint()
+    builder = prepare(release.root, tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"] == {"train": 6, "test": 2}
+    assert {video for split, video, _ in _records(builder) if split == "train"} == {b"a", b"b", b"c"}
+    (release.root / "labels/a/tracks.json").write_text("{}")  # labels.csv tells of a
+    (release.root / "labels/c/overlay.mp4").write_text("as predict writes it")
+    assert folder_release.opened(release.root).fingerprint() == before
+    told = fixture.tracks("c")
+    told["categories"][0]["name"] = "boss"
+    (release.root / "labels/c/tracks.json").write_text(json.dumps(told))
+    assert folder_release.opened(release.root).fingerprint() != before
+
+
+def test_pngs_may_lie_where_davis_has_them_and_tracks_in_labels(tmp_path):
+    root = folder_fixture.write_folder(tmp_path, davis=True)
+    table = folder_fixture.TABLE.splitlines(keepends=True)
+    (root / "labels.csv").write_text("".join(line for line in table if not line.startswith("c,")))
+    (root / "labels/c").mkdir(parents=True)
+    (root / "labels/c/tracks.json").write_text(json.dumps(fixture.tracks("c")))
+    release = folder_release.opened(root)
+    assert [list(release.labelled(name)) for name in "abcd"] == [list(LABELLED)] * 4
