@@ -188,7 +188,7 @@ class Tracker:
 
 
 def track(frames: Iterable[Any], space: LabelSpace, **options: Any) -> list[Track]:
-    """All tracks in `frames` (`FrameResult`s of one video, in order), by their first frame; `options`: a `Tracker`'s."""
+    """All tracks in `frames` (`FrameResult`s of one video, in order), by their first frame. `options`: `Tracker`'s."""
     tracker, done = Tracker(space, **options), []
     for frame in frames:
         done += tracker.add_result(frame)[1]
