@@ -45,12 +45,13 @@ class Progress:
         return (self.done - self.first) / max(time.monotonic() - self.start, 1e-9)
 
     def add(self, units: int) -> None:
-        """Counts `units` more and says so, at most every few seconds."""
+        """Counts `units` more and says so: every few seconds at first, six times as rarely from five minutes on."""
         if not self.done:
             self.first, self.start = units, time.monotonic()
         self.done += units
-        if time.monotonic() - self._said >= self.every:
-            self._said = time.monotonic()
+        now = time.monotonic()
+        if now - self._said >= self.every * min(1 + (now - self.start) / 60, 6):
+            self._said = now
             say(self.text())
 
     def text(self) -> str:

@@ -1,3 +1,4 @@
+import itertools
 import time
 
 from ssa2d_jax import progress
@@ -35,3 +36,17 @@ def test_progress_tells_rate_and_time_left(capsys):
     unknown.add(3)
     first, second = capsys.readouterr().err.splitlines()
     assert first == "reading: 3 frames" and second.startswith("reading: 6 frames, ")
+
+
+def test_progress_says_less_the_longer_it_takes(capsys, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    p = progress.Progress("reading", "frames", 3600)
+    said = []
+    for second in range(3600):
+        now = float(second)
+        p.add(1)
+        said += [second] * bool(capsys.readouterr().err)
+    waits = [after - before for before, after in itertools.pairwise(said)]
+    assert waits == sorted(waits) and waits[0] == 6 and waits[-1] == 30
+    assert sum(second < 240 for second in said) < 25
