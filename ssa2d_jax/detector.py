@@ -86,23 +86,32 @@ class FrameResult:
             return unpacked(self.labels.maps["actions"], self.space)
         return self.action[..., None] == np.arange(1, len(self.space.actions))
 
-    def overlay(self, opacity: float = OPACITY, instances: Sequence[tuple[Track, Region]] | None = None) -> np.ndarray:
-        """The frame with its labels, class names and a legend, uint8 [H, W, 3].
+    def overlay(
+        self,
+        opacity: float = OPACITY,
+        instances: Sequence[tuple[Track, Region]] | None = None,
+        *,
+        scale: int = 1,
+    ) -> np.ndarray:
+        """The frame with its labels, class names and a legend, uint8 [H, W, 3]; `scale` times as large: on a small
+        frame names leave little room.
 
         With `instances`, as `Tracker.add` gives them, boxes with the tracks' numbers take the class names' place.
         """
         labels, space = self.labels, self.space
+        frame = _enlarged(self.frame, scale, cv2.INTER_LINEAR)
+        larger = lambda maps: _enlarged(maps, scale, cv2.INTER_NEAREST)
         if instances is not None:
             if space.several:
                 shown = Drawn(self.actor, space.actors, np.array(space.actor_colours, np.uint8))
             else:
                 shown = Drawn(self.joint, space.joint, space.joint_colours)
-            picture = draw_overlay(self.frame, shown.map, shown, opacity=opacity, names=None)
-            return draw_boxes(picture, [_boxed(track, region, space) for track, region in instances])
+            picture = draw_overlay(frame, larger(shown.map), shown, opacity=opacity, names=None)
+            return draw_boxes(picture, [_boxed(track, region, space, scale) for track, region in instances])
         if not space.several:
-            return draw_overlay(self.frame, self.joint, space, opacity=opacity, names=_names(labels, space))
+            return draw_overlay(frame, larger(self.joint), space, opacity=opacity, names=_names(labels, space))
         pairs = drawn(self.actor, self.actions, self.action, space)
-        return draw_overlay(self.frame, pairs.map, pairs, opacity=opacity, names={})
+        return draw_overlay(frame, larger(pairs.map), pairs, opacity=opacity, names={})
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -153,13 +162,13 @@ class Result:
         """The frames with their labels, class names and legends, uint8 [T, H, W, 3]."""
         return np.stack([frame.overlay(opacity) for frame in self.frames])
 
-    def write_overlay(self, path: str | Path, opacity: float = OPACITY) -> None:
-        """Writes the overlay as an mp4 of the frames' own size and timing."""
+    def write_overlay(self, path: str | Path, opacity: float = OPACITY, *, scale: int = 1) -> None:
+        """Writes the overlay as an mp4 of the frames' own timing and of `scale` times their size."""
         first = self.frames[0]
-        height, width = first.frame.shape[:2]
+        height, width = (scale * side for side in first.frame.shape[:2])
         with VideoWriter(path, height=height, width=width, time_base=first.time_base, rate=self.rate) as writer:
             for frame in self.frames:
-                writer.write(frame.overlay(opacity), frame.pts)
+                writer.write(frame.overlay(opacity, scale=scale), frame.pts)
 
 
 class Stream:
@@ -339,11 +348,16 @@ def _with_flow(frames: Iterable[np.ndarray], track: FlowTrack, size: tuple[int, 
         yield join(flow)
 
 
-def _boxed(track: Track, region: Region, space: LabelSpace) -> tuple[tuple[int, int, int, int], str, tuple[int, ...]]:
+def _enlarged(picture: np.ndarray, scale: int, how: int) -> np.ndarray:
+    return picture if scale == 1 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=how)
+
+
+def _boxed(track: Track, region: Region, space: LabelSpace, scale: int) -> tuple[tuple[int, ...], str, tuple[int, ...]]:
     """Box, text and colour of an instance: "dog 2 running"."""
     action = track.latest_action(space)
     doing = f" {space.actions[action]}" if action else ""
-    return region.box, f"{space.actors[track.actor]} {track.number}{doing}", space.colour(track.actor, max(action, 1))
+    box = tuple(scale * side for side in region.box)
+    return box, f"{space.actors[track.actor]} {track.number}{doing}", space.colour(track.actor, max(action, 1))
 
 
 def _names(labels: FrameLabels, space: LabelSpace) -> dict[int, str]:

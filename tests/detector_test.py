@@ -38,6 +38,11 @@ def test_a_clip_and_its_stream_have_the_same_labels(tmp_path):
     assert A2D.actors[dog.actor] == "dog" and dog.frames == list(range(40)) and dog.seconds[5] == pytest.approx(0.2)
     overlay = result.overlay(opacity=1.0)
     np.testing.assert_allclose(overlay[3, 6, 12].astype(int), A2D.joint_colours[DOG_RUNNING], atol=1)
+    larger = result[3].overlay(opacity=1.0, scale=4)
+    assert larger.shape == (256, 384, 3)
+    np.testing.assert_allclose(larger[4 * 6 + 1, 4 * 12 + 1].astype(int), overlay[3, 6, 12], atol=1)
+    result.write_overlay(tmp_path / "larger.mp4", scale=2)
+    assert next(video.read_frames(tmp_path / "larger.mp4")).rgb.shape == (128, 192, 3)
     result.write_overlay(tmp_path / "overlay.mp4")
     written = list(video.read_frames(tmp_path / "overlay.mp4"))
     assert len(written) == 40 and [frame.pts * frame.time_base for frame in written] == [
@@ -102,6 +107,7 @@ def test_several_actions_a_pixel():
     frame = Detector(forward, **settings)(np.zeros((4, 16, 16, 3), np.uint8))[0]
     assert frame.actions.shape == (16, 16, 42) and frame.actions[..., [3, 7]].all() and frame.actions.sum() == 512
     assert (frame.actor == 5).all() and (frame.action == 4).all()
-    assert frame.overlay().shape == (16, 16, 3)
+    assert frame.overlay().shape == (16, 16, 3) and frame.overlay(scale=3).shape == (48, 48, 3)
+    assert frame.overlay(instances=[], scale=2).shape == (32, 32, 3)
     with pytest.raises(ValueError, match="no one joint class"):
         frame.joint  # noqa: B018
