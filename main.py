@@ -352,6 +352,7 @@ def _check(config) -> None:
         say("\n".join(error.args))
         told = f"{counted(len(error.args), 'problem')}, listed above, to be mended first: no video was read"
         raise InputError(told) from error
+    say(f"reading {counted(len({name for names in release.splits.values() for name in names}), 'video')}")
     problems = release.whole()
     for problem in problems:
         say(problem)

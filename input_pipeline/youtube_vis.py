@@ -201,7 +201,9 @@ class _Reader:
     def _actor(self, entry: Entry, categories: dict[int, Entry]) -> str:
         key = _whole(entry, "category_id")
         if key not in categories:
-            raise InputError(f"category_id is {key}, which is no category's")
+            raise InputError(
+                f"category_id is {key}, which is no category's; a new one needs an entry in categories, too"
+            )
         name = categories[key].get("name")
         if not isinstance(name, str) or not is_class_name(name):
             raise InputError(f"the name of its category {key} is {_short(name)}; {CLASS_NAME}")

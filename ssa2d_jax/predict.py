@@ -7,6 +7,7 @@ import os
 import pathlib
 import tempfile
 import time
+import zlib
 from collections.abc import Iterable
 
 from ssa2d_jax import track_files, video
@@ -21,6 +22,7 @@ from ssa2d_jax.track_files import TrackFiles
 from ssa2d_jax.tracks import LEAST_FRAMES, Tracker
 from ssa2d_jax.video_writer import VideoWriter
 
+TRACKS = track_files.NAMES[0]
 OUTPUTS = ("overlay.mp4", "labels.npz", "summary.json", *track_files.NAMES)
 SUFFIXES = (
     ".mp4",
@@ -98,11 +100,13 @@ def predict_video(
     Tracks of fewer than `track_frames` frames or a lower mean confidence than `track_confidence` aren't written.
 
     How windows are laid and blended is in `Windows`, how labels come about in `frame_labels`. Outputs of an earlier
-    run are replaced at the very end. InputError when the video can't be read; one that breaks off in the middle is
-    finished up to there first. Stopped, at a first Ctrl-C or SIGTERM, when that is done for the frames so far.
+    run are replaced at the very end. InputError when someone has changed tracks.json there, or the video can't be read;
+    one that breaks off in the middle is finished up to there first. Stopped, at a first Ctrl-C or SIGTERM, when that is
+    done for the frames so far.
     """
     out_folder = pathlib.Path(out_folder)
     _check_places(pathlib.Path(str(video_path)), out_folder)
+    _check_unchanged(out_folder)
     stream = detector.stream(video_path if isinstance(video_path, str | int) else str(video_path))
     source = stream.source
     out_folder.mkdir(parents=True, exist_ok=True)
@@ -114,6 +118,7 @@ def predict_video(
                 detector.compile()
             tracker = Tracker(detector.space, least=track_frames, least_confidence=track_confidence)
             summary = _predict(stream, folder, detector, opacity, tracker if tracks else None, draw_tracks)
+        summary["tracks_crc32"] = zlib.crc32((folder / TRACKS).read_bytes()) if tracks else None
         (folder / "summary.json").write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
         for name in OUTPUTS:
             if (folder / name).exists():
@@ -182,6 +187,22 @@ def _check_places(path: pathlib.Path, out_folder: pathlib.Path) -> None:
         raise InputError(f"{out_folder}: a file has this name; the output has to be a folder, new or there already")
     if path.resolve() in [(out_folder / name).resolve() for name in OUTPUTS]:
         raise InputError(f"{path}: the output would overwrite it; choose another folder than {out_folder}")
+
+
+def _check_unchanged(out_folder: pathlib.Path) -> None:
+    """InputError if tracks.json there is not as an earlier run wrote it: corrections would be lost."""
+    path = out_folder / TRACKS
+    if not path.is_file():
+        return
+    try:
+        written = json.loads((out_folder / "summary.json").read_text())["tracks_crc32"]
+    except (OSError, ValueError, KeyError, TypeError):
+        written = None
+    if written != zlib.crc32(path.read_bytes()):
+        raise InputError(
+            f"{path}: was changed, or there is no summary.json that says it wasn't; it is not overwritten: move it "
+            "away, or give another output folder"
+        )
 
 
 def _folders(paths: list[pathlib.Path], out_folder: pathlib.Path) -> dict[pathlib.Path, pathlib.Path]:

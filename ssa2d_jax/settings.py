@@ -230,7 +230,7 @@ def same_network(saved: dict[str, Any], config: ConfigDict, path: Path) -> Confi
     """`saved`, the config in file `path`, as a ConfigDict; InputError unless `config` describes the same network."""
     groups = _NETWORK + _FLOW if config.model.flow else _NETWORK
     matters = lambda knob: _within(knob, groups) and not _within(knob, _FREE_NETWORK)
-    _compare(saved, path, config, matters)
+    _compare(saved, path, config, matters, "Leave --config out, which takes the run's own, or give that config.")
     return ConfigDict(with_added(saved))
 
 
@@ -351,7 +351,13 @@ def _within(knob: str, groups: tuple[str, ...]) -> bool:
     return any(knob == group or knob.startswith(group + ".") for group in groups)
 
 
-def _compare(saved: dict[str, Any], owner: Path, config: ConfigDict, matters: Any) -> None:
+def _compare(
+    saved: dict[str, Any],
+    owner: Path,
+    config: ConfigDict,
+    matters: Any,
+    advice: str = "Use another --workdir, or that config.",
+) -> None:
     before, now = (_ADDED | flat(one) for one in (saved, config.to_dict()))
     lines = [
         f"  config.{knob}: {before.get(knob, 'absent')!r} there, {now.get(knob, 'absent')!r} now"
@@ -359,6 +365,4 @@ def _compare(saved: dict[str, Any], owner: Path, config: ConfigDict, matters: An
         if matters(knob) and _told(knob, before) != _told(knob, now)
     ]
     if lines:
-        raise InputError(
-            f"{owner} belongs to another config:\n" + "\n".join(lines) + "\nUse another --workdir, or that config."
-        )
+        raise InputError(f"{owner} belongs to another config:\n" + "\n".join(lines) + f"\n{advice}")

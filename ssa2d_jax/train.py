@@ -278,7 +278,7 @@ class Log:
         self._pending: tuple[int, Any] | None = None
         self._sums: dict[str, float] = {}
         self._count, self._since, self._began, self._last = 0, self.start, done, self.start
-        self._said = self.start
+        self._said, self._unsaid = self.start, list[dict[str, float]]()
 
     def add(self, done: int, sums: Any) -> None:
         """Takes update `done`'s metrics and deals with those of the update before."""
@@ -309,10 +309,11 @@ class Log:
             )
         self._sums = {name: self._sums.get(name, 0.0) + value for name, value in values.items()}
         self._count += 1
+        self._unsaid.append(values)
         if is_time(done, self.run.config.train.log_every, self.run.total):
             self._write(done)
         elif self._last - self._said >= _SILENT:
-            self._say(done, *self._means(done))
+            self._say(done, self._means(done)[1])
 
     def _means(self, done: int) -> tuple[dict[str, float], float]:
         """Means since the last row, and updates a second (nan where that can't be known yet)."""
@@ -320,11 +321,14 @@ class Log:
         seconds = time.monotonic() - self._since
         return means, (done - self._began) / seconds if done > self._began else float("nan")
 
-    def _say(self, done: int, means: dict[str, float], rate: float) -> None:
+    def _say(self, done: int, rate: float) -> None:
+        """A line with the losses' means since the line before."""
         run, self._said = self.run, time.monotonic()
+        some, self._unsaid = self._unsaid, []
         if rate == rate:
             left = duration((run.total - done) / rate)
-            parts = "  ".join(f"{name} {means[name]:.3f}" for name in ("loss", "actor", "action", "mask"))
+            mean = lambda name: sum(one[name] for one in some) / len(some)
+            parts = "  ".join(f"{name} {mean(name):.3f}" for name in ("loss", "actor", "action", "mask"))
             say(f"update {done}/{run.total}  {parts}  {rate * run.config.train.batch_size:.1f} clips/s  {left} left")
 
     def _write(self, done: int) -> None:
@@ -337,7 +341,7 @@ class Log:
                 "train/steps_per_second": rate,
                 "train/clips_per_second": rate * run.config.train.batch_size,
             }
-        self._say(done, means, rate)
+        self._say(done, rate)
         run.writer.write_scalars(done, scalars)
         run.course.add({"update": done} | {name.removeprefix("train/"): value for name, value in scalars.items()})
         self._sums, self._count, self._since, self._began = {}, 0, time.monotonic(), done

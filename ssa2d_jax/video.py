@@ -131,7 +131,9 @@ def _open(path: str | Path) -> av.container.InputContainer:
         # A plain file only: nothing that a playlist inside it names is opened.
         container = av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{path}: not a video that FFmpeg can read ({_reason(error)})") from error
+        raise InputError(
+            f"{path}: not a video that FFmpeg can read ({_reason(error)}); is it one, and complete?"
+        ) from error
     if container.format.name in ("hls", "concat", "dash"):
         container.close()
         raise InputError(f"{path}: a playlist ({container.format.name}), not a video; give the video itself")

@@ -289,3 +289,23 @@ def test_two_streams_get_the_flow_of_each_frame_to_the_next(tmp_path):
     plain = run(tmp_path / "a.mp4", tmp_path / "plain", size=(32, 48))
     assert plain["windows"] == 2
     np.testing.assert_array_equal(outputs(tmp_path / "plain")[0]["joint"], outputs(tmp_path / "out")[0]["joint"])
+
+
+def test_corrected_tracks_are_not_overwritten(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        make_video(tmp_path / "in" / f"{name}.mp4", 8)
+    predicted = lambda: predict.predict_path(tmp_path / "in", tmp_path / "out", detector=detector())
+    predicted()
+    assert len(predicted()) == 2  # nobody changed anything
+    path = tmp_path / "out/a/tracks.json"
+    path.write_text(path.read_text().replace("running", "sliding"))
+    (tmp_path / "out/b/labels.npz").unlink()
+    with pytest.raises(InputError, match="1 of 2 videos failed.*a/tracks.json: was changed.*another output folder"):
+        predicted()
+    assert "sliding" in path.read_text() and (tmp_path / "out/b/labels.npz").exists()
+    (tmp_path / "out/a/summary.json").unlink()
+    with pytest.raises(InputError, match="was changed, or there is no summary.json"):
+        run(tmp_path / "in/a.mp4", tmp_path / "out/a", tracks=False)
+    path.unlink()
+    run(tmp_path / "in/a.mp4", tmp_path / "out/a", tracks=False)

@@ -341,11 +341,13 @@ def test_a_person_who_waits_is_told_of_the_first_update_and_then_every_twenty_se
     log.add(1, sums)
     assert capsys.readouterr().err == "compiled, and update 1 of 1000 done, in 1 min 15 s\n"
     for update in range(2, 56):
-        log.add(update, sums)  # which fetches what the update before it came to
+        log.add(update, sums | {"loss": float(update)})  # which fetches what the update before it came to
         clock[0] += 8.0
     lines = capsys.readouterr().err.splitlines()
     assert [int(line.split()[1].split("/")[0]) for line in lines] == [*range(4, 50, 3), 50, 53]
-    assert all("loss 1.000" in line and "0.5 clips/s" in line for line in lines[:-1]), lines
+    assert all("actor 1.000" in line and "0.5 clips/s" in line for line in lines[:-1]), lines
+    losses = [float(line.split()[3]) for line in lines]  # means since the line before
+    assert losses[:3] == [2.5, 6.0, 9.0] and losses[-2:] == [50.0, 52.0]
     assert lines[0].endswith("2 h 12 min left")
 
 
