@@ -212,8 +212,8 @@ if KINETICS:
 else:
     START = "--config=runs/sprites/config.json --config.init.run=runs/sprites --config.data.prepared=data/folder"
     START += " --config.data.layout=folder --config.data.render.train_clips=0"
-PHASES = f"'(({0.05 * FOLDER_EPOCHS:g},0.0,2e-3),({0.95 * FOLDER_EPOCHS:g},2e-3,0.0))'"
-# !{PYTHON} main.py {START} --workdir=runs/own --config.data.release='{folder}' --config.train.phases={PHASES}
+START += f" --config.train.phases='(({0.05 * FOLDER_EPOCHS:g},0.0,2e-3),({0.95 * FOLDER_EPOCHS:g},2e-3,0.0))'"
+# !{PYTHON} main.py {START} --workdir=runs/own --config.data.release='{folder}' --config.train.log_every=10
 
 # %%
 show_run("runs/own")
