@@ -31,6 +31,7 @@ KINETICS = False  # True: learning from FOLDER begins with I3D's Kinetics weight
 import os
 import shutil
 import sys
+import warnings
 from pathlib import Path
 
 IN_COLAB = "google.colab" in sys.modules
@@ -38,6 +39,8 @@ GPU = shutil.which("nvidia-smi") is not None
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this kernel and the trainings share the GPU
 if not GPU:
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")  # compiles in two thirds of the time
+
+warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)  # a line with "!" forks only to start a program
 
 if not Path("main.py").exists():
     if not Path("ssa2d_jax").exists():
@@ -133,7 +136,8 @@ display(Image("runs/sprites/pictures/test_confusion_action.png"))
 # ## Label a video
 #
 # It knows sprites and nothing else: in a real `VIDEO` it sees sprites, too. Tracks are instances, read out of the
-# labels: a bar lasts as long as one is seen, and its colours are what it does.
+# labels: a bar lasts as long as one is seen, and its colours are what it does. The percentage at a name on the video is
+# how sure it is there.
 
 # %%
 sprites = a2d_release.Release(Path("data") / f"sprites{VARIANT and '_tiny'}" / "Release")
