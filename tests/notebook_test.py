@@ -34,13 +34,13 @@ def test_its_cells_run_from_start_to_end(tmp_path):
         "import nbformat, nbclient, sys\n"
         "book = nbformat.read(sys.argv[1], as_version=4)\n"
         "try:\n"
-        "    nbclient.NotebookClient(book, timeout=900, kernel_name='python3').execute()\n"
+        "    nbclient.NotebookClient(book, timeout=1500, kernel_name='python3').execute()\n"
         "finally:\n"
         "    nbformat.write(book, sys.argv[1])\n"
     )
     command = [sys.executable, "-c", code, NAME]
     done = subprocess.run(
-        command, cwd=tmp_path / "repo", env=environment, capture_output=True, text=True, check=False, timeout=1800
+        command, cwd=tmp_path / "repo", env=environment, capture_output=True, text=True, check=False, timeout=3000
     )
     assert done.returncode == 0, done.stderr[-3000:]
     book = nbformat.read(tmp_path / "repo" / NAME, as_version=4)
