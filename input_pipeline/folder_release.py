@@ -19,7 +19,6 @@ In place of labels.csv and PNGs, JSON as youtube_vis.py describes it:
 import difflib
 import functools
 import hashlib
-import itertools
 import re
 from collections.abc import Container
 from pathlib import Path
@@ -219,7 +218,7 @@ class JsonRelease(Release):
         if name in unusable:
             raise Problems(*unusable[name])
         path = self._file(name)
-        file = frames_path(self.root, name, str(path), itertools.chain(videos, self._whole.table.rows))
+        file = frames_path(self.root, name, str(path), videos.keys() | self._whole.table.rows.keys())
         if videos[name].has_pictures and not file.is_dir():
             raise InputError(f"{file}: not a folder, but {path.name} has file_names, the pictures in it")
         return file
