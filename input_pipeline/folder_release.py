@@ -39,7 +39,6 @@ ONE_JSON, SPLIT_JSON, TRACKS = "instances.json", tuple(f"{split}.json" for split
 VIDEO_FOLDERS = ("videos", "JPEGImages/480p", "JPEGImages")
 LABEL_FOLDERS = ("labels", "Annotations/480p", "Annotations")
 _MOST_COUNTED = 1 << 16  # a PNG's numbers are below
-_TOLD = 5  # names in a remark
 _MOST_COMPARED = 200  # names with one that isn't there
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B")  # PNG: one number a pixel
 
@@ -483,8 +482,7 @@ def _tracks_in(release: Path) -> dict[str, Path]:
 
 def _listed(names: list[str]) -> str:
     """How many videos, and the names of the first few."""
-    few = ", ".join(names[:_TOLD]) + (", ..." if len(names) > _TOLD else "")
-    return f"{counted(len(names), 'video')} ({few})"
+    return f"{counted(len(names), 'video')} ({folder_table.few(names)})"
 
 
 def _when(row: Row) -> str:

@@ -5,7 +5,7 @@ import dataclasses
 import difflib
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from input_pipeline.a2d_release import is_plain_name
@@ -175,13 +175,17 @@ def drawn_splits(names: list[str]) -> Splits:
     return {"train": tuple(name for name in names if name not in test) or tuple(names), "test": tuple(test)}
 
 
+def few(names: Sequence[str]) -> str:
+    """The first of `names`."""
+    return ", ".join(names[:_TOLD]) + (", ..." if len(names) > _TOLD else "")
+
+
 def split_remark(splits: Splits, otherwise: str) -> str:
     """What to know of splits that nobody gave; `otherwise` says how they could be given, "" if they can't be."""
     names = splits["test"]
     if set(names) <= set(splits["train"]):
         return f"video {names[0]} is trained on and scored: the score doesn't tell how well it goes on others"
-    told = ", ".join(names[:_TOLD]) + (", ..." if len(names) > _TOLD else "")
-    return f"the test split, drawn by name, is {told}{f'; {otherwise}' if otherwise else ''}"
+    return f"the test split, drawn by name, is {few(names)}{f'; {otherwise}' if otherwise else ''}"
 
 
 def space_of(path: Path, rows: Rows) -> LabelSpace:
