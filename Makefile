@@ -15,14 +15,14 @@ $(VENV)/installed: requirements.txt requirements-test.txt
 	touch $@
 
 demo: $(VENV)/installed
-	$(BIN)/python tools/demo.py --workdir=$(DEMO)
+	$(BIN)/python -m tools.demo --workdir=$(DEMO)
 
 weights: $(VENV)/installed
-	$(BIN)/python tools/fetch_weights.py
+	$(BIN)/python -m tools.fetch_weights
 
 web: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-web.txt
-	$(BIN)/python tools/web.py --workdir=$(WORKDIR) $(if $(EXAMPLES),--examples=$(EXAMPLES))
+	$(BIN)/python -m ssa2d_jax.web.server --workdir=$(WORKDIR) $(if $(EXAMPLES),--examples=$(EXAMPLES))
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 --dist=loadfile

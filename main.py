@@ -46,9 +46,8 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         _end(f"error: unknown words: {' '.join(argv[1:])}; what is meant by them goes behind a flag, --name=value", 2)
     logging.set_verbosity(logging.WARNING)
-    from ssa2d_jax.batch import InputError
-    from ssa2d_jax.signals import Stopped
-    from ssa2d_jax.train import Diverged
+    from ssa2d_jax.utils.errors import Diverged, InputError
+    from ssa2d_jax.utils.signals import Stopped
 
     try:
         _MODES[_MODE.value](_config())
@@ -117,7 +116,7 @@ def _end(message: str, code: int) -> None:
 
 def _config():
     """The config of the command: the file's that --config names, or `_own_config`; None for a mode that needs none."""
-    from ssa2d_jax import settings
+    from ssa2d_jax.runs import overrides
 
     if _SAVED or (_CONFIG.value is None and _MODE.value in _OWN_CONFIG):
         config, given = _own_config(), {word.partition("=")[0].removeprefix("--config.") for word in _KNOBS}
@@ -125,7 +124,7 @@ def _config():
         return None
     else:
         config, given = _CONFIG.value, config_flags.get_override_values(flags.FLAGS["config"])
-    settings.prefer_run(config, given)
+    overrides.prefer_init_run(config, given)
     return config
 
 
@@ -135,17 +134,18 @@ def _own_config():
     Knobs that it is too old to know have their defaults.
     """
     from configs import default
-    from ssa2d_jax import restore, settings
-    from ssa2d_jax.batch import InputError
+    from ssa2d_jax.runs import overrides, saved_config
+    from ssa2d_jax.runs.run import run_config
+    from ssa2d_jax.utils.errors import InputError
 
     defaults = default.get_config()
-    saved = settings.given_config(Path(_SAVED[-1]), defaults) if _SAVED else restore.saved_config(_workdir())
-    config = settings.completed(saved, defaults)
+    saved = saved_config.read_given_config(Path(_SAVED[-1]), defaults) if _SAVED else run_config(_workdir())
+    config = saved_config.complete_config(saved, defaults)
     for word in _KNOBS:
         knob, is_set, text = word.removeprefix("--config.").partition("=")
         if not is_set:
             raise InputError(f"{word}: give its value as {word}=...")
-        settings.overridden(config, knob, text)
+        overrides.set_option(config, knob, text)
     return config
 
 
@@ -153,7 +153,9 @@ def _prepared(config):
     """Renders and builds what is missing -> the TFDS builder. TensorFlow never sees a GPU."""
     import tensorflow as tf
 
-    from input_pipeline import prepare, sprites, sprites_vidor
+    from input_pipeline.records.prepare import prepare_a2d, prepare_vidor
+    from input_pipeline.sprites.render_a2d import render_release
+    from input_pipeline.sprites.render_vidor import render_vidor
 
     tf.config.set_visible_devices([], "GPU")
     data = config.data
@@ -162,13 +164,13 @@ def _prepared(config):
     if data.layout == "vidor":
         if data.render.train_clips:
             names = ("train_clips", "test_clips", "size", "frames", "seed", "processes")
-            sprites_vidor.render_vidor(data.release, **{name: data.render[name] for name in names})
+            render_vidor(data.release, **{name: data.render[name] for name in names})
         own = ("labels_a_clip", "clips_a_video", "spatial", "beam")
-        return prepare.prepare_vidor(data.release, data.prepared, **common, **{name: data[name] for name in own})
+        return prepare_vidor(data.release, data.prepared, **common, **{name: data[name] for name in own})
     if data.render.train_clips:
-        sprites.render_release(data.release, **dict(data.render))
+        render_release(data.release, **dict(data.render))
     own = ("frame_step", "label_span", "layout")
-    return prepare.prepare_a2d(data.release, data.prepared, **common, **{name: data[name] for name in own})
+    return prepare_a2d(data.release, data.prepared, **common, **{name: data[name] for name in own})
 
 
 def _flow_height(config) -> int:
@@ -179,22 +181,23 @@ def _flow_height(config) -> int:
 def _source(config):
     import jax
 
-    from input_pipeline import dataset, prepare
-    from ssa2d_jax.batch import Source
+    from input_pipeline import dataset
+    from input_pipeline.records.prepare import label_space, left_out
+    from ssa2d_jax.data.batch import Source
 
     builder = _prepared(config)
     dataset.check_shards(builder)  # now, not when the first evaluation comes to it
     place = dict(process_index=jax.process_index(), process_count=jax.process_count())
     # VidOR's records hold the very frames of a clip, whatever the step between them.
     step = 1 if config.data.layout == "vidor" else config.data.frame_step
-    space = prepare.label_space(builder)
+    space = label_space(builder)
     common = dict(size=config.data.size, clip_frames=config.data.clip_frames, frame_step=step)
     common |= dict(flow=config.model.flow, several=space.several)
     return Source(
         space=space,
         train_clips=dataset.num_train_clips(builder),
         label_frames={split: dataset.num_label_frames(builder, split) for split in builder.info.splits},
-        left_out=prepare.left_out(builder),
+        left_out=left_out(builder),
         identity=f"{builder.builder_config.name}, {dataset.num_train_clips(builder)} clips to train on",
         train_batches=lambda step: dataset.train_batches(
             builder,
@@ -219,7 +222,7 @@ def _source(config):
 
 
 def _workdir() -> Path:
-    from ssa2d_jax.batch import InputError
+    from ssa2d_jax.utils.errors import InputError
 
     if not _WORKDIR.value:
         raise InputError(f"--mode={_MODE.value} needs --workdir, the folder of the run")
@@ -229,10 +232,10 @@ def _workdir() -> Path:
 def _checked(config):
     import jax
 
-    from ssa2d_jax import settings
+    from ssa2d_jax.runs import config_rules
 
     trains, scores = _MODE.value in ("train", "ablate", "profile"), _MODE.value in ("train", "ablate", "eval")
-    settings.check(config, jax.local_device_count(), trains=trains, scores=scores)
+    config_rules.check_config(config, jax.local_device_count(), trains=trains, scores=scores)
     return config
 
 
@@ -243,43 +246,48 @@ def _prepare(config) -> None:
 
 def _read_weights(path: str):
     """I3D's tensors in a file of whatever format."""
-    from weight_files import read
+    from ssa2d_jax.pretrained.reader import read_weights
 
-    return read.read_weights(path)
+    return read_weights(path)
 
 
 def _train(config) -> None:
-    from ssa2d_jax import host_memory, initial, train
+    from ssa2d_jax.runs import initial_weights
+    from ssa2d_jax.training import loop as loop
+    from ssa2d_jax.utils import host_memory
 
     host_memory.keep()
     workdir = _workdir()
-    initial.check_paths(_checked(config).init, workdir)
-    train.train(config, workdir, _source(config), _read_weights)
+    initial_weights.check_paths(_checked(config).init, workdir)
+    loop.train(config, workdir, _source(config), _read_weights)
 
 
 def _eval(config) -> None:
-    from ssa2d_jax import evaluate, exported, restore
+    from ssa2d_jax.evaluation.evaluate import evaluate_run
+    from ssa2d_jax.runs import weights_file
+    from ssa2d_jax.runs.run import check_label_space, load_run
 
     workdir = _workdir()
-    run = restore.load_run(workdir, _checked(config))  # before the data, which may have to be prepared
+    run = load_run(workdir, _checked(config))  # before the data, which may have to be prepared
     source = _source(config)
-    restore.check_space(workdir, run.space, source.space)
+    check_label_space(workdir, run.space, source.space)
     scoring = dict(published=config.eval.published, threshold=config.eval.threshold)
     scoring |= dict(image_clips=config.train.image_clips)
-    folder = exported.results_folder(workdir)
-    evaluate.evaluate_run(run, folder, source, config.train.eval_splits, **scoring)
+    folder = weights_file.results_folder(workdir)
+    evaluate_run(run, folder, source, config.train.eval_splits, **scoring)
 
 
 def _predict(config) -> None:
-    from ssa2d_jax import predict, restore
-    from ssa2d_jax.batch import InputError
-    from ssa2d_jax.detector import Detector
+    from ssa2d_jax.inference.detector import Detector
+    from ssa2d_jax.inference.predict import predict_path
+    from ssa2d_jax.runs.run import load_run
+    from ssa2d_jax.utils.errors import InputError
 
     if not _INPUT.value or not _OUTPUT.value:
         raise InputError(
             "--mode=predict needs --input, a video, a folder of videos or a camera's number, and --output, a folder"
         )
-    run, options = restore.load_run(_workdir(), _checked(config)), config.predict
+    run, options = load_run(_workdir(), _checked(config)), config.predict
     detector = Detector.of(
         run,
         overlap=options.overlap,
@@ -289,106 +297,114 @@ def _predict(config) -> None:
     )
     names = ("opacity", "tracks", "draw_tracks", "track_frames", "track_confidence")
     drawing = {name: options[name] for name in names}
-    predict.predict_path(_INPUT.value, _OUTPUT.value, detector=detector, **drawing)
+    predict_path(_INPUT.value, _OUTPUT.value, detector=detector, **drawing)
 
 
 def _export_weights(config) -> None:
-    from ssa2d_jax import exported, restore
-    from ssa2d_jax.batch import InputError
+    from ssa2d_jax.runs import weights_file
+    from ssa2d_jax.runs.run import load_run
+    from ssa2d_jax.utils.errors import InputError
 
     workdir = _workdir()
     if not _OUTPUT.value or workdir.is_file():
         raise InputError(
             "--mode=export_weights needs --workdir, the folder of a run, and --output, a .safetensors file"
         )
-    run, path = restore.load_run(workdir, _checked(config)), Path(_OUTPUT.value)
+    run, path = load_run(workdir, _checked(config)), Path(_OUTPUT.value)
     whole = run.config.to_dict()
-    exported.save(path, run.variables, step=run.step, config=whole, space=run.space, workdir=workdir)
+    weights_file.save_run(path, run.variables, step=run.step, config=whole, space=run.space, workdir=workdir)
     print(f"written: {path}")
 
 
 def _export(config) -> None:
-    from ssa2d_jax import export, restore
-    from ssa2d_jax.batch import InputError
+    from ssa2d_jax.runs import stablehlo
+    from ssa2d_jax.runs.run import load_run
+    from ssa2d_jax.utils.errors import InputError
 
     workdir = _workdir()
     if not _OUTPUT.value:
         raise InputError("--mode=export needs --output, the folder that the program goes to")
-    export.export_run(restore.load_run(workdir, _checked(config)), Path(_OUTPUT.value))
+    stablehlo.export_run(load_run(workdir, _checked(config)), Path(_OUTPUT.value))
 
 
 def _ablate(config) -> None:
     from configs import default
-    from ssa2d_jax import ablate, host_memory
+    from ssa2d_jax.training import ablation
+    from ssa2d_jax.utils import host_memory
 
     host_memory.keep()
     source = lambda one: _source(_checked(one))
-    ablate.ablate(_checked(config), default.FORMS, _workdir(), source, _read_weights)
+    ablation.run_ablation(_checked(config), default.FORMS, _workdir(), source, _read_weights)
 
 
 def _profile(config) -> None:
-    from ssa2d_jax import host_memory, train
+    from ssa2d_jax.training.profile import profile
+    from ssa2d_jax.utils import host_memory
 
     host_memory.keep()
     workdir = _workdir()
     source = _source(_checked(config))
-    train.profile(config, workdir, source)
+    profile(config, workdir, source)
 
 
 def _check(config) -> None:
-    from input_pipeline import a2d_clips, check
-    from ssa2d_jax import overlay, pictures
-    from ssa2d_jax.batch import InputError, Problems
-    from ssa2d_jax.progress import counted, say
+    from input_pipeline import check
+    from input_pipeline.releases.layouts import open_release
+    from ssa2d_jax.utils.errors import InputError, Problems
+    from ssa2d_jax.utils.progress import log
+    from ssa2d_jax.utils.text import plural
+    from ssa2d_jax.visualization import overlay
+    from ssa2d_jax.visualization.png import write_png
 
     data = _checked(config).data
     if data.layout == "vidor" or not data.release:
         raise InputError("--mode=check reads a release in the layout 'a2d' or 'folder'; give --config.data.release")
     root = Path(data.release).absolute()
-    release, found, tiles = a2d_clips.opened(data.layout, root), [], []
+    release, found, tiles = open_release(data.layout, root), [], []
     try:
         space = release.space
     except Problems as error:
-        say("\n".join(error.args))
-        told = f"{counted(len(error.args), 'problem')}, listed above, to be mended first: no video was read"
+        log("\n".join(error.args))
+        told = f"{plural(len(error.args), 'problem')}, listed above, to be mended first: no video was read"
         raise InputError(told) from error
-    say(f"reading {counted(len({name for names in release.splits.values() for name in names}), 'video')}")
+    log(f"reading {plural(len({name for names in release.splits.values() for name in names}), 'video')}")
     problems = release.whole()
     for problem in problems:
-        say(problem)
+        log(problem)
     show = lambda caption, frame, joint: tiles.append(overlay.tile(frame, joint, space, caption))
     for one in check.check_release(release, show):
-        say("\n  ".join([str(one), *one.problems]))
+        log("\n  ".join([str(one), *one.problems]))
         found.append(one)
     sheet = Path(_OUTPUT.value or check.own_folder(data.prepared, root)) / "check.png"
     sheet.parent.mkdir(parents=True, exist_ok=True)
     if tiles:
-        pictures.write_png(sheet, overlay.contact_sheet(tiles))
+        write_png(sheet, overlay.contact_sheet(tiles))
         print(f"look at it: {sheet}; {check.coverage(found)}")
     for remark in [*release.remarks(), *check.one_sided(found, space)]:
         print(f"remark: {remark}")
     classes = (len(space.actors) - 1, "actor"), (len(space.actions) - 1, "action"), (len(space.pairs), "pair")
-    print(", ".join(counted(*one) for one in ((len(found), "video"), *classes)))
+    print(", ".join(plural(*one) for one in ((len(found), "video"), *classes)))
     problems += [problem for one in found for problem in one.problems]
     if problems:
-        raise InputError(f"{counted(len(problems), 'problem')}, listed above")
+        raise InputError(f"{plural(len(problems), 'problem')}, listed above")
     print("no problem found")
 
 
 def _doctor(_) -> None:
-    from ssa2d_jax import doctor
+    from ssa2d_jax.cli import doctor
 
     for what, found in doctor.report(Path(__file__).with_name("requirements.txt")):
         print(f"{what:<32} {found}", flush=True)
 
 
 def _report(config) -> None:
-    from ssa2d_jax import report, speed
+    from ssa2d_jax.evaluation import html_report
+    from ssa2d_jax.inference.latency import measure_once
 
     split = config.train.eval_splits[0] if config else "test"
     for workdir in sorted(path.parents[1] for path in _workdir().glob(f"**/metrics/{split}.json")):
-        speed.measure_once(workdir)
-    report.write_report(_workdir(), split)
+        measure_once(workdir)
+    html_report.write_report(_workdir(), split)
 
 
 _MODES = {

@@ -1,21 +1,20 @@
 """How much faster two processes prepare VidOR-shaped videos than one: the ratio, measured in one run.
 
-python benchmarks/parallel_build.py
+python -m benchmarks.parallel_build
 """
 
 import argparse
 import functools
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
 
 def main() -> None:
-    from input_pipeline import prepare, sprites_vidor  # here: the worker processes import this file, too
+    from input_pipeline.records.prepare import prepare_vidor
+    from input_pipeline.sprites.render_vidor import render_vidor  # here: the worker processes import this file, too
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--videos", type=int, default=100)
@@ -30,10 +29,10 @@ def main() -> None:
         release, seconds = f"{folder}/Release", {}
         clips = dict(train_clips=arguments.videos - arguments.videos // 5, test_clips=arguments.videos // 5)
         clips |= dict(size=(arguments.height, arguments.width), frames=arguments.frames)
-        sprites_vidor.render_vidor(release, seed=0, **clips)
+        render_vidor(release, seed=0, **clips)
         for processes in (1, 2):
             start = time.perf_counter()
-            prepare.prepare_vidor(release, f"{folder}/prepared{processes}", processes=processes, **shape)
+            prepare_vidor(release, f"{folder}/prepared{processes}", processes=processes, **shape)
             seconds[processes] = time.perf_counter() - start
         limit = machine_limit(Path(release))
     print(f"{arguments.videos} videos of {arguments.frames} frames, {arguments.width}x{arguments.height}: one process "
@@ -43,9 +42,10 @@ def main() -> None:
 
 def machine_limit(release: Path) -> float:
     """How much faster two processes that are running already decode the release's videos than one does."""
-    from input_pipeline import vidor_release, workers
+    from input_pipeline import workers
+    from input_pipeline.releases import vidor
 
-    files = [path for split in ("train", "test") for path in vidor_release.annotation_files(release, split)]
+    files = [path for split in ("train", "test") for path in vidor.annotation_files(release, split)]
     work, seconds = functools.partial(_decode, release=release), {}
     for processes in (1, 2):
         with workers.Workers(processes) as pool:
@@ -60,10 +60,10 @@ def machine_limit(release: Path) -> float:
 
 
 def _decode(path: Path, release: Path) -> int:
-    from input_pipeline import vidor_release
-    from ssa2d_jax import video
+    from input_pipeline.releases import vidor
+    from ssa2d_jax.video.reader import read_frames
 
-    return sum(1 for _ in video.read_frames(vidor_release.read_annotation(path, release).video, threads=1))
+    return sum(1 for _ in read_frames(vidor.read_annotation(path, release).video, threads=1))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Speed and memory of the network on this machine, beside its own matmul speed measured in the same run.
 
-python benchmarks/speed.py                              the paper's size: 16x224x224, width 1, one clip
-python benchmarks/speed.py --size 64 --width 0.25 --batch 8 --train
-python benchmarks/speed.py --flow                       two streams, and what estimating flow costs
-python benchmarks/speed.py --input                      the quick start's input pipeline (after make demo)
+python -m benchmarks.speed                              the paper's size: 16x224x224, width 1, one clip
+python -m benchmarks.speed --size 64 --width 0.25 --batch 8 --train
+python -m benchmarks.speed --flow                       two streams, and what estimating flow costs
+python -m benchmarks.speed --input                      the quick start's input pipeline (after make demo)
 """
 
 import argparse
@@ -11,20 +11,18 @@ import resource
 import statistics
 import sys
 import time
-from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
 
-import cv2  # noqa: E402
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-
-from ssa2d_jax import layers, optical_flow  # noqa: E402
-from ssa2d_jax.batch import InputError  # noqa: E402
-from ssa2d_jax.encoders import ENCODERS  # noqa: E402
-from ssa2d_jax.ssa2d import SSA2D  # noqa: E402
+from ssa2d_jax.models import layers
+from ssa2d_jax.models.encoders import ENCODERS
+from ssa2d_jax.models.ssa2d import SSA2D
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.video import optical_flow
 
 
 def main() -> None:
@@ -130,14 +128,15 @@ def peak_gib() -> float:
 
 def measure_input() -> None:
     from configs import sprites
-    from input_pipeline import dataset, prepare
+    from input_pipeline import dataset
+    from input_pipeline.records.prepare import prepare_a2d
 
     config = sprites.get_config()
     data = config.data
     shape = {"clip_frames": data.clip_frames, "frame_step": data.frame_step}
     stored = {key: data[key] for key in ("label_span", "store_height", "jpeg_quality")}
     try:
-        builder = prepare.prepare_a2d(data.release, data.prepared, **shape, **stored)
+        builder = prepare_a2d(data.release, data.prepared, **shape, **stored)
     except InputError as error:
         sys.exit(f"{error}\n(make demo renders it)")
     batches = dataset.train_batches(

@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline import a2d_clips
-from input_pipeline.a2d_release import Regions
-from ssa2d_jax import video
-from ssa2d_jax.batch import InputError, Problems
-from ssa2d_jax.label_space import IGNORE, LabelSpace
-from ssa2d_jax.progress import counted
+from input_pipeline.releases.layouts import AnyRelease
+from input_pipeline.releases.regions import Regions
+from ssa2d_jax.data.label_space import IGNORE, LabelSpace
+from ssa2d_jax.utils.errors import InputError, Problems
+from ssa2d_jax.utils.text import plural
+from ssa2d_jax.video.reader import read_frames
 
 Show = Callable[[str, np.ndarray, np.ndarray], None]  # caption, uint8 RGB [H, W, 3], joint classes uint8 [H, W]
 _MOST_TILES, _TILES_A_VIDEO = 200, 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Checked:
+class VideoCheck:
     """A video that was read, and its problems.
 
     frames    how many were read; all there are, where `whole`
@@ -45,12 +45,12 @@ class Checked:
         """The video in a line, with what was read of it."""
         if not self.frames and self.labelled is None:
             return f"{self.name} ({self.split}): nothing read"
-        frames = counted(self.frames, "frame") + ("" if self.whole else " read") if self.frames else "no frame read"
+        frames = plural(self.frames, "frame") + ("" if self.whole else " read") if self.frames else "no frame read"
         labels = "labels not read" if self.labelled is None else f"{self.labelled} labelled"
         return f"{self.name} ({self.split}): {frames}, {labels}" + (f", {self.shown} shown" if self.shown else "")
 
 
-def check_release(release: a2d_clips.AnyRelease, show: Show | None = None) -> Iterator[Checked]:
+def check_release(release: AnyRelease, show: Show | None = None) -> Iterator[VideoCheck]:
     """Every video of the release, one after another. InputError where its list of videos can't be used.
 
     `show` is given, one after another, the labelled frames that a contact sheet needs to have every instance in each of
@@ -64,7 +64,7 @@ def check_release(release: a2d_clips.AnyRelease, show: Show | None = None) -> It
     for i, (name, some) in enumerate(splits.items()):
         others = (len(splits) - 1 - i) // every  # which are to have one each
         most = min(_TILES_A_VIDEO, max(1, room - others)) if show and i % every == 0 else 0
-        one = _checked(release, ", ".join(some), name, most, show)
+        one = _check_video(release, ", ".join(some), name, most, show)
         room -= one.shown
         yield one
 
@@ -74,7 +74,7 @@ def own_folder(prepared: str, root: Path) -> Path:
     return Path(prepared) / "check" / f"{root.name}_{zlib.crc32(str(root).encode()):08x}"
 
 
-def one_sided(checked: list[Checked], space: LabelSpace) -> list[str]:
+def one_sided(checked: list[VideoCheck], space: LabelSpace) -> list[str]:
     """Pairs of actor and action that only one split shows: trained on and never scored, or the other way round."""
     splits: dict[tuple[int, int], set[str]] = {}
     for one in checked:
@@ -91,21 +91,21 @@ def one_sided(checked: list[Checked], space: LabelSpace) -> list[str]:
     ]
 
 
-def coverage(checked: list[Checked]) -> str:
+def coverage(checked: list[VideoCheck]) -> str:
     """How much of the labels the contact sheet shows, in words."""
     labelled, shown = sum(one.labelled or 0 for one in checked), sum(one.shown for one in checked)
     drawn, seen = (sum(some) for some in zip(*(one.doings for one in checked), strict=True))
-    told = f"shown: {shown} of {counted(labelled, 'labelled frame')}"
+    told = f"shown: {shown} of {plural(labelled, 'labelled frame')}"
     return told + (f"; not shown: {drawn - seen} of the {drawn} actions of all instances" if seen < drawn else "")
 
 
-def _checked(release: a2d_clips.AnyRelease, split: str, name: str, most: int, show: Show | None) -> Checked:
+def _check_video(release: AnyRelease, split: str, name: str, most: int, show: Show | None) -> VideoCheck:
     problems: list[str] = []
     files: dict[int, Any] | None = None
     try:
         path = release.video(name)
     except (InputError, OSError) as error:
-        return Checked(name, split, _told(error), 0, None, whole=False)
+        return VideoCheck(name, split, _told(error), 0, None, whole=False)
     try:
         files = release.labelled(name)
     except (InputError, OSError) as error:
@@ -124,7 +124,7 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str, most: int, sh
     count, size, number, whole = 0, None, release.first_number, False
     sizes: list[tuple[Any, str]] = []
     try:
-        for count, frame in enumerate(video.read_frames(path), 1):
+        for count, frame in enumerate(read_frames(path), 1):
             if size is None:
                 size = frame.rgb.shape
                 chosen = _chosen({i: what for i, what in doing.items() if regions[i].map.shape == size[:2]}, most)
@@ -145,7 +145,7 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str, most: int, sh
     except (InputError, OSError) as error:
         problems.append(str(error))
     problems += _gathered(sizes)
-    length = f"{path} has {counted(count, 'frame')}, counted from {number}"
+    length = f"{path} has {plural(count, 'frame')}, counted from {number}"
     problems += [
         f"{files[frame]}: labels frame {frame + number}, but {length}" for frame in files if whole and frame >= count
     ]
@@ -163,7 +163,7 @@ def _checked(release: a2d_clips.AnyRelease, split: str, name: str, most: int, sh
     for one in regions.values():
         pairs.update({(int(a), int(row.argmax())) for a, row in zip(one.actor, one.actions, strict=True) if a})
     doings = len(set().union(*doing.values())), len(set().union(*(doing[frame] for frame in shown)))
-    return Checked(name, split, tuple(problems), count, labelled, whole, len(shown), doings, dict(pairs))
+    return VideoCheck(name, split, tuple(problems), count, labelled, whole, len(shown), doings, dict(pairs))
 
 
 def _doing(one: Regions) -> set[tuple[int, int, int]]:
@@ -197,7 +197,7 @@ def _gathered(found: list[tuple[Any, str]]) -> list[str]:
     files: dict[str, list[Any]] = {}
     for file, what in found:
         files.setdefault(what, []).append(file)
-    more = lambda some: f" (the same in {counted(len(some) - 1, 'more label')})" if len(some) > 1 else ""
+    more = lambda some: f" (the same in {plural(len(some) - 1, 'more label')})" if len(some) > 1 else ""
     return [f"{some[0]}: {what}{more(some)}" for what, some in files.items()]
 
 

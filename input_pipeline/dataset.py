@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from input_pipeline import transforms
-from ssa2d_jax.batch import InputError
+from ssa2d_jax.utils.errors import InputError
 
 Batch = dict[str, Any]
 _RECORD_OVERHEAD = 16  # bytes that a TFRecord adds to each record

@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from ssa2d_jax import optical_flow
-from ssa2d_jax.label_space import IGNORE
+from ssa2d_jax.data.label_space import IGNORE
+from ssa2d_jax.video import optical_flow
 
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import cv2
 
-from ssa2d_jax.batch import InputError
-from ssa2d_jax.progress import Progress
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.progress import Progress
 
 _AHEAD = 4  # pieces of work a process that may be done before they are asked for
 
@@ -63,7 +63,7 @@ def _attempt(work: Callable[[Any], Any], item: Any) -> Any:
         return error
 
 
-def run(render: Callable[[Any], Any], tasks: Sequence[Any], processes: int) -> list[Any]:
+def run_tasks(render: Callable[[Any], Any], tasks: Sequence[Any], processes: int) -> list[Any]:
     """-> [render(task) for task in tasks], in order, with progress; `render` must be picklable if `processes` > 1."""
     if processes == 1:
         return list(_counted(map(render, tasks), len(tasks)))

@@ -10,6 +10,6 @@ def __getattr__(name: str) -> Any:
     """`Detector`, imported when it is asked for: the input pipeline imports this package without jax."""
     if name != "Detector":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ssa2d_jax.detector import Detector
+    from ssa2d_jax.inference.detector import Detector
 
     return Detector

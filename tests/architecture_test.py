@@ -1,191 +1,219 @@
-"""The import rules of docs/architecture.md, read from the source."""
+"""The rooms and rules of docs/architecture.md, read from the source."""
 
 import ast
-import re
-import sys
+import dataclasses
+import functools
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LIBRARY = sorted((ROOT / "ssa2d_jax").glob("*.py"))
-PIPELINE = sorted((ROOT / "input_pipeline").glob("*.py"))
-WEIGHT_FILES = sorted((ROOT / "weight_files").glob("*.py"))
-WEB = sorted((ROOT / "web").glob("*.py"))
-TOOLS = [ROOT / "main.py", *sorted((ROOT / "tools").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py"))]
-CONFIGS = sorted((ROOT / "configs").glob("*.py"))
+LONGEST_FILE, LONGEST_FUNCTION, DEEPEST, MOST_MODULES = 300, 60, 4, 12
 FRAMEWORKS = {
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "orbax",
-    "clu",
-    "chex",
-    "tensorflow",
-    "tensorflow_datasets",
-    "tensorboard",
-}
-# Both sides import these, so they know no framework.
-SHARED = {
-    "batch",
-    "label_space",
-    "video",
-    "progress",
-    "locks",
-    "files",
-    "optical_flow",
-    "vidor_classes",
-    "tensor_file",
-}
+    "jax", "jaxlib", "flax", "optax", "orbax", "clu", "chex", "ml_collections", "tensorflow", "tensorflow_datasets",
+    "tensorboard", "torch", "h5py", "gradio", "matplotlib", "apache_beam",
+}  # fmt: skip
 
 
+@dataclasses.dataclass(frozen=True)
+class Room:
+    """A package, the rooms and frameworks that its modules may import, and those that only functions may import."""
+
+    name: str
+    rooms: tuple[str, ...] = ()
+    frameworks: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
+
+
+JAX = ("jax", "flax", "optax", "ml_collections")
+# In order: a room imports rooms above it only. The table of docs/architecture.md.
+LIBRARY = [
+    Room("utils"),
+    Room("data", ("utils",)),
+    Room("video", ("utils",)),
+    Room("models", (), ("jax", "flax")),
+    Room("pretrained", ("utils", "models"), ("jax", "flax"), ("tensorflow", "torch", "h5py")),
+    Room("steps", ("data", "models", "utils", "video.optical_flow"), JAX),
+    Room("runs", ("data", "models", "pretrained", "steps", "utils", "video"), (*JAX, "orbax")),
+    Room("visualization", ("data", "utils"), ("matplotlib",)),
+    Room("evaluation", ("data", "models", "runs", "steps", "utils", "visualization"), JAX),
+    Room("inference", ("data", "runs", "steps", "utils", "video", "visualization"), (*JAX, "matplotlib")),
+    Room("training", ("data", "evaluation", "runs", "steps", "utils"), (*JAX, "clu")),
+    Room("web", ("data", "inference", "utils", "video"), ("gradio",)),
+]
+SHARED = ("ssa2d_jax.utils", "ssa2d_jax.data", "ssa2d_jax.video")
+TF = ("tensorflow", "tensorflow_datasets")
+PIPELINE = [
+    Room("releases", SHARED, ("h5py",)),
+    Room("sprites", (*SHARED, "workers"), ("h5py",)),
+    Room("records", (*SHARED, "releases", "workers"), TF, ("apache_beam",)),
+    Room("workers", ("ssa2d_jax.utils",)),
+    Room("transforms", SHARED, TF),
+    Room("dataset", (*SHARED, "transforms"), TF),
+    Room("check", (*SHARED, "ssa2d_jax.visualization", "releases")),
+    Room("source", (*SHARED, "dataset", "records", "sprites"), TF),
+]
+
+
+@functools.cache
+def _tree(path):
+    return ast.parse(path.read_text())
+
+
+def _names_of(node):
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "relative import"
+        return {f"{node.module}.{alias.name}" for alias in node.names}
+    return set()
+
+
+@functools.cache
 def _imports(path):
-    """Full names of everything that a file imports."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name}: relative import"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    """Full names of everything that a file imports, wherever in it."""
+    return set().union(*(_names_of(node) for node in ast.walk(_tree(path))))
 
 
 def _imports_at_once(path):
     """Names of what a file imports outside its functions."""
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module
+    inside = {id(node) for function in ast.walk(_tree(path)) if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+              for node in ast.walk(function)}  # fmt: skip
+    return set().union(*(_names_of(node) for node in ast.walk(_tree(path)) if id(node) not in inside))
 
 
-def _names(path):
-    """Every attribute and imported name that a file uses: jax.pmap, from jax import pmap, getattr(jax, "pmap")."""
-    tree = ast.parse(path.read_text())
-    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    used |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    return used | {name.rsplit(".")[-1] for name in _imports(path)}
+def _roots(names):
+    return {name.split(".")[0] for name in names}
 
 
-def _roots(path):
-    return {name.split(".")[0] for name in _imports(path)}
+def _files(*folders):
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-def _siblings(path, package):
-    """Names of the modules of `package` that a file imports."""
-    return {name.split(".")[1] for name in _imports(path) if name.startswith(package + ".")}
+def _modules(package, room):
+    """The files of a room, which is a folder or a file of the package."""
+    file = ROOT / package / f"{room}.py"
+    return [file] if file.exists() else sorted((ROOT / package / room).glob("*.py"))
 
 
-def test_the_rooms_are_there():
-    assert len(LIBRARY) > 15 and len(PIPELINE) > 5 and len(CONFIGS) > 2
+def _below(name, prefixes):
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
 
 
-@pytest.mark.parametrize("path", LIBRARY, ids=lambda p: p.name)
-def test_the_library_knows_no_tensorflow_and_no_pipeline(path):
-    assert not _roots(path) & {
-        "tensorflow",
-        "tensorflow_datasets",
-        "torch",
-        "input_pipeline",
-        "weight_files",
-        "configs",
-        "main",
-        "web",
-        "gradio",
-    }
+def _check_room(package, room, path):
+    own = f"{package}.{room.name}"
+    allowed = [own, *(name if name.startswith("ssa2d_jax.") else f"{package}.{name}" for name in room.rooms)]
+    ours = {name for name in _imports(path) if name.split(".")[0] in ("ssa2d_jax", "input_pipeline", "configs", "main")}
+    assert {name for name in ours if not _below(name, allowed)} == set()
+    assert _roots(_imports_at_once(path)) & FRAMEWORKS <= set(room.frameworks)
+    assert _roots(_imports(path)) & FRAMEWORKS <= {*room.frameworks, *room.late}
 
 
-@pytest.mark.parametrize("path", PIPELINE, ids=lambda p: p.name)
-def test_the_pipeline_knows_no_jax_and_little_of_the_library(path):
-    assert not _roots(path) & {"jax", "jaxlib", "flax", "optax", "orbax", "clu", "configs", "main"}
-    assert _siblings(path, "ssa2d_jax") <= SHARED
+@pytest.mark.parametrize("room", LIBRARY, ids=lambda room: room.name)
+def test_a_room_of_the_library_imports_what_the_table_allows(room):
+    files = _modules("ssa2d_jax", room.name)
+    assert files
+    for path in files:
+        _check_room("ssa2d_jax", room, path)
 
 
-@pytest.mark.parametrize("path", WEIGHT_FILES, ids=lambda p: p.name)
-def test_weight_files_know_no_jax_and_import_heavy_readers_late(path):
-    assert not _roots(path) & {"jax", "jaxlib", "flax", "optax", "orbax", "clu", "input_pipeline", "configs", "main"}
-    assert _siblings(path, "ssa2d_jax") | {"batch"} <= {"batch", "tensor_file"}
-    at_once = {name.split(".")[0] for name in _imports_at_once(path)}
-    assert not at_once & {"tensorflow", "torch", "h5py", "safetensors"}
+@pytest.mark.parametrize("room", PIPELINE, ids=lambda room: room.name)
+def test_a_room_of_the_pipeline_imports_what_the_table_allows(room):
+    files = _modules("input_pipeline", room.name)
+    assert files
+    for path in files:
+        _check_room("input_pipeline", room, path)
 
 
-@pytest.mark.parametrize("path", WEB, ids=lambda p: p.name)
-def test_the_page_uses_the_library_alone_and_gradio_is_in_one_file(path):
-    others = {"jax", "flax", "tensorflow", "av", "cv2", "input_pipeline", "weight_files", "configs", "main"}
-    assert not _roots(path) & others
-    assert ("gradio" in _roots(path)) == (path.name == "page.py")
+def test_the_table_names_every_room():
+    entries = lambda package: {path.stem for path in (ROOT / package).iterdir() if not path.name.startswith("__")}
+    assert entries("ssa2d_jax") - {"py"} == {room.name for room in LIBRARY} | {"cli"}
+    assert entries("input_pipeline") == {room.name for room in PIPELINE}
 
 
-@pytest.mark.parametrize("name", sorted(SHARED))
-def test_what_both_sides_import_has_no_framework(name):
-    path = ROOT / "ssa2d_jax" / f"{name}.py"
-    assert not _roots(path) & FRAMEWORKS
-    assert _siblings(path, "ssa2d_jax") <= SHARED
+def test_rooms_import_only_rooms_before_them():
+    names = [room.name for room in LIBRARY]
+    for place, room in enumerate(LIBRARY):
+        assert {name.split(".")[0] for name in room.rooms} <= set(names[:place]), room.name
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.name)
-def test_configs_import_nothing_of_the_library(path):
-    assert _roots(path) <= {"ml_collections", "configs"}
+def test_only_the_command_line_imports_the_pipeline_or_configs():
+    outside = [path for path in _files("ssa2d_jax") if path.parent.name != "cli"]
+    assert not set().union(*(_roots(_imports(path)) for path in outside)) & {"input_pipeline", "configs", "main"}
 
 
-def test_one_file_each_for_pmap_orbax_and_writers():
-    everything = [*LIBRARY, *PIPELINE, *WEIGHT_FILES, *WEB, *CONFIGS, *TOOLS]
-    assert {path.name for path in everything if "pmap" in _names(path)} == {"parallel.py"}
-    assert {path.name for path in LIBRARY if "orbax" in _roots(path)} == {"checkpoints.py"}
-    assert {path.name for path in LIBRARY if "clu" in _roots(path)} == {"train.py"}
+def test_configs_import_the_defaults_of_predicting_and_scoring_alone():
+    for path in _files("configs"):
+        assert _roots(_imports(path)) <= {"ml_collections", "configs", "ssa2d_jax"}
+        assert {name for name in _imports(path) if name.startswith("ssa2d_jax.")} <= {"ssa2d_jax.runs.defaults"}
 
 
-def test_models_see_plain_fields():
-    for name in ("units", "layers", "lowering", "i3d", "s3d", "encoders", "decoder", "ssa2d"):
-        assert "ml_collections" not in _roots(ROOT / "ssa2d_jax" / f"{name}.py")
+def test_one_room_each_for_pmap_orbax_clu_and_gradio():
+    everything = _files("ssa2d_jax", "input_pipeline", "configs", "tools", "benchmarks") + [ROOT / "main.py"]
+    used = lambda path: {node.attr for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute)} | {
+        node.value for node in ast.walk(_tree(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    } | {name.rsplit(".")[-1] for name in _imports(path)}  # fmt: skip
+    where = lambda root: {path.relative_to(ROOT).as_posix() for path in everything if root in _roots(_imports(path))}
+    assert [path.name for path in everything if "pmap" in used(path)] == ["devices.py"]
+    assert {Path(path).parts[1] for path in where("orbax")} == {"runs"}
+    assert {Path(path).parts[1] for path in where("clu")} == {"training"}
+    assert where("gradio") == {"ssa2d_jax/web/app.py"}
 
 
-@pytest.mark.parametrize("package", ["ssa2d_jax", "input_pipeline", "weight_files", "web"])
+@pytest.mark.parametrize("package", ["ssa2d_jax", "input_pipeline"])
 def test_no_cycles(package):
-    files = {path.stem: path for path in (ROOT / package).glob("*.py")}
-    graph = {name: _siblings(path, package) & set(files) for name, path in files.items()}
-    done, path = set(), []
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in _files(package)}
+    owner = lambda name: next((m for m in (name, name.rpartition(".")[0]) if m in names), None)
+    graph = {name: {owner(one) for one in _imports_at_once(path)} - {None, name} for name, path in names.items()}
+    done, trail = set(), []
 
     def visit(name):
-        assert name not in path, f"cycle: {' -> '.join([*path, name])}"
+        assert name not in trail, f"cycle: {' -> '.join([*trail, name])}"
         if name in done:
             return
-        path.append(name)
+        trail.append(name)
         for other in graph[name]:
             visit(other)
-        path.pop()
+        trail.pop()
         done.add(name)
 
     for name in graph:
         visit(name)
-    assert done == set(files)
+    assert done == set(names)
 
 
-# What a requirement is imported as, where that isn't its name.
-IMPORTED_AS = {
-    "absl-py": "absl",
-    "opencv-contrib-python-headless": "cv2",
-    "orbax-checkpoint": "orbax",
-    "pillow": "PIL",
-    "tensorflow-cpu": "tensorflow",
-}
+def _depth(node, level=0):
+    """How many blocks lie within one another; an elif is no deeper than its if."""
+    blocks = ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match
+    deepest = level
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        is_elif = isinstance(node, ast.If) and isinstance(child, ast.If) and node.orelse == [child]
+        deepest = max(deepest, _depth(child, level + (isinstance(child, blocks) and not is_elif)))
+    return deepest
 
 
-def _required(name):
-    lines = (ROOT / name).read_text().splitlines()
-    return {re.match(r"[\w-]+", line).group() for line in lines if line[:1].isalpha()}
+@pytest.mark.parametrize("path", _files("ssa2d_jax", "input_pipeline"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_stay_small(path):
+    assert len(path.read_text().splitlines()) <= LONGEST_FILE
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno + 1 <= LONGEST_FUNCTION, f"{node.name} is long"
+            assert _depth(node) <= DEEPEST, f"{node.name} is deep"
 
 
-def test_what_is_imported_is_required_and_what_is_required_is_imported():
-    required = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in _required("requirements.txt")}
-    extra = set().union(*(_required(f"requirements-{kind}.txt") for kind in ("beam", "torch", "web", "test")))
-    optional = {name.replace("-", "_") for name in extra}
-    own = {"ssa2d_jax", "input_pipeline", "weight_files", "web", "configs", "main"}
-    imported = set()
-    for path in [*LIBRARY, *PIPELINE, *WEIGHT_FILES, *WEB, *CONFIGS, *TOOLS]:
-        assert _roots(path) <= required | optional | own | sys.stdlib_module_names, path.name
-        imported |= _roots(path)
-    # tensorboard is a command, importlib_resources is what tensorflow_datasets needs, flatbuffers what jax.export does.
-    assert required - imported == {"tensorboard", "importlib_resources", "flatbuffers"}
+def test_folders_stay_small():
+    folders = {path.parent for path in _files("ssa2d_jax", "input_pipeline")}
+    sizes = {folder.name: len([path for path in folder.glob("*.py") if path.stem != "__init__"]) for folder in folders}
+    assert {name: size for name, size in sizes.items() if size > MOST_MODULES} == {}
+
+
+def test_tests_mirror_the_packages():
+    rooms = {path.name for path in (ROOT / "ssa2d_jax").iterdir() if path.is_dir()}
+    for path in sorted((ROOT / "tests").rglob("*_test.py")):
+        room, *rest = path.relative_to(ROOT / "tests").parent.parts or ("",)
+        if room in rooms:
+            assert (ROOT / "ssa2d_jax" / room / path.name.replace("_test", "")).exists() or rest, path
+        elif room == "input_pipeline":
+            assert (ROOT / room / Path(*rest) / path.name.replace("_test", "")).exists(), path

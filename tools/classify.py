@@ -1,6 +1,6 @@
 """Names Kinetics-400's classes that fit a video best: the smoke test of imported I3D weights.
 
-python tools/classify.py --weights=weights/i3d_kinetics400_rgb.safetensors clip.mp4 another.mp4
+python -m tools.classify --weights=weights/i3d_kinetics400_rgb.safetensors clip.mp4 another.mp4
 
 The middle of the video, up to --frames consecutive frames of it, the shorter side resized to 256, the middle 224x224.
 """
@@ -9,17 +9,17 @@ import argparse
 import sys
 from pathlib import Path
 
+import cv2
+import jax
+import numpy as np
+
+from ssa2d_jax.pretrained import i3d_classifier
+from ssa2d_jax.pretrained.reader import read_weights
+from ssa2d_jax.steps.inputs import normalize
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.video.reader import read_frames
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-import cv2  # noqa: E402
-import jax  # noqa: E402
-import numpy as np  # noqa: E402
-
-from ssa2d_jax import classifier, steps  # noqa: E402
-from ssa2d_jax.batch import InputError  # noqa: E402
-from ssa2d_jax.video import read_frames  # noqa: E402
-from weight_files.read import read_weights  # noqa: E402
 
 SIDE, CROP = 256, 224
 LEAST = 16
@@ -33,11 +33,11 @@ def main() -> None:
     parser.add_argument("videos", nargs="+", type=Path)
     arguments = parser.parse_args()
     try:
-        model, variables = classifier.variables_of(read_weights(arguments.weights), str(arguments.weights))
-        classes = (ROOT / "weight_files" / "kinetics400.txt").read_text().splitlines()
+        model, variables = i3d_classifier.variables_of(read_weights(arguments.weights), str(arguments.weights))
+        classes = i3d_classifier.kinetics_classes()
         if model.classes != len(classes):
             raise InputError(f"{arguments.weights} has {model.classes} classes, Kinetics-400 has {len(classes)}")
-        forward = jax.jit(lambda video: jax.nn.softmax(model.apply(variables, steps.normalised(video))[0][0]))
+        forward = jax.jit(lambda video: jax.nn.softmax(model.apply(variables, normalize(video))[0][0]))
         for path in arguments.videos:
             probabilities = np.asarray(forward(clip(path, arguments.frames)[None]))
             best = np.argsort(-probabilities)[: arguments.top]

@@ -8,12 +8,11 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from configs import sprites
+from ssa2d_jax.evaluation import metrics
+from ssa2d_jax.utils.progress import duration
 
-from configs import sprites  # noqa: E402
-from ssa2d_jax import metrics  # noqa: E402
-from ssa2d_jax.progress import duration  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:

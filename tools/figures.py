@@ -1,6 +1,6 @@
 """Pictures for a document, from runs' workdirs: curves of training, and the test clips labelled best and worst.
 
-python tools/figures.py --output=docs/images/real kinetics=runs/a2d_kinetics scratch=runs/a2d_scratch
+python -m tools.figures --output=docs/images/real kinetics=runs/a2d_kinetics scratch=runs/a2d_scratch
 
 writes <output>_loss.svg and <output>_score.svg, a line a run, and <output>_<name>.png of every run: its best clips,
 then its worst.
@@ -13,10 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from ssa2d_jax import charts  # noqa: E402
-from ssa2d_jax.report import read_run  # noqa: E402
+from ssa2d_jax.evaluation.html_report import read_run
+from ssa2d_jax.visualization import charts
 
 
 def main() -> None:

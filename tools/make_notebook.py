@@ -1,6 +1,6 @@
 """Writes ssa2d_colab.ipynb from notebook/ssa2d_colab.py, which is what is edited.
 
-python tools/make_notebook.py [--check]    # needs requirements-test.txt
+python -m tools.make_notebook [--check]    # needs requirements-test.txt
 """
 
 import argparse
@@ -11,7 +11,8 @@ import jupytext
 import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCE, NOTEBOOK = ROOT / "notebook" / "ssa2d_colab.py", ROOT / "ssa2d_colab.ipynb"
+
+SOURCE, NOTEBOOK = ROOT / "notebooks" / "ssa2d_colab.py", ROOT / "notebooks" / "ssa2d_colab.ipynb"
 
 
 def notebook() -> str:
@@ -29,7 +30,7 @@ def main() -> None:
     if not parser.parse_args().check:
         NOTEBOOK.write_text(notebook())
     elif NOTEBOOK.read_text() != notebook():
-        sys.exit(f"{NOTEBOOK} is not what {SOURCE} gives; run python tools/make_notebook.py")
+        sys.exit(f"{NOTEBOOK} is not what {SOURCE} gives; run python -m tools.make_notebook")
 
 
 if __name__ == "__main__":

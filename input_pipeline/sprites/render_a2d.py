@@ -1,0 +1,181 @@
+"""Renders the sprites world into an A2D release folder.
+
+python -m input_pipeline.sprites --folder data/sprites --seed 0 --train_clips 1500 --test_clips 200
+python -m input_pipeline.sprites --contact_sheet sheet.png
+"""
+
+import argparse
+import functools
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from input_pipeline.sprites import a2d_files
+from input_pipeline.sprites.contact_sheet import contact_sheet
+from input_pipeline.sprites.rendered_folder import render_once
+from input_pipeline.sprites.world import Clip
+from input_pipeline.workers import run_tasks
+from ssa2d_jax.data.batch import SPLITS
+from ssa2d_jax.data.label_space import A2D
+from ssa2d_jax.utils.errors import InputError
+
+WORLD = 5  # goes up whenever the same seed draws other clips
+LABEL_STEP = 2  # frames between labelled frames
+JITTER = 2  # frames that the labelled ones may be off the middle
+
+
+class _Task(NamedTuple):
+    seed: int
+    split: int
+    index: int
+    codes: tuple[int, ...]
+
+
+def render_release(
+    folder: str | Path,
+    *,
+    seed: int,
+    train_clips: int,
+    test_clips: int,
+    size: tuple[int, int] = (128, 128),
+    frames: int = 32,
+    labelled: int = 5,
+    max_actors: int = 4,
+    processes: int = 2,
+) -> None:
+    """Writes README, videoset.csv, clips320H/ and Annotations/ of a rendered A2D release to `folder`.
+
+    `size` is (height, width) in pixels. Every clip has `frames` frames, `labelled` of them annotated (2
+    frames apart, around the middle) and 1 to `max_actors` actors; the 43 pairs are equally frequent in both
+    splits. Labels depend on the parameters alone, not on `processes`. The folder appears when it is whole;
+    one that holds the same rendering is left as it is. Raises InputError for parameters that can't be met
+    and for a folder that holds anything else.
+    """
+    folder = Path(folder).absolute()
+    parameters = {
+        "world": WORLD, "seed": seed, "train_clips": train_clips, "test_clips": test_clips,
+        "size": list(size), "frames": frames, "labelled": labelled, "max_actors": max_actors,
+    }  # fmt: skip
+    _check(parameters, processes)
+    render_once(folder, parameters, lambda partial: _render(partial, parameters, processes))
+
+
+def _check(parameters: dict[str, Any], processes: int) -> None:
+    """Raises InputError, naming the value and what is allowed."""
+    (height, width), labelled = parameters["size"], parameters["labelled"]
+    needed = LABEL_STEP * (labelled - 1) + 2 * JITTER + 2
+    conditions = [
+        (parameters["seed"] >= 0, f"seed is {parameters['seed']}, it can't be negative"),
+        (parameters["train_clips"] >= 1, f"train_clips is {parameters['train_clips']}, at least 1 is needed"),
+        (parameters["test_clips"] >= 1, f"test_clips is {parameters['test_clips']}, at least 1 is needed"),
+        (height % 2 == width % 2 == 0, f"size is {height}x{width}, both must be even (H.264)"),
+        (min(height, width) >= 32, f"size is {height}x{width}, at least 32x32 is needed to draw figures"),
+        (
+            0.75 * height <= width <= 3 * height,
+            f"size is {height}x{width}, the width must be 0.75 to 3 times the height",
+        ),
+        (1 <= labelled <= 8, f"labelled is {labelled}, 1 to 8 are allowed (they share one 16-frame clip)"),
+        (
+            parameters["frames"] >= needed,
+            f"frames is {parameters['frames']}, {labelled} labelled ones need {needed}",
+        ),
+        (1 <= parameters["max_actors"] <= 8, f"max_actors is {parameters['max_actors']}, 1 to 8 are allowed"),
+        (processes >= 1, f"processes is {processes}, at least 1 is needed"),
+    ]
+    for fine, message in conditions:
+        if not fine:
+            raise InputError(f"sprites world: {message}")
+
+
+def _render(folder: Path, parameters: dict[str, Any], processes: int) -> None:
+    (folder / "clips320H").mkdir(parents=True)
+    tasks = [task for split in range(2) for task in _tasks(parameters, split)]
+    rows = run_tasks(functools.partial(_render_clip, folder, parameters), tasks, processes)
+    a2d_files.write_readme(folder / "README")
+    a2d_files.write_videoset(folder / "videoset.csv", rows)
+
+
+def _tasks(parameters: dict[str, Any], split: int) -> list[_Task]:
+    """Deals the 43 pairs, one shuffled deck after another, to the 1 to max_actors actors of every clip."""
+    rng = np.random.default_rng([parameters["seed"], split])
+    codes = [10 * actor + action for actor, action in A2D.pairs]
+    deck, tasks = [], []
+    for index in range(parameters[f"{SPLITS[split]}_clips"]):
+        count = int(rng.integers(1, parameters["max_actors"], endpoint=True))
+        if len(deck) < count:
+            deck += rng.permutation(codes).tolist()
+        tasks.append(_Task(parameters["seed"], split, index, tuple(deck[:count])))
+        deck = deck[count:]
+    return tasks
+
+
+def _render_clip(folder: Path, parameters: dict[str, Any], task: _Task) -> list[object]:
+    """Writes one clip and its annotations; returns its row of videoset.csv."""
+    height, width = parameters["size"]
+    rng = np.random.default_rng([task.seed, task.split, task.index])
+    numbers = _labelled_numbers(rng, parameters["frames"], parameters["labelled"])
+    middle, margin = (numbers[0] + numbers[-1]) / 2, (numbers[-1] - numbers[0]) / 2
+    clip = Clip(rng, task.codes, (height, width), parameters["frames"], middle, margin)
+    codes = [sprite.code for sprite in clip.sprites]
+    # World and seed in the name: videoset.csv alone then tells one rendering from another.
+    vid = f"w{WORLD}s{task.seed}_{SPLITS[task.split]}_{task.index:05d}"
+    mats, colours = (folder / "Annotations" / kind / vid for kind in ("mat", "col"))
+    mats.mkdir(parents=True)
+    colours.mkdir(parents=True)
+    pictures = []
+    for number, (rgb, owners) in enumerate(clip.frames(), start=1):
+        pictures.append(rgb)
+        if number - 1 in numbers:
+            a2d_files.write_annotation(mats / f"{number:05d}.mat", owners, codes)
+            a2d_files.write_colours(colours / f"{number:05d}.png", owners, codes)
+    a2d_files.write_clip(folder / "clips320H" / f"{vid}.mp4", pictures)
+    times = "00:00:00", f"00:00:{round(len(pictures) / a2d_files.FRAMES_A_SECOND):02d}"
+    return [vid, task.codes[0], *times, height, width, len(pictures), len(numbers), task.split]
+
+
+def _labelled_numbers(rng: np.random.Generator, frames: int, labelled: int) -> list[int]:
+    """0-based numbers of the labelled frames: LABEL_STEP apart, off the middle by at most JITTER."""
+    span = LABEL_STEP * (labelled - 1)
+    first = (frames - 1 - span) // 2 + int(rng.integers(-JITTER, JITTER, endpoint=True))
+    return [first + LABEL_STEP * i for i in range(labelled)]
+
+
+def main() -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", help="where the release is written")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--train_clips", type=int, default=1500)
+    parser.add_argument("--test_clips", type=int, default=200)
+    parser.add_argument("--height", type=int, default=128)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--frames", type=int, default=32)
+    parser.add_argument("--labelled", type=int, default=5, help="annotated frames a clip")
+    parser.add_argument("--max_actors", type=int, default=4)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--contact_sheet", metavar="PNG", help="draw all 43 pairs into this file")
+    args = parser.parse_args()
+    if not args.folder and not args.contact_sheet:
+        parser.error("nothing to do: give --folder, --contact_sheet, or both")
+    try:
+        if args.contact_sheet:
+            contact_sheet(args.contact_sheet, seed=args.seed, size=(args.height, args.width))
+        if args.folder:
+            render_release(
+                args.folder, seed=args.seed, train_clips=args.train_clips, test_clips=args.test_clips,
+                size=(args.height, args.width), frames=args.frames, labelled=args.labelled,
+                max_actors=args.max_actors, processes=args.processes,
+            )  # fmt: skip
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; nothing was left behind", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

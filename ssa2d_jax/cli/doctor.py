@@ -1,0 +1,107 @@
+"""What matters in a bug report: versions, devices, memory, the decoder, and whether a small network runs."""
+
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+import ssa2d_jax
+
+_GIB = 2**30
+
+
+def report(requirements: Path) -> Iterator[tuple[str, str]]:
+    """(what, finding), one after another; `requirements`: the file that lists the packages.
+
+    What can't be found out is told as FAILED, with the reason, and the rest goes on.
+    """
+    yield "ssa2d_jax", ssa2d_jax.__version__
+    yield "Python", f"{sys.version.split()[0]}, {platform.platform()}"
+    for name in _names(requirements):
+        yield name, _version(name)
+    findings = {
+        "devices": _devices,
+        "processors": lambda: str(os.cpu_count()),
+        "memory": lambda: f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / _GIB:.1f} GiB",
+        "free disk space here": lambda: f"{shutil.disk_usage('.').free / _GIB:.1f} GiB",
+        "XLA_FLAGS": lambda: os.environ.get("XLA_FLAGS", "") or "none",
+        "decoder": _decoder,
+        "video, written and read": _video,
+        "a small network": _network,
+    }
+    for name, find in findings.items():
+        start = time.monotonic()
+        try:
+            found = find()
+        except Exception as error:  # whatever is broken
+            found = (
+                f"FAILED: {type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+            )
+        seconds = time.monotonic() - start
+        yield name, f"{found} ({seconds:.1f} s)" if seconds > 0.5 else found
+
+
+def _devices() -> str:
+    import jax
+
+    told = []
+    for device in jax.local_devices():
+        limit = (device.memory_stats() or {}).get("bytes_limit")
+        told.append(f"{device.device_kind} ({device.platform}{f', {limit / _GIB:.1f} GiB' if limit else ''})")
+    return ", ".join(told)
+
+
+def _decoder() -> str:
+    import av
+
+    versions = ", ".join(f"{name} {'.'.join(map(str, version))}" for name, version in av.library_versions.items())
+    return f"FFmpeg: {versions}; H.264 {'can' if 'libx264' in av.codecs_available else 'can NOT'} be written"
+
+
+def _names(requirements: Path) -> list[str]:
+    lines = requirements.read_text().splitlines()
+    return [re.match(r"[\w-]+", line).group() for line in lines if line[:1].isalpha()]
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _video() -> str:
+    from ssa2d_jax.video import sources
+    from ssa2d_jax.video.writer import VideoWriter
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "test.mp4"
+        with VideoWriter(path, height=64, width=96, time_base=Fraction(1, 25)) as writer:
+            for i in range(8):
+                writer.write(np.full((64, 96, 3), 30 * i, np.uint8), i)
+        values = [int(frame.rgb.mean()) for frame in sources.open_source(path)]
+    return "well" if np.abs(np.array(values) - 30 * np.arange(8)).max() < 4 else f"FAILED: {values} is not 0, 30, ..."
+
+
+def _network() -> str:
+    import jax
+    import jax.numpy as jnp
+
+    from ssa2d_jax.data.label_space import A2D
+    from ssa2d_jax.models.ssa2d import SSA2D
+    from ssa2d_jax.steps.forward import make_forward
+
+    model = SSA2D(classes=A2D.heads, encoder_width=0.0625, decoder_width=0.0625)
+    variables = jax.jit(model.init)(jax.random.key(0, impl="rbg"), jnp.zeros((1, 4, 32, 32, 3)))
+    actor, action, _ = make_forward(model, variables)(np.zeros((1, 4, 32, 32, 3), np.uint8))
+    sums = [float(jnp.abs(one.sum(-1) - 1).max()) for one in (actor, action)]
+    return "well" if max(sums) < 1e-4 else f"FAILED: probabilities are off by {max(sums):.3g}"

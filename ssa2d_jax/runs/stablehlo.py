@@ -1,0 +1,110 @@
+"""A run as a program of its own: StableHLO that jax runs without any code of this project."""
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax.traverse_util import flatten_dict, unflatten_dict
+from jax import export
+
+from ssa2d_jax.data.label_space import LabelSpace
+from ssa2d_jax.models import layers
+from ssa2d_jax.models.units import BATCH_NORM_EPSILON
+from ssa2d_jax.runs.run import Run
+from ssa2d_jax.steps import label_grid
+from ssa2d_jax.steps.forward import probabilities
+from ssa2d_jax.utils.files import replace_bytes, replace_text
+from ssa2d_jax.utils.progress import log
+
+PLATFORMS = ("cpu", "cuda")
+LABELS, SCRIPT = "labels.json", "run_exported.py"
+_SCRIPT = '''"""Runs an exported SSA2D on clips: pip install jax flatbuffers.
+
+python run_exported.py clips.npy labels.npz
+
+clips.npy: uint8 RGB {shape}, B clips of any number. labels.npz gets what the program returns: {results}.
+labels.json, beside this file, names the classes.
+"""
+
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+from jax import export
+
+platform = "cpu" if jax.default_backend() == "cpu" else "cuda"
+program = export.deserialize(bytearray(Path(__file__).with_name(f"model_{{platform}}.stablehlo").read_bytes()))
+results = program.call(np.load(sys.argv[1], allow_pickle=False))
+np.savez_compressed(sys.argv[2], **{{name: np.asarray(array) for name, array in results.items()}})
+print({{name: array.shape for name, array in results.items()}})
+'''
+
+
+def export_run(run: Run, folder: Path, platforms: tuple[str, ...] = PLATFORMS) -> list[Path]:
+    """Writes model_<platform>.stablehlo of `run` for each of `platforms`, `LABELS` and `SCRIPT` into `folder`.
+
+    The program takes clips uint8 [B, T, H, W, 3] (two streams: [B, T, H, W, 5], flow as optical_flow.py packs it) at
+    the network's T, H, W and any B, and returns what `results` does. Batch norm is folded into the convolutions,
+    and the weights are inside. JAX promises to read such a file for six months after the version that wrote it.
+    """
+    data, channels, space = run.config.data, 5 if run.model.flow else 3, run.space
+    batch = export.symbolic_shape("b")[0]
+    clips = jax.ShapeDtypeStruct((batch, data.clip_frames, *data.size, channels), jnp.uint8)
+    variables = fold_batch_norm(jax.device_get(run.variables))
+    program = jax.jit(functools.partial(results, run.model, variables, space, run.threshold))
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for platform in platforms:
+        with layers.lowered_for(platform):
+            found = export.export(program, platforms=[platform])(clips)
+        path = folder / f"model_{platform}.stablehlo"
+        replace_bytes(path, found.serialize())
+        log(f"written: {path}, {path.stat().st_size / 2**20:.0f} MiB")
+        paths.append(path)
+        jax.clear_caches()  # the next platform's forms are others
+    replace_text(folder / LABELS, json.dumps(space.to_json(), indent=1) + "\n")
+    shape = f"[B, {data.clip_frames}, {data.size[0]}, {data.size[1]}, {channels}]"
+    told = _SCRIPT.format(shape=shape, results=", ".join(_names(space)))
+    replace_text(folder / SCRIPT, told)
+    for name in (LABELS, SCRIPT):
+        log(f"written: {folder / name}")
+    return paths
+
+
+def results(model: Any, variables: Any, space: LabelSpace, threshold: float, clips: jax.Array) -> dict[str, jax.Array]:
+    """What an exported program returns for every frame, at the network's size.
+
+    actor_probabilities, action_probabilities float32 [B, T, H, W, classes], foreground float32 [B, T, H, W]; actor,
+    action, joint uint8 [B, T, H, W], as metrics decide them. Where a pixel may have several actions there is no joint,
+    and each action has a probability of its own.
+    """
+    actor, action, foreground = probabilities(model, variables, clips, space.several)
+    found = {"actor_probabilities": actor, "action_probabilities": action, "foreground": foreground}
+    found["actor"] = jnp.argmax(actor, -1).astype(jnp.uint8)
+    if space.several:
+        found["action"] = jnp.where(action.max(-1) >= threshold, jnp.argmax(action, -1) + 1, 0).astype(jnp.uint8)
+    else:
+        found["action"] = jnp.argmax(action, -1).astype(jnp.uint8)
+        found["joint"] = label_grid.joint_decision(jnp.log(actor + 1e-30), jnp.log(action + 1e-30), space)
+    return found
+
+
+def fold_batch_norm(variables: Any) -> Any:
+    """The same function with batch norm's deviation in the kernels: its variance is then 1, and XLA drops it."""
+    params, stats = flatten_dict(variables["params"], sep="/"), flatten_dict(variables["batch_stats"], sep="/")
+    for name in [name for name in stats if name.endswith("/batch_norm/var")]:
+        unit = name.removesuffix("/batch_norm/var")
+        scale = 1 / jnp.sqrt(stats[name] + BATCH_NORM_EPSILON)
+        params[f"{unit}/conv_3d/kernel"] = params[f"{unit}/conv_3d/kernel"] * scale
+        stats[f"{unit}/batch_norm/mean"] = stats[f"{unit}/batch_norm/mean"] * scale
+        stats[name] = jnp.full_like(stats[name], 1 - BATCH_NORM_EPSILON)
+    return {"params": unflatten_dict(params, sep="/"), "batch_stats": unflatten_dict(stats, sep="/")}
+
+
+def _names(space: LabelSpace) -> tuple[str, ...]:
+    names = ("actor", "action", "actor_probabilities", "action_probabilities", "foreground")
+    return names if space.several else ("joint", *names)

@@ -1,0 +1,55 @@
+"""The network that a config describes and the state that a training step reads and writes."""
+
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from ssa2d_jax.data.label_space import LabelSpace
+from ssa2d_jax.models.ssa2d import SSA2D
+
+
+@flax.struct.dataclass
+class TrainState:
+    """All that an update reads and writes, and all that a checkpoint holds."""
+
+    step: jax.Array  # updates done, int32
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+    ema: Any  # moving average of the parameters, or {} when it is switched off
+
+    def variables(self) -> dict[str, Any]:
+        """What evaluation and prediction run with: the averaged parameters where there are any."""
+        return {"params": self.ema or self.params, "batch_stats": self.batch_stats}
+
+
+def build_model(config: ConfigDict, space: LabelSpace, stats_axis: str | None) -> SSA2D:
+    """The network that `config.model` describes, with heads for the classes of `space`."""
+    fields = dict(config)
+    dtype = jnp.bfloat16 if fields.pop("bfloat16") else jnp.float32
+    return SSA2D(classes=space.heads, stats_axis=stats_axis, dtype=dtype, **fields)
+
+
+def init_state(model: SSA2D, optimizer: optax.GradientTransformation, config: ConfigDict) -> TrainState:
+    """A fresh state; its weights follow from `config.seed` (on one backend and version of XLA)."""
+    variables = init_variables(model, config)
+    params = variables["params"]
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        batch_stats=variables["batch_stats"],
+        opt_state=jax.jit(optimizer.init)(params),
+        ema=jax.tree.map(jnp.copy, params) if config.train.ema_decay > 0 else {},
+    )
+
+
+def init_variables(model: SSA2D, config: ConfigDict) -> dict[str, Any]:
+    """Fresh parameters and statistics: params and batch_stats."""
+    shape = (1, config.data.clip_frames, *config.data.size)
+    flow = jnp.zeros((*shape, 2)) if model.flow else None
+    # The "rbg" generator compiles several times faster than the default one.
+    return jax.jit(model.init)(jax.random.key(config.seed, impl="rbg"), jnp.zeros((*shape, 3)), flow)

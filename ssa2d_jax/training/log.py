@@ -1,0 +1,170 @@
+"""The log of a training run: lines for the person who waits, TensorBoard scalars, and metrics/training.csv."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import jax
+
+from ssa2d_jax.steps.optimizer import Schedule
+from ssa2d_jax.utils.errors import Diverged
+from ssa2d_jax.utils.progress import duration, is_due, log
+
+# Columns of metrics/training.csv: means since the row before, and the rate.
+COLUMNS = (
+    "step", "loss", "actor", "action", "mask", "gradient_norm", "learning_rate",
+    "steps_per_second", "clips_per_second",
+)  # fmt: skip
+_SHOWN_LOSSES = ("loss", "actor", "action", "mask")
+_LONGEST_SILENCE = 20.0  # seconds between two lines
+
+Values = Mapping[str, float]
+
+
+class RateTimer:
+    """Steps per second since `restart`; time spent on anything but training can be excluded."""
+
+    def __init__(self, step: int):
+        self.restart(step)
+
+    def restart(self, step: int) -> None:
+        """Measures from now on, with `step` steps done."""
+        self._step, self._start = step, time.monotonic()
+        self._last = self._start
+
+    def mark(self) -> None:
+        """Notes that a training step has just ended."""
+        self._last = time.monotonic()
+
+    def exclude_pause(self) -> None:
+        """Leaves the time since the last mark out of the rate."""
+        self._start += time.monotonic() - self._last
+
+    def rate(self, step: int) -> float | None:
+        """Steps per second up to `step`; None before the first step."""
+        return (step - self._step) / (time.monotonic() - self._start) if step > self._step else None
+
+
+class RunningMeans:
+    """Means of named values since `reset`."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets everything."""
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def add(self, values: Values) -> None:
+        """Counts one set of values."""
+        self._sums = {name: self._sums.get(name, 0.0) + value for name, value in values.items()}
+        self._count += 1
+
+    def means(self) -> dict[str, float]:
+        """The mean of each value."""
+        return {name: value / self._count for name, value in self._sums.items()}
+
+
+class ScalarWriter(Protocol):
+    """The part of CLU's writers that the log uses."""
+
+    def write_scalars(self, step: int, scalars: Mapping[str, float], /) -> None:
+        """Writes scalars for TensorBoard."""
+
+
+class RowTable(Protocol):
+    """The part of `CsvHistory` that the log uses."""
+
+    def add(self, row: Mapping[str, object], /) -> None:
+        """Adds a row."""
+
+
+class TrainLog:
+    """Logs a run of `total` steps, of which `step` are done.
+
+    Metrics are fetched one step late, so that the device never waits. Raises Diverged as soon as a loss or gradient is
+    not finite; `usable_checkpoints` names what is left then.
+    """
+
+    def __init__(
+        self,
+        step: int,
+        *,
+        total: int,
+        batch_size: int,
+        log_every: int,
+        schedule: Schedule,
+        writer: ScalarWriter,
+        table: RowTable,
+        usable_checkpoints: Callable[[], str],
+    ):
+        self.total, self.batch_size, self.log_every, self.schedule = total, batch_size, log_every, schedule
+        self.writer, self.table, self._usable_checkpoints = writer, table, usable_checkpoints
+        self.compiled = False
+        self.start = self._last_line = time.monotonic()
+        self._timer = RateTimer(step)
+        self._since_row, self._since_line = RunningMeans(), RunningMeans()
+        self._pending: tuple[int, Mapping[str, jax.Array]] | None = None
+
+    def add(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
+        """Takes the metrics of step `step` and logs those of the step before."""
+        self.flush()
+        self._pending = (step, metrics)
+        if not self.compiled:  # compiling is not part of the rate
+            jax.block_until_ready(metrics)
+            self.compiled, self._last_line = True, time.monotonic()
+            self._timer.restart(step)
+            log(f"compiled; step {step} of {self.total} done in {duration(self._last_line - self.start)}")
+
+    def exclude_pause(self) -> None:
+        """Leaves the time since the last step out of the rate: it was not training."""
+        self._timer.exclude_pause()
+
+    def flush(self) -> None:
+        """Logs the metrics that are still pending; raises Diverged if they are not finite."""
+        if self._pending is None:
+            return
+        (step, metrics), self._pending = self._pending, None
+        self._timer.mark()
+        values = {name: float(value) for name, value in jax.device_get(metrics).items()}
+        self._check_finite(step, values)
+        self._since_row.add(values)
+        self._since_line.add(values)
+        if is_due(step, self.log_every, self.total):
+            self._write_row(step)
+        elif time.monotonic() - self._last_line >= _LONGEST_SILENCE:
+            self._write_line(step, self._timer.rate(step))
+
+    def _check_finite(self, step: int, values: Values) -> None:
+        loss, norm = values["loss"], values["gradient_norm"]
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            raise Diverged(
+                f"the loss is no longer finite at step {step} (loss {loss}, gradient norm {norm}); usable: "
+                f"{self._usable_checkpoints()}. Try a lower learning rate (config.train.phases) or gradient clipping "
+                "(config.train.clip_gradient)"
+            )
+
+    def _write_line(self, step: int, rate: float | None) -> None:
+        """Prints a line with the means since the line before."""
+        means = self._since_line.means()
+        self._last_line = time.monotonic()
+        self._since_line.reset()
+        if rate is None:
+            return
+        losses = "  ".join(f"{name} {means[name]:.3f}" for name in _SHOWN_LOSSES)
+        left = duration((self.total - step) / rate)
+        log(f"step {step}/{self.total}  {losses}  {rate * self.batch_size:.1f} clips/s  {left} left")
+
+    def _write_row(self, step: int) -> None:
+        """Writes the means since the row before to TensorBoard and training.csv, and prints a line."""
+        rate = self._timer.rate(step)
+        values = self._since_row.means() | {"learning_rate": float(self.schedule(step - 1))}
+        if rate is not None:
+            values |= {"steps_per_second": rate, "clips_per_second": rate * self.batch_size}
+        self._write_line(step, rate)
+        self.writer.write_scalars(step, {f"train/{name}": value for name, value in values.items()})
+        self.table.add({"step": step} | values)
+        self._since_row.reset()
+        self._timer.restart(step)

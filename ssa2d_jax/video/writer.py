@@ -1,0 +1,120 @@
+"""Writes pictures as an H.264 video with the frame count, size and timing of the video they come from."""
+
+import contextlib
+import os
+import pathlib
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.video.reformatter import Colorspace
+
+from ssa2d_jax.utils.errors import InputError
+
+_CRF = "20"  # visually close to the source
+_DEFAULT_RATE = Fraction(25)
+_LARGEST_RATE = Fraction(240)  # streams of variable rate announce thousands; it only steers rate control
+_FINEST_TICKS = 1_000_000  # ticks a second that an mp4 track and x264 surely keep
+_FALLBACK_TIME_BASE = Fraction(1, 90_000)
+_BT709 = 1  # H.264's code for primaries, transfer and matrix of BT.709
+_LIMITED_RANGE = 1
+
+
+class VideoWriter:
+    """An mp4 file at `path`, written under a temporary name beside it and renamed by `close`.
+
+    Frames are uint8 RGB of one size, any size: even sizes become yuv420p, which everything plays. 4:2:0 H.264
+    can't have an odd width or height, so odd sizes become yuv444p: the exact size is kept in every decoder
+    based on FFmpeg and in Chrome, while some hardware players refuse 4:4:4.
+
+    As a context manager: the file appears when the block ends; when it ends by an exception, what was written
+    is removed and a file that was at `path` before stays as it was.
+    """
+
+    def __init__(self, path, *, height: int, width: int, time_base: Fraction, rate: Fraction | None = None):
+        """`time_base`: seconds a tick of the frames' pts; `rate`: frames a second, None = unknown."""
+        self.path = pathlib.Path(path)
+        self.height, self.width, self.frames = height, width, 0
+        self._source_base = Fraction(time_base)
+        fine = self._source_base.denominator > _FINEST_TICKS
+        self._base = _FALLBACK_TIME_BASE if fine else self._source_base
+        self._first_pts = self._last_ticks = 0
+        self._temporary = self.path.with_name(f".{self.path.stem}-{os.getpid()}.mp4")
+        # Index first, so that a browser can start before it has the whole file.
+        self._container = av.open(str(self._temporary), "w", format="mp4", options={"movflags": "+faststart"})
+        rate = min(rate or _DEFAULT_RATE, _LARGEST_RATE)
+        self._usual_ticks = max(1, round(1 / (rate * self._base)))
+        self._stream = self._add_stream(rate)
+
+    def _add_stream(self, rate: Fraction):
+        stream = self._container.add_stream("libx264", rate=rate)
+        stream.width, stream.height = self.width, self.height
+        stream.pix_fmt = "yuv444p" if self.width % 2 or self.height % 2 else "yuv420p"
+        stream.options = {"crf": _CRF, "preset": "fast"}
+        stream.time_base = stream.codec_context.time_base = self._base
+        codec = stream.codec_context
+        codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
+        codec.color_range = _LIMITED_RANGE
+        return stream
+
+    def write(self, rgb: np.ndarray, pts: int | None) -> None:
+        """Appends one frame, uint8 [height, width, 3], shown at `pts` ticks of `time_base`.
+
+        Times count from the first frame. None (a stream without times) is one frame at `rate` after the frame
+        before; a time not after it becomes the next tick.
+        """
+        if rgb.shape != (self.height, self.width, 3) or rgb.dtype != np.uint8:
+            expected = f"uint8 ({self.height}, {self.width}, 3)"
+            raise InputError(f"{self.path}: frame {self.frames} is {rgb.dtype} {rgb.shape}, expected {expected}")
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+        picture = picture.reformat(format=self._stream.pix_fmt, dst_colorspace=Colorspace.ITU709)
+        picture.pts, picture.time_base = self._ticks(pts), self._base
+        self._mux(picture)
+        self.frames += 1
+
+    def _ticks(self, pts: int | None) -> int:
+        if self.frames == 0:
+            self._first_pts, self._last_ticks = pts or 0, 0
+            return 0
+        if pts is None:
+            self._last_ticks += self._usual_ticks
+        else:
+            ticks = round((pts - self._first_pts) * self._source_base / self._base)
+            self._last_ticks = max(ticks, self._last_ticks + 1)
+        return self._last_ticks
+
+    def _mux(self, picture: av.VideoFrame | None) -> None:
+        try:
+            for packet in self._stream.encode(picture):
+                self._container.mux(packet)
+        except av.FFmpegError as error:
+            where = f"{self.path}: can't write frame {self.frames}"
+            raise InputError(f"{where} ({error}); is the disk full?") from error
+
+    def close(self) -> None:
+        """Finishes the file and gives it its name; InputError when no frame was written."""
+        if self.frames == 0:
+            self.discard()
+            raise InputError(f"{self.path}: no frame was written, and a video needs at least one")
+        try:
+            self._mux(None)
+            self._container.close()
+        except BaseException:
+            self.discard()
+            raise
+        os.replace(self._temporary, self.path)
+
+    def discard(self) -> None:
+        """Removes what was written; `path` stays as it was."""
+        with contextlib.suppress(av.FFmpegError):  # the trailer of a file that is thrown away
+            self._container.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from ssa2d_jax.data.batch import KEYS, check_batch, device_arrays
+from ssa2d_jax.utils.errors import InputError
+from tests.fixtures.toy import toy_batch
+
+
+def test_a_good_batch_passes_and_extras_stay_behind():
+    batch = toy_batch(0) | {"clip_id": ["a:1"] * 4}
+    check_batch(batch)
+    assert tuple(device_arrays(batch)) == KEYS
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("video", np.zeros((4, 4, 32, 32, 3), np.float32), "video.*float32, expected uint8"),
+        ("actor", np.zeros((4, 32, 32), np.uint8), r"actor.*\(4, 32, 32\), expected \[B, L, h, w\]"),
+        ("action", np.zeros((4, 2, 16, 32), np.uint8), "action.*h = 16.*h = 32"),
+        ("label_time", np.full((4, 2), 4, np.int32), "from 4 to 4, the clips have 4 frames"),
+        ("label_time", np.full((4, 2), -1, np.int32), "from -1 to -1"),
+        ("label_size", np.full((4, 2), 33, np.int32), "33.*beyond the label maps' 32x32"),
+        ("clip_valid", np.ones(3, bool), "clip_valid.*B = 3.*B = 4"),
+    ],
+)
+def test_a_broken_batch_is_named_with_both_sides(key, value, message):
+    with pytest.raises(InputError, match=message):
+        check_batch(toy_batch(0) | {key: value})
+
+
+def test_a_missing_array_is_named():
+    batch = toy_batch(0)
+    del batch["label_time"]
+    with pytest.raises(InputError, match="no 'label_time'"):
+        check_batch(batch)

@@ -1,0 +1,156 @@
+"""The page of runs: what it says comes from their files, and it fetches nothing."""
+
+import html
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from ssa2d_jax.data.label_space import A2D, VIDOR
+from ssa2d_jax.evaluation import html_report, metrics
+from ssa2d_jax.evaluation.metrics import Confusions, write_report
+from ssa2d_jax.evaluation.multilabel_metrics import MultilabelCounts
+from ssa2d_jax.utils.errors import InputError
+
+
+def make_run(workdir, space=A2D, seed=0, published=True, layout=None):
+    """A workdir with random scores, a picture and a time."""
+    rng = np.random.default_rng(seed)
+    if space.several:
+        counts = MultilabelCounts.empty(space)
+        overlap = rng.integers(0, 9, (44, 87))
+        tables = {kind: rng.integers(1, 9, (3, rows, 43)) for kind, rows in (("action", 1), ("joint", 81))}
+        for table in tables.values():
+            table[0] = 1  # hits: no more than there are
+        tables |= {f"{kind}_overlap{few}": overlap for kind in ("action", "joint") for few in ("", "_frequent")}
+        tables |= {"actor": rng.integers(1, 9, (81, 81)), "precision": rng.integers(1, 9, (2, 42, 4)), "frames": 3}
+        counts.add(tables)
+    else:
+        counts = Confusions.empty(space)
+        counts.add(
+            {kind: rng.integers(1, 99, matrix.shape) for kind, matrix in counts.matrices.items()} | {"frames": 3}
+        )
+    (workdir / "pictures").mkdir(parents=True)
+    cv2.imwrite(str(workdir / "pictures/test_clip_0.png"), np.zeros((4, 16, 3), np.uint8))
+    result = counts.report(step=5)
+    write_report(workdir / "metrics", "test", result, counts.per_class(), space)
+    layout = layout or ("vidor" if space.several else "a2d")
+    (workdir / "config.json").write_text(json.dumps({"data": {"layout": layout}, "eval": {"published": published}}))
+    (workdir / "speed.json").write_text(json.dumps({"milliseconds_a_frame": 7.5}))
+    return result
+
+
+def test_the_page_gathers_all_runs(tmp_path):
+    results = {name: make_run(tmp_path / name, space, seed)
+               for seed, (name, space) in enumerate({"rgb": A2D, "a<b": A2D, "many": VIDOR}.items())}  # fmt: skip
+    (tmp_path / "ablation.md").write_text("mIoU.\n\n|  | actor |\n| --- | --- |\n| no atrous | 62.0 (-5.5) |\n")
+    text = html_report.write_report(tmp_path, "test").read_text()
+    for name, result in results.items():
+        row = re.search(rf"<td>{name.replace('<', '&lt;')}</td>(.*?)</tr>", text).group(1)
+        found = [float(value) for value in re.findall(r"<td>([\d.]+)</td>", row)]
+        assert found == [round(value, 1) for three in metrics.figures(result) for value in three], name
+    assert "<td>SSA2D (RGB), A2D test, published</td><td>96.1</td>" in text
+    assert "<td>SSA2D, VidOR test, published</td><td>72.2</td>" in text
+    assert "<td>no atrous</td><td>62.0 (-5.5)</td>" in text
+    assert text.count("data:image/svg+xml") == 3 + 3 + 1  # class by class for A2D and for VidOR, time and score
+    assert text.count("data:image/png") == 3
+    # Nothing is fetched: no address but those of data, and no script.
+    assert not re.findall(r"(?:src|href)=['\"](?!data:)", text) and "<script" not in text
+
+
+def test_curves_of_training_are_drawn_where_there_are_any(tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        make_run(tmp_path / name)
+    folder = tmp_path / "one" / "metrics"
+    (folder / "training.csv").write_text("update,loss\n50,7.5\n100,3.25\n")
+    (folder / "scores.csv").write_text("update,split,joint_miou\n50,test,1.5\n50,train,9\n100,test,4\n")
+    (tmp_path / "two/metrics/scores.csv").write_text("update,split,joint_miou\n100,test,4\n")  # once is no curve
+    cv2.imwrite(str(tmp_path / "two/pictures/test_worst_0.png"), np.zeros((4, 16, 3), np.uint8))
+    drawn = {}
+    curves = html_report.charts.curves
+    monkeypatch.setattr(
+        html_report.charts, "curves", lambda runs, label: drawn.update({label: runs}) or curves(runs, label)
+    )
+    text = html_report.write_report(tmp_path, "test").read_text()
+    assert drawn == {
+        "loss": {"one": ([50.0, 100.0], [7.5, 3.25])},
+        "joint mIoU, percent": {"one": ([50.0, 100.0], [1.5, 4.0])},
+    }
+    assert text.count("data:image/svg+xml") == 3 + 2 + 1 and "Training loss." in text
+    assert text.count("test_worst_0: frame") == 2 and text.count("data:image/png") == 3
+
+
+def test_papers_scores_stand_beside_runs_on_their_data_alone(tmp_path):
+    make_run(tmp_path / "sprites", published=False)
+    text = html_report.write_report(tmp_path, "test").read_text()
+    assert "<td>sprites</td>" in text and "<td>all background</td>" in text and "SSA2D (RGB)" not in text
+
+
+def test_a_run_by_itself_and_one_that_is_damaged(tmp_path, capsys):
+    make_run(tmp_path / "good")
+    make_run(tmp_path / "bad")
+    (tmp_path / "bad/metrics/test.json").write_text("{}")
+    text = html_report.write_report(tmp_path, "test").read_text()
+    assert "1 run," in text and f"<li>left out: {tmp_path / 'bad'} (" in text and "left out" in capsys.readouterr().err
+    assert "<td>good</td>" in html_report.write_report(tmp_path / "good", "test").read_text()
+
+
+def test_a_folder_without_runs_is_an_error(tmp_path):
+    with pytest.raises(InputError, match=r"no run in there was scored on 'test' \(no metrics/test.json .*\)$"):
+        html_report.write_report(tmp_path, "test")
+
+
+def _unscored(workdir, **config):
+    (workdir / "checkpoints" / "7").mkdir(parents=True)
+    (workdir / "config.json").write_text(json.dumps({"data": {"layout": "a2d"}} | config))
+    return f"not scored, left out: {workdir}; score it: python main.py --workdir={workdir} --mode=eval"
+
+
+def test_runs_that_were_never_scored_are_named_with_the_command_that_scores_them(tmp_path, capsys):
+    told = _unscored(tmp_path / "x" / "seed0", train={"eval_splits": ["test"]})
+    (tmp_path / "no_run" / "checkpoints" / "7").mkdir(parents=True)
+    _unscored(tmp_path / "nothing_saved")
+    (tmp_path / "nothing_saved" / "checkpoints" / "7").rmdir()
+    with pytest.raises(InputError) as error:
+        html_report.write_report(tmp_path, "test")
+    assert str(error.value).endswith(f"; {told}")
+    with pytest.raises(InputError) as error:
+        html_report.write_report(tmp_path / "x" / "seed0", "test")
+    assert str(error.value).endswith(f"; {told}")
+    other = _unscored(tmp_path / "y", train={"eval_splits": ["train"]}) + " --config.train.eval_splits=\"('test',)\""
+    with pytest.raises(InputError) as error:
+        html_report.write_report(tmp_path, "test")
+    assert str(error.value).endswith(f"; {told} (others are listed above)")
+    assert capsys.readouterr().err.splitlines() == [other]  # the first is in the error itself
+    make_run(tmp_path / "good")
+    (tmp_path / "good" / "checkpoints").mkdir()
+    text = html.unescape(html_report.write_report(tmp_path, "test").read_text())
+    assert capsys.readouterr().err.splitlines()[:2] == [told, other]
+    assert f"<li>{told}</li><li>{other}</li></ul>" in text and "1 run," in text
+
+
+def test_the_scores_heading_names_the_layout(tmp_path):
+    make_run(tmp_path / "one")
+    make_run(tmp_path / "own", layout="folder", published=False)
+    make_run(tmp_path / "many", VIDOR)
+    heads = re.findall(r"<h2>Scores, (.*?)</h2>", html_report.write_report(tmp_path, "test").read_text())
+    assert heads == ["A2D layout", "your own data", "VidOR layout"]
+
+
+def test_seeds_of_a_form_are_one_bar_and_data_have_tables_of_their_own(tmp_path, monkeypatch):
+    for seed in (0, 1):
+        make_run(tmp_path / f"full/seed{seed}", seed=seed)
+    make_run(tmp_path / "_lr_$x^$y", seed=2)
+    path = tmp_path / "_lr_$x^$y/metrics/test.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "sprites"}))
+    drawn = []
+    bars = html_report.charts.bars
+    monkeypatch.setattr(html_report.charts, "bars", lambda names, values: drawn.append(values) or bars(names, values))
+    text = html_report.write_report(tmp_path, "test").read_text()
+    assert text.count("<td>all background</td>") == 2 and "Data: sprites" in text
+    assert [list(values) for values in drawn] == [["full, mean of 2 seeds"]] * 3 + [["_lr_$x^$y"]] * 3
+    rows = [html_report.read_run(tmp_path / f"full/seed{seed}", "test", "").classes["actor"] for seed in (0, 1)]
+    expected = [(one[1] + two[1]) / 2 for one, two in zip(*rows, strict=True)]
+    assert drawn[0]["full, mean of 2 seeds"] == pytest.approx(expected)

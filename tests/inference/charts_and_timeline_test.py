@@ -1,0 +1,87 @@
+"""The timeline of tracks: which bars it has, where, in which colour, and what it says."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from ssa2d_jax.data.label_space import A2D, VIDOR, LabelSpace
+from ssa2d_jax.inference.timeline import timeline
+from ssa2d_jax.inference.tracker import Region, Track
+
+SECONDS = [2 + i / 10 for i in range(41)]  # 40 frames of a tenth of a second; the clip begins at 2 s
+
+
+def make_track(number, space, actor, doing):
+    """A track from `doing`: frame -> action classes."""
+    track = Track(number, actor, (8, 8))
+    for frame, actions in doing.items():
+        probabilities = np.zeros(space.heads[1], np.float32)
+        probabilities[np.array(actions, int) - space.several] = 0.9
+        region = Region(actor, (0, 0, 4, 4), np.ones((4, 4), bool), 16, 0.9, probabilities)
+        track.add(frame, SECONDS[frame], region)
+    return track
+
+
+def drawn(svg):
+    """Texts and filled rectangles (x, y, width, height, colour) of an SVG by matplotlib, which must be whole XML."""
+    ElementTree.fromstring(svg)
+    rectangles = []
+    for path, colour in re.findall(r'<path d="([^"]*)"[^>]*style="fill: (#\w+)', svg):
+        numbers = np.array(re.findall(r"[ML] (\S+) (\S+)", path), float)
+        if len(numbers) == 4:
+            (left, top), (right, bottom) = numbers.min(0), numbers.max(0)
+            rectangles.append((left, top, right - left, bottom - top, colour))
+    return re.findall(r"<!-- (.*?) -->", svg), rectangles
+
+
+def coloured(rectangles, space, actor, action):
+    wanted = "#{:02x}{:02x}{:02x}".format(*space.colour(actor, action))
+    return [rectangle for rectangle in rectangles if rectangle[-1] == wanted]
+
+
+def test_bars_lie_where_the_tracks_are_and_have_their_actions_colours():
+    running, jumping = A2D.actions.index("running"), A2D.actions.index("jumping")
+    dog, ball = A2D.actors.index("dog"), A2D.actors.index("ball")
+    tracks = [
+        make_track(1, A2D, dog, {i: [running] for i in range(20)} | {i: [jumping] for i in range(20, 40)}),
+        make_track(4, A2D, ball, {i: [jumping] for i in range(10, 20)}),
+    ]
+    texts, rectangles = drawn(timeline(tracks, A2D, SECONDS))
+    assert {"dog 1: running, jumping", "ball 4: jumping", "running", "jumping", "seconds"} <= set(texts)
+    grey = sorted((r for r in rectangles if r[-1] == "#e4e4e4"), key=lambda r: r[1])
+    (whole, part) = grey  # the dog's bar above the ball's
+    assert part[2] / whole[2] == pytest.approx(10 / 40, abs=0.01)
+    assert (part[0] - whole[0]) / whole[2] == pytest.approx(10 / 40, abs=0.01)
+    (first,), (second,) = coloured(rectangles, A2D, dog, running), coloured(rectangles, A2D, dog, jumping)
+    assert first[2] / whole[2] == pytest.approx(0.5, abs=0.08)  # probabilities are averaged over 8 frames
+    assert second[0] == pytest.approx(first[0] + first[2], abs=0.1)
+    assert first[2] + second[2] == pytest.approx(whole[2], abs=0.1)
+    assert len(coloured(rectangles, A2D, ball, jumping)) == 1
+
+
+def test_several_actions_at_once_have_lanes():
+    track = make_track(1, VIDOR, 5, {i: [3, 7] for i in range(30)})
+    _, rectangles = drawn(timeline([track], VIDOR, SECONDS))
+    (one,), (other,) = coloured(rectangles, VIDOR, 5, 3), coloured(rectangles, VIDOR, 5, 7)
+    assert one[0] == other[0] and one[2] == other[2]
+    assert other[1] == pytest.approx(one[1] + one[3], abs=0.1)
+    idle = make_track(2, VIDOR, 5, {i: [] for i in range(30)})
+    assert f"{VIDOR.actors[5]} 2: nothing" in drawn(timeline([idle], VIDOR, SECONDS))[0]
+
+
+def test_of_many_tracks_the_longest_are_drawn_and_it_says_so():
+    tracks = [make_track(i, A2D, 1, {frame: [1] for frame in range(i)}) for i in range(4, 24)]
+    texts, rectangles = drawn(timeline(tracks, A2D, SECONDS, most=5))
+    assert "the 5 longest of 20 tracks" in texts and sum(r[-1] == "#e4e4e4" for r in rectangles) == 5
+    assert [text.split(":")[0] for text in texts if text.startswith("adult")] == [f"adult {i}" for i in range(19, 24)]
+
+
+def test_names_are_letters_only_and_no_track_is_an_error():
+    space = LabelSpace.of_names(("<b>--$x$",), ("a-->&",), (("<b>--$x$", "a-->&"),))
+    svg = timeline([make_track(1, space, 1, {i: [1] for i in range(30)})], space, SECONDS)
+    ElementTree.fromstring(svg)
+    assert "<b>" not in svg
+    with pytest.raises(ValueError, match="a track at least"):
+        timeline([], A2D, SECONDS)

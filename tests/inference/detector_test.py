@@ -1,0 +1,117 @@
+"""The Python API: whole clips and streams, from a run and from a network of one's own."""
+
+import numpy as np
+import pytest
+
+import ssa2d_jax
+from ssa2d_jax.data.label_space import A2D, VIDOR
+from ssa2d_jax.inference.detector import Detector
+from ssa2d_jax.runs import weights_file
+from ssa2d_jax.runs.run import load_run
+from ssa2d_jax.steps.forward import make_forward
+from ssa2d_jax.training.loop import train
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.video.reader import read_frames
+from tests.fixtures.toy import toy_config, toy_source
+from tests.fixtures.toy_detector import DOG_RUNNING, SETTINGS, make_video, red_is_a_dog
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    train(toy_config(), folder, toy_source())
+    return folder
+
+
+def test_a_clip_and_its_stream_have_the_same_labels(tmp_path):
+    path = make_video(tmp_path / "a.mp4", 40)
+    detector = Detector(red_is_a_dog, **SETTINGS)
+    result = detector(path)
+    assert repr(result) == "<Result: 40 frames of 96x64>"
+    assert len(result) == 40 and result.actor.shape == result.action.shape == result.joint.shape == (40, 64, 96)
+    assert set(np.unique(result.joint)) == {0, DOG_RUNNING}
+    assert result.probabilities.shape == (40, 16, 16, 8 + 10 + 1)
+    stream = detector.stream(path)
+    frames = list(stream)
+    assert stream.windows.run == 4 and [frame.index for frame in frames] == list(range(40))
+    pictures = np.stack([frame.rgb for frame in read_frames(path)])
+    for other in (frames, detector(pictures).frames, detector(iter(pictures)).frames):
+        np.testing.assert_array_equal(np.stack([frame.joint for frame in other]), result.joint)
+    assert frames[3].actions[..., A2D.actions.index("running") - 1].sum() == (result.action[3] > 0).sum()
+    (dog,) = result.to_tracks()
+    assert A2D.actors[dog.actor] == "dog" and dog.frames == list(range(40)) and dog.seconds[5] == pytest.approx(0.2)
+    overlay = result.overlay(opacity=1.0)
+    np.testing.assert_allclose(overlay[3, 6, 12].astype(int), A2D.joint_colours[DOG_RUNNING], atol=1)
+    larger = result[3].overlay(opacity=1.0, scale=4)
+    assert larger.shape == (256, 384, 3)
+    np.testing.assert_allclose(larger[4 * 6 + 1, 4 * 12 + 1].astype(int), overlay[3, 6, 12], atol=1)
+    result.write_overlay(tmp_path / "larger.mp4", scale=2)
+    assert next(read_frames(tmp_path / "larger.mp4")).rgb.shape == (128, 192, 3)
+    result.write_overlay(tmp_path / "overlay.mp4")
+    written = list(read_frames(tmp_path / "overlay.mp4"))
+    assert len(written) == 40 and [frame.pts * frame.time_base for frame in written] == [
+        frame.pts * frame.time_base for frame in frames
+    ]
+
+
+def test_tracks_end_where_the_video_cuts():
+    one, other = np.zeros((12, 64, 96, 3), np.uint8), np.full((8, 64, 96, 3), (0, 0, 255), np.uint8)
+    one[:, :32, :48, 0] = other[:, :32, :48, 0] = 255  # a dog in both
+    other[:, :32, :48, 2] = 0
+    result = Detector(red_is_a_dog, **SETTINGS)(np.concatenate([one, other]))
+    assert [frame.index for frame in result.frames if frame.cut] == [12]
+    assert [track.frames for track in result.to_tracks()] == [list(range(12)), list(range(12, 20))]
+
+
+def test_from_a_run_and_from_its_exported_file(workdir, tmp_path):
+    assert ssa2d_jax.Detector is Detector
+    detector = ssa2d_jax.Detector.from_run(workdir)
+    assert (detector.step, detector.clip_frames, detector.overlap, detector.size) == (4, 4, 2, (32, 32))
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 40, 50, 3)).astype(np.uint8)
+    result = detector(pictures)
+    run = load_run(workdir, toy_config())
+    path = tmp_path / "model.safetensors"
+    weights_file.save_run(path, run.variables, step=4, config=run.config.to_dict(), space=A2D, workdir=workdir)
+    again = Detector.from_run(path)(pictures)
+    np.testing.assert_array_equal(again.probabilities, result.probabilities)
+    # One window of the size that the network sees: the network's very probabilities.
+    small = np.ascontiguousarray(pictures[:4, :32, :32])
+    actor, action, mask = make_forward(run.model, run.variables)(small[None])
+    expected = np.concatenate([actor[0], action[0], mask[0][..., None]], -1)
+    np.testing.assert_allclose(detector(small).probabilities, expected, atol=1e-6)
+    assert Detector.from_run(workdir, overlap=0, batch_size=2, step=-1).overlap == 0
+
+
+def test_what_is_no_run_and_windows_that_do_not_fit_are_said(workdir, tmp_path):
+    with pytest.raises(InputError, match="holds no run"):
+        Detector.from_run(tmp_path)
+    with pytest.raises(InputError, match="overlap is 4 frames, allowed is 0 to 3"):
+        Detector.from_run(workdir, overlap=4)
+    with pytest.raises(InputError, match="no checkpoint of step 3"):
+        Detector.from_run(workdir, step=3)
+
+
+def test_frames_that_break_off_come_before_the_error():
+    pictures = [np.zeros((8, 8, 3), np.uint8)] * 20 + [np.zeros((4, 8, 3), np.uint8)]
+    found = []
+    with pytest.raises(InputError, match="frame 20 is 8x4"):
+        for frame in Detector(red_is_a_dog, **SETTINGS).stream(pictures):
+            found.append(frame.index)
+    assert found == list(range(20))
+
+
+def test_several_actions_a_pixel():
+    def forward(frames):
+        shape = (*frames.shape[:2], 8, 8)
+        actor = np.broadcast_to(np.eye(81)[5], (*shape, 81))
+        action = np.broadcast_to(np.isin(np.arange(42), (3, 7)) * [0.9], (*shape, 42))
+        return actor, action, np.ones(shape)
+
+    settings = SETTINGS | {"space": VIDOR, "size": (16, 16), "clip_frames": 4, "overlap": 2}
+    frame = Detector(forward, **settings)(np.zeros((4, 16, 16, 3), np.uint8))[0]
+    assert frame.actions.shape == (16, 16, 42) and frame.actions[..., [3, 7]].all() and frame.actions.sum() == 512
+    assert (frame.actor == 5).all() and (frame.action == 4).all()
+    assert frame.overlay().shape == (16, 16, 3) and frame.overlay(scale=3).shape == (48, 48, 3)
+    assert frame.overlay(instances=[], scale=2).shape == (32, 32, 3)
+    with pytest.raises(ValueError, match="no one joint class"):
+        frame.joint  # noqa: B018

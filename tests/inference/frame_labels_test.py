@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from ssa2d_jax.data.label_space import A2D
+from ssa2d_jax.inference.frame_labels import LabelStatistics, frame_labels
+
+DOG, RUNNING, FLYING = A2D.actors.index("dog"), A2D.actions.index("running"), A2D.actions.index("flying")
+BIRD = A2D.actors.index("bird")
+
+
+def cell(actor, action):
+    """Probabilities [18] from {class: probability}."""
+    values = np.zeros(18, np.float32)
+    values[list(actor)] = list(actor.values())
+    values[[8 + number for number in action]] = list(action.values())
+    return values
+
+
+def test_linear_interpolation_by_hand():
+    left, right = cell({0: 1.0}, {0: 1.0}), cell({DOG: 1.0}, {RUNNING: 1.0})
+    labels = frame_labels(np.array([[left, right]]), 3, 8, A2D)
+    # Centres of the cells are at pixels 1.5 and 5.5: dog has 0, 0, 1/8, 3/8, 5/8, 7/8, 1, 1.
+    np.testing.assert_array_equal(labels.maps["actor"], [[0, 0, 0, 0, DOG, DOG, DOG, DOG]] * 3)
+    np.testing.assert_array_equal(labels.maps["joint"] > 0, labels.maps["actor"] > 0)
+    assert labels.pixels["actor"][DOG] == 12
+    np.testing.assert_allclose(labels.confidence["actor"][DOG], 3 * (5 / 8 + 7 / 8 + 1 + 1), rtol=1e-6)
+    np.testing.assert_allclose(labels.confidence["joint"][0], 3 * (1 + 1 + 49 / 64 + 25 / 64), rtol=1e-6)
+
+
+def test_joint_is_the_best_valid_pair():
+    # dog-flying is no pair: of dog-running 0.6 * 0.3 and bird-flying 0.4 * 0.7 the latter is more probable.
+    labels = frame_labels(cell({DOG: 0.6, BIRD: 0.4}, {FLYING: 0.7, RUNNING: 0.3})[None, None], 2, 2, A2D)
+    assert (labels.maps["actor"] == DOG).all() and (labels.maps["action"] == FLYING).all()
+    assert (labels.maps["joint"] == A2D.joint.index("bird-flying")).all()
+    np.testing.assert_allclose(labels.confidence["joint"].sum(), 4 * 0.28, rtol=1e-6)
+
+
+@pytest.mark.parametrize("height, width", [(7, 5), (33, 300), (500, 400)])
+def test_joint_equals_the_search_over_all_pairs(height, width):
+    grid = np.random.RandomState(0).dirichlet(np.ones(18) * 0.2, (6, 9)).astype(np.float32)
+    grid[..., :8] /= grid[..., :8].sum(-1, keepdims=True) + 1e-12
+    grid[..., 8:] /= grid[..., 8:].sum(-1, keepdims=True) + 1e-12
+    labels = frame_labels(grid, height, width, A2D)
+    rows, columns = (np.clip((np.arange(n) + 0.5) * c / n - 0.5, 0, c - 1) for n, c in ((height, 6), (width, 9)))
+    weights = [np.maximum(0, 1 - np.abs(p[:, None] - np.arange(c))) for p, c in ((rows, 6), (columns, 9))]
+    full = np.einsum("yr,xc,rck->yxk", *weights, grid.astype(np.float64))
+    scores = full[..., A2D.pair_actor] * full[..., 8 + A2D.pair_action]
+    ranked = np.sort(scores, axis=-1)
+    clear = ranked[..., -1] - ranked[..., -2] > 1e-6
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(labels.maps["joint"][clear], scores.argmax(-1)[clear])
+    assert labels.maps["joint"].max() < 44
+
+
+def test_certainty_of_an_invalid_pair_keeps_one_half_of_it():
+    labels = frame_labels(cell({DOG: 1.0}, {FLYING: 1.0})[None, None], 1, 1, A2D)
+    joint = labels.maps["joint"].item()  # background would contradict both
+    assert A2D.pair_actor[joint] == DOG or A2D.pair_action[joint] == FLYING
+
+
+def test_tally_counts_frames_share_and_confidence():
+    tally = LabelStatistics()
+    tally.add(frame_labels(cell({0: 1.0}, {0: 1.0})[None, None], 2, 2, A2D))
+    tally.add(frame_labels(cell({DOG: 0.8, 0: 0.2}, {RUNNING: 0.5, 0: 0.1})[None, None], 2, 2, A2D))
+    summary = tally.summary(A2D)
+    assert summary["actor"]["dog"] == {"frames": 1, "share": 0.5, "confidence": pytest.approx(0.8)}
+    assert summary["joint"]["dog-running"] == {"frames": 1, "share": 0.5, "confidence": pytest.approx(0.4)}
+    assert summary["joint"]["cat-eating"] == {"frames": 0, "share": 0.0, "confidence": None}
+    assert [len(summary[kind]) for kind in ("actor", "action", "joint")] == [8, 10, 44]

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from ssa2d_jax.data.label_space import A2D
+from ssa2d_jax.inference.windows import SlidingWindow
+from ssa2d_jax.utils.errors import InputError
+
+
+class ByWindow:
+    """A forward that remembers the frames it saw; answers window k with background probability values[k]."""
+
+    def __init__(self, values=()):
+        self.values, self.shapes, self.seen = list(values), [], []
+
+    def __call__(self, video):
+        self.shapes.append(video.shape)
+        actor = np.zeros((*video.shape[:2], 2, 2, 8), np.float32)
+        for row, clip in enumerate(video):
+            actor[row, ..., 0] = self.values[len(self.seen)] if self.values else clip[:, :2, :2, 0] / 100
+            self.seen.append(clip[:, 0, 0, 0].tolist())
+        return actor, np.zeros((*video.shape[:2], 2, 2, 10), np.float32), actor[..., 0] / 2
+
+
+def run(forward, count, **settings):
+    settings = {"clip_frames": 4, "frame_step": 1, "overlap": 2, "batch_size": 1} | settings
+    frames = (np.full((4, 4, 3), i, np.uint8) for i in range(count))
+    return np.array(list(SlidingWindow(forward, A2D, **settings).probabilities(frames)))
+
+
+def test_overlaps_are_blended_with_triangular_weights():
+    result = run(ByWindow([0.3, 0.6, 0.9]), 8)
+    # Weights in a window: 1 2 2 1. Windows start at 0, 2, 4.
+    expected = [
+        0.3,
+        0.3,
+        (2 * 0.3 + 0.6) / 3,
+        (0.3 + 2 * 0.6) / 3,
+        (2 * 0.6 + 0.9) / 3,
+        (0.6 + 2 * 0.9) / 3,
+        0.9,
+        0.9,
+    ]
+    assert result.shape == (8, 2, 2, 19) and result.dtype == np.float32
+    np.testing.assert_allclose(result[:, 1, 1, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(result[:, 1, 1, 18], np.array(expected) / 2, rtol=1e-6)
+
+
+def test_last_window_ends_with_the_video():
+    forward = ByWindow([0.3, 0.6, 0.9])
+    result = run(forward, 7)
+    assert forward.seen == [[0, 1, 2, 3], [2, 3, 4, 5], [3, 4, 5, 6]]
+    np.testing.assert_allclose(result[3, 0, 0, 0], (1 * 0.3 + 2 * 0.6 + 1 * 0.9) / 4, rtol=1e-6)
+    np.testing.assert_allclose(result[6, 0, 0, 0], 0.9, rtol=1e-6)
+
+
+def test_short_video_repeats_its_last_frame():
+    forward = ByWindow([0.5])
+    assert len(run(forward, 2)) == 2
+    assert forward.seen == [[0, 1, 1, 1]]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 9, 10, 23])
+@pytest.mark.parametrize("step, overlap, batch_size", [(1, 0, 1), (1, 3, 1), (1, 2, 3), (2, 2, 1), (3, 1, 2)])
+def test_every_frame_gets_its_own_probabilities(count, step, overlap, batch_size):
+    forward = ByWindow()
+    result = run(forward, count, frame_step=step, overlap=overlap, batch_size=batch_size)
+    assert len(result) == count
+    assert {shape[:2] for shape in forward.shapes} <= {(batch_size, 4)}  # one shape: compiled once
+    # The answer is linear in the frame number, so between sampled frames too; after the last one it stays.
+    expected = np.minimum(np.arange(count), (count - 1) // step * step) / 100
+    np.testing.assert_allclose(result[:, 0, 0, 0] if count else [], expected, rtol=1e-5)
+
+
+def test_frames_are_let_go_as_soon_as_no_window_needs_them():
+    given = []
+    frames = (given.append(i) or np.zeros((4, 4, 3), np.uint8) for i in range(100))
+    windows = SlidingWindow(ByWindow(), A2D, clip_frames=4, frame_step=1, overlap=2, batch_size=1)
+    lags = [len(given) - done for done, _ in enumerate(windows.probabilities(frames), 1)]
+    assert max(lags) == 5 and windows.run == 49
+
+
+def test_settings_and_outputs_are_checked():
+    with pytest.raises(InputError, match="overlap is 4 frames, allowed is 0 to 3"):
+        run(ByWindow(), 4, overlap=4)
+    with pytest.raises(InputError, match="frame_step is 0"):
+        run(ByWindow(), 4, frame_step=0)
+    with pytest.raises(InputError, match="frames from 0 on are not finite"):
+        run(ByWindow([np.nan]), 4)
+    with pytest.raises(ValueError, match=r"\(1, 4, 2, 2, 7\).*expected.*\(1, 4, 2, 2, 8\)"):
+        run(lambda video: (np.zeros((1, 4, 2, 2, 7)), np.zeros((1, 4, 2, 2, 10)), np.zeros((1, 4, 2, 2))), 4)

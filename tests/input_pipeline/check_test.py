@@ -1,0 +1,144 @@
+"""What --mode=check says of data of one's own, and what its contact sheet shows."""
+
+import shutil
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+import main
+from configs import folder
+from input_pipeline import check
+from input_pipeline.releases import folder_layout
+from input_pipeline.releases.layouts import open_release
+from ssa2d_jax.utils.errors import InputError
+from tests.fixtures import folder_release
+
+
+@pytest.fixture
+def checked(monkeypatch):
+    """Runs --mode=check on a folder, in this process; check.png goes beside the folder."""
+
+    def run(root):
+        config = folder.get_config()
+        config.data.release = str(root)
+        open_release.cache_clear()
+        monkeypatch.setattr(main, "_OUTPUT", SimpleNamespace(value=str(root.parent)))
+        monkeypatch.setattr(main, "_checked", lambda config: config)
+        main._check(config)
+
+    return run
+
+
+def _read(root):
+    return {one.name: one for one in check.check_release(folder_layout.open_folder(root))}
+
+
+def _draw(root, name, drawn):
+    """Labels of a video: frame -> instances."""
+    shutil.rmtree(root / "labels" / name)
+    for number, some in drawn.items():
+        picture = np.zeros(folder_release.SIZE, np.uint8)
+        for instance in some:
+            picture[4 * instance : 4 * instance + 4] = instance
+        folder_release.write_png(root / "labels" / name / f"{number:05d}.png", picture)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "frames", "unseen"),
+    [
+        ({0: [1, 2], 5: [1, 2], 9: [1, 2]}, [5], 0),
+        ({0: [1, 2, 3], 5: [1], 9: [2], 12: [3]}, [0], 0),
+        ({0: [1, 2], 5: [1, 3], 9: [2], 12: [3, 4]}, [0, 12], 0),
+        ({0: [2], 5: [1], 9: [3]}, [0, 5, 9], 0),
+        ({0: [1], 5: [2], 9: [3], 12: [4]}, [5, 9, 12], 1),
+        ({0: [1], 5: [], 9: []}, [0], 0),  # nobody is in the middle
+        ({0: [], 5: [], 9: []}, [5], 0),
+        ({0: [1, 5], 5: [1], 12: [5]}, [0, 12], 0),  # 5 does something else from frame 10 on
+        ({5: [1], 9: [1], 12: [1, 5]}, [12], 0),
+    ],
+)
+def test_the_sheet_shows_every_instance_in_each_of_its_actions(tmp_path, drawn, frames, unseen):
+    rows = "".join(f"b,{i},worker,walking,,\n" for i in range(1, 5))
+    rows += "b,5,worker,walking,0,9\nb,5,worker,lifting,10,\n"
+    root = folder_release.write_folder(tmp_path / "own", table=f"video,instance,actor,action,first,last\n{rows}")
+    _draw(root, "b", drawn)
+    shown = []
+    (one,) = check.check_release(folder_layout.open_folder(root), lambda caption, *pictures: shown.append(caption))
+    assert shown == [f"b, frame {number}" for number in frames]
+    assert one.shown == len(frames) and one.doings[0] - one.doings[1] == unseen
+    left_out = f"; not shown: {unseen} of the 4 actions of all instances" if unseen else ""
+    assert check.coverage([one]) == f"shown: {len(frames)} of {len(drawn)} labelled frames{left_out}"
+    assert str(one).endswith(f"{len(drawn)} labelled, {len(frames)} shown")
+
+
+@pytest.mark.parametrize(("most", "videos"), [(9, "aabcd"), (5, "aabcd"), (4, "abcd"), (3, "aac"), (2, "ac"), (1, "a")])
+def test_the_sheet_has_no_more_tiles_than_may_be(tmp_path, monkeypatch, most, videos):
+    root, shown = folder_release.write_folder(tmp_path / "own"), []
+    monkeypatch.setattr(check, "_MOST_TILES", most)
+    show = lambda caption, *pictures: shown.append(caption[0])
+    assert len(list(check.check_release(folder_layout.open_folder(root), show))) == 4
+    assert "".join(shown) == videos
+
+
+def test_the_sheet_says_what_it_shows(tmp_path, checked, capfd):
+    root = folder_release.write_folder(tmp_path / "own")
+    checked(root)
+    said = capfd.readouterr()
+    assert f"look at it: {tmp_path / 'check.png'}; shown: 5 of 8 labelled frames\n" in said.out
+    assert "a (train): 20 frames, 2 labelled, 2 shown\n" in said.err
+    height, width = cv2.imread(str(tmp_path / "check.png")).shape[:2]
+    assert width == 4 * (320 + 2) and height > 2 * 320 * 32 / 48
+
+
+def test_only_what_was_read_is_counted(tmp_path):
+    root = folder_release.write_folder(tmp_path / "own")
+    videos, labels = root / "videos", root / "labels"
+    (labels / "a" / "00003.png").rename(labels / "a" / "third.png")
+    whole = (videos / "b.mp4").read_bytes()
+    (videos / "b.mp4").write_bytes(whole[: len(whole) // 2])
+    frames = folder_release.frames(20, folder_release.SIZE)
+    (videos / "c.mp4").unlink()
+    for i, frame in enumerate(frames):
+        (videos / "c").mkdir(exist_ok=True)
+        cv2.imwrite(str(videos / "c" / f"{i:05d}.png"), frame[:16] if i == 5 else frame)
+    (videos / "d.mp4").unlink()
+    found = _read(root)
+    assert [str(found[name]) for name in "abcd"] == [
+        "a (train): 20 frames, labels not read",
+        "b (train): no frame read, 2 labelled",
+        "c (train): 6 frames read, 2 labelled",
+        "d (test): nothing read",
+    ]
+    assert all(len(one.problems) == 1 for one in found.values())
+
+
+def test_a_video_with_bad_labels_is_read_all_the_same(tmp_path):
+    root = folder_release.write_folder(tmp_path / "own")
+    (root / "labels" / "b" / "00003.png").rename(root / "labels" / "b" / "third.png")
+    (root / "videos" / "b.mp4").write_text("no video")
+    names, video = _read(root)["b"].problems
+    assert "third.png: the name has to be the frame's number" in names and "b.mp4: not a video" in video
+
+
+def test_nobody_is_missed_while_a_label_cannot_be_read(tmp_path):
+    root = folder_release.write_folder(tmp_path / "own")
+    for number in (3, 12):
+        (root / "labels" / "b" / f"{number:05d}.png").write_text("no picture")
+    assert all("not a PNG" in problem for problem in _read(root)["b"].problems)
+
+
+def test_one_is_singular_and_nothing_is_said_twice(tmp_path, checked, capfd):
+    root = folder_release.write_folder(tmp_path / "own", table="video,instance,actor,action\nb,1,worker,walking\n")
+    checked(root)
+    said = capfd.readouterr().out
+    assert "1 video, 1 actor, 1 action, 1 pair\n" in said and "no problem found" in said
+    with open(root / "labels.csv", "a") as file:
+        file.write("b,7,worker,walking\n")
+    with pytest.raises(InputError, match=r"^1 problem, listed above$"):
+        checked(root)
+    assert capfd.readouterr().err.count("instance 7 of b") == 1
+    (root / "labels.csv").write_text("video,instance,actor,action\nb,0,worker,walking\n")
+    with pytest.raises(InputError, match=r"^1 problem, listed above, to be mended first: no video was read$"):
+        checked(root)

@@ -1,0 +1,318 @@
+"""Data of one's own: what is read, how it becomes records, and what is said of everything that is wrong."""
+
+import csv
+import re
+import shutil
+import weakref
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from input_pipeline import check
+from input_pipeline.records.prepare import PROBLEMS, label_space
+from input_pipeline.releases import a2d, folder, folder_layout, folder_table
+from input_pipeline.releases.folder_instances import instance_regions
+from ssa2d_jax.data.label_space import A2D, IGNORE, LabelSpace
+from ssa2d_jax.utils.errors import InputError
+from tests.fixtures import a2d_release
+from tests.fixtures import folder_release as fixture
+from tests.fixtures.prepared_folder import SETTINGS, prepare_folder
+
+
+def records(builder, split):
+    files = [str(path) for path in builder.info.splits[split].filepaths]
+    return [builder.info.features.deserialize_example(data) for data in tf.data.TFRecordDataset(files)]
+
+
+@pytest.mark.parametrize("davis", [False, True])
+def test_videos_and_davis_folders_become_records(tmp_path, davis):
+    root = fixture.write_folder(tmp_path / "own", davis=davis)
+    builder = prepare_folder(root, tmp_path / "prepared")
+    space = label_space(builder)
+    assert space.actors == ("background", "fork lift", "worker")
+    assert space.actions == ("background", "driving", "lifting", "waiting", "walking")
+    assert space.joint[1:] == ("fork lift-driving", "fork lift-waiting", "worker-lifting", "worker-walking")
+    assert builder.info.metadata["label_frames"] == {"train": 6, "test": 2}  # the fourth video is for the test
+    assert {record["video"].numpy().decode() for record in records(builder, "test")} == {"d"}
+    of_a = [record for record in records(builder, "train") if record["video"].numpy() == b"a"]
+    seen = {}
+    for record in of_a:
+        for label, position in enumerate(record["label_position"].numpy()):
+            number = int(record["first_frame"]) + position
+            picture = cv2.imdecode(np.frombuffer(record["frames"][position].numpy(), np.uint8), cv2.IMREAD_COLOR)
+            assert abs(float(picture[..., 2].mean()) - 8 * number) < 6  # red says the frame's number
+            regions = cv2.imdecode(np.frombuffer(record["regions"][label].numpy(), np.uint8), cv2.IMREAD_UNCHANGED)
+            kinds = [0, *(
+                (space.actors[int(actor)], space.actions[int(row.argmax())]) if not skip else IGNORE
+                for actor, row, skip in zip(
+                    record["region_actor"].numpy(), record["region_actions"].numpy(), record["region_ignore"].numpy(),
+                    strict=True,
+                )
+            )]  # fmt: skip
+            seen[int(number)] = regions, kinds
+    assert set(seen) == set(fixture.LABELLED)
+    for number, (regions, kinds) in seen.items():
+        truth = fixture.instances("a", number)
+        second = ("fork lift", "driving" if number < 10 else "waiting")
+        expected = {0: 0, 1: ("worker", "lifting"), 2: second, 255: IGNORE}
+        assert [kinds[r] for r in regions.ravel()] == [expected[i] for i in truth.ravel()]
+
+
+def test_splits_as_given_and_a_single_video(tmp_path):
+    table = "video,instance,actor,action,split\n" + "".join(
+        f"{name},{i},worker,walking,{'test' if name == 'b' else 'train'}\n"
+        for name, some in fixture.INSTANCES.items() for i in some
+    )  # fmt: skip
+    root = fixture.write_folder(tmp_path / "own", table=table)
+    assert folder_layout.open_folder(root).splits == {"train": ("a", "c", "d"), "test": ("b",)}
+    (root / "labels.csv").write_text("video,instance,actor,action\nb,1,worker,walking\n")
+    assert folder_layout.open_folder(root).splits == {"train": ("b",), "test": ("b",)}
+    builder = prepare_folder(root, tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2}
+
+
+def test_a_video_named_with_its_ending_is_told(tmp_path):
+    root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("b,1,", "b.mp4,1,"))
+    with pytest.raises(InputError, match=r"labels.csv, line 5: video b.mp4 .* without its ending \.mp4: b$"):
+        folder_layout.open_folder(root).video("b.mp4")
+
+
+def test_a_video_that_is_not_there_is_named_with_its_lines_and_what_may_be_meant(tmp_path):
+    table = fixture.TABLE.replace("b,1,", "pnod,1,") + "clip 2,1,worker,walking,,\nx,1,worker,walking,,\n"
+    root = fixture.write_folder(tmp_path / "own", table=table.replace("a,", "A_day,"))
+    for name, other in (("a", "a_day"), ("b", "Pond"), ("d", "d1"), ("d", "clip 1")):
+        shutil.copy(root / "videos" / f"{name}.mp4", root / "videos" / f"{other}.mp4")
+    (root / "labels.csv").write_text((root / "labels.csv").read_text() + "clip 1,1,worker,walking,,\n")
+    release, folder = folder_layout.open_folder(root), root / "videos"
+
+    def said(name):
+        with pytest.raises(InputError) as error:
+            release.video(name)
+        return str(error.value).removeprefix(f"{root / 'labels.csv'}, ")
+
+    none = f"{folder} has none of that name"
+    assert said("pnod") == f"line 5: video pnod: {none}; did you mean 'Pond'?"
+    assert said("A_day") == f"line 2 (and 2 more lines): video A_day: {none}; did you mean 'a_day'?"
+    assert said("clip 2") == f"line 9: video clip 2: {none}"  # clip 1 has a line of its own
+    assert said("x") == f"line 10: video x: {none}"
+
+
+def test_a_release_has_to_be_given(tmp_path):
+    with pytest.raises(InputError, match="release is ''"):
+        prepare_folder("", tmp_path / "prepared")
+
+
+def _spoil(root, name):
+    label = root / "labels" / "b" / "00003.png"
+    if name == "unknown":
+        picture = fixture.instances("b", 3)
+        picture[20:] = 7
+        fixture.write_png(label, picture)
+        return "00003.png: instance 7 is not in labels.csv"
+    if name == "colours":
+        Image.fromarray(np.zeros((*fixture.SIZE, 3), np.uint8)).save(label)
+        return "00003.png: a picture in RGB; needed is a number a pixel"
+    if name == "size":
+        fixture.write_png(label, fixture.instances("b", 3)[:16])
+        return "label.*48x16"
+    if name == "late":
+        shutil.move(label, label.with_name("00077.png"))
+        return "frame 77.*20 frames"
+    if name == "cut":
+        label.write_bytes(label.read_bytes()[:50])
+        return "00003.png: not a PNG that can be read"
+    if name == "name":
+        shutil.move(label, label.with_name("first.png"))
+        return "first.png: the name has to be the frame's number"
+    if name == "unlabelled":
+        shutil.rmtree(root / "labels" / "b")
+        return "labels/b: no instance PNG"
+    if name == "frame":
+        place = root / "videos" / "b"
+        place.mkdir()
+        for i, frame in enumerate(fixture.frames(20, fixture.SIZE)):
+            cv2.imwrite(str(place / f"{i:05d}.png"), frame[:16] if i == 5 else frame)
+        (root / "videos" / "b.mp4").unlink()
+        return "frame 5 is 48x16"
+    if name == "video":
+        (root / "videos" / "b.mp4").write_text("no video")
+        return "b.mp4: not a video"
+    shutil.copy(root / "videos" / "b.mp4", root / "videos" / "b.mkv")
+    return "several of that name: b.mkv, b.mp4"
+
+
+KINDS = ["frame", "unknown", "colours", "size", "late", "cut", "name", "unlabelled", "video", "two"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_video_with_a_problem_is_left_out_and_found_by_the_check(tmp_path, kind):
+    root = fixture.write_folder(tmp_path / "own")
+    said = _spoil(root, kind)
+    found = {one.name: one for one in check.check_release(folder_layout.open_folder(root))}
+    assert [name for name, one in found.items() if one.problems] == ["b"]
+    assert _matches(said, found["b"].problems)
+    builder = prepare_folder(root, tmp_path / "prepared")
+    with open(Path(builder.data_path) / PROBLEMS, newline="") as file:
+        problems = {row["video"]: row["reason"] for row in csv.DictReader(file)}
+    assert set(problems) == {"b"} and _matches(said, problems.values())
+
+
+def test_classes_that_differ_in_case_alone_are_a_problem(tmp_path):
+    root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("c,3,fork lift", "c,3,Fork lift"))
+    assert folder_layout.open_folder(root).whole() == [
+        f"{root}: actors 'Fork lift' and 'fork lift' differ in case alone; if they are one, write them alike"
+    ]
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, 2), (3, 255, 65535), (0, 7, 65536, 1 << 31)])
+def test_regions_are_numbered_in_order_of_their_instances(numbers):
+    instances = np.random.default_rng(0).choice(numbers, fixture.SIZE)
+    row = folder_table.Row("labels.csv, line 2", "a", 7, "worker", "lifting", 0, None)
+    found = instance_regions(instances, 0, (row,), folder_table.space_of(Path(), {"a": (row,)}))
+    expected = [number for number in numbers if number]
+    assert found.codes.tolist() == expected and found.ignore.tolist() == [number != 7 for number in expected]
+    assert found.map.dtype == np.uint16
+    np.testing.assert_array_equal(np.int64([0, *expected])[found.map], instances)
+
+
+def test_maps_of_a_video_are_not_in_memory_all_at_once(tmp_path, monkeypatch):
+    root = fixture.write_folder(tmp_path / "own")
+    for number in range(20):
+        fixture.write_png(root / "labels" / "a" / f"{number:05d}.png", fixture.instances("a", number))
+    made, most = [], []
+    whole = instance_regions
+
+    def counted(*args):
+        one = whole(*args)
+        made.append(weakref.ref(one.map))
+        most.append(sum(ref() is not None for ref in made))
+        return one
+
+    monkeypatch.setattr(folder, "instance_regions", counted)
+    show = lambda *shown: None
+    found = {one.name: one for one in check.check_release(folder_layout.open_folder(root), show)}
+    assert found["a"].labelled == 20 and found["a"].problems == () and found["a"].shown == 2
+    assert max(most) <= 2
+    most.clear()
+    prepare_folder(root, tmp_path / "prepared")
+    assert len(most) == 20 + 3 * 2 and max(most) <= SETTINGS["label_span"]
+
+
+def test_what_labels_csv_leaves_out_is_no_problem_but_a_remark(tmp_path):
+    root = fixture.write_folder(tmp_path / "more")
+    (drawn,) = folder_layout.open_folder(root).remarks()
+    assert drawn.endswith("drawn by name, is d; a column split, train or test, in labels.csv chooses others")
+    for name in ("e", "g", "h", "i", "j", "k"):
+        shutil.copytree(root / "labels" / "a", root / "labels" / name)
+    (root / "labels" / "f").mkdir()
+    release = folder_layout.open_folder(root)
+    assert release.whole() == []
+    assert release.remarks() == [
+        drawn,
+        f"{root}: instance PNGs of 6 videos (e, g, h, i, j, ...) that labels.csv doesn't name",
+    ]
+
+
+def test_a_video_that_cannot_be_read_is_told_once(tmp_path):
+    root = fixture.write_folder(tmp_path / "own")
+    (root / "videos" / "a.mp4").write_text("no video")
+    whole = (root / "videos" / "b.mp4").read_bytes()
+    (root / "videos" / "b.mp4").write_bytes(whole[: len(whole) // 2])
+    shutil.move(root / "labels" / "c" / "00003.png", root / "labels" / "c" / "00020.png")
+    found = {one.name: one.problems for one in check.check_release(folder_layout.open_folder(root))}
+    assert [len(found[name]) for name in "abcd"] == [1, 1, 1, 0]
+    assert "a.mp4: not a video" in found["a"][0] and "b.mp4: " in found["b"][0]
+    assert "labels frame 20, but" in found["c"][0]
+
+
+def test_two_releases_have_folders_of_their_own(tmp_path):
+    places = {check.own_folder("data", tmp_path / name / "own") for name in ("one", "two")}
+    assert len(places) == 2 and all(place.parent == Path("data/check") for place in places)
+
+
+def _matches(said, problems):
+    return any(re.search(said, problem) for problem in problems)
+
+
+def test_the_check_shows_what_it_read(tmp_path):
+    root = fixture.write_folder(tmp_path / "own", davis=True)
+    with open(root / "labels.csv", "a") as file:
+        file.write("d,2,worker,walking,,\n")  # nobody has drawn it
+        file.write("b,1,worker,lifting,500,510\n")
+        file.write("b,1,worker,walking,511,\n")
+    (root / "labels.csv").write_text(
+        (root / "labels.csv").read_text().replace("b,1,worker,walking,,", "b,1,worker,walking,0,499")
+    )
+    shown = {}
+    show = lambda caption, frame, joint: shown.update({caption: (frame, joint)})
+    found = {one.name: one for one in check.check_release(folder_layout.open_folder(root), show)}
+    assert found["a"].problems == () and (found["a"].frames, found["a"].labelled) == (20, 2)
+    assert list(shown) == ["a, frame 3", "a, frame 12", "b, frame 12", "c, frame 12", "d, frame 12"]
+    for number, classes in ((3, {0, 1, 3, IGNORE}), (12, {0, 2, 3, IGNORE})):
+        frame, joint = shown[f"a, frame {number}"]
+        assert frame.shape == (32, 48, 3) and abs(float(frame[..., 0].mean()) - 8 * number) < 6
+        assert set(np.unique(joint)) == classes
+    assert found["a"].pairs == {(2, 2): 2, (1, 1): 1, (1, 3): 1}
+    nobody, what = "labels.csv, line {}: nobody drew instance {} of {} in ", "; draw it, or delete this line$"
+    assert _matches(nobody.format(9, 2, "d") + "any labelled frame" + what, found["d"].problems)
+    assert _matches(nobody.format(10, 1, "b") + "a labelled frame from 500 to 510" + what, found["b"].problems)
+    assert _matches(nobody.format(11, 1, "b") + "a labelled frame from 511 on" + what, found["b"].problems)
+    space = folder_layout.open_folder(root).space
+    # d alone is for the test, and shows a worker who walks, as b does.
+    assert check.one_sided(list(found.values()), space) == [
+        f"{pair} is trained on, but in no video of the test split"
+        for pair in ("fork lift-driving", "fork lift-waiting", "worker-lifting")
+    ]
+    one = check.VideoCheck("a", "train, test", (), 9, 1, pairs={(1, 1): 1})
+    assert check.one_sided([one], space) == []
+    one = check.VideoCheck("a", "test", (), 9, 1, pairs={(1, 1): 1})
+    assert check.one_sided([one], space) == ["fork lift-driving is scored, but in no video to train on"]
+
+
+def test_a_release_in_a2ds_layout_is_checked_too(tmp_path):
+    root = a2d_release.write_release(tmp_path / "Release", train=2, test=1)
+    (root / "clips320H" / "v01.mp4").unlink()
+    found = {one.name: one for one in check.check_release(a2d.Release(root))}
+    assert found["v00"].problems == found["w00"].problems == () and found["v00"].labelled == 3
+    assert _matches("v01.mp4: no such file", found["v01"].problems)
+
+
+def test_label_spaces_survive_json():
+    own = LabelSpace.of_names(("cat", "dog"), ("run", "sit"), (("cat", "sit"), ("dog", "run")))
+    assert LabelSpace.from_json(own.to_json()) == own and LabelSpace.from_json(A2D.to_json()) is A2D
+    renamed = LabelSpace.of_names(A2D.actors[1:], A2D.actions[1:], (("dog", "running"),))
+    assert LabelSpace.from_json(renamed.to_json()) == renamed != A2D
+    older = {key: value for key, value in A2D.to_json().items() if key != "pairs"}
+    assert LabelSpace.from_json(older) is A2D
+    with pytest.raises((ValueError, KeyError)):
+        LabelSpace.from_json({"actors": ["background"], "actions": [], "several": True})
+    many = LabelSpace.of_names(
+        ("dog",), tuple(f"trick {i}" for i in range(200)), tuple(("dog", f"trick {i}") for i in range(200))
+    )
+    assert len({tuple(colour) for colour in many.joint_colours}) > 100
+
+
+def test_classes_that_are_written_nearly_alike_are_a_remark(tmp_path):
+    root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("d,1,worker", "d,1,wroker"))
+    (told,) = [one for one in folder_layout.open_folder(root).remarks() if "alike" in one]
+    assert told == f"{root}: actors 'worker' and 'wroker' are written nearly alike: a slip, if they are one"
+
+
+def test_classes_that_are_meant_to_be_nearly_alike_are_none():
+    told = lambda *actions: folder_table.similar(LabelSpace.of_names(("dog",), actions, (("dog", actions[0]),)))
+    assert told("standing", "standing up", "walking", "talking", "trick 1", "trick 12", "female", "male") == []
+    many = [f"walking{letter}" for letter in "abcdefgh"]
+    assert len(told(*many)) == 6 and told(*many)[-1].startswith("and 23 more pairs")
+
+
+def test_splits_that_someone_gave_are_no_remark_and_a_single_video_is(tmp_path):
+    rows = fixture.TABLE.splitlines()
+    given = "\n".join([rows[0] + ",split", *(row + (",test" if row[0] == "d" else ",train") for row in rows[1:])])
+    assert folder_layout.open_folder(fixture.write_folder(tmp_path / "given", table=given)).remarks() == []
+    single = "\n".join(row for row in rows if row[0] in "vb")
+    root = fixture.write_folder(tmp_path / "single", table=single)
+    assert "video b is trained on and scored" in folder_layout.open_folder(root).remarks()[0]

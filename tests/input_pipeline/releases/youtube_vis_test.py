@@ -1,0 +1,476 @@
+"""Data of one's own as JSON: the same records as from PNGs, and what is said of everything that is wrong."""
+
+import copy
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from input_pipeline import check
+from input_pipeline.records.prepare import PROBLEMS, label_space
+from input_pipeline.releases import folder_layout, youtube_vis
+from ssa2d_jax.data.label_space import IGNORE, LabelSpace
+from ssa2d_jax.inference import track_files
+from ssa2d_jax.inference.tracker import Tracker
+from ssa2d_jax.utils.errors import InputError, Problems
+from tests.fixtures import folder_release
+from tests.fixtures import youtube_vis_json as fixture
+from tests.fixtures.folder_release import LABELLED, SIZE
+from tests.fixtures.prepared_folder import prepare_folder
+
+
+def _records(builder):
+    """All records by split, video and first frame, as they are stored."""
+    found = {}
+    for split in ("train", "test"):
+        files = [str(path) for path in builder.info.splits[split].filepaths]
+        for data in tf.data.TFRecordDataset(files):
+            record = builder.info.features.deserialize_example_np(data.numpy())
+            found[split, record["video"], int(record["first_frame"])] = record
+    return found
+
+
+@pytest.mark.parametrize(
+    ("form", "davis"), [("split", False), ("split", True), ("one", True), ("tracks", False), ("tracks", True)]
+)
+def test_json_gives_the_records_that_pngs_give(tmp_path, form, davis):
+    expected = prepare_folder(folder_release.write_folder(tmp_path / "pngs", davis=davis), tmp_path / "prepared")
+    builder = prepare_folder(fixture.write_release(tmp_path / "json", form, davis), tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"] == {"train": 6, "test": 2}
+    assert label_space(builder) == label_space(expected)
+    found, wanted = _records(builder), _records(expected)
+    assert found.keys() == wanted.keys() and len(found) == 8
+    for key, record in found.items():
+        for name, value in record.items():
+            np.testing.assert_equal(value, wanted[key][name], err_msg=f"{key} {name}")
+
+
+def _release(root, change, form="one"):
+    """Pictures and instances.json of video a, which `change` has changed."""
+    folder_release.write_folder(root, davis=True, count=fixture.COUNT)
+    (root / "labels.csv").unlink()
+    told = fixture.vis(["a"], pictures=True, compressed=False)
+    change(told)
+    (root / "instances.json").write_text(json.dumps(told))
+    return folder_layout.open_folder(root)
+
+
+def _square(top, left):
+    mask = np.zeros(SIZE, bool)
+    mask[top : top + 10, left : left + 10] = True
+    return mask
+
+
+def test_a_later_mask_lies_on_an_earlier_one_and_null_counts_nowhere(tmp_path):
+    def change(told):
+        first, second = told["annotations"][1:]
+        del told["annotations"][0]
+        first["segmentations"] = [fixture.run_lengths(_square(0, 0), True)] + [None] * 18 + [
+            fixture.run_lengths(np.zeros(SIZE, bool), False)
+        ]  # fmt: skip
+        second["segmentations"] = [fixture.run_lengths(_square(5, 5), True)] * 2 + [None] * 18
+        second["action"] = ["driving", None] + ["waiting"] * 18
+
+    release = _release(tmp_path, change)
+    shots = release.labelled("a")
+    assert list(shots) == [0, 1, 19]  # an empty mask labels its frame, no mask doesn't
+    assert release.space.joint == ("background", "fork lift-driving", "worker-lifting")  # nobody waits
+    one = release.regions("a", 0, shots[0])
+    worker, lift = (one.actor[number - 1] for number in (one.map[0, 0], one.map[7, 7]))
+    assert (release.space.actors[worker], release.space.actors[lift]) == ("worker", "fork lift")
+    np.testing.assert_array_equal(one.map == one.map[7, 7], _square(5, 5))
+    np.testing.assert_array_equal(one.map > 0, _square(0, 0) | _square(5, 5))
+    one = release.regions("a", 1, shots[1])
+    assert one.codes.tolist() == [IGNORE] and one.ignore.tolist() == [True]
+    np.testing.assert_array_equal(one.map, _square(5, 5))
+    assert release.regions("a", 19, shots[19]).map.max() == 0
+    (found,) = list(check.check_release(folder_layout.open_folder(tmp_path)))[:1]
+    assert found.problems == () and (found.frames, found.labelled) == (20, 3)
+
+
+def test_a_label_belongs_to_the_picture_of_its_name(tmp_path):
+    def change(told):
+        video = told["videos"][0]
+        video["file_names"], video["length"] = video["file_names"][::3], 7
+        for one in told["annotations"]:
+            one["segmentations"] = [None] * 6 + one["segmentations"][LABELLED[1] : LABELLED[1] + 1]
+            if isinstance(one.get("action"), list):
+                one["action"] = [None] * 6 + ["waiting"]
+
+    release = _release(tmp_path, change)
+    (number,) = release.labelled("a")
+    assert number == 18 and str(release.labelled("a")[18]).endswith("instances.json: a, frame 6 (00018.jpg)")
+    truth = folder_release.instances("a", LABELLED[1])
+    one = release.regions("a", 18, release.labelled("a")[18])
+    np.testing.assert_array_equal(one.map > 0, truth > 0)
+    assert release.unused("a", {18: one}) == []
+    (tmp_path / "JPEGImages/480p/a/00018.jpg").unlink()
+    with pytest.raises(InputError, match=r"frame 6 \(00018.jpg\): .*a doesn't have that picture"):
+        release.labelled("a")
+
+
+def test_what_predict_writes_is_read(tmp_path):
+    space = LabelSpace.of_names(("cat", "dog"), ("run", "sit"), (("cat", "sit"), ("dog", "run"), ("dog", "sit")))
+    dog = np.zeros((6, *SIZE), np.uint8)
+    for i in range(6):
+        dog[i, 4:16, 2 * i : 2 * i + 12] = 2
+    tracker = Tracker(space)
+    for i, actor in enumerate(dog):
+        probabilities = np.tile(np.float32([0.1, 0.1, 0.8, 0.1, 0.6, 0.3]), (*SIZE, 1))
+        tracker.add(i, actor, probabilities, i / 25)
+    folder_release.write_folder(tmp_path)
+    (tmp_path / "labels.csv").unlink()
+    with track_files.TrackFiles(
+        tmp_path / "labels" / "b",
+        space,
+        threshold=0.5,
+        video={"file_name": "b.mp4", "height": SIZE[0], "width": SIZE[1]},
+    ) as files:
+        files.add(tracker.finish())
+        files.end(20)
+    release = folder_layout.open_folder(tmp_path)
+    assert release.splits == {"train": ("b",), "test": ("b",)}
+    assert release.space.joint == ("background", "dog-run")
+    shots = release.labelled("b")
+    assert list(shots) == list(range(6))
+    for number, shot in shots.items():
+        one = release.regions("b", number, shot)
+        np.testing.assert_array_equal(one.map, dog[number] // 2)
+        assert one.actor.tolist() == [1] and not one.ignore.any()
+    before = release.fingerprint()
+    path = tmp_path / "labels" / "b" / "tracks.json"
+    path.write_text(path.read_text().replace('"run"', '"sit"'))  # corrected by hand, of the same size
+    corrected = folder_layout.open_folder(tmp_path)
+    assert corrected.space.joint == ("background", "dog-sit") and corrected.fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda told: told.pop("categories"), "has no list 'categories'"),
+        (lambda told: told["videos"].append(3), r"videos\[1\]: has no id"),
+        (lambda told: told["videos"].append({"id": 1}), r"videos\[1\]: its id 1 is that of another one"),
+        (lambda told: told["videos"].append(told["videos"][0] | {"id": 2}), "video a is there twice"),
+        (lambda told: told["videos"][0].pop("height"), r"videos\[0\] \(id 1\): height is missing; a whole number"),
+        (lambda told: told["videos"][0].update(width="48"), "width is '48'; a whole number from 1 up"),
+        (lambda told: told["videos"][0].update(width=1 << 30), "1073741824x32 pixels; at most 9437184"),
+        (lambda told: told["videos"][0].update(width=10**4000), r"width is 1000+\.\.\.0+; a whole number from 1 up"),
+        (lambda told: told["videos"][0].pop("file_names"), "file_name is missing; a text, or file_names"),
+        (lambda told: told["videos"][0].update(file_names="a"), "file_names is 'a'; a list is needed"),
+        (lambda told: told["videos"][0].update(file_names=[]), "file_names are not different pictures"),
+        (lambda told: told["videos"][0].update(length=19), "length is 19, but there are 20 file_names"),
+        (lambda told: told["annotations"][1].pop("id"), r"annotations\[1\]: has no id"),
+        (lambda told: told["annotations"][1].pop("video_id"), "video_id is missing; a whole number is needed"),
+        (lambda told: told["annotations"][1].update(video_id=8), "video_id is 8, which is no video's"),
+        (lambda told: told["annotations"][1].update(category_id=8), "category_id is 8, which is no category's"),
+        (lambda told: told["annotations"][1].update(category="cat"), "category is 'cat', but category_id 3 is"),
+        (lambda told: told["categories"][0].update(name="\ud800"), "category 3 is '.ud800'; a name in letters"),
+        (lambda told: told["annotations"][1].update(iscrowd=[]), "iscrowd is .., allowed: 0 or 1"),
+        (lambda told: told["annotations"][1].pop("action"), r"annotations\[1\] \(id 1\): action is missing"),
+        (lambda told: told["annotations"][1].update(action=7), "action is 7; a name in letters"),
+        (lambda told: told["annotations"][1].update(action="background"), "action is 'background'; a name"),
+        (lambda told: told["annotations"][1].update(action=["run"]), "1 action, but 20 segmentations"),
+        (lambda told: told["annotations"][1].update(action=["run", 7] * 10), r"action\[1\] is 7; a name in letters"),
+        (lambda told: told["annotations"][1].update(actions=[]), "has action and actions; give one"),
+        (lambda told: told["annotations"][1].pop("segmentations"), "segmentations is missing; a list is needed"),
+        (lambda told: told["annotations"][1]["segmentations"].pop(), "19 segmentations, but video a has 20 frames"),
+        (lambda told: told["annotations"][1].update(frames=[1, 2]), "20 segmentations, but 2 frames"),
+        (lambda told: told["annotations"][1].update(frames=[2, 1]), "frames are not ascending numbers from 0 to 19"),
+        (lambda told: told["annotations"][1].update(frames=[20]), "frames are not ascending numbers from 0 to 19"),
+        (lambda told: told["annotations"].clear(), "no annotation does anything"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_named_with_its_place(tmp_path, change, said):
+    with pytest.raises(InputError, match=rf"instances\.json: .*{said}"):
+        _ = _release(tmp_path, change).space
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("../a/0.jpg", r"file_names\[3\] is '../a/0.jpg'; needed is '<video>/<picture>'"),
+        ("/etc/0.jpg", "needed is '<video>/<picture>'"),
+        ("0.jpg", "needed is '<video>/<picture>'"),
+        ("a/..", "needed is '<video>/<picture>'"),
+        ("a/\ud800", "needed is '<video>/<picture>'"),
+        (3, "needed is '<video>/<picture>'"),
+        ("b/00003.jpg", "file_names are not different pictures, one or more, of one folder"),
+        ("a/00002.jpg", "file_names are not different pictures"),
+    ],
+)
+def test_no_file_name_leads_out_of_its_folder(tmp_path, name, said):
+    with pytest.raises(InputError, match=rf"videos\[0\] \(id 1\): {said if 'needed' not in said else '.*' + said}"):
+        _ = _release(tmp_path, lambda told: told["videos"][0]["file_names"].__setitem__(3, name)).space
+
+
+@pytest.mark.parametrize("name", ["..", "../a.mp4", "/a.mp4", "c\\a.mp4", ""])
+def test_no_video_file_leads_out_of_its_folder(tmp_path, name):
+    def change(told):
+        told["videos"][0]["file_name"] = name
+        del told["videos"][0]["file_names"]
+
+    with pytest.raises(InputError, match="is not a plain video name"):
+        _ = _release(tmp_path, change).space
+
+
+@pytest.mark.parametrize(
+    ("segments", "said"),
+    [
+        ([{"action": "run", "first": 0, "last": 20}], r"actions\[0\] is .*frames from 0 to 19"),
+        ([{"action": "run", "first": 5, "last": 4}], "frames from 0 to 19"),
+        ([{"action": "run", "first": 0}], "frames from 0 to 19"),
+        (["run"], "frames from 0 to 19"),
+        ([{"first": 0, "last": 4}], "has no action"),
+        (
+            [{"action": "sit", "first": 4, "last": 9}, {"action": "run", "first": 0, "last": 4}],
+            r"actions\[0\]: instance 2 of a does sit, and run at once \(actions\[1\]\); give each its frames",
+        ),
+        ({}, "actions is {}; a list is needed"),
+    ],
+)
+def test_segments_that_cannot_be_used_are_named(tmp_path, segments, said):
+    def change(told):
+        del told["annotations"][1]["action"]
+        told["annotations"][1]["actions"] = segments
+
+    with pytest.raises(InputError, match=rf"annotations\[1\] \(id 1\).*{said}"):
+        _ = _release(tmp_path, change).space
+
+
+@pytest.mark.parametrize("data", [b"{", b"\xff", b"[" * 100_000, b"[]", b'"a"', b'{"videos": ' + b"9" * 5000 + b"}"])
+def test_a_file_that_is_no_such_json_is_said(tmp_path, data):
+    (tmp_path / "instances.json").write_bytes(data)
+    with pytest.raises(InputError, match="instances.json: (not a JSON file|has no list 'videos')"):
+        youtube_vis.read(tmp_path / "instances.json")
+
+
+def test_all_that_is_wrong_is_listed(tmp_path):
+    def change(told):
+        told["annotations"][1]["category_id"], told["annotations"][2]["action"] = 8, ""
+
+    with pytest.raises(Problems, match="category_id is 8.*and 1 more problem; --mode=check lists all") as error:
+        _ = _release(tmp_path, change).space
+    assert len(error.value.args) == 2 and "action is ''" in error.value.args[1]
+
+
+def test_broken_masks_are_named_with_video_and_frame_and_their_video_left_out(tmp_path):
+    root = fixture.write_release(tmp_path / "own", "split", davis=True)
+    told = json.loads((root / "train.json").read_text())
+    of_b = [one for one in told["annotations"] if one["video_id"] == 2 and "action" in one]
+    of_b[0]["segmentations"][3] = {"size": list(SIZE), "counts": "~"}
+    of_b[0]["segmentations"][12] = {"size": [4, 4], "counts": [16]}
+    of_c = [one for one in told["annotations"] if one["video_id"] == 3 and "action" in one]
+    of_c[0]["segmentations"] = [None] * 20
+    (root / "train.json").write_text(json.dumps(told))
+    found = {one.name: one.problems for one in check.check_release(folder_layout.open_folder(root))}
+    assert found["a"] == found["d"] == ()
+    place = f"{root / 'train.json'}: b, frame"
+    assert found["b"][0].startswith(f"{place} 3 (00003.jpg): annotation {of_b[0]['id']}, worker: its counts have a '~'")
+    assert found["b"][1].startswith(f"{place} 12 (00012.jpg): annotation {of_b[0]['id']}, worker: its size is [4, 4]")
+    assert any(one.endswith("lifting, frames 0 to 19 of c, is seen in none of them") for one in found["c"])
+    builder = prepare_folder(root, tmp_path / "prepared")
+    with open(Path(builder.data_path) / PROBLEMS, newline="") as file:
+        assert [row["video"] for row in csv.DictReader(file)] == ["b"]
+
+
+def test_the_check_reads_a_file_once(tmp_path, monkeypatch):
+    root, read = fixture.write_release(tmp_path / "own", "one"), []
+    monkeypatch.setattr(youtube_vis, "read", lambda *args, whole=youtube_vis.read: read.append(args[0]) or whole(*args))
+    release = folder_layout.open_folder(root)
+    assert release.whole() == [] and len(release.remarks()) == 1 and len(list(check.check_release(release))) == 4
+    assert read == [root / "instances.json"]
+
+
+def test_labels_of_another_size_and_silent_ones_are_told_once(tmp_path):
+    def change(told):
+        del told["annotations"][1]["action"]
+        told["annotations"][1]["actions"] = [{"action": "lifting", "first": 5, "last": 7}]
+
+    _release(tmp_path, change)
+    for path in (tmp_path / "JPEGImages/480p/a").iterdir():
+        cv2.imwrite(str(path), cv2.imread(str(path))[:16])
+    (one,) = check.check_release(folder_layout.open_folder(tmp_path))
+    sizes, silent, unused = one.problems
+    assert "a, frame 3 (00003.jpg): the label is 48x32, the frame 48x16 pixels (the same in 1 more label)" in sizes
+    assert "without an action at that frame: annotation 1, worker; they will count nowhere (the same in 1" in silent
+    assert unused.endswith("lifting, frames 5 to 7 of a, is seen in none of them")
+
+
+def test_one_form_is_taken_and_two_or_none_are_said(tmp_path):
+    with pytest.raises(InputError, match="nowhere: no such folder"):
+        folder_layout.open_folder(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="needed is labels.csv, or train.json and test.json, or instances.json"):
+        folder_layout.open_folder(tmp_path)
+    root = fixture.write_release(tmp_path / "own", "split")
+    (root / "labels.csv").write_text(folder_release.TABLE)
+    with pytest.raises(InputError, match="own: has labels.csv and train.json and test.json; needed is labels.csv, or"):
+        folder_layout.open_folder(root)
+    (root / "labels.csv").unlink()
+    (root / "test.json").write_text((root / "train.json").read_text())
+    with pytest.raises(Problems, match="test.json: video a is in train.json, too"):
+        _ = folder_layout.open_folder(root).space
+    (root / "test.json").unlink()
+    with pytest.raises(InputError, match="own: has train.json; needed is"):
+        folder_layout.open_folder(root)
+
+
+def test_a_tracks_file_that_cannot_be_used_leaves_out_its_video_alone(tmp_path):
+    root = fixture.write_release(tmp_path / "own", "tracks")
+    (root / "labels/b/tracks.json").write_text(json.dumps(fixture.tracks("a")))
+    told = fixture.tracks("c")
+    del told["annotations"][0]["category_id"], told["annotations"][1]["id"]
+    (root / "labels/c/tracks.json").write_text(json.dumps(told))
+    (root / "labels/a (1)").mkdir()
+    told = fixture.tracks("a")
+    told["videos"][0]["file_name"] = "a (1).mp4"
+    (root / "labels/a (1)/tracks.json").write_text(json.dumps(told))
+    found = {one.name: one.problems for one in check.check_release(folder_layout.open_folder(root))}
+    assert found["a"] == found["d"] == ()
+    (of_b,), (name,) = found["b"], found["a (1)"]
+    assert "labels/b/tracks.json: " in of_b and "is of 'a', but lies in the folder of b" in of_b
+    assert "labels/a (1)/tracks.json: " in name and "'a (1)' is not a plain video name" in name
+    assert name.endswith("; rename the video before predicting")
+    assert len(found["c"]) == 2 and all("labels/c/tracks.json: annotations[" in one for one in found["c"])
+    builder = prepare_folder(root, tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2}
+    with open(Path(builder.data_path) / PROBLEMS, newline="") as file:
+        assert {row["video"] for row in csv.DictReader(file)} == {"a (1)", "b", "c"}
+    for name in "ad":
+        (root / f"labels/{name}/tracks.json").write_text("{")
+    with pytest.raises(Problems, match="and 5 more problems"):
+        _ = folder_layout.open_folder(root).space
+
+
+def test_pngs_beside_json_are_not_read_and_nothing_is_said_of_them(tmp_path):
+    root = fixture.write_release(tmp_path / "own", "one", davis=True)
+    folder_release.write_png(root / "Annotations" / "480p" / "e" / "00000.png", np.zeros(SIZE, np.uint8))
+    release = folder_layout.open_folder(root)
+    drawn = "the test split, drawn by name, is d; train.json and test.json in place of instances.json"
+    assert (release.whole(), release.remarks()) == ([], [f"{root}: {drawn} choose others"])
+
+
+def test_splits_are_drawn_among_videos_with_masks(tmp_path, capfd):
+    root = fixture.write_release(tmp_path / "own", "tracks")
+    for name in ("b", "d"):  # as predict writes where it finds nobody
+        told = fixture.tracks(name) | {"annotations": []}
+        (root / "labels" / name / "tracks.json").write_text(json.dumps(told))
+    release = folder_layout.open_folder(root)
+    assert release.splits == {"train": ("a",), "test": ("c",)}
+    remark = f"{root}: 2 videos (b, d) without any mask, left out of the splits"
+    assert release.remarks() == [f"{root}: the test split, drawn by name, is c", remark]
+    builder = prepare_folder(root, tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2} and remark in capfd.readouterr().err
+
+
+def test_files_and_pictures_are_not_taken_for_one_another(tmp_path):
+    root = fixture.write_release(tmp_path / "own", "one", davis=False)
+    told = fixture.vis(["a"], pictures=True)
+    (root / "instances.json").write_text(json.dumps(told))
+    with pytest.raises(InputError, match="a.mp4: not a folder, but instances.json has file_names"):
+        folder_layout.open_folder(root).video("a")
+    other = copy.deepcopy(told)
+    for one in other["annotations"]:
+        one["segmentations"] = [None] * 20
+    (root / "instances.json").write_text(json.dumps(other))
+    with pytest.raises(InputError, match="no annotation has a mask for video a"):
+        folder_layout.open_folder(root).labelled("a")
+
+
+def _joined(root, tracks_of):
+    """Hand-drawn labels of all videos but c, and tracks.json of some."""
+    folder_release.write_folder(root)
+    table = folder_release.TABLE.splitlines(keepends=True)
+    (root / "labels.csv").write_text("".join(line for line in table if not line.startswith("c,")))
+    for path in (root / "labels/c").iterdir():
+        path.unlink()
+    for name in tracks_of:
+        (root / "labels" / name / "tracks.json").write_text(json.dumps(fixture.tracks(name)))
+    return folder_layout.open_folder(root)
+
+
+def test_tracks_are_read_beside_labels_drawn_by_hand(tmp_path):
+    whole = folder_layout.open_folder(folder_release.write_folder(tmp_path / "whole"))
+    joined = _joined(tmp_path / "joined", ("a", "c"))
+    assert joined.space == whole.space
+    assert joined.splits == {"train": ("a", "b", "c"), "test": ("d",)}
+    drawn, read, both = joined.remarks()
+    assert drawn.endswith("drawn by name, is d; a column split, train or test, in labels.csv chooses others")
+    assert read == f"{joined.root}: tracks.json of 1 video (c): trained on, never scored"
+    assert both == f"{joined.root}: tracks.json of 1 video (a), not read: labels.csv tells of the same"
+    for name in "abcd":
+        assert joined.video(name).name == f"{name}.mp4"
+        frames = joined.labelled(name)
+        assert list(frames) == list(whole.labelled(name))
+        ours = {number: joined.regions(name, number, label) for number, label in frames.items()}
+        for number, label in whole.labelled(name).items():
+            np.testing.assert_array_equal(*(_labels(one) for one in (ours[number], whole.regions(name, number, label))))
+        assert joined.unused(name, ours) == []
+    assert [problem for one in check.check_release(joined) for problem in one.problems] == []
+
+
+def _labels(one):
+    """Actor and action of every pixel, [H, W, 2]; ignored and background told apart."""
+    actor, action = np.append(one.actor, 0), np.append(one.actions.argmax(-1), 0)
+    ignore = np.append(one.ignore, False)
+    order = np.roll(np.arange(len(actor)), 1)  # 0 is the background, region r is row r - 1
+    return np.stack([np.where(ignore, 255, kind)[order][one.map] for kind in (actor, action)], -1)
+
+
+def test_a_new_class_in_tracks_and_a_broken_file_beside_labels_drawn_by_hand(tmp_path):
+    told = fixture.tracks("c")
+    told["categories"][0]["name"] = "boss"
+    _joined(tmp_path, ("a", "b"))
+    (tmp_path / "labels/c/tracks.json").write_text(json.dumps(told))
+    assert "boss" in folder_layout.open_folder(tmp_path).space.actors
+    (tmp_path / "labels/c/tracks.json").write_text("{")
+    found = {one.name: one.problems for one in check.check_release(folder_layout.open_folder(tmp_path))}
+    (of_c,) = found.pop("c")
+    assert "labels/c/tracks.json: not a JSON file" in of_c and list(found.values()) == [()] * 3
+
+
+def test_a_single_video_drawn_by_hand_beside_tracks_is_still_told_to_be_in_both_splits(tmp_path):
+    root = folder_release.write_folder(tmp_path)
+    (root / "labels.csv").write_text("video,instance,actor,action\nb,1,worker,walking\n")
+    (root / "labels/c/tracks.json").write_text(json.dumps(fixture.tracks("c")))
+    release = folder_layout.open_folder(root)
+    assert release.splits == {"train": ("b", "c"), "test": ("b",)}
+    assert "video b is trained on and scored" in release.remarks()[0]
+
+
+def test_splits_that_are_given_stay_and_tracks_join_the_training_split(tmp_path):
+    _joined(tmp_path, ("c",))
+    rows = (tmp_path / "labels.csv").read_text().splitlines()
+    given = [rows[0] + ",split", *(row + (",test" if row[0] in "ab" else ",train") for row in rows[1:])]
+    (tmp_path / "labels.csv").write_text("\n".join(given))
+    release = folder_layout.open_folder(tmp_path)
+    assert release.splits == {"train": ("d", "c"), "test": ("a", "b")}
+    assert [remark for remark in release.remarks() if "drawn" in remark] == []
+
+
+def test_records_come_of_both_and_only_what_is_read_makes_them_others(tmp_path):
+    release = _joined(tmp_path / "own", ("a", "c"))
+    before = release.fingerprint()
+    builder = prepare_folder(release.root, tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"] == {"train": 6, "test": 2}
+    assert {video for split, video, _ in _records(builder) if split == "train"} == {b"a", b"b", b"c"}
+    (release.root / "labels/a/tracks.json").write_text("{}")  # labels.csv tells of a
+    (release.root / "labels/c/overlay.mp4").write_text("as predict writes it")
+    assert folder_layout.open_folder(release.root).fingerprint() == before
+    told = fixture.tracks("c")
+    told["categories"][0]["name"] = "boss"
+    (release.root / "labels/c/tracks.json").write_text(json.dumps(told))
+    assert folder_layout.open_folder(release.root).fingerprint() != before
+
+
+def test_pngs_may_lie_where_davis_has_them_and_tracks_in_labels(tmp_path):
+    root = folder_release.write_folder(tmp_path, davis=True)
+    table = folder_release.TABLE.splitlines(keepends=True)
+    (root / "labels.csv").write_text("".join(line for line in table if not line.startswith("c,")))
+    (root / "labels/c").mkdir(parents=True)
+    (root / "labels/c/tracks.json").write_text(json.dumps(fixture.tracks("c")))
+    release = folder_layout.open_folder(root)
+    assert [list(release.labelled(name)) for name in "abcd"] == [list(LABELLED)] * 4

@@ -1,0 +1,145 @@
+"""The ablation table: every form and seed once, resumed, failures listed, differences between the same seeds."""
+
+import csv
+import json
+
+import pytest
+
+from configs import default
+from ssa2d_jax.data.label_space import KINDS
+from ssa2d_jax.runs.workdir import ABLATION_CSV, ABLATION_TABLE
+from ssa2d_jax.training import ablation
+from ssa2d_jax.utils import locks
+from ssa2d_jax.utils.errors import Diverged, InputError
+from tests.fixtures.toy import toy_config, toy_source
+
+
+def config_of(forms, seeds):
+    config = toy_config()
+    config.ablate.forms, config.ablate.seeds = forms, seeds
+    config.train.phases = ((0.5, 1e-3, 1e-3),)  # one update
+    return config
+
+
+def scored(joint):
+    return {kind: {"miou": joint + i} for i, kind in enumerate(reversed(KINDS))}
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Every call of `train` is noted instead; a joint mIoU of 30 + seed, 2 less for each knob that is off."""
+    calls = []
+
+    def train(config, workdir, source, read_weights):
+        calls.append((workdir.parent.name, config.seed, config.model.atrous, config.model.actor_prior))
+        if (workdir.parent.name, config.seed) == ("no_atrous", 2):
+            raise Diverged("the loss is no longer finite at update 7")
+        result = scored(30 + config.seed - 2 * (not config.model.atrous) - 3 * (config.model.actor_prior == "off"))
+        (workdir / "metrics").mkdir(exist_ok=True)
+        saved = result | {"step": 1, "data": source.identity}
+        (workdir / "metrics" / "test.json").write_text(json.dumps(saved))
+        return {"test": saved}
+
+    monkeypatch.setattr(ablation, "train", train)
+    return calls
+
+
+def run(config, workdir):
+    return ablation.run_ablation(config, default.FORMS, workdir, lambda _: toy_source(4))
+
+
+def test_every_form_is_trained_once_with_every_seed_and_not_again(trained, tmp_path, capfd):
+    config = config_of(("full", "no_atrous", "no_actor_prior"), (0, 1))
+    run(config, tmp_path)
+    wanted = [(form, seed, form != "no_atrous", "off" if form == "no_actor_prior" else "concat")
+              for seed in (0, 1) for form in config.ablate.forms]  # fmt: skip
+    assert trained == wanted
+    assert run(config, tmp_path)["no_atrous"][1]["joint"] == 29 and trained == wanted  # nothing was trained again
+    assert "done before" in capfd.readouterr().err
+    # A form more: only that is trained.
+    run(config_of(("full", "no_multi_scale"), (0,)), tmp_path)
+    assert trained[len(wanted) :] == [("no_multi_scale", 0, True, "concat")]
+
+
+def test_the_table_has_means_deviations_and_differences(trained, tmp_path):
+    config = config_of(("full", "no_atrous"), (0, 1))
+    config.eval.published = True
+    run(config, tmp_path)
+    table = (tmp_path / ABLATION_TABLE).read_text()
+    assert "| full | 32.5 ± 0.7 | 31.5 ± 0.7 | 30.5 ± 0.7 | 2 | 67.5 / 46.5 / 34.6 |" in table
+    assert "| no atrous | 30.5 ± 0.7 (-2.0) | 29.5 ± 0.7 (-2.0) | 28.5 ± 0.7 (-2.0) | 2 | 62.0 / 41.6 / 31.7 |" in table
+    with open(tmp_path / ABLATION_CSV, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["form"] for row in rows] == ["full", "no_atrous"]
+    assert float(rows[1]["joint"]) == 28.5 and float(rows[1]["joint_difference"]) == -2
+
+
+def test_a_run_that_fails_is_listed_and_the_others_are_done(trained, tmp_path):
+    with pytest.raises(
+        InputError, match="1 of 4 runs failed, the others are done: .*seed2: the loss is no longer finite"
+    ):
+        run(config_of(("full", "no_atrous"), (2, 3)), tmp_path)
+    assert [call[:2] for call in trained] == [("full", 2), ("no_atrous", 2), ("full", 3), ("no_atrous", 3)]
+    # Only seed 3 has both: 31 - 33, not 31 - 32.
+    assert "| no atrous | 33.0 (-2.0) | 32.0 (-2.0) | 31.0 (-2.0) | 1 |" in (tmp_path / ABLATION_TABLE).read_text()
+
+
+def test_a_run_of_another_budget_is_not_taken_for_this_one(trained, tmp_path):
+    run(config_of(("full",), (0,)), tmp_path)
+    config = config_of(("full",), (0,))
+    config.train.phases = ((1.5, 1e-3, 1e-3),)
+    run(config, tmp_path)
+    assert len(trained) == 2  # one update is not three
+
+
+def test_a_run_that_another_process_trains_is_left_alone(trained, tmp_path):
+    folder = tmp_path / "full/seed0"
+    folder.mkdir(parents=True)
+    with (
+        locks.try_lock(folder / ".lock", "free"),
+        pytest.raises(InputError, match="1 of 2 runs failed.*another process trains here"),
+    ):
+        run(config_of(("full",), (0, 1)), tmp_path)
+    assert [call[:2] for call in trained] == [("full", 1)]
+    assert not (folder / "config.json").exists()
+
+
+def test_unknown_forms_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"names \['no_decoder'\]; there are \['full', 'no_actor_prior'"):
+        run(config_of(("full", "no_decoder"), (0,)), tmp_path)
+
+
+def test_a_config_that_is_an_ablation_already_is_refused(trained, tmp_path):
+    config = config_of(("full", "no_atrous"), (0,))
+    config.model.atrous = False
+    with pytest.raises(InputError, match="an ablation already .model.atrous = False."):
+        run(config, tmp_path)
+    assert not trained
+
+
+def test_a_form_that_changes_nothing_is_refused(trained, tmp_path):
+    config = config_of(("full", "no_atrous", "s3d"), (0,))
+    config.model.encoder = "s3d"
+    with pytest.raises(InputError, match="s3d changes nothing"):
+        run(config, tmp_path)
+    assert not trained
+
+
+@pytest.mark.parametrize("knobs", [{"encoder": "s3d"}, {"encoder": "s3d", "feature_gating": True}])
+def test_any_encoder_may_be_the_full_models(trained, tmp_path, knobs):
+    config = config_of(("full", "no_atrous"), (0,))
+    config.model.update(knobs)
+    assert set(run(config, tmp_path)) == {"full", "no_atrous"}
+
+
+def test_forms_are_really_trained(tmp_path):
+    config = config_of(("full", "no_actor_prior"), (0,))
+    scores = run(config, tmp_path)
+    assert set(scores) == {"full", "no_actor_prior"}
+    saved = json.loads((tmp_path / "no_actor_prior" / "seed0" / "config.json").read_text())
+    assert saved["model"]["actor_prior"] == "off"
+    parameters = [(tmp_path / form / "seed0" / "parameters.txt").read_text() for form in scores]
+    assert parameters[0] != parameters[1]
+    for form in scores:
+        result = json.loads((tmp_path / form / "seed0" / "metrics" / "test.json").read_text())
+        assert result["step"] == 1 and result["joint"]["miou"] == scores[form][0]["joint"]

@@ -1,0 +1,162 @@
+"""Where frames come from: files, cameras, arrays, iterators, and what is said of those that are none."""
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.video import sources
+from ssa2d_jax.video.writer import VideoWriter
+
+FRAMES = np.random.default_rng(0).integers(0, 256, (5, 8, 12, 3)).astype(np.uint8)
+
+
+class Camera:
+    """Stands in for cv2.VideoCapture: as many frames as `left`, then it is unplugged."""
+
+    left, released = 3, False
+
+    def __init__(self, number):
+        self.number = number
+
+    def isOpened(self):  # noqa: N802
+        return self.number == 0
+
+    def read(self):
+        type(self).left -= 1
+        return (True, FRAMES[0][..., ::-1].copy()) if type(self).left >= 0 else (False, None)
+
+    def release(self):
+        type(self).released = True
+
+
+@pytest.mark.parametrize("frames", [FRAMES, list(FRAMES), (frame for frame in FRAMES)])
+def test_pictures_of_any_iterable(frames):
+    source = sources.open_source(frames)
+    assert (source.height, source.width, source.rate) == (8, 12, None)
+    assert source.frames == (None if not hasattr(frames, "__len__") else 5)
+    found = list(source)
+    np.testing.assert_array_equal(np.stack([frame.rgb for frame in found]), FRAMES)
+    assert [frame.pts * frame.time_base for frame in found] == [Fraction(i, 25) for i in range(5)]
+    assert source.error is None
+
+
+def test_a_folder_of_pictures_is_a_video(tmp_path):
+    for i, frame in enumerate(FRAMES):
+        cv2.imwrite(str(tmp_path / f"{i:05d}.png"), frame[..., ::-1])
+    (tmp_path / "notes.txt").touch()
+    source = sources.open_source(tmp_path)
+    assert source.frames == 5
+    found = list(source)
+    np.testing.assert_array_equal(np.stack([frame.rgb for frame in found]), FRAMES)
+    assert [frame.pts * frame.time_base for frame in found] == [Fraction(i, 25) for i in range(5)]
+    (tmp_path / "00003.png").write_bytes(b"no picture")
+    source = sources.open_source(tmp_path)
+    assert len(list(source)) == 3 and "00003.png: not a picture that can be read" in str(source.error)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="none: no frame in this folder"):
+        sources.open_source(tmp_path / "none")
+
+
+def test_pictures_are_ordered_by_their_numbers(tmp_path):
+    for i in (10, 2, 1):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((4, 4, 3), i, np.uint8))
+    (tmp_path / "._1.png").write_bytes(b"of macOS")
+    assert [int(frame.rgb[0, 0, 0]) for frame in sources.open_source(tmp_path)] == [1, 2, 10]
+    cv2.imwrite(str(tmp_path / "0.png"), np.full((4, 4), 40000, np.uint16))
+    with pytest.raises(InputError, match="0.png: a picture of I;16 values; needed are 8 bits"):
+        sources.open_source(tmp_path)
+
+
+def test_a_picture_that_is_filled_anew_is_copied():
+    buffer = np.zeros((4, 4, 3), np.uint8)
+
+    def camera():
+        for i in range(3):
+            buffer[:] = i
+            yield buffer
+
+    found = list(sources.open_source(camera()))
+    assert [int(frame.rgb.max()) for frame in found] == [0, 1, 2]
+
+
+def test_an_error_of_the_callers_own_stays_his():
+    def broken():
+        raise RuntimeError("out of cheese")
+        yield
+
+    with pytest.raises(RuntimeError, match="out of cheese"):
+        sources.open_source(broken())
+
+
+def test_a_source_is_gone_through_once():
+    source = sources.open_source(FRAMES)
+    assert len(list(source)) == 5
+    with pytest.raises(ValueError, match="gone through already"):
+        list(source)
+
+
+def test_a_file_may_be_called_by_a_number(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with VideoWriter(tmp_path / "a.mp4", height=8, width=12, time_base=Fraction(1, 25)) as writer:
+        writer.write(FRAMES[0], 0)
+    (tmp_path / "a.mp4").rename(tmp_path / "0")
+    source = sources.open_source("0")
+    assert (source.name, len(list(source))) == ("0", 1)
+
+
+def test_a_camera_that_is_unplugged_ends_with_an_error(monkeypatch):
+    monkeypatch.setattr(cv2, "VideoCapture", Camera)
+    monkeypatch.setattr(Camera, "left", 3)
+    source = sources.open_source("0")
+    found = list(source)
+    assert len(found) == 3 and Camera.released
+    np.testing.assert_array_equal(found[0].rgb, FRAMES[0])
+    assert "camera 0 gives no more frames; was it unplugged?" in str(source.error)
+    assert [frame.pts for frame in found] == sorted(frame.pts for frame in found)
+    with pytest.raises(InputError, match="camera 3 can't be opened; is it plugged in"):
+        sources.open_source(3)
+
+
+def test_a_camera_that_is_not_there_is_said_in_one_line(capfd):
+    with pytest.raises(InputError, match="camera 987 can't be opened"):
+        sources.open_source("987")
+    said = capfd.readouterr()
+    assert said.out + said.err == ""  # OpenCV keeps its own warnings
+
+
+def test_a_stopped_source_ends():
+    source = sources.open_source(FRAMES)
+    found = []
+    for frame in source:
+        found.append(frame)
+        if len(found) == 2:
+            source.stop()
+    assert len(found) == 2 and source.error is None
+
+
+@pytest.mark.parametrize(
+    ("frames", "said"),
+    [
+        (FRAMES.astype(np.float32), "frame 0 is float32 .8, 12, 3.; RGB pictures uint8"),
+        (FRAMES[..., 0], "frame 0 is uint8 .8, 12."),
+        (FRAMES[:0], "no frames; give one"),
+        (iter(()), "no frames; give one"),
+        (1.5, "frames are float; give a path"),
+        (np.zeros((1, 100, 200, 3), np.uint8), "frame 0 has 200x100 pixels, more than the limit of 9999"),
+        ("none.mp4", "none.mp4: no such file"),
+        ("20240131123456", "20240131123456: no such file"),
+        ("\u00b2", "no such file"),
+    ],
+)
+def test_what_is_no_source_is_said(frames, said):
+    with pytest.raises(InputError, match=said):
+        sources.open_source(frames, max_pixels=9999)
+
+
+def test_frames_of_two_sizes_end_at_the_second():
+    source = sources.open_source([FRAMES[0], FRAMES[1], FRAMES[2][:4]])
+    assert len(list(source)) == 2
+    assert "frames: frame 2 is 12x4, the first 12x8 pixels" in str(source.error)
