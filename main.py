@@ -31,7 +31,7 @@ _MODE = flags.DEFINE_enum(
     "train",
     list(_MODE_NAMES),
     "What to do; train ends with an evaluation; report gathers all runs in --workdir on a page; profile traces a few "
-    "updates; doctor prints what a bug report needs; check reads all of config.data.release and says "
+    "updates; doctor prints what a bug report needs; check reads all of config.data.root and says "
     "what is wrong with it.",
 )
 _INPUT = flags.DEFINE_string("input", None, "predict: a video, a folder of videos, or a camera's number, e.g. 0.")
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> None:
             raise
         _end(
             "error: out of memory; what was saved before stays usable. Try a smaller config.data.size, a smaller "
-            "config.train.batch_size or more config.train.microbatches (eval: config.eval.batch_size, predict: "
+            "config.train.batch_size or more config.train.grad_accum_steps (eval: config.eval.batch_size, predict: "
             "config.predict.batch_size), or config.model.bfloat16",
             2,
         )
@@ -162,15 +162,15 @@ def _prepared(config):
     same = ("clip_frames", "store_height", "jpeg_quality", "flow", "processes", "strict")
     common = {name: data[name] for name in same} | {"flow_height": _flow_height(config)}
     if data.layout == "vidor":
-        if data.render.train_clips:
+        if data.sprites.train_clips:
             names = ("train_clips", "test_clips", "size", "frames", "seed", "processes")
-            render_vidor(data.release, **{name: data.render[name] for name in names})
-        own = ("labels_a_clip", "clips_a_video", "spatial", "beam")
-        return prepare_vidor(data.release, data.prepared, **common, **{name: data[name] for name in own})
-    if data.render.train_clips:
-        render_release(data.release, **dict(data.render))
+            render_vidor(data.root, **{name: data.sprites[name] for name in names})
+        own = ("labels_per_clip", "clips_per_video", "spatial", "beam")
+        return prepare_vidor(data.root, data.shards_dir, **common, **{name: data[name] for name in own})
+    if data.sprites.train_clips:
+        render_release(data.root, **dict(data.sprites))
     own = ("frame_step", "label_span", "layout")
-    return prepare_a2d(data.release, data.prepared, **common, **{name: data[name] for name in own})
+    return prepare_a2d(data.root, data.shards_dir, **common, **{name: data[name] for name in own})
 
 
 def _flow_height(config) -> int:
@@ -192,7 +192,7 @@ def _source(config):
     step = 1 if config.data.layout == "vidor" else config.data.frame_step
     space = label_space(builder)
     common = dict(size=config.data.size, clip_frames=config.data.clip_frames, frame_step=step)
-    common |= dict(flow=config.model.flow, several=space.several)
+    common |= dict(flow=config.model.flow, multilabel=space.multilabel)
     return Source(
         space=space,
         train_clips=dataset.num_train_clips(builder),
@@ -334,7 +334,7 @@ def _ablate(config) -> None:
 
     host_memory.keep()
     source = lambda one: _source(_checked(one))
-    ablation.run_ablation(_checked(config), default.FORMS, _workdir(), source, _read_weights)
+    ablation.run_ablation(_checked(config), default.NETWORK_VARIANTS, _workdir(), source, _read_weights)
 
 
 def _profile(config) -> None:
@@ -357,9 +357,9 @@ def _check(config) -> None:
     from ssa2d_jax.visualization.png import write_png
 
     data = _checked(config).data
-    if data.layout == "vidor" or not data.release:
-        raise InputError("--mode=check reads a release in the layout 'a2d' or 'folder'; give --config.data.release")
-    root = Path(data.release).absolute()
+    if data.layout == "vidor" or not data.root:
+        raise InputError("--mode=check reads a release in the layout 'a2d' or 'folder'; give --config.data.root")
+    root = Path(data.root).absolute()
     release, found, tiles = open_release(data.layout, root), [], []
     try:
         space = release.space
@@ -368,19 +368,19 @@ def _check(config) -> None:
         told = f"{plural(len(error.args), 'problem')}, listed above, to be mended first: no video was read"
         raise InputError(told) from error
     log(f"reading {plural(len({name for names in release.splits.values() for name in names}), 'video')}")
-    problems = release.whole()
+    problems = release.dataset_problems()
     for problem in problems:
         log(problem)
     show = lambda caption, frame, joint: tiles.append(overlay.tile(frame, joint, space, caption))
     for one in check.check_release(release, show):
         log("\n  ".join([str(one), *one.problems]))
         found.append(one)
-    sheet = Path(_OUTPUT.value or check.own_folder(data.prepared, root)) / "check.png"
+    sheet = Path(_OUTPUT.value or check.own_folder(data.shards_dir, root)) / "check.png"
     sheet.parent.mkdir(parents=True, exist_ok=True)
     if tiles:
         write_png(sheet, overlay.contact_sheet(tiles))
         print(f"look at it: {sheet}; {check.coverage(found)}")
-    for remark in [*release.remarks(), *check.one_sided(found, space)]:
+    for remark in [*release.warnings(), *check.one_sided(found, space)]:
         print(f"remark: {remark}")
     classes = (len(space.actors) - 1, "actor"), (len(space.actions) - 1, "action"), (len(space.pairs), "pair")
     print(", ".join(plural(*one) for one in ((len(found), "video"), *classes)))

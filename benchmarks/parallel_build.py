@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=320)
     parser.add_argument("--flow", default="", help="tvl1 or dis")
     arguments = parser.parse_args()
-    shape = dict(clip_frames=16, labels_a_clip=4, clips_a_video=4, store_height=0, jpeg_quality=95)
+    shape = dict(clip_frames=16, labels_per_clip=4, clips_per_video=4, store_height=0, jpeg_quality=95)
     shape |= dict(flow=arguments.flow, flow_height=112 if arguments.flow else 0)
     with tempfile.TemporaryDirectory() as folder:
         release, seconds = f"{folder}/Release", {}

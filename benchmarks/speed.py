@@ -136,7 +136,7 @@ def measure_input() -> None:
     shape = {"clip_frames": data.clip_frames, "frame_step": data.frame_step}
     stored = {key: data[key] for key in ("label_span", "store_height", "jpeg_quality")}
     try:
-        builder = prepare_a2d(data.release, data.prepared, **shape, **stored)
+        builder = prepare_a2d(data.root, data.shards_dir, **shape, **stored)
     except InputError as error:
         sys.exit(f"{error}\n(make demo renders it)")
     batches = dataset.train_batches(

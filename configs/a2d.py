@@ -20,7 +20,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     if len(set(sizes) & set(words)) > 1:
         raise ValueError("configs/a2d.py: small, kinetics and scratch exclude one another; give one of them")
     config = default.get_config()
-    config.data.prepared = "data/a2d"
+    config.data.shards_dir = "data/a2d"
     config.data.store_height = 256
     config.data.shuffle_buffer = 512
     config.eval.published = True
@@ -29,15 +29,15 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         config.data.store_height = 160
         config.model.encoder_width = config.model.decoder_width = 0.25
         config.train.batch_size = 8
-        config.train.phases = ((0.5, 0.0, 1e-3), (14.5, 1e-3, 0.0))
+        config.train.lr_phases = ((0.5, 0.0, 1e-3), (14.5, 1e-3, 0.0))
     if "kinetics" in words or "scratch" in words:
         config.data.size = (96, 160)
         config.data.store_height = 160
         config.model.decoder_width = 0.25
         config.train.batch_size = 8
         config.train.optimizer = "muon"
-        config.train.temporal_rate = 0.5
-        config.train.phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
+        config.train.temporal_lr_scale = 0.5
+        config.train.lr_phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
     if "kinetics" in words:
         default.freeze_kinetics_encoder(config)
     default.shape_network(config, words)

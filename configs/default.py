@@ -3,7 +3,7 @@
 import ml_collections
 
 # Ablations (the paper's Table 2) and other forms of the network, for every data set: name -> knobs of config.model.
-FORMS = {
+NETWORK_VARIANTS = {
     "no_actor_prior": {"actor_prior": "off"},
     "add_actor_prior": {"actor_prior": "add"},
     "no_ssa_masking": {"ssa_masking": False},
@@ -16,21 +16,21 @@ FORMS = {
 
 
 def variants(variant: str, file: str, own: tuple[str, ...]) -> list[str]:
-    """The words of `variant` ("small,no_atrous"), each one of `own` or of FORMS; ValueError for another."""
+    """The words of `variant` ("small,no_atrous"), each one of `own` or of NETWORK_VARIANTS; ValueError for another."""
     words = [word for word in variant.split(",") if word]
-    unknown = [word for word in words if word not in own and word not in FORMS]
+    unknown = [word for word in words if word not in own and word not in NETWORK_VARIANTS]
     if unknown:
-        raise ValueError(f"{file} has no variant {unknown[0]!r}; there are {', '.join((*own, *FORMS))}")
+        raise ValueError(f"{file} has no variant {unknown[0]!r}; there are {', '.join((*own, *NETWORK_VARIANTS))}")
     return words
 
 
 def shape_network(config: ml_collections.ConfigDict, words: list[str]) -> None:
-    """Applies those of `words` that are FORMS."""
+    """Applies those of `words` that are NETWORK_VARIANTS."""
     for word in words:
-        config.model.update(FORMS.get(word, {}))
+        config.model.update(NETWORK_VARIANTS.get(word, {}))
     if config.model.flow and not config.data.flow:
         # TV-L1 would take hours for rendered clips.
-        config.data.flow = "dis" if config.data.render.train_clips else "tvl1"
+        config.data.flow = "dis" if config.data.sprites.train_clips else "tvl1"
 
 
 def freeze_kinetics_encoder(config: ml_collections.ConfigDict) -> None:
@@ -38,7 +38,7 @@ def freeze_kinetics_encoder(config: ml_collections.ConfigDict) -> None:
     config.init.encoder_weights = "weights/i3d_kinetics400_rgb.safetensors"  # by make weights
     config.model.encoder_width = 1.0
     config.model.freeze_encoder_stats = True
-    config.train.encoder_rate = 0.0
+    config.train.encoder_lr_scale = 0.0
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -48,25 +48,25 @@ def get_config() -> ml_collections.ConfigDict:
 
     data = config.data = ml_collections.ConfigDict()
     data.layout = "a2d"  # of the release, and with it the classes: "a2d", "vidor" (several a pixel), "folder" (yours)
-    data.release = ""  # folder in that layout; "" downloads A2D itself
-    data.render = ml_collections.ConfigDict()  # sprites world: what to render into `release` when it's missing
-    data.render.train_clips = 0  # clips to render; 0 = nothing is rendered, the release has to be there
-    data.render.test_clips = 0  # clips to render for the test split
-    data.render.size = (128, 128)  # height, width in pixels
-    data.render.frames = 32  # frames a clip
-    data.render.seed = 0  # of the rendered clips
-    data.render.labelled = 5  # annotated frames a clip, every second one around the middle
-    data.render.max_actors = 4  # 1 to this many actors a clip
-    data.render.processes = 2  # that render side by side; the labels don't depend on it
-    data.prepared = "data/prepared"  # where the TFRecord shards go; each release gets its own folder inside
+    data.root = ""  # folder in that layout; "" downloads A2D itself
+    data.sprites = ml_collections.ConfigDict()  # sprites world: what to render into `release` when it's missing
+    data.sprites.train_clips = 0  # clips to render; 0 = nothing is rendered, the release has to be there
+    data.sprites.test_clips = 0  # clips to render for the test split
+    data.sprites.size = (128, 128)  # height, width in pixels
+    data.sprites.frames = 32  # frames a clip
+    data.sprites.seed = 0  # of the rendered clips
+    data.sprites.labelled = 5  # annotated frames a clip, every second one around the middle
+    data.sprites.max_actors = 4  # 1 to this many actors a clip
+    data.sprites.processes = 2  # that render side by side; the labels don't depend on it
+    data.shards_dir = "data/prepared"  # where the TFRecord shards go; each release gets its own folder inside
     data.store_height = 0  # frames are stored at this height in pixels (labels stay as they are); 0 = as they are
     data.jpeg_quality = 95  # of the stored frames, 1 to 100
     data.strict = False  # true: prepare fails at the end if any video had to be left out
     data.clip_frames = 16  # T, divisible by 4
     data.frame_step = 1  # every how many frames of the video the clip takes one
     data.label_span = 13  # labelled frames at most this many frames apart (first to last, counted in) share a clip
-    data.clips_a_video = 8  # VidOR: clips a video: on average (train, drawn evenly over predicates) or at most (test)
-    data.labels_a_clip = 4  # VidOR: labelled frames a clip, evenly spaced
+    data.clips_per_video = 8  # VidOR: clips a video: on average (train, drawn evenly over predicates) or at most (test)
+    data.labels_per_clip = 4  # VidOR: labelled frames a clip, evenly spaced
     data.spatial = False  # VidOR: true takes the 8 spatial predicates as actions, too
     data.processes = 2  # that prepare videos side by side; the shards don't depend on it
     data.beam = ""  # VidOR: options of an Apache Beam pipeline that prepares, "--runner=... ..."; "" = processes
@@ -115,16 +115,16 @@ def get_config() -> ml_collections.ConfigDict:
 
     train = config.train = ml_collections.ConfigDict()
     train.batch_size = 14  # clips an update, over all devices
-    train.microbatches = 1  # the update's clips go through in this many equal parts, one after another
+    train.grad_accum_steps = 1  # the update's clips go through in this many equal parts, one after another
     # Rows of (epochs, learning rate at the start, at the end), linear between.
-    train.phases = ((5.0, 1e-4, 1e-4), (6.0, 1e-5, 1e-5))
+    train.lr_phases = ((5.0, 1e-4, 1e-4), (6.0, 1e-5, 1e-5))
     train.optimizer = "adam"  # or "muon": orthogonalised momentum for kernels, Adam for the rest; not the paper's
     train.muon_factor = 10.0  # muon: rate of kernels, as a multiple of the phases' rate
-    train.temporal_rate = 1.0  # below 1: kernels' temporal taps off the middle learn slower; 0.5 helps from scratch
+    train.temporal_lr_scale = 1.0  # below 1: kernels' temporal taps off the middle learn slower; 0.5 helps from scratch
     train.adam_b1 = 0.9  # decay of the gradient's mean
     train.adam_b2 = 0.999  # decay of its square's mean
     train.adam_eps = 1e-8  # added to the root of that
-    train.encoder_rate = 1.0  # multiplies the encoder's learning rate; 0 = frozen, which trains faster
+    train.encoder_lr_scale = 1.0  # multiplies the encoder's learning rate; 0 = frozen, which trains faster
     train.encoder_frozen_steps = 0  # updates for which the encoder stays as it is
     train.weight_decay = 0.0  # decoupled, on kernels alone
     train.clip_gradient = 1.0  # global norm at most this; 0 = off
@@ -133,11 +133,17 @@ def get_config() -> ml_collections.ConfigDict:
     train.eval_every = 0  # updates; 0 = only at the end
     train.eval_splits = ("test",)  # or ("test", "train"); the first one's joint mIoU decides which checkpoint is best
     train.save_every = 500  # updates; every evaluation and the last update save too
-    train.keep = 2  # newest checkpoints kept, beside the best by joint mIoU
+    train.keep_checkpoints = 2  # newest checkpoints kept, beside the best by joint mIoU
     train.image_clips = 4  # clips drawn at every evaluation, of each: the first, the best and the worst
 
     config.ablate = ml_collections.ConfigDict()
-    config.ablate.forms = ("full", "no_actor_prior", "no_ssa_masking", "no_atrous", "no_multi_scale")  # trained in turn
+    config.ablate.variants = (
+        "full",
+        "no_actor_prior",
+        "no_ssa_masking",
+        "no_atrous",
+        "no_multi_scale",
+    )  # trained in turn
     config.ablate.seeds = (0,)  # each form is trained once with each of them, in place of `seed`
 
     config.eval = ml_collections.ConfigDict()

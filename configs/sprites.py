@@ -25,12 +25,12 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         raise ValueError(f"configs/sprites.py: kinetics is the whole I3D for RGB; it doesn't go with {min(others)}")
     config = default.get_config()
     data = config.data
-    data.release = "data/sprites/Release"
-    data.prepared = "data/sprites/prepared"
-    data.render.train_clips = 3000
-    data.render.test_clips = 300
-    data.render.frames = 20
-    data.render.labelled = 3
+    data.root = "data/sprites/Release"
+    data.shards_dir = "data/sprites/prepared"
+    data.sprites.train_clips = 3000
+    data.sprites.test_clips = 300
+    data.sprites.frames = 20
+    data.sprites.labelled = 3
     data.size = (64, 64)
     data.store_height = 64
     data.clip_frames, data.frame_step = 8, 2  # 16 frames show every action
@@ -49,21 +49,21 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     train = config.train
     train.batch_size = 8
     train.optimizer = "muon"  # learns the sprites in fewer updates than Adam
-    train.temporal_rate = 0.5
+    train.temporal_lr_scale = 0.5
     train.adam_b2 = 0.97
-    train.phases = ((0.2, 0.0, 3e-3), (5.8, 3e-3, 0.0))
+    train.lr_phases = ((0.2, 0.0, 3e-3), (5.8, 3e-3, 0.0))
     train.save_every = 1000
 
     if "kinetics" in words:
         default.freeze_kinetics_encoder(config)
-        train.phases = ((0.1, 0.0, 3e-3), (0.7, 3e-3, 0.0))
+        train.lr_phases = ((0.1, 0.0, 3e-3), (0.7, 3e-3, 0.0))
 
     if "tiny" in words:
-        data.release = "data/sprites_tiny/Release"
-        data.prepared = "data/sprites_tiny/prepared"
-        data.render.train_clips, data.render.test_clips = 60, 45
+        data.root = "data/sprites_tiny/Release"
+        data.shards_dir = "data/sprites_tiny/prepared"
+        data.sprites.train_clips, data.sprites.test_clips = 60, 45
         config.model.encoder_width = config.model.decoder_width = 0.0625
         data.size = (32, 32)
-        train.phases = ((0.2, 1e-3, 1e-3),)
+        train.lr_phases = ((0.2, 1e-3, 1e-3),)
     default.shape_network(config, words)
     return config

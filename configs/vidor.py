@@ -1,6 +1,6 @@
 """SSA2D on VidOR: 80 objects, 42 actions, several of them a pixel.
 
-    python main.py --config=configs/vidor.py --workdir=runs/vidor --config.data.release=path/to/VidOR
+    python main.py --config=configs/vidor.py --workdir=runs/vidor --config.data.root=path/to/VidOR
 
 The release has annotation/{training,validation}/ and video/. Variants: `vidor.py` (paper size, RGB), `vidor.py:flow`
 (RGB and optical flow), `vidor.py:sprites` (a small model on a small world of figures that do things to one another,
@@ -22,26 +22,26 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config = default.get_config()
     data = config.data
     data.layout = "vidor"
-    data.release = "data/VidOR"
-    data.prepared = "data/vidor"
+    data.root = "data/VidOR"
+    data.shards_dir = "data/vidor"
     data.store_height = 256
     data.shuffle_buffer = 512
     config.eval.batch_size = 2  # maps of 42 actions at the videos' own size are large
     if "sprites" in words:
-        data.release = "data/sprites_vidor/Release"
-        data.prepared = "data/sprites_vidor/prepared"
-        data.render.train_clips, data.render.test_clips = 400, 60
-        data.render.size, data.render.frames = (96, 128), 48
+        data.root = "data/sprites_vidor/Release"
+        data.shards_dir = "data/sprites_vidor/prepared"
+        data.sprites.train_clips, data.sprites.test_clips = 400, 60
+        data.sprites.size, data.sprites.frames = (96, 128), 48
         data.size, data.store_height = (64, 80), 64
         data.clip_frames = data.label_span = 8
-        data.labels_a_clip, data.clips_a_video = 2, 4
+        data.labels_per_clip, data.clips_per_video = 2, 4
         config.predict.overlap = 4
         config.augment.crop_scale = (0.7, 1.0)
         config.augment.crop_aspect = (0.9, 1.1)
         config.model.encoder_width = config.model.decoder_width = 0.25
         config.train.batch_size = config.eval.batch_size = 8
         config.train.adam_b2 = 0.97
-        config.train.phases = ((0.25, 0.0, 3e-3), (5.75, 3e-3, 0.0))
+        config.train.lr_phases = ((0.25, 0.0, 3e-3), (5.75, 3e-3, 0.0))
         config.train.save_every = 400
     default.shape_network(config, words)
     return config

@@ -150,7 +150,7 @@ def _check_video(release: AnyRelease, split: str, name: str, most: int, show: Sh
         f"{files[frame]}: labels frame {frame + number}, but {length}" for frame in files if whole and frame >= count
     ]
     silent = [
-        (files[frame], [release.told(name, int(code)) for code in one.codes[one.ignore] if code != IGNORE])
+        (files[frame], [release.instance_name(name, int(code)) for code in one.codes[one.ignore] if code != IGNORE])
         for frame, one in regions.items()
     ]
     ignored = release.ignored.split(",")[0]
@@ -158,7 +158,7 @@ def _check_video(release: AnyRelease, split: str, name: str, most: int, show: Sh
         [(file, f"{ignored}: {', '.join(some)}; they will count nowhere") for file, some in silent if some]
     )
     if labelled == len(regions):  # otherwise what seems to be in no label may be in one that can't be read
-        problems += release.unused(name, regions)
+        problems += release.unseen_rows(name, regions)
     pairs: collections.Counter[tuple[int, int]] = collections.Counter()
     for one in regions.values():
         pairs.update({(int(a), int(row.argmax())) for a, row in zip(one.actor, one.actions, strict=True) if a})

@@ -44,7 +44,7 @@ def train_batches(
     frame_step: int,
     augment: Mapping[str, Any],
     flow: bool = False,
-    several: bool = False,
+    multilabel: bool = False,
     shuffle_buffer: int,
     decode_threads: int = 0,
     process_index: int = 0,
@@ -56,7 +56,7 @@ def train_batches(
     doesn't fill a batch begins the next one. `batch_size` is that of all processes together.
     """
     share = _share(batch_size, process_count)
-    shape = dict(clip_frames=clip_frames, frame_step=frame_step, size=size, flow=flow, several=several)
+    shape = dict(clip_frames=clip_frames, frame_step=frame_step, size=size, flow=flow, multilabel=multilabel)
     records, clips = _train_records(builder, process_index, process_count)
     done = start_step * share
     epochs = tf.data.Dataset.range(done // clips, np.iinfo(np.int64).max)
@@ -87,7 +87,7 @@ def eval_batches(
     clip_frames: int,
     frame_step: int,
     flow: bool = False,
-    several: bool = False,
+    multilabel: bool = False,
     decode_threads: int = 0,
     process_index: int = 0,
     process_count: int = 1,
@@ -98,7 +98,7 @@ def eval_batches(
     are padded to the batch's largest; with several processes, whose shapes have to agree, to the split's.
     """
     share = _share(batch_size, process_count)
-    shape = dict(clip_frames=clip_frames, frame_step=frame_step, size=size, flow=flow, several=several)
+    shape = dict(clip_frames=clip_frames, frame_step=frame_step, size=size, flow=flow, multilabel=multilabel)
     clips = _split(builder, split).num_examples
     records = tf.data.TFRecordDataset(_files(builder, split))
     lacking = -clips % (share * process_count)

@@ -121,7 +121,7 @@ def crop_maps(maps: tf.Tensor, box: tf.Tensor, frame_size: tf.Tensor, size: tupl
 
 
 def class_maps(
-    regions: tf.Tensor, record: Mapping[str, tf.Tensor], several: bool = False
+    regions: tf.Tensor, record: Mapping[str, tf.Tensor], multilabel: bool = False
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Region numbers [L, H, W] -> actor and action classes, uint8, `IGNORE` where the region is ignored.
 
@@ -135,7 +135,7 @@ def class_maps(
         table = tf.concat([[0], tf.where(ignored, tf.cast(IGNORE, tf.int64), table)], 0)
         return tf.cast(tf.gather(table, line), tf.uint8)
 
-    if not several:
+    if not multilabel:
         return classes(record["region_actor"]), classes(tf.argmax(tf.cast(actions, tf.uint8), axis=-1))
     table = tf.logical_and(actions, ~ignored[:, None])
     return classes(record["region_actor"]), tf.gather(tf.pad(table, [[1, 0], [0, 0]]), line)
@@ -184,7 +184,7 @@ def example(
     size: tuple[int, int],
     augment: Mapping[str, Any] | None,
     flow: bool = False,
-    several: bool = False,
+    multilabel: bool = False,
 ) -> dict[str, tf.Tensor]:
     """One example of a batch from a clip record (see ssa2d_jax/batch.py; no batch axis yet).
 
@@ -223,7 +223,7 @@ def example(
         strength = [augment[name] for name in ("brightness", "contrast", "saturation", "hue")]
         if any(strength):
             frames["video"] = recolour(frames["video"], *colour_transform(colour_seed, *strength))
-    actor, action = class_maps(regions, record, several)
+    actor, action = class_maps(regions, record, multilabel)
     names = tf.strings.reduce_join(tf.strings.as_string(record["label_frame"]), separator=",")
     return frames | {
         "label_time": tf.cast((record["label_position"] - start) // frame_step, tf.int32),

@@ -99,7 +99,7 @@ def label(run: str, clip: Path) -> None:
     if tracks:
         seconds = [float(i / (result.rate or 25)) for i in range(len(result) + 1)]
         display(SVG(timeline(tracks, detector.space, seconds)))
-    print("\n".join(track.told(detector.space) for track in tracks) or "nobody was found")
+    print("\n".join(track.describe(detector.space) for track in tracks) or "nobody was found")
     result.write_overlay("overlay.mp4", scale=max(1, round(480 / result[0].frame.shape[0])))
     display(Video("overlay.mp4", embed=True, width=480, html_attributes="controls loop autoplay muted"))
 
@@ -112,7 +112,7 @@ def label(run: str, clip: Path) -> None:
 
 # %%
 CONFIG = "configs/sprites.py" + (f":{VARIANT}" if VARIANT else "")
-PHASES = "" if VARIANT else f"--config.train.phases='((0.2,0.0,3e-3),({EPOCHS - 0.2:g},3e-3,0.0))'"
+PHASES = "" if VARIANT else f"--config.train.lr_phases='((0.2,0.0,3e-3),({EPOCHS - 0.2:g},3e-3,0.0))'"
 # !{PYTHON} main.py --config={CONFIG} --workdir=runs/sprites {PHASES}
 
 # %% [markdown]
@@ -205,7 +205,7 @@ elif folder.is_file():
 # A check first: it names the file and frame of everything that is wrong. See whether the labels lie where they should.
 
 # %%
-# !{PYTHON} main.py --config=configs/folder.py --mode=check --config.data.release='{folder}' --output=data/own_check
+# !{PYTHON} main.py --config=configs/folder.py --mode=check --config.data.root='{folder}' --output=data/own_check
 Image("data/own_check/check.png")
 
 # %% [markdown]
@@ -218,10 +218,10 @@ if KINETICS:
     # !{PYTHON} -m tools.fetch_weights
     START = "--config=configs/folder.py:kinetics"
 else:
-    START = "--config=runs/sprites/config.json --config.init.run=runs/sprites --config.data.prepared=data/folder"
-    START += " --config.data.layout=folder --config.data.render.train_clips=0"
-START += f" --config.train.phases='(({0.05 * FOLDER_EPOCHS:g},0.0,2e-3),({0.95 * FOLDER_EPOCHS:g},2e-3,0.0))'"
-# !{PYTHON} main.py {START} --workdir=runs/own --config.data.release='{folder}' --config.train.log_every=10
+    START = "--config=runs/sprites/config.json --config.init.run=runs/sprites --config.data.shards_dir=data/folder"
+    START += " --config.data.layout=folder --config.data.sprites.train_clips=0"
+START += f" --config.train.lr_phases='(({0.05 * FOLDER_EPOCHS:g},0.0,2e-3),({0.95 * FOLDER_EPOCHS:g},2e-3,0.0))'"
+# !{PYTHON} main.py {START} --workdir=runs/own --config.data.root='{folder}' --config.train.log_every=10
 
 # %%
 show_run("runs/own")

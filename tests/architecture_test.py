@@ -77,8 +77,8 @@ def _imports(path):
 
 def _imports_at_once(path):
     """Names of what a file imports outside its functions."""
-    inside = {id(node) for function in ast.walk(_tree(path)) if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-              for node in ast.walk(function)}  # fmt: skip
+    functions = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inside = {id(node) for function in functions for node in ast.walk(function)}
     return set().union(*(_names_of(node) for node in ast.walk(_tree(path)) if id(node) not in inside))
 
 

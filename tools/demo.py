@@ -25,7 +25,7 @@ def main() -> None:
 
     _main(f"--config={config}", f"--workdir={workdir}")
     trained = time.monotonic()
-    release = Path(sprites.get_config(arguments.variant).data.release)
+    release = Path(sprites.get_config(arguments.variant).data.root)
     clip = sorted((release / "clips320H").glob("*_test_*.mp4"))[0]
     _main(
         f"--config={config}",

@@ -121,7 +121,7 @@ class Folder(A2d):
 
 def _download(dl_manager: tfds.download.DownloadManager) -> Path:
     """Fetches and unpacks the official archive, 1.9 GB. It has no published checksum, so none is checked."""
-    by_hand = "fetch and unpack it by hand and set config.data.release to the folder with videoset.csv"
+    by_hand = "fetch and unpack it by hand and set config.data.root to the folder with videoset.csv"
     log(f"downloading and unpacking {URL} (1.9 GB), which can take long")
     try:
         archive = dl_manager.download(URL)

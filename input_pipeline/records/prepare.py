@@ -65,7 +65,7 @@ def prepare_a2d(
     raises InputError for them if `strict`.
     """
     if not release and layout != "a2d":
-        raise InputError("config.data.release is ''; it has to be the folder of your own data")
+        raise InputError("config.data.root is ''; it has to be the folder of your own data")
     place = Path(release).absolute()
     if release:
         open_release.cache_clear()  # a table of its own for what is there now
@@ -89,8 +89,8 @@ def prepare_vidor(
     prepared: str,
     *,
     clip_frames: int,
-    labels_a_clip: int,
-    clips_a_video: int,
+    labels_per_clip: int,
+    clips_per_video: int,
     store_height: int,
     jpeg_quality: int,
     flow: str = "",
@@ -107,11 +107,11 @@ def prepare_vidor(
     for split in SPLITS:
         vidor.annotation_files(Path(release), split)
     settings = {
-        "clip_frames": clip_frames, "labels_a_clip": labels_a_clip, "clips_a_video": clips_a_video,
+        "clip_frames": clip_frames, "labels_per_clip": labels_per_clip, "clips_per_video": clips_per_video,
         "store_height": store_height, "jpeg_quality": jpeg_quality,
         "flow": flow, "flow_height": flow_height, "spatial": spatial,
     }  # fmt: skip
-    name = f"t{clip_frames}_l{labels_a_clip}_c{clips_a_video}_h{store_height}_q{jpeg_quality}"
+    name = f"t{clip_frames}_l{labels_per_clip}_c{clips_per_video}_h{store_height}_q{jpeg_quality}"
     name += (f"_{flow}{flow_height}" if flow else "") + ("_spatial" if spatial else "")
     name += f"_{vidor.fingerprint(Path(release))}"
     place = dict(release=str(Path(release).absolute()), processes=processes, beam=beam)
@@ -125,7 +125,7 @@ def _ready(kind: type[Builder], config: Any, folder: Path, strict: bool) -> Buil
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise InputError(f"{folder}: not a folder; config.data.prepared has to be one, or to be free") from error
+        raise InputError(f"{folder}: not a folder; config.data.shards_dir has to be one, or to be free") from error
     waiting = "another process is preparing this data; waiting for it"
     with wait_for_lock(folder / f".{config.name}.lock", waiting), _quiet():
         place = folder / kind.name / config.name / str(kind.VERSION)
@@ -170,7 +170,7 @@ def _build(builder: Builder) -> None:
         shutil.rmtree(stale)
     log(f"building {builder.data_path}")
     if isinstance(builder, a2d_builder.A2d):
-        for remark in open_release(builder.builder_config.layout, Path(builder.builder_config.release)).remarks():
+        for remark in open_release(builder.builder_config.layout, Path(builder.builder_config.release)).warnings():
             log(f"remark: {remark}")
     config = _DownloadConfig(register_checksums=False, force_checksums_validation=False)
     if isinstance(builder, vidor_builder.Vidor) and builder.builder_config.beam:

@@ -30,8 +30,8 @@ class Config(tfds.core.BuilderConfig):
 
     release: str = ""
     clip_frames: int = 16
-    labels_a_clip: int = 4
-    clips_a_video: int = 8
+    labels_per_clip: int = 4
+    clips_per_video: int = 8
     store_height: int = 0
     jpeg_quality: int = 95
     flow: str = ""  # or a method of ssa2d_jax/optical_flow.py
@@ -44,7 +44,7 @@ class Config(tfds.core.BuilderConfig):
 class Vidor(tfds.core.GeneratorBasedBuilder):
     """Clip records of a release in VidOR's layout: splits train and test (the official validation split).
 
-    Train: `clips_a_video` clips a video on average, drawn evenly over the predicates. Test: up to that many of every
+    Train: `clips_per_video` clips a video on average, drawn evenly over the predicates. Test: up to that many of every
     video, evenly spaced, so that no frame is scored twice. Each video's records are kept, beside the shards, until the
     whole is built: an interrupted build goes on after the videos that are done. Videos that can't be used are left
     out and listed in `problems`, as (video, split, reason).
@@ -102,10 +102,10 @@ class Vidor(tfds.core.GeneratorBasedBuilder):
                 outlines.append(result)
             progress.add(1)
         if split == "train":
-            count = config.clips_a_video * len(outlines)
+            count = config.clips_per_video * len(outlines)
             plan = vidor_clips.drawn_evenly(outlines, count, config.clip_frames, _SEED)
         else:
-            plan = vidor_clips.evenly_spaced(outlines, config.clips_a_video, config.clip_frames)
+            plan = vidor_clips.evenly_spaced(outlines, config.clips_per_video, config.clip_frames)
         if outlines and not plan:
             raise InputError(f"{options.release}: no video of the {split} split has a relation to learn from")
         if not outlines:

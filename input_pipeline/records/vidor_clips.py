@@ -45,7 +45,7 @@ class Options:
 
     release: Path
     clip_frames: int
-    labels_a_clip: int
+    labels_per_clip: int
     store_height: int
     jpeg_quality: int
     flow: str
@@ -84,11 +84,11 @@ def drawn_evenly(outlines: Sequence[Outline], clips: int, clip_frames: int, seed
     }
 
 
-def evenly_spaced(outlines: Iterable[Outline], clips_a_video: int, clip_frames: int) -> dict[Path, tuple[Clip, ...]]:
-    """For every video up to `clips_a_video` clips at step 1 that don't overlap, spread over its length."""
+def evenly_spaced(outlines: Iterable[Outline], clips_per_video: int, clip_frames: int) -> dict[Path, tuple[Clip, ...]]:
+    """For every video up to `clips_per_video` clips at step 1 that don't overlap, spread over its length."""
     plan = {}
     for one in outlines:
-        count = max(1, min(clips_a_video, one.frames // clip_frames))
+        count = max(1, min(clips_per_video, one.frames // clip_frames))
         room = max(0, one.frames - clip_frames)
         starts = [room // 2] if count == 1 else np.rint(np.linspace(0, room, count)).astype(int).tolist()
         plan[one.path] = tuple(Clip(start, 1) for start in starts)
@@ -110,7 +110,9 @@ def records(planned: Planned, options: Options) -> list[tuple[str, dict[str, Any
     for clip, taken in numbers.items():
         if not taken:
             continue
-        positions = sorted({int((i + 0.5) * len(taken) / options.labels_a_clip) for i in range(options.labels_a_clip)})
+        positions = sorted(
+            {int((i + 0.5) * len(taken) / options.labels_per_clip) for i in range(options.labels_per_clip)}
+        )
         kept = dataclasses.replace(one, relations=_long_enough(one, taken))
         regions = [vidor.regions(kept, taken[position], actions) for position in positions]
         window = clip_record.Window(tuple(positions), 0, len(taken) - 1)

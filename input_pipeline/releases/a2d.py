@@ -62,19 +62,19 @@ class Release:
         """What `label` says of frame `frame` of a video."""
         return read_annotation(label)
 
-    def told(self, name: str, code: int) -> str:
+    def instance_name(self, name: str, code: int) -> str:
         """What to call a code that is ignored."""
         return str(code)
 
-    def unused(self, name: str, regions: dict[int, Regions]) -> list[str]:
+    def unseen_rows(self, name: str, regions: dict[int, Regions]) -> list[str]:
         """What the release says of a video and no labelled frame shows."""
         return []
 
-    def whole(self) -> list[str]:
+    def dataset_problems(self) -> list[str]:
         """What is wrong with more than a video."""
         return []
 
-    def remarks(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What is left out on purpose and may be meant otherwise."""
         return []
 
@@ -88,7 +88,7 @@ def read_videoset(release: Path) -> list[Row]:
     path = release / "videoset.csv"
     if not release.is_dir():
         raise InputError(
-            f"{release}: no such folder; config.data.release has to be a release in A2D's layout. "
+            f"{release}: no such folder; config.data.root has to be a release in A2D's layout. "
             "It is needed even when its shards are prepared: what it holds says which shards belong to it"
         )
     if not path.is_file():

@@ -88,11 +88,11 @@ class Release:
             raise InputError(f"{label}: instance {unknown[0]} is not in {TABLE} (video {name})")
         return found
 
-    def told(self, name: str, code: int) -> str:
+    def instance_name(self, name: str, code: int) -> str:
         """What to call an instance of a video."""
         return str(code)
 
-    def unused(self, name: str, regions: dict[int, Regions]) -> list[str]:
+    def unseen_rows(self, name: str, regions: dict[int, Regions]) -> list[str]:
         """Rows of a video, given its labelled frames, that none of these shows: a number may be wrong."""
         return [
             f"{row.place}: nobody drew instance {row.instance} of {name} in {_when(row)}; draw it, or delete this line"
@@ -100,11 +100,11 @@ class Release:
             if not any(row.instance in one.codes and row.holds(frame) for frame, one in regions.items())
         ]
 
-    def whole(self) -> list[str]:
+    def dataset_problems(self) -> list[str]:
         """What is wrong with more than a video: classes that differ in case alone."""
         return [f"{self.root}: {problem}" for problem in folder_table.alike(self.space)]
 
-    def remarks(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What is left out on purpose and may be meant otherwise."""
         places = {path.parent.name for folder in _label_folders(self.root) for path in folder.glob("*/*.png")}
         strays = sorted(places - self.table.rows.keys())

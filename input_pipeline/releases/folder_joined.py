@@ -54,21 +54,21 @@ class JoinedRelease(Release):
         """What `label` says of frame `frame` of a video."""
         return self._part(name).regions(name, frame, label)
 
-    def told(self, name: str, code: int) -> str:
+    def instance_name(self, name: str, code: int) -> str:
         """What to call an instance of a video."""
-        return self._part(name).told(name, code)
+        return self._part(name).instance_name(name, code)
 
-    def unused(self, name: str, regions: dict[int, Regions]) -> list[str]:
+    def unseen_rows(self, name: str, regions: dict[int, Regions]) -> list[str]:
         """What instances of a video do while no labelled frame shows them."""
-        return self._part(name).unused(name, regions)
+        return self._part(name).unseen_rows(name, regions)
 
-    def remarks(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What is left out on purpose and may be meant otherwise."""
         both, read = sorted(self._tracks.keys() & self._named.table.rows.keys()), list(self._tracked.rows)
         return [
             *self._class_remarks(),
-            *self._named.remarks(),
-            *self._tracked.remarks(),
+            *self._named.warnings(),
+            *self._tracked.warnings(),
             *([f"{self.root}: {TRACKS} of {_listed(read)}: trained on, never scored"] if read else []),
             *([f"{self.root}: {TRACKS} of {_listed(both)}, not read: {TABLE} tells of the same"] if both else []),
         ]

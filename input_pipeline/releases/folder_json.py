@@ -115,11 +115,11 @@ class JsonRelease(Release):
         """What `label` says of its frame of a video."""
         return instance_regions(label.drawn(), label.number, self.rows[name], self.space)
 
-    def told(self, name: str, code: int) -> str:
+    def instance_name(self, name: str, code: int) -> str:
         """What to call an instance of a video."""
         return self._read[0][name].names[code]
 
-    def unused(self, name: str, regions: dict[int, Regions]) -> list[str]:
+    def unseen_rows(self, name: str, regions: dict[int, Regions]) -> list[str]:
         """What annotations of a video do while no labelled frame shows them."""
         shots = self.labelled(name)
         return [
@@ -128,7 +128,7 @@ class JsonRelease(Release):
             if not any(row.instance in one.codes and row.holds(shots[frame].number) for frame, one in regions.items())
         ]
 
-    def remarks(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What is left out on purpose and may be meant otherwise."""
         silent = [name for name in self._read[0] if name not in self.rows]
         told = f"{self.root}: {_listed(silent)} without any mask, left out of the splits"

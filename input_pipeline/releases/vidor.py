@@ -53,7 +53,7 @@ def annotation_files(release: Path, split: str) -> list[Path]:
     """The annotation files of a split, sorted. InputError when `release` is not in VidOR's layout."""
     folder = release / "annotation" / FOLDERS[split]
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; config.data.release has to be a release in VidOR's layout")
+        raise InputError(f"{folder}: no such folder; config.data.root has to be a release in VidOR's layout")
     files = sorted(folder.glob("*/*.json"))
     if not files:
         raise InputError(f"{folder}: holds no annotation (<4 digits>/<video id>.json)")

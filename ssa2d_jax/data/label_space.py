@@ -51,7 +51,7 @@ class LabelSpace:
     actions: tuple[str, ...]
     pairs: tuple[tuple[int, int], ...]
     actor_colours: tuple[tuple[int, int, int], ...]
-    several: bool = False
+    multilabel: bool = False
     frequent: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     pair_colours: tuple[tuple[int, int, int], ...] = ()
 
@@ -71,8 +71,8 @@ class LabelSpace:
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` makes the same space of, colours of one's own classes apart."""
-        named = [[self.actors[a], self.actions[b]] for a, b in self.pairs] if not self.several else []
-        return {"actors": list(self.actors), "actions": list(self.actions), "several": self.several, "pairs": named}
+        named = [[self.actors[a], self.actions[b]] for a, b in self.pairs] if not self.multilabel else []
+        return {"actors": list(self.actors), "actions": list(self.actions), "several": self.multilabel, "pairs": named}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> "LabelSpace":
@@ -93,7 +93,7 @@ class LabelSpace:
     @property
     def action_outputs(self) -> tuple[str, ...]:
         """Names of the outputs of the network's action head."""
-        return self.actions[self.several :]
+        return self.actions[self.multilabel :]
 
     @property
     def heads(self) -> tuple[int, int]:
@@ -126,7 +126,7 @@ class LabelSpace:
 
         Only where a pixel has one action: of several, there are more pairs than a byte can count.
         """
-        assert not self.several
+        assert not self.multilabel
         table = np.full((256, 256), IGNORE, np.uint8)
         table[self.pair_actor, self.pair_action] = np.arange(len(self.joint), dtype=np.uint8)
         return table
@@ -142,7 +142,7 @@ class LabelSpace:
 
         Of one's own classes each of `pairs` has one of its own, and any other pair that of the actor's first.
         """
-        if self.several:
+        if self.multilabel:
             bright = 0.7 + 0.3 * (0.618034 * action % 1.0)
             return tuple(round(bright * channel) for channel in self.actor_colours[actor])
         if self.pair_colours:
@@ -177,7 +177,7 @@ def vidor(spatial: bool = False) -> LabelSpace:
         actions=("background", *actions),
         pairs=tuple((a, b) for a in range(1, len(objects) + 1) for b in range(1, len(actions) + 1)),
         actor_colours=((0, 0, 0), *distinct_colours(len(objects))),
-        several=True,
+        multilabel=True,
         frequent=(
             tuple(1 + objects.index(name) for name in vidor_classes.FREQUENT_OBJECTS),
             tuple(1 + actions.index(name) for name in vidor_classes.FREQUENT_ACTIONS),

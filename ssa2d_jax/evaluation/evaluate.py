@@ -36,7 +36,7 @@ def evaluate(
     Raises InputError when the batches held another number of labelled frames than `frames`: a score
     over a part of a split is not a score.
     """
-    confusions = (MultilabelCounts if space.several else metrics.Confusions).empty(space)
+    confusions = (MultilabelCounts if space.multilabel else metrics.Confusions).empty(space)
     progress = Progress(f"evaluating {split}", "frames", frames)
     for batch in batches:
         if not confusions.frames:

@@ -91,7 +91,7 @@ def write_report(
     writer.writerow(["kind", "class", "accuracy", "iou", "truth_pixels"])
     for kind, columns in classes.items():
         for i, name in enumerate(space.names[kind]):
-            if kind == "joint" and space.several and not columns["pixels"][i]:
+            if kind == "joint" and space.multilabel and not columns["pixels"][i]:
                 continue
             figures = [
                 f"{columns[key][i]:.2f}" if columns[key][i] == columns[key][i] else "" for key in ("accuracy", "iou")

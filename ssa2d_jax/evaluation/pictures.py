@@ -59,7 +59,7 @@ def save(folder: Path, split: str, images: dict[str, np.ndarray]) -> None:
 
 def joint_maps(clip: Batch, maps: Batch, crop: Any, space: LabelSpace) -> tuple[np.ndarray, np.ndarray, Any]:
     """Joint labels of one labelled frame, true and predicted (`steps.label_maps`), and what names their numbers."""
-    if not space.several:
+    if not space.multilabel:
         return space.joint_of[clip["actor"][crop], clip["action"][crop]], maps["joint"][crop], space
     pair = []
     for one in (clip, maps):

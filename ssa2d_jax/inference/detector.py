@@ -64,7 +64,7 @@ class Stream:
         grids = self.windows.probabilities(detector.network_frames(pictures()))
         for index, grid in enumerate(grids):
             frame, cut = waiting.popleft()
-            if space.several:
+            if space.multilabel:
                 labels = multilabel_frame_labels(grid, **shape, threshold=detector.threshold)
             else:
                 labels = frame_labels(grid, **shape)
@@ -135,7 +135,7 @@ class Detector:
         """The detector of a restored run; `options` as the constructor has them."""
         data = run.config.data
         return cls(
-            make_forward(run.model, run.variables, run.space.several),
+            make_forward(run.model, run.variables, run.space.multilabel),
             run.space,
             clip_frames=data.clip_frames,
             frame_step=data.frame_step,

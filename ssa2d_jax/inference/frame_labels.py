@@ -127,7 +127,7 @@ class LabelStatistics:
         Where any actor may do any action, only the pairs that were found are listed.
         """
         rows = {kind: dict(zip(space.names[kind], self._rows(kind), strict=True)) for kind in KINDS}
-        if space.several:
+        if space.multilabel:
             rows["joint"] = {name: row for name, row in rows["joint"].items() if row["frames"]}
         return rows
 

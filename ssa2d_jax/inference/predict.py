@@ -179,7 +179,7 @@ def _predict(
 
 def _stored(space: LabelSpace) -> dict[str, tuple[int, ...]]:
     """Names of the stored maps and the shape beyond a frame's."""
-    if space.several:
+    if space.multilabel:
         return {"actor": (), "action": (), "actions": (-(-space.heads[1] // 8),)}
     return dict.fromkeys(KINDS, ())
 

@@ -60,14 +60,14 @@ class FrameResult:
     def joint(self) -> np.ndarray:
         """Joint classes, uint8 [H, W]: numbers of `space.joint`. Where a pixel may have several actions there are none:
         ValueError."""
-        if self.space.several:
+        if self.space.multilabel:
             raise ValueError("a pixel may have several actions here, so it has no one joint class; see `actions`")
         return self.labels.maps["joint"]
 
     @property
     def actions(self) -> np.ndarray:
         """Which actions each pixel has, bool [H, W, A], background left out (class 1 + its place)."""
-        if self.space.several:
+        if self.space.multilabel:
             return unpack_actions(self.labels.maps["actions"], self.space)
         return self.action[..., None] == np.arange(1, len(self.space.actions))
 
@@ -87,13 +87,13 @@ class FrameResult:
         frame = _enlarged(self.frame, scale, cv2.INTER_LINEAR)
         larger = lambda maps: _enlarged(maps, scale, cv2.INTER_NEAREST)
         if instances is not None:
-            if space.several:
+            if space.multilabel:
                 shown = DrawnPairs(self.actor, space.actors, np.array(space.actor_colours, np.uint8))
             else:
                 shown = DrawnPairs(self.joint, space.joint, space.joint_colours)
             picture = draw_overlay(frame, larger(shown.map), shown, opacity=opacity, names=None)
             return draw_boxes(picture, [_boxed(track, region, space, scale) for track, region in instances])
-        if not space.several:
+        if not space.multilabel:
             return draw_overlay(frame, larger(self.joint), space, opacity=opacity, names=_names(labels, space))
         pairs = draw_pairs(self.actor, self.actions, self.action, space)
         return draw_overlay(frame, larger(pairs.map), pairs, opacity=opacity, names={})

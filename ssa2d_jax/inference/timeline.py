@@ -36,9 +36,9 @@ def timeline(
         names.append(_label(_track_name(track, actions, space)))
         first, end = shown[track.frames[0]], shown[track.frames[-1] + 1]
         axes.barh(row, end - first, _BAR, first, color="#e4e4e4")
-        lanes = len(actions) if space.several else 1
+        lanes = len(actions) if space.multilabel else 1
         for segment in segments:
-            lane = actions.index(segment.action) if space.several else 0
+            lane = actions.index(segment.action) if space.multilabel else 0
             _draw_segment(axes, segment, track, space, shown, row - _BAR / 2 + _BAR * lane / lanes, _BAR / lanes)
     axes.set_yticks(range(len(drawn)), names, fontsize=8)
     axes.set_ylim(len(drawn) - 0.4, -0.6)  # the first track on top

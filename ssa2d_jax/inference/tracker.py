@@ -97,7 +97,7 @@ class Track:
         mean = np.mean(self.actions[-smooth:], axis=0, keepdims=True)
         return _strongest(mean, self.actor, space, threshold)[0]
 
-    def told(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> str:
+    def describe(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> str:
         """In words: "dog 1: running, frames 30 to 75"."""
         segments = self.segments(space, smooth, threshold)
         doing = "; ".join(f"{space.actions[one.action]}, frames {one.first} to {one.last}" for one in segments)
@@ -109,7 +109,7 @@ class Track:
         One action at a time, the strongest; where several may go together, those that reach `threshold`.
         """
         smoothed = _smoothed(self.actions, smooth)
-        if not space.several:
+        if not space.multilabel:
             best = _allowed(smoothed, self.actor, space).argmax(-1)
             return sorted(self._runs(best[:, None] == np.unique(best), np.unique(best), smoothed), key=_start)
         classes = np.arange(1, smoothed.shape[-1] + 1)
@@ -262,7 +262,7 @@ def _smoothed(actions: Sequence[np.ndarray], smooth: int) -> np.ndarray:
 
 def _allowed(actions: np.ndarray, actor: int, space: LabelSpace) -> np.ndarray:
     """`actions` with what this actor can't do, and the background, at -1; one action at a time only."""
-    if space.several:
+    if space.multilabel:
         return np.pad(actions, ((0, 0), (1, 0)), constant_values=-1)
     valid = np.zeros(len(space.actions), bool)
     valid[[action for one, action in space.pairs if one == actor]] = True
@@ -273,7 +273,7 @@ def _strongest(actions: np.ndarray, actor: int, space: LabelSpace, threshold: fl
     """The strongest action of each row, a class; 0 where several may go together and none reaches `threshold`."""
     allowed = _allowed(actions, actor, space)
     best = allowed.argmax(-1)
-    if space.several:
+    if space.multilabel:
         best = np.where(allowed.max(-1) >= threshold, best, 0)
     return [int(one) for one in best]
 

@@ -22,7 +22,7 @@ def check_config(config: ConfigDict, devices: int, *, trains: bool = True, score
     """
     data, model, train = config.data, config.model, config.train
     _require(data.layout in LAYOUTS, config, "data.layout", "one of " + ", ".join(LAYOUTS))
-    _require(data.clips_a_video >= 1, config, "data.clips_a_video", "1 or more")
+    _require(data.clips_per_video >= 1, config, "data.clips_per_video", "1 or more")
     _require(data.processes >= 1, config, "data.processes", "1 or more")
     _require(0 < config.eval.threshold < 1, config, "eval.threshold", "more than 0, less than 1")
     _require(data.clip_frames > 0 and data.clip_frames % 4 == 0, config, "data.clip_frames", "a multiple of 4")
@@ -45,9 +45,9 @@ def check_config(config: ConfigDict, devices: int, *, trains: bool = True, score
     _require(fits, config, "augment.crop_scale", "(low, high) with 0 < low <= high <= 1")
     fits = _numbers(aspect, 2) and 0 < aspect[0] <= aspect[1]
     _require(fits, config, "augment.crop_aspect", "(low, high) with 0 < low <= high")
-    _require(data.render.processes >= 1, config, "data.render.processes", "1 or more")
-    size_fits = _numbers(data.render.size, 2) and all(isinstance(n, int) and n > 0 for n in data.render.size)
-    _require(size_fits, config, "data.render.size", "(height, width) in pixels")
+    _require(data.sprites.processes >= 1, config, "data.sprites.processes", "1 or more")
+    size_fits = _numbers(data.sprites.size, 2) and all(isinstance(n, int) and n > 0 for n in data.sprites.size)
+    _require(size_fits, config, "data.sprites.size", "(height, width) in pixels")
     _require(0 <= model.batch_norm_momentum < 1, config, "model.batch_norm_momentum", "0 up to, not including, 1")
     for knob in ("loss.actor_weight", "loss.action_weight", "loss.mask_weight"):
         _require(0 <= _value(config, knob) < math.inf, config, knob, "0 or more")
@@ -63,28 +63,28 @@ def check_config(config: ConfigDict, devices: int, *, trains: bool = True, score
     )  # fmt: skip
     _require(model.encoder_width > 0, config, "model.encoder_width", "more than 0")
     _require(model.decoder_width > 0, config, "model.decoder_width", "more than 0")
-    parts = devices * train.microbatches
-    _require(train.microbatches >= 1, config, "train.microbatches", "1 or more")
+    parts = devices * train.grad_accum_steps
+    _require(train.grad_accum_steps >= 1, config, "train.grad_accum_steps", "1 or more")
     _require(
         train.batch_size > 0 and (not trains or train.batch_size % parts == 0), config, "train.batch_size",
-        f"a multiple of {parts} ({devices} devices x {train.microbatches} microbatches)",
+        f"a multiple of {parts} ({devices} devices x {train.grad_accum_steps} microbatches)",
     )  # fmt: skip
     _require(
         config.eval.batch_size > 0 and (not scores or config.eval.batch_size % devices == 0), config, "eval.batch_size",
         f"a multiple of the {devices} devices",
     )  # fmt: skip
-    phases_fit = len(train.phases) > 0 and all(
-        _numbers(phase, 3) and phase[0] > 0 and min(phase[1:]) >= 0 for phase in train.phases
+    phases_fit = len(train.lr_phases) > 0 and all(
+        _numbers(phase, 3) and phase[0] > 0 and min(phase[1:]) >= 0 for phase in train.lr_phases
     )
-    _require(phases_fit, config, "train.phases", "rows of (epochs > 0, learning rate at start, at end)")
+    _require(phases_fit, config, "train.lr_phases", "rows of (epochs > 0, learning rate at start, at end)")
     _require(0 <= train.ema_decay < 1, config, "train.ema_decay", "0 (off) up to, not including, 1")
-    forms = config.ablate.forms
+    forms = config.ablate.variants
     fits = len(forms) > 0 and all(isinstance(form, str) for form in forms) and len(set(forms)) == len(forms)
-    _require(fits, config, "ablate.forms", "different names, one or more")
+    _require(fits, config, "ablate.variants", "different names, one or more")
     seeds = config.ablate.seeds
     fits = len(seeds) > 0 and all(type(seed) is int and seed >= 0 for seed in seeds) and len(set(seeds)) == len(seeds)
     _require(fits, config, "ablate.seeds", "different whole numbers from 0 up, one or more")
-    _require(train.keep >= 1, config, "train.keep", "1 or more")
+    _require(train.keep_checkpoints >= 1, config, "train.keep_checkpoints", "1 or more")
     _require(train.log_every >= 1, config, "train.log_every", "1 or more")
     _require(0 <= config.predict.opacity <= 1, config, "predict.opacity", "0 to 1")
     _require(config.predict.track_frames >= 1, config, "predict.track_frames", "1 or more")
@@ -102,8 +102,8 @@ def check_config(config: ConfigDict, devices: int, *, trains: bool = True, score
         _require(0 <= _value(config, knob) < math.inf, config, knob, "0 or more")
     _require(train.optimizer in OPTIMIZERS, config, "train.optimizer", " or ".join(map(repr, OPTIMIZERS)))
     _require(0 < train.muon_factor < math.inf, config, "train.muon_factor", "more than 0")
-    _require(0 < train.temporal_rate <= 1, config, "train.temporal_rate", "more than 0, at most 1")
-    _require(0 <= train.encoder_rate < math.inf, config, "train.encoder_rate", "0 (frozen) or more")
+    _require(0 < train.temporal_lr_scale <= 1, config, "train.temporal_lr_scale", "more than 0, at most 1")
+    _require(0 <= train.encoder_lr_scale < math.inf, config, "train.encoder_lr_scale", "0 (frozen) or more")
     _require(train.encoder_frozen_steps >= 0, config, "train.encoder_frozen_steps", "0 or more")
     _check_init(config)
     _require(0 < train.adam_eps < math.inf, config, "train.adam_eps", "more than 0")
@@ -116,7 +116,7 @@ def _check_spans(config: ConfigDict) -> None:
     wrong = [
         _refusal(config, knob, allowed)
         for fits, knob, allowed in (
-            (1 <= data.labels_a_clip <= frames, "data.labels_a_clip", f"1 to {frames}, the frames of a clip"),
+            (1 <= data.labels_per_clip <= frames, "data.labels_per_clip", f"1 to {frames}, the frames of a clip"),
             (1 <= data.label_span <= reach, "data.label_span", f"1 to {reach}, the frames that a clip spans"),
             (0 <= predict.overlap < frames, "predict.overlap", f"0 to data.clip_frames - 1, {frames - 1}"),
         )
@@ -130,7 +130,7 @@ def _check_init(config: ConfigDict) -> None:
     init, model = config.init, config.model
     loaded = init.run or (init.encoder_weights and (init.flow_weights or not model.flow))
     given = "unless config.init gives weights to every stream of the encoder"
-    _require(config.train.encoder_rate > 0 or loaded, config, "train.encoder_rate", f"more than 0 {given}")
+    _require(config.train.encoder_lr_scale > 0 or loaded, config, "train.encoder_lr_scale", f"more than 0 {given}")
     _require(not model.freeze_encoder_stats or loaded, config, "model.freeze_encoder_stats", f"False {given}")
     fits = not (init.run and (init.encoder_weights or init.flow_weights))
     _require(fits, config, "init.run", "'' where init.encoder_weights or init.flow_weights is given: one or the other")

@@ -128,7 +128,7 @@ class HeadOutputs:
 def head_outputs(space: LabelSpace, other: LabelSpace) -> dict[str, HeadOutputs]:
     """The classes of the heads, those of a network for `space` and those of a run for `other`."""
     actions = space.action_outputs, other.action_outputs
-    if space.several != other.several:  # sigmoid here and softmax there
+    if space.multilabel != other.multilabel:  # sigmoid here and softmax there
         actions = space.action_outputs, ()
     return {"actor_head": HeadOutputs(space.actors, other.actors), "action_head": HeadOutputs(*actions)}
 

@@ -13,15 +13,15 @@ LABELS = "labels.json"
 # Knobs that may differ between two runs in one workdir: they change neither the weights nor their order. (Folders may
 # move: claim_workdir compares the data themselves.)
 _FREE = (
-    "ablate", "eval", "predict", "data.decode_threads", "data.strict", "data.release", "data.prepared",
-    "data.render.processes", "data.processes", "data.beam",
-    "train.log_every", "train.eval_every", "train.save_every", "train.keep", "train.image_clips",
+    "ablate", "eval", "predict", "data.decode_threads", "data.strict", "data.root", "data.shards_dir",
+    "data.sprites.processes", "data.processes", "data.beam",
+    "train.log_every", "train.eval_every", "train.save_every", "train.keep_checkpoints", "train.image_clips",
 )  # fmt: skip
 # What the shape of the network and of its input depends on: all that evaluation and prediction need to agree.
 _NETWORK = ("model", "data.layout", "data.spatial", "data.clip_frames", "data.frame_step", "data.size")
 _FLOW = ("data.flow", "data.flow_height")  # matter where the network has a stream for it
 # What runs did before a knob was there, so that those of older code can still be evaluated, read and resumed.
-_ADDED = {"model.encoder": "i3d", "model.feature_gating": False, "train.temporal_rate": 1.0}
+_ADDED = {"model.encoder": "i3d", "model.feature_gating": False, "train.temporal_lr_scale": 1.0}
 _FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
 
 

@@ -82,10 +82,10 @@ def results(model: Any, variables: Any, space: LabelSpace, threshold: float, cli
     action, joint uint8 [B, T, H, W], as metrics decide them. Where a pixel may have several actions there is no joint,
     and each action has a probability of its own.
     """
-    actor, action, foreground = probabilities(model, variables, clips, space.several)
+    actor, action, foreground = probabilities(model, variables, clips, space.multilabel)
     found = {"actor_probabilities": actor, "action_probabilities": action, "foreground": foreground}
     found["actor"] = jnp.argmax(actor, -1).astype(jnp.uint8)
-    if space.several:
+    if space.multilabel:
         found["action"] = jnp.where(action.max(-1) >= threshold, jnp.argmax(action, -1) + 1, 0).astype(jnp.uint8)
     else:
         found["action"] = jnp.argmax(action, -1).astype(jnp.uint8)
@@ -107,4 +107,4 @@ def fold_batch_norm(variables: Any) -> Any:
 
 def _names(space: LabelSpace) -> tuple[str, ...]:
     names = ("actor", "action", "actor_probabilities", "action_probabilities", "foreground")
-    return names if space.several else ("joint", *names)
+    return names if space.multilabel else ("joint", *names)

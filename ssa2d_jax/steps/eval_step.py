@@ -23,7 +23,7 @@ def label_maps(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace
         label_grid.resample_to_labels(outputs.action, batch),
     )
     mask = jnp.argmax(label_grid.resample_to_labels(outputs.mask, batch), -1).astype(jnp.uint8)
-    if space.several:
+    if space.multilabel:
         best, actions = multilabel_counts.decisions(actor, action, threshold)
         return {"actor": best.astype(jnp.uint8), "action": actions, "mask": mask}
     return {
@@ -44,7 +44,7 @@ def eval_step(
     the number of these). Runs under `DEVICES`. Where a pixel may have several actions, both are those of
     `several.count`.
     """
-    if space.several:
+    if space.multilabel:
         outputs = model.apply(variables, *network_inputs(batch, model))
         counts, clips = multilabel_counts.count(outputs, batch, space, threshold)
         return jax.lax.psum(counts, DEVICES), clips

@@ -14,7 +14,7 @@ from ssa2d_jax.video import optical_flow
 
 
 def make_forward(
-    model: SSA2D, variables: Any, several: bool = False
+    model: SSA2D, variables: Any, multilabel: bool = False
 ) -> Callable[[jax.Array], tuple[jax.Array, jax.Array, jax.Array]]:
     """Compiled probabilities for every frame of a clip at the input's size, for prediction.
 
@@ -23,17 +23,17 @@ def make_forward(
     [B, T, H, W], float32. `several`: actions are independent of one another, each with a probability of its own.
     """
 
-    forward = jax.jit(lambda variables, frames: probabilities(model, variables, frames, several))
+    forward = jax.jit(lambda variables, frames: probabilities(model, variables, frames, multilabel))
     return partial(forward, variables)
 
 
 def probabilities(
-    model: SSA2D, variables: Any, frames: jax.Array, several: bool
+    model: SSA2D, variables: Any, frames: jax.Array, multilabel: bool
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """What `make_forward` compiles."""
     flow = optical_flow.unpacked(frames[..., 3:].astype(jnp.float32)) if model.flow else None
     outputs = model.apply(variables, normalize(frames[..., :3]), flow)
     grown = jax.tree.map(lambda x: layers.upsample_linear(x, frames.shape[1:4]), outputs)
     actor, mask = jax.nn.softmax(grown.actor, axis=-1), jax.nn.softmax(grown.mask, axis=-1)
-    action = jax.nn.sigmoid(grown.action) if several else jax.nn.softmax(grown.action, axis=-1)
+    action = jax.nn.sigmoid(grown.action) if multilabel else jax.nn.softmax(grown.action, axis=-1)
     return actor, action, mask[..., FOREGROUND]

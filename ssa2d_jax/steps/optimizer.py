@@ -37,8 +37,8 @@ def make_optimizer(train: ConfigDict, schedule: Schedule) -> optax.GradientTrans
     Muon (`train.optimizer = "muon"`) moves every convolution kernel, seen as a matrix from taps and input channels to
     output channels, along the nearest orthogonal matrix to its momentum (of decay 0.95), at `train.muon_factor` times
     the rate; all else goes by Adam with Nesterov's momentum. `train.weight_decay` is decoupled and on kernels alone.
-    `train.temporal_rate` below 1 slows kernels' temporal taps off the middle (see `_slower_in_time`).
-    `train.encoder_rate` multiplies the encoder's rate (0: it is neither moved nor decayed, and has no moments),
+    `train.temporal_lr_scale` below 1 slows kernels' temporal taps off the middle (see `_slower_in_time`).
+    `train.encoder_lr_scale` multiplies the encoder's rate (0: it is neither moved nor decayed, and has no moments),
     `train.encoder_frozen_steps` updates leave it as it is.
     """
     first = optax.clip_by_global_norm(train.clip_gradient) if train.clip_gradient > 0 else optax.identity()
@@ -56,8 +56,8 @@ def make_optimizer(train: ConfigDict, schedule: Schedule) -> optax.GradientTrans
             adam_learning_rate=schedule,
             muon_weight_dimension_numbers=lambda params: jax.tree.map(_as_matrix, params),
         )
-    if train.temporal_rate != 1:
-        inner = _slower_in_time(inner, train.temporal_rate)
+    if train.temporal_lr_scale != 1:
+        inner = _slower_in_time(inner, train.temporal_lr_scale)
     return optax.chain(first, _with_encoder_rate(train, inner))
 
 
@@ -91,13 +91,13 @@ def _with_encoder_rate(train: ConfigDict, inner: optax.GradientTransformation) -
 
     While the encoder waits, the optimizer goes on averaging its gradients, so that its first update is like any other.
     """
-    if train.encoder_rate == 0:
+    if train.encoder_lr_scale == 0:
         kinds = {"moving": inner, "frozen": optax.set_to_zero()}
         kind = lambda params: {module: "frozen" if module == ENCODER else "moving" for module in params}
         return optax.partition(kinds, kind)
-    if train.encoder_rate == 1 and train.encoder_frozen_steps == 0:
+    if train.encoder_lr_scale == 1 and train.encoder_frozen_steps == 0:
         return inner
-    rate = lambda step: jnp.where(step < train.encoder_frozen_steps, 0.0, train.encoder_rate)
+    rate = lambda step: jnp.where(step < train.encoder_frozen_steps, 0.0, train.encoder_lr_scale)
     inside = lambda params: {module: module == ENCODER for module in params}
     return optax.chain(inner, optax.masked(optax.scale_by_schedule(rate), inside))
 

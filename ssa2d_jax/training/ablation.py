@@ -33,32 +33,34 @@ def run_ablation(
     make_source: Callable[[ConfigDict], Source],
     read_weights: initial_weights.ReadWeights | None = None,
 ) -> Scores:
-    """Trains and scores `config` as each of `config.ablate.forms`, with each of `config.ablate.seeds`.
+    """Trains and scores `config` as each of `config.ablate.variants`, with each of `config.ablate.seeds`.
 
     `forms`: name -> knobs of config.model that it changes; "full" changes none. Each run has its own workdir,
     `workdir`/<form>/seed<n>; what is done is not done again, and a run that was interrupted goes on. After
     every run, `TABLE` and `TABLE_CSV` in `workdir` are written anew. One that fails is listed at the end, as
     InputError, and the others are done.
     """
-    unknown = [form for form in config.ablate.forms if form != FULL_MODEL and form not in forms]
+    unknown = [form for form in config.ablate.variants if form != FULL_MODEL and form not in forms]
     if unknown:
-        raise InputError(f"config.ablate.forms names {unknown}; there are {[FULL_MODEL, *forms]}")
+        raise InputError(f"config.ablate.variants names {unknown}; there are {[FULL_MODEL, *forms]}")
     changed = {knob for knobs in forms.values() for knob in knobs} - BASE
     shaped = sorted(knob for form in forms.values() for knob in form.items() if knob[0] in changed
                     and config.model[knob[0]] == knob[1])  # fmt: skip
     if shaped:
         raise InputError(
             f"the config is an ablation already ({', '.join(f'model.{knob} = {value!r}' for knob, value in shaped)}); "
-            "--mode=ablate begins with the full model, and config.ablate.forms names the others"
+            "--mode=ablate begins with the full model, and config.ablate.variants names the others"
         )
     idle = [
         form
-        for form in config.ablate.forms
+        for form in config.ablate.variants
         if form != FULL_MODEL and same_model(variant_config(config, forms, form, 0), config)
     ]
     if idle:
-        raise InputError(f"config.ablate.forms: {idle[0]} changes nothing, the full model has it already; leave it out")
-    plan = [(form, seed) for seed in config.ablate.seeds for form in config.ablate.forms]
+        raise InputError(
+            f"config.ablate.variants: {idle[0]} changes nothing, the full model has it already; leave it out"
+        )
+    plan = [(form, seed) for seed in config.ablate.seeds for form in config.ablate.variants]
     split, scores, failures = config.train.eval_splits[0], {}, []
     for number, (form, seed) in enumerate(plan, 1):
         one, folder = variant_config(config, forms, form, seed), workdir / form / f"seed{seed}"
@@ -106,7 +108,7 @@ def _result(
     read_weights: initial_weights.ReadWeights | None,
 ) -> dict[str, Any]:
     """The scores of the run in `folder`, which is trained as far as that is not done yet."""
-    total = sum(optimizer.phase_lengths(config.train.phases, source.train_clips, config.train.batch_size))
+    total = sum(optimizer.phase_lengths(config.train.lr_phases, source.train_clips, config.train.batch_size))
     path = folder / "metrics" / f"{split}.json"
     with claim_run(folder, config, source):
         try:

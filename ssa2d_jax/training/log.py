@@ -142,8 +142,8 @@ class TrainLog:
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise Diverged(
                 f"the loss is no longer finite at step {step} (loss {loss}, gradient norm {norm}); usable: "
-                f"{self._usable_checkpoints()}. Try a lower learning rate (config.train.phases) or gradient clipping "
-                "(config.train.clip_gradient)"
+                f"{self._usable_checkpoints()}. Try a lower learning rate "
+                "(config.train.lr_phases) or config.train.clip_gradient"
             )
 
     def _write_line(self, step: int, rate: float | None) -> None:

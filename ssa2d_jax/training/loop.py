@@ -39,7 +39,7 @@ _FEW, _MORE = 100, 150  # updates: below the first a network that learns anythin
 def make_step(config: ConfigDict, source: Source) -> tuple[Any, Any, Any]:
     """-> the network, its optimizer and the compiled update (see parallel.pmap_train_step) that `config` describes."""
     train = config.train
-    schedule = optimizer.learning_rate(train.phases, source.train_clips, train.batch_size)
+    schedule = optimizer.learning_rate(train.lr_phases, source.train_clips, train.batch_size)
     rule = optimizer.make_optimizer(train, schedule)
     model = build_model(config.model, source.space, stats_axis=DEVICES)
     update = devices.pmap_train_step(
@@ -50,9 +50,9 @@ def make_step(config: ConfigDict, source: Source) -> tuple[Any, Any, Any]:
             "action": config.loss.action_weight,
             "mask": config.loss.mask_weight,
         },
-        microbatches=train.microbatches,
+        microbatches=train.grad_accum_steps,
         ema_decay=train.ema_decay,
-        frozen=train.encoder_rate == 0,
+        frozen=train.encoder_lr_scale == 0,
     )
     return model, rule, update
 
@@ -70,13 +70,13 @@ class Training:
         train = config.train
         self.read_weights = read_weights
         self.config, self.workdir, self.source, self.space = config, workdir, source, source.space
-        self.total = sum(optimizer.phase_lengths(train.phases, source.train_clips, train.batch_size))
-        self.schedule = optimizer.learning_rate(train.phases, source.train_clips, train.batch_size)
+        self.total = sum(optimizer.phase_lengths(train.lr_phases, source.train_clips, train.batch_size))
+        self.schedule = optimizer.learning_rate(train.lr_phases, source.train_clips, train.batch_size)
         self.model, self.optimizer, self.train_step = make_step(config, source)
         threshold = config.eval.threshold
         self.eval_step = devices.pmap_eval_step(self.model, self.space, threshold)
         self.label_maps = pictures.compile_label_maps(self.model, self.space, threshold)
-        self.checkpoints = Checkpoints(workdir / "checkpoints", keep=train.keep)
+        self.checkpoints = Checkpoints(workdir / "checkpoints", keep=train.keep_checkpoints)
         self.writer = metric_writers.SummaryWriter(str(workdir))
         self.stop = StopSignal("saving after this update")
 
@@ -211,12 +211,13 @@ def _train(run: Training) -> dict[str, Any]:
 def _more_updates(run: Training) -> str:
     """What to say of a training that is over too soon, with a line to copy."""
     train, clips = run.config.train, run.source.train_clips
-    epochs = sum(phase[0] for phase in train.phases)
+    epochs = sum(phase[0] for phase in train.lr_phases)
     times = math.ceil(_MORE * train.batch_size / (epochs * clips))
-    phases = ",".join(f"({epochs * times:g},{start:g},{end:g})" for epochs, start, end in train.phases)
+    phases = ",".join(f"({epochs * times:g},{start:g},{end:g})" for epochs, start, end in train.lr_phases)
     return (
         f"{plural(run.total, 'update')} ({epochs:g} epochs of {plural(clips, 'clip')}, {train.batch_size} an update) "
-        f'will hardly teach it anything; {times} times as many, in another workdir: "--config.train.phases=({phases},)"'
+        f"will hardly teach it anything; {times} times as many, in another workdir: "
+        f'"--config.train.lr_phases=({phases},)"'
     )
 
 

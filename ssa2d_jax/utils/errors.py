@@ -4,11 +4,11 @@ from ssa2d_jax.utils.text import plural
 
 
 class InputError(ValueError):
-    """What the user gave can't be used: the message says which file or value, what is allowed, what to do."""
+    """Unusable input. The message says which file or value, what is allowed, and what to do."""
 
 
 class Problems(InputError):
-    """All that is wrong with a file, one after another in `args`; told in short it is the first of them."""
+    """Every problem in a file, as `args`. `str()` shows the first and the number of others."""
 
     def __str__(self) -> str:
         more = f" (and {plural(len(self.args) - 1, 'more problem')}; --mode=check lists all)"
@@ -16,4 +16,4 @@ class Problems(InputError):
 
 
 class Diverged(RuntimeError):
-    """The loss is no longer finite: the message says at which update and what to try."""
+    """The loss is no longer finite. The message says at which step, and what to try."""

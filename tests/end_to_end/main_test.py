@@ -38,18 +38,18 @@ def _tiny(folder, *flags):
     return (
         "--config=configs/sprites.py:tiny",
         f"--workdir={folder / 'run'}",
-        f"--config.data.release={folder / 'Release'}",
-        f"--config.data.prepared={folder / 'prepared'}",
-        "--config.data.render.test_clips=44",
-        "--config.data.render.train_clips=44",
-        "--config.data.render.frames=20",
+        f"--config.data.root={folder / 'Release'}",
+        f"--config.data.shards_dir={folder / 'prepared'}",
+        "--config.data.sprites.test_clips=44",
+        "--config.data.sprites.train_clips=44",
+        "--config.data.sprites.frames=20",
         "--config.data.clip_frames=4",
         "--config.data.frame_step=1",
         "--config.data.label_span=4",
         "--config.predict.overlap=2",
         "--config.train.batch_size=8",
         "--config.train.image_clips=1",
-        "--config.train.phases=((0.45, 1e-3, 1e-3),)",
+        "--config.train.lr_phases=((0.45, 1e-3, 1e-3),)",
         "--config.train.save_every=2",
         *flags,
     )
@@ -85,8 +85,8 @@ def test_killed_and_resumed_equals_unbroken(killed, tmp_path):
     # The same data, so that only the kill differs.
     other = _tiny(
         tmp_path,
-        f"--config.data.release={killed / 'Release'}",
-        f"--config.data.prepared={killed / 'prepared'}",
+        f"--config.data.root={killed / 'Release'}",
+        f"--config.data.shards_dir={killed / 'prepared'}",
     )
     code, _, said = _run(*other)
     assert code == 0, said
@@ -124,7 +124,7 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
         (["--config=configs/sprites.py:tiny"], ["--workdir"]),
         (["--config=configs/sprites.py:tiny", "--mode=predict", "--workdir=w"], ["--input", "--output"]),
         (
-            ["--config=configs/a2d.py:small", "--workdir=w", "--config.data.release=/nowhere/Release"],
+            ["--config=configs/a2d.py:small", "--workdir=w", "--config.data.root=/nowhere/Release"],
             ["/nowhere/Release", "no such folder"],
         ),
         (
@@ -150,7 +150,7 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
             [
                 "--config=configs/a2d.py:kinetics",
                 "--workdir=w",
-                "--config.data.release=/nowhere",
+                "--config.data.root=/nowhere",
                 "--config.init.encoder_weights=/gone/i3d_kinetics400_rgb.safetensors",
             ],
             ["config.init.encoder_weights", "/gone/i3d", "no such file", "make weights"],
@@ -159,7 +159,7 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
             [
                 "--config=configs/folder.py:kinetics",
                 "--workdir=w",
-                "--config.data.release=/nowhere",
+                "--config.data.root=/nowhere",
                 "--config.init.run=/gone/run",
             ],
             ["config.init.run: /gone/run: no such file"],
@@ -186,8 +186,8 @@ def test_bad_input_ends_with_a_clear_line_and_no_traceback(flags, words):
 
 def test_a_runs_config_file_is_a_config(tmp_path):
     config = sprites.get_config("tiny")
-    config.data.release = "/nowhere/Release"
-    config.data.render.train_clips = 0
+    config.data.root = "/nowhere/Release"
+    config.data.sprites.train_clips = 0
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
     named = f"--config={tmp_path / 'config.json'}"
     code, last, said = _run(named, "--mode=prepare", timeout=120)
@@ -205,9 +205,9 @@ def test_check_lists_every_problem_and_keeps_two_releases_apart(tmp_path):
     bad = folder_release.write_folder(tmp_path / "bad" / "own", table="video,instance,actor,action\na,x,b,c\nd,1,b\n")
     good = [folder_release.write_folder(tmp_path / name / "own") for name in ("one", "two")]
     shutil.copytree(good[1] / "labels/a", good[1] / "labels/e")
-    prepared = f"--config.data.prepared={tmp_path / 'prepared'}"
+    prepared = f"--config.data.shards_dir={tmp_path / 'prepared'}"
     check = lambda root: _run(
-        "--config=configs/folder.py", "--mode=check", f"--config.data.release={root}", prepared, timeout=300,
+        "--config=configs/folder.py", "--mode=check", f"--config.data.root={root}", prepared, timeout=300,
     )  # fmt: skip
     code, last, said = check(bad)
     assert code == 2 and "Traceback" not in said and last.startswith("error: 2 problems, listed above"), said
@@ -242,21 +242,21 @@ def test_vidor_from_raw_json_and_mp4_to_a_score_and_labels(tmp_path):
     flags = (
         "--config=configs/vidor.py:sprites",
         f"--workdir={tmp_path / 'run'}",
-        f"--config.data.release={tmp_path / 'Release'}",
-        f"--config.data.prepared={tmp_path / 'prepared'}",
-        "--config.data.render.train_clips=10",
-        "--config.data.render.test_clips=3",
-        "--config.data.render.frames=16",
-        "--config.data.render.size=(48, 64)",
+        f"--config.data.root={tmp_path / 'Release'}",
+        f"--config.data.shards_dir={tmp_path / 'prepared'}",
+        "--config.data.sprites.train_clips=10",
+        "--config.data.sprites.test_clips=3",
+        "--config.data.sprites.frames=16",
+        "--config.data.sprites.size=(48, 64)",
         "--config.data.size=(32, 32)",
         "--config.data.clip_frames=4",
         "--config.data.label_span=4",
-        "--config.data.clips_a_video=2",
+        "--config.data.clips_per_video=2",
         "--config.predict.overlap=2",
         "--config.model.encoder_width=0.0625",
         "--config.model.decoder_width=0.0625",
         "--config.train.batch_size=4",
-        "--config.train.phases=((0.7, 1e-3, 1e-3),)",
+        "--config.train.lr_phases=((0.7, 1e-3, 1e-3),)",
         "--config.train.image_clips=1",
         "--config.eval.batch_size=4",
     )

@@ -18,7 +18,7 @@ from ssa2d_jax.utils.errors import InputError
 def make_run(workdir, space=A2D, seed=0, published=True, layout=None):
     """A workdir with random scores, a picture and a time."""
     rng = np.random.default_rng(seed)
-    if space.several:
+    if space.multilabel:
         counts = MultilabelCounts.empty(space)
         overlap = rng.integers(0, 9, (44, 87))
         tables = {kind: rng.integers(1, 9, (3, rows, 43)) for kind, rows in (("action", 1), ("joint", 81))}
@@ -36,7 +36,7 @@ def make_run(workdir, space=A2D, seed=0, published=True, layout=None):
     cv2.imwrite(str(workdir / "pictures/test_clip_0.png"), np.zeros((4, 16, 3), np.uint8))
     result = counts.report(step=5)
     write_report(workdir / "metrics", "test", result, counts.per_class(), space)
-    layout = layout or ("vidor" if space.several else "a2d")
+    layout = layout or ("vidor" if space.multilabel else "a2d")
     (workdir / "config.json").write_text(json.dumps({"data": {"layout": layout}, "eval": {"published": published}}))
     (workdir / "speed.json").write_text(json.dumps({"milliseconds_a_frame": 7.5}))
     return result

@@ -85,7 +85,7 @@ def test_actions_become_segments_without_single_frames_of_another():
     assert [(one.action, one.first) for one in segments] == [(RUNNING, 0), (WALKING, pytest.approx(30, abs=1))]
     assert segments[0].last + 1 == segments[1].first and segments[1].last == 59
     assert 0.5 < segments[0].confidence < 0.65
-    assert dog.told(A2D, smooth=8).startswith("dog 1: running, frames 0 to ")
+    assert dog.describe(A2D, smooth=8).startswith("dog 1: running, frames 0 to ")
     assert dog.latest_action(A2D) == WALKING and dog.frame_actions(A2D)[0] == RUNNING
 
 

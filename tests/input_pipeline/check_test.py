@@ -10,7 +10,7 @@ import pytest
 import main
 from configs import folder
 from input_pipeline import check
-from input_pipeline.releases import folder_layout
+from input_pipeline.releases import layouts
 from input_pipeline.releases.layouts import open_release
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import folder_release
@@ -22,7 +22,7 @@ def checked(monkeypatch):
 
     def run(root):
         config = folder.get_config()
-        config.data.release = str(root)
+        config.data.root = str(root)
         open_release.cache_clear()
         monkeypatch.setattr(main, "_OUTPUT", SimpleNamespace(value=str(root.parent)))
         monkeypatch.setattr(main, "_checked", lambda config: config)
@@ -32,7 +32,7 @@ def checked(monkeypatch):
 
 
 def _read(root):
-    return {one.name: one for one in check.check_release(folder_layout.open_folder(root))}
+    return {one.name: one for one in check.check_release(layouts.open_folder(root))}
 
 
 def _draw(root, name, drawn):
@@ -65,7 +65,7 @@ def test_the_sheet_shows_every_instance_in_each_of_its_actions(tmp_path, drawn, 
     root = folder_release.write_folder(tmp_path / "own", table=f"video,instance,actor,action,first,last\n{rows}")
     _draw(root, "b", drawn)
     shown = []
-    (one,) = check.check_release(folder_layout.open_folder(root), lambda caption, *pictures: shown.append(caption))
+    (one,) = check.check_release(layouts.open_folder(root), lambda caption, *pictures: shown.append(caption))
     assert shown == [f"b, frame {number}" for number in frames]
     assert one.shown == len(frames) and one.doings[0] - one.doings[1] == unseen
     left_out = f"; not shown: {unseen} of the 4 actions of all instances" if unseen else ""
@@ -78,7 +78,7 @@ def test_the_sheet_has_no_more_tiles_than_may_be(tmp_path, monkeypatch, most, vi
     root, shown = folder_release.write_folder(tmp_path / "own"), []
     monkeypatch.setattr(check, "_MOST_TILES", most)
     show = lambda caption, *pictures: shown.append(caption[0])
-    assert len(list(check.check_release(folder_layout.open_folder(root), show))) == 4
+    assert len(list(check.check_release(layouts.open_folder(root), show))) == 4
     assert "".join(shown) == videos
 
 

@@ -42,9 +42,11 @@ def test_variants_that_exclude_one_another_are_named(variant):
 
 def test_only_an_encoder_with_weights_can_be_frozen():
     config = a2d.get_config("kinetics,flow")
-    with pytest.raises(InputError, match="train.encoder_rate is 0.0; allowed: more than 0 unless config.init gives"):
+    with pytest.raises(
+        InputError, match="train.encoder_lr_scale is 0.0; allowed: more than 0 unless config.init gives"
+    ):
         config_rules.check_config(config, devices=1)
-    config.train.encoder_rate = 1.0
+    config.train.encoder_lr_scale = 1.0
     with pytest.raises(InputError, match="model.freeze_encoder_stats is True; allowed: False unless config.init gives"):
         config_rules.check_config(config, devices=1)
     config.init.flow_weights = "flow"
@@ -61,8 +63,8 @@ def test_unknown_variants_name_those_there_are():
     [
         ("data.clip_frames", 10, "multiple of 4"),
         ("data.layout", "davis", "one of a2d, vidor"),
-        ("data.clips_a_video", 0, "1 or more"),
-        ("data.labels_a_clip", 17, "1 to 16"),
+        ("data.clips_per_video", 0, "1 or more"),
+        ("data.labels_per_clip", 17, "1 to 16"),
         ("data.processes", 0, "1 or more"),
         ("eval.threshold", 1.0, "less than 1"),
         ("data.size", (224, 230), "multiples of 16"),
@@ -73,18 +75,18 @@ def test_unknown_variants_name_those_there_are():
         ("model.encoder", "c3d", "one of i3d, s3d"),
         ("model.feature_gating", True, "False without config.model.encoder='s3d'"),
         ("train.batch_size", 15, "multiple of 2"),
-        ("train.microbatches", 3, "6 .2 devices x 3 microbatches"),
+        ("train.grad_accum_steps", 3, "6 .2 devices x 3 microbatches"),
         ("eval.batch_size", 3, "the 2 devices"),
-        ("train.phases", ((0.0, 1e-3, 1e-3),), "epochs > 0"),
-        ("train.phases", (), "epochs > 0"),
-        ("train.phases", (5.0, 1e-4, 1e-4), "epochs > 0"),
+        ("train.lr_phases", ((0.0, 1e-3, 1e-3),), "epochs > 0"),
+        ("train.lr_phases", (), "epochs > 0"),
+        ("train.lr_phases", (5.0, 1e-4, 1e-4), "epochs > 0"),
         ("augment.crop_scale", (0.5,), "low <= high"),
         ("augment.crop_aspect", (0, 1), "0 < low"),
         ("train.eval_splits", (), "one split or more"),
         ("train.eval_splits", ("test", "val"), "one split or more of train, test"),
         ("train.image_clips", -1, "0 or more"),
         ("train.save_every", -5, "0 or more"),
-        ("train.temporal_rate", 0.0, "more than 0, at most 1"),
+        ("train.temporal_lr_scale", 0.0, "more than 0, at most 1"),
         ("train.adam_b1", 1.5, "not including, 1"),
         ("train.weight_decay", -1.0, "0 or more"),
         ("train.clip_gradient", float("nan"), "0 or more"),
@@ -93,11 +95,11 @@ def test_unknown_variants_name_those_there_are():
         ("predict.max_pixels", 0, "1 or more"),
         ("predict.track_frames", 0, "1 or more"),
         ("predict.track_confidence", 1.5, "0 to 1"),
-        ("data.render.size", (128.0, 128.0), "in pixels"),
+        ("data.sprites.size", (128.0, 128.0), "in pixels"),
         ("data.decode_threads", -1, "0 or more"),
         ("train.ema_decay", 1.0, "not including, 1"),
         ("predict.overlap", 16, "0 to data.clip_frames - 1"),
-        ("train.encoder_rate", -0.1, "0 .frozen. or more"),
+        ("train.encoder_lr_scale", -0.1, "0 .frozen. or more"),
         ("train.encoder_frozen_steps", -1, "0 or more"),
         ("init.flow_weights", "flow.h5", "without config.model.flow"),
     ],
@@ -107,7 +109,7 @@ def test_bad_values_are_refused_with_knob_value_and_what_is_allowed(knob, value,
     _set(config, knob, value)
     with pytest.raises(InputError, match=allowed) as error:
         config_rules.check_config(config, devices=2)
-    assert f"config.{knob if knob != 'train.microbatches' else 'train.batch_size'}" in str(error.value)
+    assert f"config.{knob if knob != 'train.grad_accum_steps' else 'train.batch_size'}" in str(error.value)
 
 
 def test_all_that_a_shorter_clip_has_no_room_for_is_said_at_once():
@@ -159,8 +161,8 @@ def test_a_workdir_from_before_a_knob_was_there_goes_on_with_what_it_did_then(tm
     assert found.model.encoder == "i3d"
     assert _network_of(tmp_path, found).model.encoder == "i3d"
     other = toy_config()
-    other.train.temporal_rate = 0.5
-    with pytest.raises(InputError, match="config.train.temporal_rate: 1.0 there, 0.5 now"):
+    other.train.temporal_lr_scale = 0.5
+    with pytest.raises(InputError, match="config.train.temporal_lr_scale: 1.0 there, 0.5 now"):
         claim_workdir(tmp_path, other, DATA, A2D)
     claim_workdir(tmp_path, toy_config(), DATA, A2D)
     assert json.loads((tmp_path / "config.json").read_text())["model"]["encoder"] == "i3d"
@@ -171,7 +173,7 @@ def test_a_workdir_of_other_data_is_refused(tmp_path):
     with pytest.raises(InputError, match=f"begun with other data: {DATA} there, another release now"):
         claim_workdir(tmp_path, toy_config(), "another release", A2D)
     moved = toy_config()
-    moved.data.release, moved.data.prepared = "elsewhere", "elsewhere/too"
+    moved.data.root, moved.data.shards_dir = "elsewhere", "elsewhere/too"
     claim_workdir(tmp_path, moved, DATA, A2D)
     assert (tmp_path / "data.txt").read_text() == DATA + "\n"
 
@@ -179,7 +181,7 @@ def test_a_workdir_of_other_data_is_refused(tmp_path):
 def test_a_workdir_without_a_checkpoint_is_free(tmp_path):
     claim_workdir(tmp_path, toy_config(), DATA, A2D)
     other = toy_config()
-    other.train.microbatches = 2  # say, after the first try didn't fit into memory
+    other.train.grad_accum_steps = 2  # say, after the first try didn't fit into memory
     claim_workdir(tmp_path, other, DATA, A2D)
     assert json.loads((tmp_path / "config.json").read_text())["train"]["microbatches"] == 2
 
@@ -202,7 +204,7 @@ def test_evaluating_needs_the_same_network_only(tmp_path):
         _network_of(tmp_path, toy_config())
     claim_workdir(tmp_path, toy_config(), DATA, A2D)
     other = toy_config()
-    other.train.batch_size, other.data.release = 8, "elsewhere"
+    other.train.batch_size, other.data.root = 8, "elsewhere"
     assert _network_of(tmp_path, other).train.batch_size == 4
     other.model.encoder_width = 0.5
     with pytest.raises(InputError, match="encoder_width: 0.0625 there, 0.5 now"):
@@ -225,7 +227,7 @@ def test_a_runs_own_config_that_is_damaged_is_named(knob, value):
         ("predict.opacity", "1", 1.0),
         ("predict.draw_tracks", "true", True),
         ("predict.overlap", "3", 3),
-        ("data.release", "12", "12"),
+        ("data.root", "12", "12"),
         ("data.size", "(64, 96)", (64, 96)),
         ("train.eval_splits", "['train']", ("train",)),
     ],
@@ -267,7 +269,7 @@ def test_an_older_runs_config_is_completed():
     config = toy_config()
     config.data.label_span = config.data.clip_frames
     config.predict.overlap = 2
-    config.train.phases = ((2, 1e-3, 1e-3),)  # a whole number where the default has a fraction
+    config.train.lr_phases = ((2, 1e-3, 1e-3),)  # a whole number where the default has a fraction
     saved = json.loads(json.dumps(config.to_dict()))
     del saved["predict"], saved["model"]["encoder"], saved["train"]["keep"]
     found = saved_config.complete_config(saved, default.get_config())

@@ -20,7 +20,7 @@ def test_the_program_equals_the_live_model_for_any_batch(tmp_path, space, flow):
     run = toy_run(space, flow)
     (path,) = stablehlo.export_run(run, tmp_path, platforms=("cpu",))
     program = jax_export.deserialize(bytearray(path.read_bytes()))
-    forward = make_forward(run.model, run.variables, space.several)
+    forward = make_forward(run.model, run.variables, space.multilabel)
     for clips in (1, 3):
         frames = np.random.default_rng(clips).integers(0, 256, (clips, 4, 32, 32, 5 if flow else 3)).astype(np.uint8)
         found = jax.device_get(program.call(frames))
@@ -29,8 +29,8 @@ def test_the_program_equals_the_live_model_for_any_batch(tmp_path, space, flow):
         np.testing.assert_allclose(found["action_probabilities"], action, atol=1e-4)
         np.testing.assert_allclose(found["foreground"], mask, atol=1e-4)
         assert (found["actor"] == actor.argmax(-1)).mean() > 0.999 and len(np.unique(found["actor"])) > 1
-        assert ("joint" in found) == (not space.several)
-        if not space.several:
+        assert ("joint" in found) == (not space.multilabel)
+        if not space.multilabel:
             pairs = [(0, 0), *A2D.pairs]
             scores = np.stack([np.log(actor[..., a] + 1e-30) + np.log(action[..., b] + 1e-30) for a, b in pairs], -1)
             assert (found["joint"] == scores.argmax(-1)).mean() > 0.999

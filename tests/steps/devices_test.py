@@ -12,7 +12,7 @@ from ssa2d_jax.steps.devices import pmap_train_step
 from ssa2d_jax.steps.inputs import DEVICES
 from ssa2d_jax.steps.optimizer import make_optimizer
 from ssa2d_jax.steps.state import build_model, init_state
-from tests.fixtures.toy import several_batch, toy_batch, toy_config
+from tests.fixtures.toy import multilabel_batch, toy_batch, toy_config
 
 WEIGHTS = {"actor": 1.3, "action": 1.3, "mask": 0.3}
 
@@ -129,7 +129,7 @@ def test_several_actions_are_counted_on_all_devices():
     model = build_model(config.model, space, stats_axis=None)
     state = init_state(model, optax.sgd(0.1), config)
     assert state.params["action_head"]["bias"].shape == (42,) and state.params["actor_head"]["bias"].shape == (81,)
-    batch = several_batch(3)
+    batch = multilabel_batch(3)
     batch["clip_valid"][2] = False
     step = devices.pmap_eval_step(model, space)
     counts, agreement = jax.device_get(step(state.variables(), devices.shard(batch)))
@@ -149,7 +149,7 @@ def test_several_actions_are_learned():
     state = init_state(model.clone(stats_axis=None), optimizer, config)
     found = []
     for _ in range(12):
-        state, sums = step(state, devices.shard(several_batch(0)))
+        state, sums = step(state, devices.shard(multilabel_batch(0)))
         found.append(float(sums["action"]))
     assert found[-1] < 0.85 * found[0]
 

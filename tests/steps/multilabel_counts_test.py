@@ -15,7 +15,7 @@ SPACE = LabelSpace(
     actions=("background", "chase", "bite"),
     pairs=tuple((a, b) for a in (1, 2, 3) for b in (1, 2)),
     actor_colours=((0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)),
-    several=True,
+    multilabel=True,
     frequent=((1,), (2,)),
 )
 

@@ -10,7 +10,7 @@ from ssa2d_jax.steps import optimizer
 
 def test_the_papers_two_phases_by_updates():
     # 140 clips, 14 an update: 10 updates an epoch, so 50 at 1e-4, then 60 at 1e-5.
-    phases = default.get_config().train.phases
+    phases = default.get_config().train.lr_phases
     assert optimizer.phase_lengths(phases, clips=140, batch_size=14) == [50, 60]
     rate = optimizer.learning_rate(phases, clips=140, batch_size=14)
     assert [float(rate(step)) for step in (0, 49, 50, 109, 500)] == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5, 1e-5])
@@ -100,7 +100,7 @@ def test_temporal_rate_is_the_same_optimizer_on_taps_counted_in_that_unit(name):
     train = default.get_config().train
     train.update(dict(optimizer=name, clip_gradient=0.0, weight_decay=0.1))
     plain = optimizer.make_optimizer(train, lambda _: 0.1)
-    train.temporal_rate = 0.5
+    train.temporal_lr_scale = 0.5
     slow = optimizer.make_optimizer(train, lambda _: 0.1)
     unit = jnp.array([0.5, 1.0, 0.5]).reshape(3, 1, 1, 1, 1)
     start, gradient = jax.random.normal(jax.random.key(0), (2, 3, 3, 3, 4, 8))

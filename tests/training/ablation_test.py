@@ -16,8 +16,8 @@ from tests.fixtures.toy import toy_config, toy_source
 
 def config_of(forms, seeds):
     config = toy_config()
-    config.ablate.forms, config.ablate.seeds = forms, seeds
-    config.train.phases = ((0.5, 1e-3, 1e-3),)  # one update
+    config.ablate.variants, config.ablate.seeds = forms, seeds
+    config.train.lr_phases = ((0.5, 1e-3, 1e-3),)  # one update
     return config
 
 
@@ -45,14 +45,14 @@ def trained(monkeypatch):
 
 
 def run(config, workdir):
-    return ablation.run_ablation(config, default.FORMS, workdir, lambda _: toy_source(4))
+    return ablation.run_ablation(config, default.NETWORK_VARIANTS, workdir, lambda _: toy_source(4))
 
 
 def test_every_form_is_trained_once_with_every_seed_and_not_again(trained, tmp_path, capfd):
     config = config_of(("full", "no_atrous", "no_actor_prior"), (0, 1))
     run(config, tmp_path)
     wanted = [(form, seed, form != "no_atrous", "off" if form == "no_actor_prior" else "concat")
-              for seed in (0, 1) for form in config.ablate.forms]  # fmt: skip
+              for seed in (0, 1) for form in config.ablate.variants]  # fmt: skip
     assert trained == wanted
     assert run(config, tmp_path)["no_atrous"][1]["joint"] == 29 and trained == wanted  # nothing was trained again
     assert "done before" in capfd.readouterr().err
@@ -87,7 +87,7 @@ def test_a_run_that_fails_is_listed_and_the_others_are_done(trained, tmp_path):
 def test_a_run_of_another_budget_is_not_taken_for_this_one(trained, tmp_path):
     run(config_of(("full",), (0,)), tmp_path)
     config = config_of(("full",), (0,))
-    config.train.phases = ((1.5, 1e-3, 1e-3),)
+    config.train.lr_phases = ((1.5, 1e-3, 1e-3),)
     run(config, tmp_path)
     assert len(trained) == 2  # one update is not three
 

@@ -207,7 +207,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing_of_it(tmp_pat
         return step
 
     monkeypatch.setattr(devices, "pmap_train_step", broken_at_3)
-    with pytest.raises(Diverged, match="no longer finite at update 3 .*usable: .*step 2.*config.train.phases"):
+    with pytest.raises(Diverged, match="no longer finite at update 3 .*usable: .*step 2.*config.train.lr_phases"):
         train(config, tmp_path, toy_source())
     assert max(Checkpoints(tmp_path / "checkpoints", read_only=True).steps()) == 2
 
@@ -363,11 +363,11 @@ def test_a_person_who_waits_is_told_of_the_first_update_and_then_every_twenty_se
 
 def test_a_training_that_is_over_too_soon_says_so_with_phases_to_copy(tmp_path):
     config = toy_config()
-    config.train.phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
+    config.train.lr_phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
     run = types.SimpleNamespace(config=config, total=25, source=toy_source(train_clips=5))
     told = _more_updates(run)  # 1 + 24 updates: each phase is rounded up
     assert told.startswith("25 updates (20 epochs of 5 clips, 4 an update) will hardly teach it anything")
-    phases = told.rpartition('"--config.train.phases=')[2].removesuffix('"')
-    config.train.phases = ast.literal_eval(phases)
-    assert config.train.phases == ((6, 0, 0.002), (114, 0.002, 0))
-    assert sum(optimizer.phase_lengths(config.train.phases, 5, 4)) == 150
+    phases = told.rpartition('"--config.train.lr_phases=')[2].removesuffix('"')
+    config.train.lr_phases = ast.literal_eval(phases)
+    assert config.train.lr_phases == ((6, 0, 0.002), (114, 0.002, 0))
+    assert sum(optimizer.phase_lengths(config.train.lr_phases, 5, 4)) == 150

@@ -254,7 +254,7 @@ def test_two_at_once_wait_for_one_another(release, tmp_path, capfd):
 
 def test_place_for_shards_is_a_file(release, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="config.data.prepared has to be"):
+    with pytest.raises(InputError, match="config.data.shards_dir has to be"):
         prepare(release, tmp_path / "file")
 
 
@@ -299,7 +299,7 @@ def test_archive_that_cannot_be_had(tmp_path, monkeypatch, capfd):
         raise ConnectionError("no network")
 
     monkeypatch.setattr(tfds.download.DownloadManager, "download", fail)
-    with pytest.raises(InputError, match="no network.*unpack it by hand and set config.data.release"):
+    with pytest.raises(InputError, match="no network.*unpack it by hand and set config.data.root"):
         prepare("", tmp_path / "prepared")
     (tmp_path / "cut.tar.bz2").write_bytes(b"BZh91AY&SY, and no more")
     monkeypatch.setattr(tfds.download.DownloadManager, "download", lambda self, url: tmp_path / "cut.tar.bz2")

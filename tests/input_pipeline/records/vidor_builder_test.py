@@ -17,7 +17,7 @@ from ssa2d_jax.data.vidor_classes import ACTIONS, OBJECTS
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import vidor_release as fixture
 
-SETTINGS = dict(clip_frames=8, labels_a_clip=2, clips_a_video=3, store_height=0, jpeg_quality=95)
+SETTINGS = dict(clip_frames=8, labels_per_clip=2, clips_per_video=3, store_height=0, jpeg_quality=95)
 DOG = 1 + OBJECTS.index("dog")
 
 
@@ -96,7 +96,7 @@ def test_an_interrupted_build_goes_on_after_what_is_done(release, builder, tmp_p
 
 
 def test_batches_carry_sets_of_actions(builder):
-    shape = dict(size=(16, 32), clip_frames=8, frame_step=1, several=True)
+    shape = dict(size=(16, 32), clip_frames=8, frame_step=1, multilabel=True)
     batches = list(dataset.eval_batches(builder, "test", batch_size=4, **shape))
     for batch in batches:
         check_batch(batch)
@@ -132,14 +132,14 @@ def test_bad_videos_are_listed_and_the_rest_goes_on(tmp_path, capsys):
     unknown = fixture.annotation("unknown", **{"subject/objects": [{"tid": 2, "category": "dragon"}]})
     fixture.write_annotation(release, "test", unknown)
     # Half of the clips go to each of three predicates, so that every video is drawn.
-    found = problems(build(release, tmp_path / "prepared", clips_a_video=30, processes=2))
+    found = problems(build(release, tmp_path / "prepared", clips_per_video=30, processes=2))
     assert set(found) == {"bad", "lost", "away", "lacking", "unknown"}
     for name, reason in {"bad": "not JSON", "lost": "no such file", "away": "leaves", "lacking": "trajectories",
                          "unknown": "dragon"}.items():  # fmt: skip
         assert reason in found[name], name
     assert "5 videos left out" in capsys.readouterr().err
     with pytest.raises(InputError, match="5 videos had to be left out"):
-        build(release, tmp_path / "prepared", clips_a_video=30, strict=True)
+        build(release, tmp_path / "prepared", clips_per_video=30, strict=True)
 
 
 def test_nothing_usable_is_an_error(tmp_path):

@@ -18,7 +18,9 @@ DOG, BALL = 1 + OBJECTS.index("dog"), 1 + OBJECTS.index("ball/sports_ball")
 
 
 def options(release, **changes):
-    plain = dict(clip_frames=8, labels_a_clip=2, store_height=0, jpeg_quality=95, flow="", flow_height=0, spatial=False)
+    plain = dict(
+        clip_frames=8, labels_per_clip=2, store_height=0, jpeg_quality=95, flow="", flow_height=0, spatial=False
+    )
     return vidor_clips.Options(release=release, **plain | changes)
 
 
@@ -102,7 +104,7 @@ def test_an_action_is_kept_if_it_is_seen_in_half_of_the_clip(tmp_path):
     path = fixture.write_annotation(tmp_path, "train", content)
     seen = lambda start: {  # noqa: E731
         ACTIONS[a] for row in vidor_clips.records((path, (Clip(start, 1),)), options(tmp_path, clip_frames=4,
-                                                                                    labels_a_clip=4))[0][1]["region_actions"]
+                                                                                    labels_per_clip=4))[0][1]["region_actions"]
         for a in np.flatnonzero(row)
     }  # fmt: skip
     assert seen(0) == {"chase", "bite"}  # in frames 1 to 3, and 1 to 2, of 0 to 3

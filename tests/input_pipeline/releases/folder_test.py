@@ -14,7 +14,7 @@ from PIL import Image
 
 from input_pipeline import check
 from input_pipeline.records.prepare import PROBLEMS, label_space
-from input_pipeline.releases import a2d, folder, folder_layout, folder_table
+from input_pipeline.releases import a2d, folder, folder_table, layouts
 from input_pipeline.releases.folder_instances import instance_regions
 from ssa2d_jax.data.label_space import A2D, IGNORE, LabelSpace
 from ssa2d_jax.utils.errors import InputError
@@ -68,9 +68,9 @@ def test_splits_as_given_and_a_single_video(tmp_path):
         for name, some in fixture.INSTANCES.items() for i in some
     )  # fmt: skip
     root = fixture.write_folder(tmp_path / "own", table=table)
-    assert folder_layout.open_folder(root).splits == {"train": ("a", "c", "d"), "test": ("b",)}
+    assert layouts.open_folder(root).splits == {"train": ("a", "c", "d"), "test": ("b",)}
     (root / "labels.csv").write_text("video,instance,actor,action\nb,1,worker,walking\n")
-    assert folder_layout.open_folder(root).splits == {"train": ("b",), "test": ("b",)}
+    assert layouts.open_folder(root).splits == {"train": ("b",), "test": ("b",)}
     builder = prepare_folder(root, tmp_path / "prepared")
     assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2}
 
@@ -78,7 +78,7 @@ def test_splits_as_given_and_a_single_video(tmp_path):
 def test_a_video_named_with_its_ending_is_told(tmp_path):
     root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("b,1,", "b.mp4,1,"))
     with pytest.raises(InputError, match=r"labels.csv, line 5: video b.mp4 .* without its ending \.mp4: b$"):
-        folder_layout.open_folder(root).video("b.mp4")
+        layouts.open_folder(root).video("b.mp4")
 
 
 def test_a_video_that_is_not_there_is_named_with_its_lines_and_what_may_be_meant(tmp_path):
@@ -87,7 +87,7 @@ def test_a_video_that_is_not_there_is_named_with_its_lines_and_what_may_be_meant
     for name, other in (("a", "a_day"), ("b", "Pond"), ("d", "d1"), ("d", "clip 1")):
         shutil.copy(root / "videos" / f"{name}.mp4", root / "videos" / f"{other}.mp4")
     (root / "labels.csv").write_text((root / "labels.csv").read_text() + "clip 1,1,worker,walking,,\n")
-    release, folder = folder_layout.open_folder(root), root / "videos"
+    release, folder = layouts.open_folder(root), root / "videos"
 
     def said(name):
         with pytest.raises(InputError) as error:
@@ -152,7 +152,7 @@ KINDS = ["frame", "unknown", "colours", "size", "late", "cut", "name", "unlabell
 def test_a_video_with_a_problem_is_left_out_and_found_by_the_check(tmp_path, kind):
     root = fixture.write_folder(tmp_path / "own")
     said = _spoil(root, kind)
-    found = {one.name: one for one in check.check_release(folder_layout.open_folder(root))}
+    found = {one.name: one for one in check.check_release(layouts.open_folder(root))}
     assert [name for name, one in found.items() if one.problems] == ["b"]
     assert _matches(said, found["b"].problems)
     builder = prepare_folder(root, tmp_path / "prepared")
@@ -163,7 +163,7 @@ def test_a_video_with_a_problem_is_left_out_and_found_by_the_check(tmp_path, kin
 
 def test_classes_that_differ_in_case_alone_are_a_problem(tmp_path):
     root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("c,3,fork lift", "c,3,Fork lift"))
-    assert folder_layout.open_folder(root).whole() == [
+    assert layouts.open_folder(root).dataset_problems() == [
         f"{root}: actors 'Fork lift' and 'fork lift' differ in case alone; if they are one, write them alike"
     ]
 
@@ -194,7 +194,7 @@ def test_maps_of_a_video_are_not_in_memory_all_at_once(tmp_path, monkeypatch):
 
     monkeypatch.setattr(folder, "instance_regions", counted)
     show = lambda *shown: None
-    found = {one.name: one for one in check.check_release(folder_layout.open_folder(root), show)}
+    found = {one.name: one for one in check.check_release(layouts.open_folder(root), show)}
     assert found["a"].labelled == 20 and found["a"].problems == () and found["a"].shown == 2
     assert max(most) <= 2
     most.clear()
@@ -204,14 +204,14 @@ def test_maps_of_a_video_are_not_in_memory_all_at_once(tmp_path, monkeypatch):
 
 def test_what_labels_csv_leaves_out_is_no_problem_but_a_remark(tmp_path):
     root = fixture.write_folder(tmp_path / "more")
-    (drawn,) = folder_layout.open_folder(root).remarks()
+    (drawn,) = layouts.open_folder(root).warnings()
     assert drawn.endswith("drawn by name, is d; a column split, train or test, in labels.csv chooses others")
     for name in ("e", "g", "h", "i", "j", "k"):
         shutil.copytree(root / "labels" / "a", root / "labels" / name)
     (root / "labels" / "f").mkdir()
-    release = folder_layout.open_folder(root)
-    assert release.whole() == []
-    assert release.remarks() == [
+    release = layouts.open_folder(root)
+    assert release.dataset_problems() == []
+    assert release.warnings() == [
         drawn,
         f"{root}: instance PNGs of 6 videos (e, g, h, i, j, ...) that labels.csv doesn't name",
     ]
@@ -223,7 +223,7 @@ def test_a_video_that_cannot_be_read_is_told_once(tmp_path):
     whole = (root / "videos" / "b.mp4").read_bytes()
     (root / "videos" / "b.mp4").write_bytes(whole[: len(whole) // 2])
     shutil.move(root / "labels" / "c" / "00003.png", root / "labels" / "c" / "00020.png")
-    found = {one.name: one.problems for one in check.check_release(folder_layout.open_folder(root))}
+    found = {one.name: one.problems for one in check.check_release(layouts.open_folder(root))}
     assert [len(found[name]) for name in "abcd"] == [1, 1, 1, 0]
     assert "a.mp4: not a video" in found["a"][0] and "b.mp4: " in found["b"][0]
     assert "labels frame 20, but" in found["c"][0]
@@ -249,7 +249,7 @@ def test_the_check_shows_what_it_read(tmp_path):
     )
     shown = {}
     show = lambda caption, frame, joint: shown.update({caption: (frame, joint)})
-    found = {one.name: one for one in check.check_release(folder_layout.open_folder(root), show)}
+    found = {one.name: one for one in check.check_release(layouts.open_folder(root), show)}
     assert found["a"].problems == () and (found["a"].frames, found["a"].labelled) == (20, 2)
     assert list(shown) == ["a, frame 3", "a, frame 12", "b, frame 12", "c, frame 12", "d, frame 12"]
     for number, classes in ((3, {0, 1, 3, IGNORE}), (12, {0, 2, 3, IGNORE})):
@@ -261,7 +261,7 @@ def test_the_check_shows_what_it_read(tmp_path):
     assert _matches(nobody.format(9, 2, "d") + "any labelled frame" + what, found["d"].problems)
     assert _matches(nobody.format(10, 1, "b") + "a labelled frame from 500 to 510" + what, found["b"].problems)
     assert _matches(nobody.format(11, 1, "b") + "a labelled frame from 511 on" + what, found["b"].problems)
-    space = folder_layout.open_folder(root).space
+    space = layouts.open_folder(root).space
     # d alone is for the test, and shows a worker who walks, as b does.
     assert check.one_sided(list(found.values()), space) == [
         f"{pair} is trained on, but in no video of the test split"
@@ -298,7 +298,7 @@ def test_label_spaces_survive_json():
 
 def test_classes_that_are_written_nearly_alike_are_a_remark(tmp_path):
     root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("d,1,worker", "d,1,wroker"))
-    (told,) = [one for one in folder_layout.open_folder(root).remarks() if "alike" in one]
+    (told,) = [one for one in layouts.open_folder(root).warnings() if "alike" in one]
     assert told == f"{root}: actors 'worker' and 'wroker' are written nearly alike: a slip, if they are one"
 
 
@@ -312,7 +312,7 @@ def test_classes_that_are_meant_to_be_nearly_alike_are_none():
 def test_splits_that_someone_gave_are_no_remark_and_a_single_video_is(tmp_path):
     rows = fixture.TABLE.splitlines()
     given = "\n".join([rows[0] + ",split", *(row + (",test" if row[0] == "d" else ",train") for row in rows[1:])])
-    assert folder_layout.open_folder(fixture.write_folder(tmp_path / "given", table=given)).remarks() == []
+    assert layouts.open_folder(fixture.write_folder(tmp_path / "given", table=given)).warnings() == []
     single = "\n".join(row for row in rows if row[0] in "vb")
     root = fixture.write_folder(tmp_path / "single", table=single)
-    assert "video b is trained on and scored" in folder_layout.open_folder(root).remarks()[0]
+    assert "video b is trained on and scored" in layouts.open_folder(root).warnings()[0]

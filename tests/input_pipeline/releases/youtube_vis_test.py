@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from input_pipeline import check
 from input_pipeline.records.prepare import PROBLEMS, label_space
-from input_pipeline.releases import folder_layout, youtube_vis
+from input_pipeline.releases import layouts, youtube_vis
 from ssa2d_jax.data.label_space import IGNORE, LabelSpace
 from ssa2d_jax.inference import track_files
 from ssa2d_jax.inference.tracker import Tracker
@@ -56,7 +56,7 @@ def _release(root, change, form="one"):
     told = fixture.vis(["a"], pictures=True, compressed=False)
     change(told)
     (root / "instances.json").write_text(json.dumps(told))
-    return folder_layout.open_folder(root)
+    return layouts.open_folder(root)
 
 
 def _square(top, left):
@@ -88,7 +88,7 @@ def test_a_later_mask_lies_on_an_earlier_one_and_null_counts_nowhere(tmp_path):
     assert one.codes.tolist() == [IGNORE] and one.ignore.tolist() == [True]
     np.testing.assert_array_equal(one.map, _square(5, 5))
     assert release.regions("a", 19, shots[19]).map.max() == 0
-    (found,) = list(check.check_release(folder_layout.open_folder(tmp_path)))[:1]
+    (found,) = list(check.check_release(layouts.open_folder(tmp_path)))[:1]
     assert found.problems == () and (found.frames, found.labelled) == (20, 3)
 
 
@@ -107,7 +107,7 @@ def test_a_label_belongs_to_the_picture_of_its_name(tmp_path):
     truth = folder_release.instances("a", LABELLED[1])
     one = release.regions("a", 18, release.labelled("a")[18])
     np.testing.assert_array_equal(one.map > 0, truth > 0)
-    assert release.unused("a", {18: one}) == []
+    assert release.unseen_rows("a", {18: one}) == []
     (tmp_path / "JPEGImages/480p/a/00018.jpg").unlink()
     with pytest.raises(InputError, match=r"frame 6 \(00018.jpg\): .*a doesn't have that picture"):
         release.labelled("a")
@@ -132,7 +132,7 @@ def test_what_predict_writes_is_read(tmp_path):
     ) as files:
         files.add(tracker.finish())
         files.end(20)
-    release = folder_layout.open_folder(tmp_path)
+    release = layouts.open_folder(tmp_path)
     assert release.splits == {"train": ("b",), "test": ("b",)}
     assert release.space.joint == ("background", "dog-run")
     shots = release.labelled("b")
@@ -144,7 +144,7 @@ def test_what_predict_writes_is_read(tmp_path):
     before = release.fingerprint()
     path = tmp_path / "labels" / "b" / "tracks.json"
     path.write_text(path.read_text().replace('"run"', '"sit"'))  # corrected by hand, of the same size
-    corrected = folder_layout.open_folder(tmp_path)
+    corrected = layouts.open_folder(tmp_path)
     assert corrected.space.joint == ("background", "dog-sit") and corrected.fingerprint() != before
 
 
@@ -266,7 +266,7 @@ def test_broken_masks_are_named_with_video_and_frame_and_their_video_left_out(tm
     of_c = [one for one in told["annotations"] if one["video_id"] == 3 and "action" in one]
     of_c[0]["segmentations"] = [None] * 20
     (root / "train.json").write_text(json.dumps(told))
-    found = {one.name: one.problems for one in check.check_release(folder_layout.open_folder(root))}
+    found = {one.name: one.problems for one in check.check_release(layouts.open_folder(root))}
     assert found["a"] == found["d"] == ()
     place = f"{root / 'train.json'}: b, frame"
     assert found["b"][0].startswith(f"{place} 3 (00003.jpg): annotation {of_b[0]['id']}, worker: its counts have a '~'")
@@ -280,8 +280,12 @@ def test_broken_masks_are_named_with_video_and_frame_and_their_video_left_out(tm
 def test_the_check_reads_a_file_once(tmp_path, monkeypatch):
     root, read = fixture.write_release(tmp_path / "own", "one"), []
     monkeypatch.setattr(youtube_vis, "read", lambda *args, whole=youtube_vis.read: read.append(args[0]) or whole(*args))
-    release = folder_layout.open_folder(root)
-    assert release.whole() == [] and len(release.remarks()) == 1 and len(list(check.check_release(release))) == 4
+    release = layouts.open_folder(root)
+    assert (
+        release.dataset_problems() == []
+        and len(release.warnings()) == 1
+        and len(list(check.check_release(release))) == 4
+    )
     assert read == [root / "instances.json"]
 
 
@@ -293,7 +297,7 @@ def test_labels_of_another_size_and_silent_ones_are_told_once(tmp_path):
     _release(tmp_path, change)
     for path in (tmp_path / "JPEGImages/480p/a").iterdir():
         cv2.imwrite(str(path), cv2.imread(str(path))[:16])
-    (one,) = check.check_release(folder_layout.open_folder(tmp_path))
+    (one,) = check.check_release(layouts.open_folder(tmp_path))
     sizes, silent, unused = one.problems
     assert "a, frame 3 (00003.jpg): the label is 48x32, the frame 48x16 pixels (the same in 1 more label)" in sizes
     assert "without an action at that frame: annotation 1, worker; they will count nowhere (the same in 1" in silent
@@ -302,20 +306,20 @@ def test_labels_of_another_size_and_silent_ones_are_told_once(tmp_path):
 
 def test_one_form_is_taken_and_two_or_none_are_said(tmp_path):
     with pytest.raises(InputError, match="nowhere: no such folder"):
-        folder_layout.open_folder(tmp_path / "nowhere")
+        layouts.open_folder(tmp_path / "nowhere")
     with pytest.raises(InputError, match="needed is labels.csv, or train.json and test.json, or instances.json"):
-        folder_layout.open_folder(tmp_path)
+        layouts.open_folder(tmp_path)
     root = fixture.write_release(tmp_path / "own", "split")
     (root / "labels.csv").write_text(folder_release.TABLE)
     with pytest.raises(InputError, match="own: has labels.csv and train.json and test.json; needed is labels.csv, or"):
-        folder_layout.open_folder(root)
+        layouts.open_folder(root)
     (root / "labels.csv").unlink()
     (root / "test.json").write_text((root / "train.json").read_text())
     with pytest.raises(Problems, match="test.json: video a is in train.json, too"):
-        _ = folder_layout.open_folder(root).space
+        _ = layouts.open_folder(root).space
     (root / "test.json").unlink()
     with pytest.raises(InputError, match="own: has train.json; needed is"):
-        folder_layout.open_folder(root)
+        layouts.open_folder(root)
 
 
 def test_a_tracks_file_that_cannot_be_used_leaves_out_its_video_alone(tmp_path):
@@ -328,7 +332,7 @@ def test_a_tracks_file_that_cannot_be_used_leaves_out_its_video_alone(tmp_path):
     told = fixture.tracks("a")
     told["videos"][0]["file_name"] = "a (1).mp4"
     (root / "labels/a (1)/tracks.json").write_text(json.dumps(told))
-    found = {one.name: one.problems for one in check.check_release(folder_layout.open_folder(root))}
+    found = {one.name: one.problems for one in check.check_release(layouts.open_folder(root))}
     assert found["a"] == found["d"] == ()
     (of_b,), (name,) = found["b"], found["a (1)"]
     assert "labels/b/tracks.json: " in of_b and "is of 'a', but lies in the folder of b" in of_b
@@ -342,15 +346,15 @@ def test_a_tracks_file_that_cannot_be_used_leaves_out_its_video_alone(tmp_path):
     for name in "ad":
         (root / f"labels/{name}/tracks.json").write_text("{")
     with pytest.raises(Problems, match="and 5 more problems"):
-        _ = folder_layout.open_folder(root).space
+        _ = layouts.open_folder(root).space
 
 
 def test_pngs_beside_json_are_not_read_and_nothing_is_said_of_them(tmp_path):
     root = fixture.write_release(tmp_path / "own", "one", davis=True)
     folder_release.write_png(root / "Annotations" / "480p" / "e" / "00000.png", np.zeros(SIZE, np.uint8))
-    release = folder_layout.open_folder(root)
+    release = layouts.open_folder(root)
     drawn = "the test split, drawn by name, is d; train.json and test.json in place of instances.json"
-    assert (release.whole(), release.remarks()) == ([], [f"{root}: {drawn} choose others"])
+    assert (release.dataset_problems(), release.warnings()) == ([], [f"{root}: {drawn} choose others"])
 
 
 def test_splits_are_drawn_among_videos_with_masks(tmp_path, capfd):
@@ -358,10 +362,10 @@ def test_splits_are_drawn_among_videos_with_masks(tmp_path, capfd):
     for name in ("b", "d"):  # as predict writes where it finds nobody
         told = fixture.tracks(name) | {"annotations": []}
         (root / "labels" / name / "tracks.json").write_text(json.dumps(told))
-    release = folder_layout.open_folder(root)
+    release = layouts.open_folder(root)
     assert release.splits == {"train": ("a",), "test": ("c",)}
     remark = f"{root}: 2 videos (b, d) without any mask, left out of the splits"
-    assert release.remarks() == [f"{root}: the test split, drawn by name, is c", remark]
+    assert release.warnings() == [f"{root}: the test split, drawn by name, is c", remark]
     builder = prepare_folder(root, tmp_path / "prepared")
     assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2} and remark in capfd.readouterr().err
 
@@ -371,13 +375,13 @@ def test_files_and_pictures_are_not_taken_for_one_another(tmp_path):
     told = fixture.vis(["a"], pictures=True)
     (root / "instances.json").write_text(json.dumps(told))
     with pytest.raises(InputError, match="a.mp4: not a folder, but instances.json has file_names"):
-        folder_layout.open_folder(root).video("a")
+        layouts.open_folder(root).video("a")
     other = copy.deepcopy(told)
     for one in other["annotations"]:
         one["segmentations"] = [None] * 20
     (root / "instances.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match="no annotation has a mask for video a"):
-        folder_layout.open_folder(root).labelled("a")
+        layouts.open_folder(root).labelled("a")
 
 
 def _joined(root, tracks_of):
@@ -389,15 +393,15 @@ def _joined(root, tracks_of):
         path.unlink()
     for name in tracks_of:
         (root / "labels" / name / "tracks.json").write_text(json.dumps(fixture.tracks(name)))
-    return folder_layout.open_folder(root)
+    return layouts.open_folder(root)
 
 
 def test_tracks_are_read_beside_labels_drawn_by_hand(tmp_path):
-    whole = folder_layout.open_folder(folder_release.write_folder(tmp_path / "whole"))
+    whole = layouts.open_folder(folder_release.write_folder(tmp_path / "whole"))
     joined = _joined(tmp_path / "joined", ("a", "c"))
     assert joined.space == whole.space
     assert joined.splits == {"train": ("a", "b", "c"), "test": ("d",)}
-    drawn, read, both = joined.remarks()
+    drawn, read, both = joined.warnings()
     assert drawn.endswith("drawn by name, is d; a column split, train or test, in labels.csv chooses others")
     assert read == f"{joined.root}: tracks.json of 1 video (c): trained on, never scored"
     assert both == f"{joined.root}: tracks.json of 1 video (a), not read: labels.csv tells of the same"
@@ -408,7 +412,7 @@ def test_tracks_are_read_beside_labels_drawn_by_hand(tmp_path):
         ours = {number: joined.regions(name, number, label) for number, label in frames.items()}
         for number, label in whole.labelled(name).items():
             np.testing.assert_array_equal(*(_labels(one) for one in (ours[number], whole.regions(name, number, label))))
-        assert joined.unused(name, ours) == []
+        assert joined.unseen_rows(name, ours) == []
     assert [problem for one in check.check_release(joined) for problem in one.problems] == []
 
 
@@ -425,9 +429,9 @@ def test_a_new_class_in_tracks_and_a_broken_file_beside_labels_drawn_by_hand(tmp
     told["categories"][0]["name"] = "boss"
     _joined(tmp_path, ("a", "b"))
     (tmp_path / "labels/c/tracks.json").write_text(json.dumps(told))
-    assert "boss" in folder_layout.open_folder(tmp_path).space.actors
+    assert "boss" in layouts.open_folder(tmp_path).space.actors
     (tmp_path / "labels/c/tracks.json").write_text("{")
-    found = {one.name: one.problems for one in check.check_release(folder_layout.open_folder(tmp_path))}
+    found = {one.name: one.problems for one in check.check_release(layouts.open_folder(tmp_path))}
     (of_c,) = found.pop("c")
     assert "labels/c/tracks.json: not a JSON file" in of_c and list(found.values()) == [()] * 3
 
@@ -436,9 +440,9 @@ def test_a_single_video_drawn_by_hand_beside_tracks_is_still_told_to_be_in_both_
     root = folder_release.write_folder(tmp_path)
     (root / "labels.csv").write_text("video,instance,actor,action\nb,1,worker,walking\n")
     (root / "labels/c/tracks.json").write_text(json.dumps(fixture.tracks("c")))
-    release = folder_layout.open_folder(root)
+    release = layouts.open_folder(root)
     assert release.splits == {"train": ("b", "c"), "test": ("b",)}
-    assert "video b is trained on and scored" in release.remarks()[0]
+    assert "video b is trained on and scored" in release.warnings()[0]
 
 
 def test_splits_that_are_given_stay_and_tracks_join_the_training_split(tmp_path):
@@ -446,9 +450,9 @@ def test_splits_that_are_given_stay_and_tracks_join_the_training_split(tmp_path)
     rows = (tmp_path / "labels.csv").read_text().splitlines()
     given = [rows[0] + ",split", *(row + (",test" if row[0] in "ab" else ",train") for row in rows[1:])]
     (tmp_path / "labels.csv").write_text("\n".join(given))
-    release = folder_layout.open_folder(tmp_path)
+    release = layouts.open_folder(tmp_path)
     assert release.splits == {"train": ("d", "c"), "test": ("a", "b")}
-    assert [remark for remark in release.remarks() if "drawn" in remark] == []
+    assert [remark for remark in release.warnings() if "drawn" in remark] == []
 
 
 def test_records_come_of_both_and_only_what_is_read_makes_them_others(tmp_path):
@@ -459,11 +463,11 @@ def test_records_come_of_both_and_only_what_is_read_makes_them_others(tmp_path):
     assert {video for split, video, _ in _records(builder) if split == "train"} == {b"a", b"b", b"c"}
     (release.root / "labels/a/tracks.json").write_text("{}")  # labels.csv tells of a
     (release.root / "labels/c/overlay.mp4").write_text("as predict writes it")
-    assert folder_layout.open_folder(release.root).fingerprint() == before
+    assert layouts.open_folder(release.root).fingerprint() == before
     told = fixture.tracks("c")
     told["categories"][0]["name"] = "boss"
     (release.root / "labels/c/tracks.json").write_text(json.dumps(told))
-    assert folder_layout.open_folder(release.root).fingerprint() != before
+    assert layouts.open_folder(release.root).fingerprint() != before
 
 
 def test_pngs_may_lie_where_davis_has_them_and_tracks_in_labels(tmp_path):
@@ -472,5 +476,5 @@ def test_pngs_may_lie_where_davis_has_them_and_tracks_in_labels(tmp_path):
     (root / "labels.csv").write_text("".join(line for line in table if not line.startswith("c,")))
     (root / "labels/c").mkdir(parents=True)
     (root / "labels/c/tracks.json").write_text(json.dumps(fixture.tracks("c")))
-    release = folder_layout.open_folder(root)
+    release = layouts.open_folder(root)
     assert [list(release.labelled(name)) for name in "abcd"] == [list(LABELLED)] * 4

@@ -18,7 +18,7 @@ def make_track(number, space, actor, doing):
     track = Track(number, actor, (8, 8))
     for frame, actions in doing.items():
         probabilities = np.zeros(space.heads[1], np.float32)
-        probabilities[np.array(actions, int) - space.several] = 0.9
+        probabilities[np.array(actions, int) - space.multilabel] = 0.9
         region = Region(actor, (0, 0, 4, 4), np.ones((4, 4), bool), 16, 0.9, probabilities)
         track.add(frame, SECONDS[frame], region)
     return track
