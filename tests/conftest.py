@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 # Toy models compile for longer than they run, so XLA's optimizer is told to do little.
@@ -17,6 +18,9 @@ os.environ["XLA_FLAGS"] = (
 _CACHE = tempfile.TemporaryDirectory(prefix="ssa2d-compiled-")
 os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE.name
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"
+
+# Shapes and dtypes in annotations are checked at every call, before any of these packages is imported.
+install_import_hook([f"ssa2d_jax.{room}" for room in ("models", "steps", "data", "inference")], "beartype.beartype")
 
 # Every compiled program maps memory many times over; Linux allows 65530 mappings a process and XLA dies beyond that.
 _MAPPINGS = Path("/proc/self/maps")
