@@ -20,7 +20,7 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE.name
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"
 
 # Shapes and dtypes in annotations are checked at every call, before any of these packages is imported.
-install_import_hook([f"ssa2d_jax.{room}" for room in ("models", "steps", "data", "inference")], "beartype.beartype")
+install_import_hook([f"ssa2d_jax.{room}" for room in ("models", "steps", "data", "inference")], "tests.fixtures.typechecker.typecheck")
 
 # Every compiled program maps memory many times over; Linux allows 65530 mappings a process and XLA dies beyond that.
 _MAPPINGS = Path("/proc/self/maps")
