@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+import tests.fixtures.typechecker  # noqa: F401  found by its name below
+
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 # Toy models compile for longer than they run, so XLA's optimizer is told to do little.
 os.environ["XLA_FLAGS"] = (
@@ -20,7 +22,9 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE.name
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"
 
 # Shapes and dtypes in annotations are checked at every call, before any of these packages is imported.
-install_import_hook([f"ssa2d_jax.{room}" for room in ("models", "steps", "data", "inference")], "tests.fixtures.typechecker.typecheck")
+install_import_hook(
+    [f"ssa2d_jax.{room}" for room in ("models", "steps", "data", "inference")], "tests.fixtures.typechecker.typecheck"
+)
 
 # Every compiled program maps memory many times over; Linux allows 65530 mappings a process and XLA dies beyond that.
 _MAPPINGS = Path("/proc/self/maps")
