@@ -49,8 +49,8 @@ def test_two_streams_take_a_file_each_and_share_the_last_blocks_of_rgb(rgb):
     variables, skipped = place(variables, flow, "flow", "y.h5")
     assert len(skipped) == 2 * 6 * 4 and all(name.startswith(("Mixed_5b/", "Mixed_5c/")) for name in skipped)
     for name, array in _encoder(variables).items():
-        wanted = flow[name.removeprefix("flow/")] if name.startswith("flow/") else rgb[name.removeprefix("rgb/")]
-        np.testing.assert_array_equal(array, wanted)
+        expected = flow[name.removeprefix("flow/")] if name.startswith("flow/") else rgb[name.removeprefix("rgb/")]
+        np.testing.assert_array_equal(array, expected)
 
 
 def test_what_does_not_fit_is_listed_and_nothing_is_loaded(rgb):
@@ -62,15 +62,15 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(rgb):
     wrong[unit + "conv_3d/kernel"] = wrong[unit + "conv_3d/kernel"].transpose(4, 3, 0, 1, 2)
     with pytest.raises(InputError) as error:
         place(before, wrong, "rgb", "x.h5")
-    told = str(error.value)
-    assert "x.h5 does not fit" in told and "1 left over: global_step" in told
-    assert f"1 missing: {unit}batch_norm/mean" in told
-    assert f"{unit}conv_3d/kernel is [64, 192, 1, 1, 1], this model has [1, 1, 1, 192, 64]" in told
+    message = str(error.value)
+    assert "x.h5 does not fit" in message and "1 unexpected: global_step" in message
+    assert f"1 missing: {unit}batch_norm/mean" in message
+    assert f"{unit}conv_3d/kernel is [64, 192, 1, 1, 1], this model has [1, 1, 1, 192, 64]" in message
     assert all(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(before))
 
 
 @pytest.mark.parametrize(
-    "fields, channels, stream, told",
+    "fields, channels, stream, message",
     [
         ({}, 2, "rgb", "2 input channels: these are flow weights, give them as config.init.flow_weights"),
         (
@@ -82,9 +82,14 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(rgb):
         ({}, 2, "flow", "no flow stream; set config.model.flow=True"),
         ({"encoder_width": 0.25}, 3, "rgb", "config.model.encoder_width=1"),
         ({"temporal_kernels": False}, 3, "rgb", "config.model.temporal_kernels=True"),
-        ({"encoder": "s3d"}, 3, "rgb", "weights of I3D, this model has another encoder: config.model.encoder='i3d'"),
+        (
+            {"encoder": "s3d"},
+            3,
+            "rgb",
+            "weights of I3D, but this model has another encoder; set config.model.encoder='i3d'",
+        ),
     ],
 )
-def test_the_error_says_what_to_do(fields, channels, stream, told):
-    with pytest.raises(InputError, match=told):
+def test_the_error_says_what_to_do(fields, channels, stream, message):
+    with pytest.raises(InputError, match=message):
         place(_variables(**fields), fake_weights.weights(channels=channels), stream, "x.h5")
