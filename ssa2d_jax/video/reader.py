@@ -38,6 +38,7 @@ class Frame:
     rgb: np.ndarray
     pts: int | None
     time_base: Fraction
+    number: int  # in its video, from 0
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -90,7 +91,7 @@ def read_frames(
                     if picture.rotation != rotation:
                         rotation, matrix = picture.rotation, _display_matrix(picture)
                     if wanted is None or number in wanted:
-                        yield Frame(_upright(picture, matrix), picture.pts, picture.time_base)
+                        yield Frame(_upright(picture, matrix), picture.pts, picture.time_base, number)
                     number += 1
                     end = max(end, (picture.pts or 0) * picture.time_base)
         except (av.FFmpegError, OSError) as error:
@@ -118,7 +119,7 @@ def _read_pictures(folder: Path, max_pixels: int, wanted: Container[int] | None)
             raise
         except Exception as error:  # whatever a damaged picture makes Pillow raise
             raise InputError(f"{file}: not a picture that can be read ({_reason(error)})") from error
-        yield Frame(rgb, number, 1 / _PICTURES_RATE)
+        yield Frame(rgb, number, 1 / _PICTURES_RATE, number)
 
 
 def _open(path: str | Path) -> av.container.InputContainer:

@@ -1,5 +1,6 @@
 """Where frames come from, whatever it is: a video file, a camera, an array, an iterator of pictures."""
 
+import itertools
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -96,7 +97,7 @@ def _pictures(frames: Iterable[Any], max_pixels: int) -> Iterator[Frame]:
                 f"frame {number} is {rgb.dtype} {list(rgb.shape)}; RGB pictures uint8 [H, W, 3] are needed"
             )
         _check_pixels(f"frame {number}", rgb, max_pixels)
-        yield Frame(rgb, number, 1 / _RATE)
+        yield Frame(rgb, number, 1 / _RATE, number)
 
 
 def _camera(number: int, max_pixels: int) -> Source:
@@ -115,13 +116,13 @@ def _camera(number: int, max_pixels: int) -> Source:
     def frames() -> Iterator[Frame]:
         start = time.monotonic()
         try:
-            while True:
+            for index in itertools.count():
                 read, bgr = capture.read()
                 if not read:
                     raise InputError(f"{name} gives no more frames; was it unplugged?")
                 _check_pixels(name, bgr, max_pixels)
                 ticks = int((time.monotonic() - start) / _CLOCK)
-                yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), ticks, _CLOCK)
+                yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), ticks, _CLOCK, index)
         finally:
             capture.release()
 
