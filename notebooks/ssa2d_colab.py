@@ -83,7 +83,7 @@ def show_run(run: str) -> None:
     """Course and scores of a run that was trained to its end."""
     folder = Path(run) / "metrics"
     assert (folder / "test.json").exists(), f"{run} was not trained to its end; see what its cell says"
-    rows = csv_history.read(folder / "training.csv")
+    rows = csv_history.read_rows(folder / "training.csv")
     updates = [int(row["update"]) for row in rows]
     losses = {"sum": "loss", "actor": "actor", "action": "action", "foreground": "mask"}
     lines = {told: (updates, [float(row[name]) for row in rows]) for told, name in losses.items()}

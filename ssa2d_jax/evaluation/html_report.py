@@ -114,8 +114,8 @@ def read_run(workdir: Path, split: str, name: str) -> Scored:
     speed = workdir / "speed.json"
     milliseconds = float(json.loads(speed.read_text())["milliseconds_a_frame"]) if speed.exists() else None
     pictures = [path for kind in SHOWN for path in sorted((workdir / "pictures").glob(f"{split}_{kind}_*.png"))]
-    loss = csv_history.read(workdir / "metrics/training.csv")
-    course = [row for row in csv_history.read(workdir / "metrics/scores.csv") if row["split"] == split]
+    loss = csv_history.read_rows(workdir / "metrics/training.csv")
+    course = [row for row in csv_history.read_rows(workdir / "metrics/scores.csv") if row["split"] == split]
     layout = config["data"].get("layout", "a2d")
     if layout not in _LAYOUTS:
         raise ValueError(f"its data.layout is {layout!r}")

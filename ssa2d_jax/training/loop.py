@@ -108,7 +108,7 @@ class Training:
         folder = self.workdir / "metrics"
         figures = [f"{kind}_{score}" for kind in KINDS for score in metrics.SCORES]
         self.history = CsvHistory(folder / "training.csv", COLUMNS, done)
-        self.scores = CsvHistory(folder / "scores.csv", ["step", "split", *figures], done, keys=2)
+        self.scores = CsvHistory(folder / "scores.csv", ["step", "split", *figures], done, key_columns=2)
 
     def new_log(self, step: int) -> TrainLog:
         """The log of the training from here on, `step` steps done."""

@@ -1,10 +1,9 @@
-"""Tables of a run's course: csv files that grow by a row now and then, and that a resumed run goes on with."""
+"""The csv files in which a run keeps its history; a resumed run continues them."""
 
 import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from ssa2d_jax.utils.files import replace_text
 
@@ -12,21 +11,23 @@ _RENAMED = {"update": "step"}  # columns of older runs
 
 
 class CsvHistory:
-    """The table in file `path`, whose first column is the number of updates done.
+    """A table in the csv file `path`. Its first column is the number of finished training steps.
 
-    Rows of more updates than `done`, and what can't be read, are left out: they are of a run that was killed, and
-    come again. A row in place of one that has the same first `keys` columns replaces it.
+    Drops unreadable rows and rows after step `last_step`: a killed run wrote them and the resumed run writes them
+    again. A new row replaces the row with the same values in the first `key_columns` columns.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str], done: int, keys: int = 1):
-        self.path, self.columns, self.keys = path, list(columns), keys
-        self._rows = [row for row in read(path) if list(row) == self.columns and int(row[columns[0]]) <= done]
+    def __init__(self, path: Path, columns: Sequence[str], last_step: int, key_columns: int = 1) -> None:
+        self.path, self.columns = path, list(columns)
+        self._keys = self.columns[:key_columns]
+        rows = (row for row in read_rows(path) if list(row) == self.columns)
+        self._rows = [row for row in rows if int(row[columns[0]]) <= last_step]
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Adds a row (what has no value in it stays empty) and writes the file, whole."""
-        new = {name: _text(row.get(name)) for name in self.columns}
-        key = [new[name] for name in self.columns[: self.keys]]
-        self._rows = [old for old in self._rows if [old[name] for name in self.columns[: self.keys]] != key] + [new]
+    def add(self, row: Mapping[str, object]) -> None:
+        """Adds a row, with empty cells for missing values, and writes the whole file."""
+        new = {column: _format(row.get(column)) for column in self.columns}
+        key = [new[column] for column in self._keys]
+        self._rows = [old for old in self._rows if [old[column] for column in self._keys] != key] + [new]
         text = io.StringIO()
         writer = csv.DictWriter(text, self.columns)
         writer.writeheader()
@@ -35,15 +36,17 @@ class CsvHistory:
         replace_text(self.path, text.getvalue())
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """The rows of the table in `path` that are whole, as texts by column; none if there is no such file."""
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The complete rows of the table in `path`, as text by column; an empty list if the file can't be read."""
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text())))
     except (OSError, ValueError, csv.Error):
         return []
-    rows = [{_RENAMED.get(name, name): value for name, value in row.items()} for row in rows]
+    rows = [{_RENAMED.get(column, column): value for column, value in row.items()} for row in rows]
     return [row for row in rows if None not in row and None not in row.values() and next(iter(row.values())).isdigit()]
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+def _format(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

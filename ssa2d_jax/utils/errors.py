@@ -1,4 +1,4 @@
-"""The errors that end a command with a message instead of a traceback."""
+"""Errors that end a command with a message instead of a traceback."""
 
 from ssa2d_jax.utils.text import plural
 

@@ -1,19 +1,20 @@
-"""Tells the C library to keep the memory that a step frees, for the next step."""
+"""Settings of the C library's memory allocator."""
 
 import ctypes
 import os
 import sys
 
 _FEW_CORES = 8
-_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # glibc's names for mallopt
+_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # glibc's codes for mallopt
 
 
-def keep() -> None:
-    """From now on freed memory stays with the process; without glibc nothing changes.
+def keep_freed_memory() -> None:
+    """Makes the process keep freed memory for later steps; does nothing without glibc.
 
-    XLA asks for its workspace anew at every step on CPU. As glibc comes, each time the system hands over fresh pages
-    and clears them, which takes a part of a small model's step. Where the cores are few, threads share one arena, as
-    glibc gives the others' back whatever it is told; where they are many, they would wait for one another.
+    On CPU, XLA allocates its workspace again at every step. By default glibc returns the memory to the system, which
+    then has to clear new pages: a noticeable part of a small model's step. On few cores all threads share one arena,
+    because glibc returns the memory of other arenas whatever the settings are; on many cores the threads would wait
+    for one another.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -1,4 +1,4 @@
-"""Resizing and encoding pictures: the same rules wherever it is done."""
+"""Resizing and encoding pictures by the same rules everywhere."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,10 @@ Picture = UInt8[np.ndarray, "height width *channels"]
 
 
 def resize(picture: Shaped[np.ndarray, "h w *c"], size: tuple[int, int]) -> Shaped[np.ndarray, "h2 w2 *c"]:
-    """`picture` at `size` (height, width): area means if either side shrinks, so that nothing aliases, else linear."""
+    """`picture` at `size` (height, width).
+
+    Averages areas if either side shrinks, so that nothing aliases; otherwise interpolates linearly.
+    """
     height, width = size
     if picture.shape[:2] == (height, width):
         return picture
@@ -19,18 +22,18 @@ def resize(picture: Shaped[np.ndarray, "h w *c"], size: tuple[int, int]) -> Shap
 
 
 def encode_png(picture: Picture, compression: int | None = None) -> bytes:
-    """The PNG file of a grey or RGB picture, uint8 [H, W] or [H, W, 3]; `compression` 0 to 9."""
+    """A grey or RGB picture as the content of a PNG file; `compression` is 0 to 9. Raises OSError if that fails."""
     return _encode(".png", picture, () if compression is None else (cv2.IMWRITE_PNG_COMPRESSION, compression))
 
 
 def encode_jpeg(picture: Picture, quality: int) -> bytes:
-    """The JPEG file of an RGB picture, uint8 [H, W, 3]; `quality` 1 to 100."""
+    """A grey or RGB picture as the content of a JPEG file; `quality` is 1 to 100. Raises OSError if that fails."""
     return _encode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, quality))
 
 
 def _encode(suffix: str, picture: Picture, options: Sequence[int]) -> bytes:
     bgr = picture[..., ::-1] if picture.ndim == 3 else picture
-    done, data = cv2.imencode(suffix, np.ascontiguousarray(bgr), options)
-    if not done:
+    encoded, data = cv2.imencode(suffix, np.ascontiguousarray(bgr), options)
+    if not encoded:
         raise OSError(f"a picture of shape {picture.shape} could not be encoded as {suffix}")
     return data.tobytes()

@@ -1,35 +1,36 @@
-"""One process at a time. A lock ends with the process that holds it, however that ends."""
+"""Locks between processes. A lock ends with the process that holds it, however that process ends."""
 
 import contextlib
 import fcntl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import TextIO
 
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import log
 
 
 @contextlib.contextmanager
-def wait_for_lock(path: Path, waiting: str) -> Iterator[None]:
-    """Holds a lock on file `path`; says `waiting` if another process has it, and waits."""
+def wait_for_lock(path: Path, message: str) -> Iterator[None]:
+    """Holds a lock on file `path`; if another process has it, logs `message` and waits."""
     with open(path, "w") as file:
-        if not _taken(file):
-            log(f"{waiting} ({path})")
+        if not _acquire(file):
+            log(f"{message} ({path})")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 @contextlib.contextmanager
-def try_lock(path: Path, refusal: str) -> Iterator[None]:
-    """Holds a lock on file `path`; raises InputError(`refusal`) if another process has it."""
+def try_lock(path: Path, message: str) -> Iterator[None]:
+    """Holds a lock on file `path`; if another process has it, raises InputError(`message`)."""
     with open(path, "w") as file:
-        if not _taken(file):
-            raise InputError(refusal)
+        if not _acquire(file):
+            raise InputError(message)
         yield
 
 
-def _taken(file: IO) -> bool:
+def _acquire(file: TextIO) -> bool:
+    """Takes the lock if it is free; returns whether it was."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,45 +1,46 @@
-"""Ctrl-C and SIGTERM: long work finishes what it has in hand before it ends."""
+"""Ctrl-C and SIGTERM: long work finishes its current item before it ends."""
 
 import signal
 import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from ssa2d_jax.utils.progress import log
 
 
 class Stopped(RuntimeError):
-    """SIGTERM or Ctrl-C came, and what was done before it is saved. `signal` says which it was."""
+    """SIGTERM or Ctrl-C ended the work; everything finished before is saved. `signal` is the signal's number."""
 
-    def __init__(self, signal_number: int, told: str):
-        super().__init__(f"stopped by {signal.Signals(signal_number).name} {told}")
+    def __init__(self, signal_number: int, detail: str) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name} {detail}")
         self.signal = signal_number
 
 
 class StopSignal:
-    """While it is entered, a SIGTERM or a first Ctrl-C is noted in `requested`; a second Ctrl-C ends all at once.
+    """Context manager that notes SIGTERM or the first Ctrl-C in `requested`; a second Ctrl-C interrupts at once.
 
-    `then`, a text, is said at the first signal, after its name; `act` is called. Outside the main thread, which alone
-    gets signals, it does nothing.
+    At the first signal it logs `message` after the signal's name and calls `on_signal`. Only the main thread gets
+    signals: in other threads it does nothing.
     """
 
-    def __init__(self, then: str, act: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, message: str, on_signal: Callable[[], None] = lambda: None) -> None:
         self.requested = 0  # the signal's number
-        self._then, self._act = then, act
-        self._before: dict[int, Any] = {}
+        self._message, self._on_signal = message, on_signal
+        self._previous: dict[signal.Signals, Any] = {}  # handlers
 
     def __enter__(self) -> "StopSignal":
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+            self._previous = {number: signal.signal(number, self._handle) for number in (signal.SIGTERM, signal.SIGINT)}
         return self
 
-    def __exit__(self, *_: Any) -> None:
-        for number, handler in self._before.items():
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, _: Any) -> None:
+    def _handle(self, number: int, _: FrameType | None) -> None:
         if self.requested == number == signal.SIGINT:
             raise KeyboardInterrupt
         self.requested = number
-        self._act()
-        log(f"{signal.Signals(number).name}: {self._then}")
+        self._on_signal()
+        log(f"{signal.Signals(number).name}: {self._message}")

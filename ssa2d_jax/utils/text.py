@@ -8,19 +8,19 @@ SHOWN = 5  # items of a long list that a message names
 
 
 def plural(count: int, unit: str) -> str:
-    """1 video, 2 videos."""
+    """A count with its unit: 1 video, 2 videos."""
     return f"{count:,} {unit}" + "s" * (count != 1)
 
 
 def first_few(items: Sequence[str], shown: int = SHOWN, separator: str = ", ") -> str:
-    """The first `shown` items, and how many there are besides: "a, b and 3 more"."""
+    """The first `shown` items and the number of others: "a, b and 3 more"."""
     rest = len(items) - shown
     joint = " and " if separator == ", " else f"{separator}and "
     return separator.join(items[:shown]) + (f"{joint}{rest} more" if rest > 0 else "")
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Rows, the header among them, as the text of a csv file."""
+    """Rows, including the header, as the text of a csv file."""
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue()

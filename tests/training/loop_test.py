@@ -55,9 +55,9 @@ def test_a_run_leaves_what_the_readme_promises(unbroken):
     assert saved["step"] == 4 and saved["frames"] == 8
     assert {"config.json", "parameters.txt", "checkpoints", "metrics"} <= {path.name for path in workdir.iterdir()}
     assert list(workdir.glob("events.out.tfevents.*"))
-    (row,) = csv_history.read(workdir / "metrics" / "training.csv")
+    (row,) = csv_history.read_rows(workdir / "metrics" / "training.csv")
     assert row["update"] == "4" and float(row["loss"]) > 0 and row["learning_rate"] == "0.001"
-    (row,) = csv_history.read(workdir / "metrics" / "scores.csv")
+    (row,) = csv_history.read_rows(workdir / "metrics" / "scores.csv")
     assert (row["update"], row["split"]) == ("4", "test")
     assert float(row["joint_miou"]) == pytest.approx(saved["joint"]["miou"], rel=1e-4)
     with open(workdir / "metrics" / "test_per_clip.csv", newline="") as file:

@@ -1,11 +1,12 @@
+"""Progress messages, and what is due at which step."""
+
 import itertools
 import time
 
 from ssa2d_jax.utils import progress
-from ssa2d_jax.utils.text import plural
 
 
-def test_is_it_time():
+def test_what_is_due():
     due = lambda every, total=10: [done for done in range(total + 1) if progress.is_due(done, every, total)]
     assert due(0) == [10]
     assert due(4) == [4, 8, 10]
@@ -13,25 +14,21 @@ def test_is_it_time():
     assert due(100) == [10]
 
 
-def test_one_is_singular():
-    assert [plural(n, "clip") for n in (0, 1, 2, 1234)] == ["0 clips", "1 clip", "2 clips", "1,234 clips"]
-
-
 def test_durations_in_words():
     words = [progress.duration(s) for s in (0.4, 42, 59.6, 185, 3600, 7620)]
     assert words == ["0 s", "42 s", "1 min 00 s", "3 min 05 s", "1 h 00 min", "2 h 07 min"]
 
 
-def test_progress_tells_rate_and_time_left(capsys):
+def test_progress_shows_rate_and_time_left(capsys):
     p = progress.Progress("reading", "frames", 100, every_seconds=0.0)
-    p.start = time.monotonic() - 100.0  # what comes before the first count is no measure
+    p.start = time.monotonic() - 100.0  # what comes before the first count is not measured
     p.add(10)
     assert capsys.readouterr().err == "reading: 10 of 100 frames\n"
     p.start = time.monotonic() - 1.0
     p.add(10)
     line = capsys.readouterr().err
     assert line.startswith("reading: 20 of 100 frames, ") and line.endswith(" 8 s left\n")
-    assert " a second, " in line
+    assert " per second, " in line
     unknown = progress.Progress("reading", "frames", None, every_seconds=0.0)
     unknown.add(3)
     unknown.add(3)
@@ -39,15 +36,15 @@ def test_progress_tells_rate_and_time_left(capsys):
     assert first == "reading: 3 frames" and second.startswith("reading: 6 frames, ")
 
 
-def test_progress_says_less_the_longer_it_takes(capsys, monkeypatch):
+def test_progress_logs_less_often_over_time(capsys, monkeypatch):
     now = 0.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
     p = progress.Progress("reading", "frames", 3600)
-    said = []
+    logged = []
     for second in range(3600):
         now = float(second)
         p.add(1)
-        said += [second] * bool(capsys.readouterr().err)
-    waits = [after - before for before, after in itertools.pairwise(said)]
+        logged += [second] * bool(capsys.readouterr().err)
+    waits = [after - before for before, after in itertools.pairwise(logged)]
     assert waits == sorted(waits) and waits[0] == 6 and waits[-1] == 30
-    assert sum(second < 240 for second in said) < 25
+    assert sum(second < 240 for second in logged) < 25
