@@ -6,30 +6,29 @@ Both rows count only the middle labelled frame of every clip. A frozen clip show
 training never did, so what the second row lacks is motion and the habit of it, not motion alone.
 """
 
-from pathlib import Path
+import sys
 
 import jax
 import numpy as np
-from absl import app
 
-import main as command
-from ssa2d_jax.data.label_space import (
-    A2D,
-    KINDS,
-)
+from input_pipeline.source import open_source
+from ssa2d_jax.cli.arguments import parse
+from ssa2d_jax.cli.commands import load_config
+from ssa2d_jax.data.label_space import A2D, KINDS
 from ssa2d_jax.evaluation import metrics
-from ssa2d_jax.runs.run import (
-    check_label_space,
-    load_run,
-)
+from ssa2d_jax.runs.run import check_label_space, load_run
 from ssa2d_jax.steps import devices
+from ssa2d_jax.utils.errors import InputError
 
 
-def main(_: list[str]) -> None:
-    config, workdir = command._config(), Path(command._WORKDIR.value)
+def main() -> None:
+    arguments = parse("motion_control", "motion_control", sys.argv[1:])
+    if arguments.workdir is None:
+        raise InputError("--workdir is needed, the folder of a run")
+    config, workdir = load_config(arguments, scores=True), arguments.workdir
     run = load_run(workdir, config)
     check_label_space(workdir, run.space, A2D)
-    source = command._source(config)
+    source = open_source(config)
     eval_step, variables = devices.pmap_eval_step(run.model, A2D), devices.replicate(run.variables)
     for name, change in (("as they are", _middle), ("frozen", _frozen)):
         counts = metrics.Confusions.empty(A2D)
@@ -54,4 +53,7 @@ def _frozen(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=command._parse)
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")

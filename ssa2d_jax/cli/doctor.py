@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
@@ -19,16 +19,16 @@ import ssa2d_jax
 _GIB = 2**30
 
 
-def report(requirements: Path) -> Iterator[tuple[str, str]]:
-    """(what, finding), one after another; `requirements`: the file that lists the packages.
+def report() -> Iterator[tuple[str, str]]:
+    """Yields (subject, finding), one after another.
 
-    What can't be found out is told as FAILED, with the reason, and the rest goes on.
+    A finding that fails is reported as FAILED with the reason, and the next one follows.
     """
     yield "ssa2d_jax", ssa2d_jax.__version__
     yield "Python", f"{sys.version.split()[0]}, {platform.platform()}"
-    for name in _names(requirements):
+    for name in _packages():
         yield name, _version(name)
-    findings = {
+    findings: dict[str, Callable[[], str]] = {
         "devices": _devices,
         "processors": lambda: str(os.cpu_count()),
         "memory": lambda: f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / _GIB:.1f} GiB",
@@ -38,16 +38,28 @@ def report(requirements: Path) -> Iterator[tuple[str, str]]:
         "video, written and read": _video,
         "a small network": _network,
     }
-    for name, find in findings.items():
+    for subject, find in findings.items():
         start = time.monotonic()
-        try:
-            found = find()
-        except Exception as error:  # whatever is broken
-            found = (
-                f"FAILED: {type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
-            )
+        finding = _result_of(find)
         seconds = time.monotonic() - start
-        yield name, f"{found} ({seconds:.1f} s)" if seconds > 0.5 else found
+        yield subject, f"{finding} ({seconds:.1f} s)" if seconds > 0.5 else finding
+
+
+def _result_of(find: Callable[[], str]) -> str:
+    """What `find` returns, or that it failed."""
+    try:
+        return find()
+    except Exception as error:  # whatever is broken
+        lines = str(error).strip().splitlines()
+        return f"FAILED: {type(error).__name__}: {lines[0] if lines else ''}"
+
+
+def _packages() -> list[str]:
+    """The packages that this one asks for, without those of the optional web, beam, torch and test extras."""
+    requirements = metadata.requires("ssa2d_jax") or []
+    chosen = [one for one in requirements if "extra ==" not in one or re.search(r"extra == ['\"]train", one)]
+    names = [re.match(r"[\w.-]+", one) for one in chosen]
+    return list(dict.fromkeys(name.group() for name in names if name))
 
 
 def _devices() -> str:
@@ -65,11 +77,6 @@ def _decoder() -> str:
 
     versions = ", ".join(f"{name} {'.'.join(map(str, version))}" for name, version in av.library_versions.items())
     return f"FFmpeg: {versions}; H.264 {'can' if 'libx264' in av.codecs_available else 'can NOT'} be written"
-
-
-def _names(requirements: Path) -> list[str]:
-    lines = requirements.read_text().splitlines()
-    return [re.match(r"[\w-]+", line).group() for line in lines if line[:1].isalpha()]
 
 
 def _version(name: str) -> str:

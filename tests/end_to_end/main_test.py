@@ -12,8 +12,8 @@ import jax
 import numpy as np
 import pytest
 
-import main
 from configs import sprites
+from ssa2d_jax.cli import app
 from ssa2d_jax.evaluation.metrics import SCORES
 from ssa2d_jax.runs.checkpoints import Checkpoints
 from ssa2d_jax.runs.run import load_run
@@ -174,7 +174,7 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
             ["--config is given 2 times (configs/a2d.py, run/config.json); give one"],
         ),
         (["--mode=report", "--workdir=/nowhere"], ["/nowhere: no run in there"]),
-        (["--config=configs/a2d.py", "--workdir=w", "clip.mp4"], ["unknown words: clip.mp4", "--name=value"]),
+        (["--config=configs/a2d.py", "--workdir=w", "clip.mp4"], ["unexpected argument clip.mp4", "--name=value"]),
     ],
 )
 def test_bad_input_ends_with_a_clear_line_and_no_traceback(flags, words):
@@ -234,8 +234,8 @@ def _memory_that_is_not_there():
 def test_out_of_memory_is_told_from_other_errors():
     with pytest.raises(Exception, match="RESOURCE_EXHAUSTED|[Oo]ut of memory") as error:
         _memory_that_is_not_there()
-    assert main._out_of_memory(error.value) and main._out_of_memory(MemoryError())
-    assert not main._out_of_memory(ValueError("exhausted"))
+    assert app.is_out_of_memory(error.value) and app.is_out_of_memory(MemoryError())
+    assert not app.is_out_of_memory(ValueError("exhausted"))
 
 
 def test_vidor_from_raw_json_and_mp4_to_a_score_and_labels(tmp_path):

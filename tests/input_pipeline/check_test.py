@@ -1,32 +1,30 @@
 """What --mode=check says of data of one's own, and what its contact sheet shows."""
 
 import shutil
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-import main
 from configs import folder
 from input_pipeline import check
 from input_pipeline.releases import layouts
 from input_pipeline.releases.layouts import open_release
+from ssa2d_jax.cli.arguments import Arguments
+from ssa2d_jax.cli.commands import COMMANDS
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import folder_release
 
 
 @pytest.fixture
-def checked(monkeypatch):
+def checked():
     """Runs --mode=check on a folder, in this process; check.png goes beside the folder."""
 
     def run(root):
         config = folder.get_config()
         config.data.root = str(root)
         open_release.cache_clear()
-        monkeypatch.setattr(main, "_OUTPUT", SimpleNamespace(value=str(root.parent)))
-        monkeypatch.setattr(main, "_checked", lambda config: config)
-        main._check(config)
+        COMMANDS["check"].run(Arguments("check", "--mode=check", config=config, output=root.parent))
 
     return run
 

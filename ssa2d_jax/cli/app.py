@@ -1,0 +1,155 @@
+"""From a command line to an exit code: `ssa2d <command> ...`, and main.py of a checkout."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ssa2d_jax.cli.arguments import FLAGS, Arguments, is_missing, parse
+from ssa2d_jax.cli.commands import COMMANDS, Command, ConfigSource
+from ssa2d_jax.utils.errors import Diverged, InputError
+from ssa2d_jax.utils.signals import Stopped
+
+BAD_INPUT, DIVERGED, INTERRUPTED = 2, 3, 130
+_STILL_USABLE = "everything saved so far is still usable"
+_OUT_OF_MEMORY = (
+    f"out of memory; {_STILL_USABLE}. Try a smaller config.data.size, a smaller config.train.batch_size or more "
+    "config.train.grad_accum_steps (eval: config.eval.batch_size, predict: config.predict.batch_size), or "
+    "config.model.bfloat16"
+)
+# The extra of the package that installs a module.
+_EXTRAS = {
+    "tensorflow": "train", "tensorflow_datasets": "train", "clu": "train", "h5py": "train", "gradio": "web",
+}  # fmt: skip
+
+
+def run() -> None:
+    """Runs the console command `ssa2d` and ends the process."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(words: Sequence[str], *, program: str = "ssa2d", default_command: str | None = None) -> int:
+    """Runs the command that `words` name and returns the exit code.
+
+    0: done. 2: unusable input, explained in one line. 3: the loss is no longer finite. 130: interrupted.
+    128 + n: stopped by signal n, after everything was saved.
+
+    Args:
+        words: the command line without the program.
+        program: what the user typed, for messages.
+        default_command: with it, the command is given as --mode=<command> and may be left out; without it, the first
+            word is the command.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # TensorFlow only reads data here
+    try:
+        return _run(words, program, default_command)
+    except Stopped as error:
+        return _end(str(error), 128 + error.signal)
+    except Diverged as error:
+        return _end(f"error: {error}", DIVERGED)
+    except InputError as error:
+        return _end(f"error: {error}", BAD_INPUT)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        return _end(f"error: this command needs {error.name}; install it: pip install 'ssa2d_jax[{extra}]'", BAD_INPUT)
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return _end(f"error: {what}; choose another path or fix this one; {_STILL_USABLE}", BAD_INPUT)
+    except KeyboardInterrupt:
+        return _end(f"interrupted; {_STILL_USABLE}", INTERRUPTED)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return _end(f"error: {_OUT_OF_MEMORY}", BAD_INPUT)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether this is how numpy, jax or TensorFlow report that memory is exhausted."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in f"{type(error).__name__.upper()} {error}"
+
+
+def _run(words: Sequence[str], program: str, default_command: str | None) -> int:
+    """Checks what the command needs, before anything heavy is imported, and runs it."""
+    name, rest = _command_name(list(words), default_command)
+    asks_for_help = {"-h", "--help", "--helpfull"} & set(rest)
+    if name is None or (asks_for_help and not (name in COMMANDS and COMMANDS[name].run_with_words)):
+        print(_help(program))
+        return 0
+    if name not in COMMANDS:
+        flag = "the command" if default_command is None else "--mode"
+        raise InputError(f"{flag} is {name!r}; allowed: {', '.join(COMMANDS)}; --help explains them")
+    command = COMMANDS[name]
+    if command.run_with_words:
+        return command.run_with_words(rest)
+    arguments = parse(name, f"{program} {name}" if default_command is None else f"--mode={name}", rest)
+    check_needs(command, arguments)
+    from absl import logging
+
+    logging.set_verbosity(logging.WARNING)
+    command.run(arguments)
+    return 0
+
+
+def _command_name(words: list[str], default_command: str | None) -> tuple[str | None, list[str]]:
+    """The command and the other words; no command where help is asked for."""
+    if default_command is None:
+        if not words or words[0] in ("help", "-h", "--help"):
+            return None, words
+        return words[0], words[1:]
+    name = default_command
+    for place, word in enumerate(words):
+        flag, is_set, value = word.partition("=")
+        if flag == "--mode":
+            used = 1 if is_set else 2
+            name = value if is_set else "".join(words[place + 1 : place + 2])
+            return name, words[:place] + words[place + used :]
+    return name, words
+
+
+def check_needs(command: Command, arguments: Arguments) -> None:
+    """Raises InputError for a flag that is missing, and for a file or folder that is not there."""
+    if any(getattr(arguments, flag) is None for flag in command.needs):
+        meanings = " and ".join(f"--{flag}, {meaning}" for flag, meaning in command.needs.items())
+        raise InputError(f"{arguments.program} needs {meanings}")
+    has_config = arguments.config is not None or arguments.config_json is not None
+    if command.config is ConfigSource.FILE and not has_config:
+        raise InputError(f"{arguments.program} needs --config, {FLAGS['config']}")
+    for key, value in arguments.options.items():
+        if arguments.config is None and is_missing(value):
+            raise InputError(f"--config.{key} has no value; give it as --config.{key}=<value>")
+    if arguments.config_json is not None and not arguments.config_json.is_file():
+        raise InputError(f"{arguments.config_json}: no such file; --config needs {FLAGS['config']}")
+    if command.config is ConfigSource.RUN and not has_config and arguments.workdir is not None:
+        _check_run(arguments.workdir)
+    if "input" in command.needs and arguments.input is not None:
+        _check_input(arguments.input)
+
+
+def _check_run(workdir: Path) -> None:
+    """Raises InputError unless `workdir` is a file, or a folder with the config of a run."""
+    if not workdir.is_file():
+        from ssa2d_jax.runs import saved_config
+
+        saved_config.read_run_config(workdir)
+
+
+def _check_input(text: str) -> None:
+    if not text.isdecimal() and not Path(text).exists():
+        raise InputError(f"{text}: no such file or folder; --input is {FLAGS['input'].removeprefix('predict: ')}")
+
+
+def _help(program: str) -> str:
+    """The page that --help prints."""
+    how = "ssa2d <command>" if program == "ssa2d" else f"python {program} --mode=<command>"
+    lines = [f"usage: {how} [--flag=value ...] [--config.<option>=<value> ...]", "", "commands:"]
+    lines += [f"  {name:<16}{command.summary}" for name, command in COMMANDS.items()]
+    lines += ["", "flags:", *(f"  --{name:<14}{meaning}" for name, meaning in FLAGS.items())]
+    return "\n".join([*lines, "", "configs/default.py of a checkout lists all options with their meaning."])
+
+
+def _end(message: str, code: int) -> int:
+    print(message, file=sys.stderr, flush=True)
+    return code

@@ -1,0 +1,144 @@
+"""The words of a command line, taken apart. Nothing heavy is imported here."""
+
+import argparse
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from ml_collections import ConfigDict
+
+from ssa2d_jax.utils.errors import InputError
+
+FLAGS = {
+    "config": "a config file of Python with a variant, e.g. configs/sprites.py:tiny, or a run's config.json",
+    "workdir": "the folder of a run; predict, eval and export also take a file that export_weights wrote",
+    "input": "predict: a video, a folder of videos, or the number of a camera, e.g. 0",
+    "output": "predict, export: a folder; export_weights: a .safetensors file; check: a folder for check.png",
+}
+_OPTION = "--config."
+_MISSING = "\0"  # the value of an option that has none
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """What a command line says.
+
+    `config` is the config of a Python file, with its options set. Where there is no such file (`config` is None), the
+    options wait as text in `options`, by key ("predict.opacity"), for the config of a run: the one in `config_json`,
+    or the one in `workdir`.
+    """
+
+    command: str
+    program: str  # the words before the flags, for messages
+    config: ConfigDict | None = None
+    config_json: Path | None = None
+    options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    workdir: Path | None = None
+    input: str | None = None
+    output: Path | None = None
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with errors as InputError."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message)
+
+
+def parse(command: str, program: str, words: Sequence[str]) -> Arguments:
+    """Takes apart the flags of `command`.
+
+    Raises InputError for an unknown flag, a word that belongs to none, or a config that can't be loaded.
+    """
+    plain, option_words = _split_options(words)
+    parser = _Parser(prog=program, allow_abbrev=False, add_help=False)
+    for name in FLAGS:
+        parser.add_argument(f"--{name}", action="append")
+    known, unknown = parser.parse_known_args(plain)
+    if unknown:
+        raise InputError(_unknown_words(unknown))
+    flags: dict[str, str | None] = {}
+    for name, values in vars(known).items():
+        if values is not None and len(values) > 1:
+            raise InputError(f"--{name} is given {len(values)} times ({', '.join(values)}); give one")
+        flags[name] = values[0] if values else None
+    place, is_json = flags["config"], (flags["config"] or "").endswith(".json")
+    return Arguments(
+        command,
+        program,
+        config=_load_config(place, option_words) if place and not is_json else None,
+        config_json=Path(place) if place and is_json else None,
+        options=_options(option_words),
+        workdir=Path(flags["workdir"]) if flags["workdir"] else None,
+        input=flags["input"],
+        output=Path(flags["output"]) if flags["output"] else None,
+    )
+
+
+def _split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Flags, and the words of `--config.<key>=<value>`; a value that stands by itself is joined to its key."""
+    plain, options = [], []
+    waiting = False
+    for word in words:
+        if waiting and not word.startswith("--"):
+            options[-1] += f"={word}"
+            waiting = False
+        elif word.startswith((_OPTION, "--noconfig.")):
+            options.append(word)
+            waiting = "=" not in word
+        else:
+            plain.append(word)
+            waiting = False
+    return plain, options
+
+
+def _options(words: Sequence[str]) -> dict[str, str]:
+    """Values by key."""
+    pairs = [word.removeprefix(_OPTION).partition("=") for word in words]
+    return {key: value if is_set else _MISSING for key, is_set, value in pairs}
+
+
+def is_missing(text: str) -> bool:
+    """Whether an option of `Arguments.options` was given without a value."""
+    return text == _MISSING
+
+
+def _load_config(place: str, option_words: Sequence[str]) -> ConfigDict:
+    """The config of a Python file with its options set; InputError, in a line, if it can't be loaded."""
+    from absl import flags
+    from ml_collections import config_flags
+
+    from ssa2d_jax.runs.saved_config import renamed_key
+
+    for key in _options(option_words):
+        if new := renamed_key(key):
+            raise InputError(f"--config.{key} was renamed: use --config.{new}")
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=values)
+    try:
+        values(["main.py", f"--config={place}", *option_words])
+        config = values["config"].value
+        config.to_dict()  # a config that could not be loaded raises only when it is used
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise InputError(_config_problem(error)) from error
+    return config
+
+
+def _config_problem(error: Exception) -> str:
+    """What is wrong, of a message in which config_flags wraps a whole traceback."""
+    text = str(error.args[0] if error.args else error).replace("\\n", "\n").replace("\\'", "'")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    code = ("File ", "Traceback", "raise ", "config = ", "^")
+    return " / ".join([line for line in lines if not line.startswith(code)][-3:])
+
+
+def _unknown_words(words: Sequence[str]) -> str:
+    """A message for words that belong to no flag."""
+    flag = words[0].partition("=")[0]
+    if not flag.startswith("--"):
+        return f"unexpected argument {words[0]}; pass options as --name=value"
+    near = difflib.get_close_matches(flag.removeprefix("--"), FLAGS, 1)
+    hint = f"; did you mean --{near[0]}?" if near else f"; there are --{', --'.join(FLAGS)} and --config.<option>"
+    return f"unknown flag {flag}{hint}"

@@ -1,0 +1,291 @@
+"""The commands: what each does, what it needs, and where its config comes from.
+
+A new command is one function here and its line in COMMANDS. Everything heavy is imported inside the functions.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from ssa2d_jax.cli.arguments import Arguments
+from ssa2d_jax.utils.errors import InputError
+
+_RUN_FOLDER = "the folder of the run"
+_RUN = "the folder of a run or a file that export_weights wrote"
+
+
+class ConfigSource(enum.Enum):
+    """Where the config of a command comes from."""
+
+    FILE = "--config is needed"
+    RUN = "--config, or else the config that the run in --workdir was trained with"
+    NONE = "no config is needed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """One row of the table.
+
+    `needs` maps the flags that have to be given to what they mean. A command with flags of its own has
+    `run_with_words`, which takes the words and returns the exit code, in place of `run`.
+    """
+
+    summary: str
+    run: Callable[[Arguments], None] = lambda arguments: None
+    needs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    config: ConfigSource = ConfigSource.FILE
+    run_with_words: Callable[[Sequence[str]], int] | None = None
+
+
+def load_config(arguments: Arguments, *, trains: bool = False, scores: bool = False) -> ConfigDict:
+    """The config of a command, with the options of the command line, checked."""
+    import jax
+
+    from ssa2d_jax.runs import config_rules
+
+    config = _unchecked_config(arguments)
+    config_rules.check_config(config, jax.local_device_count(), trains=trains, scores=scores)
+    return config
+
+
+def _unchecked_config(arguments: Arguments) -> ConfigDict:
+    from ssa2d_jax.runs import overrides
+
+    if arguments.config is not None:
+        config = arguments.config
+    else:
+        config = _saved_config(arguments)
+        for key, text in arguments.options.items():
+            overrides.set_option(config, key, text)
+    overrides.prefer_init_run(config, set(arguments.options))
+    return config
+
+
+def _saved_config(arguments: Arguments) -> ConfigDict:
+    """The config in `config_json`, or of the run in `workdir`; options that it is too old to know have defaults."""
+    from ssa2d_jax.runs import saved_config
+
+    defaults = _defaults()
+    if arguments.config_json is not None:
+        saved = saved_config.read_given_config(arguments.config_json, defaults)
+    else:
+        from ssa2d_jax.runs.run import run_config
+
+        saved = run_config(_workdir(arguments))
+    return saved_config.complete_config(saved, defaults)
+
+
+def _defaults() -> ConfigDict:
+    """The defaults of configs/default.py in a checkout; else those that the package has, of eval and predict."""
+    try:
+        from configs import default
+    except ImportError:
+        from ssa2d_jax.runs import defaults
+
+        return ConfigDict({"eval": defaults.eval_defaults(), "predict": defaults.predict_defaults()})
+    return default.get_config()
+
+
+def _workdir(arguments: Arguments) -> Path:
+    assert arguments.workdir is not None, "the table says that it is needed"
+    return arguments.workdir
+
+
+def _output(arguments: Arguments) -> Path:
+    assert arguments.output is not None, "the table says that it is needed"
+    return arguments.output
+
+
+def _train(arguments: Arguments) -> None:
+    config, workdir = load_config(arguments, trains=True, scores=True), _workdir(arguments)
+    from input_pipeline.source import open_source
+    from ssa2d_jax.pretrained.reader import read_weights
+    from ssa2d_jax.runs import initial_weights
+    from ssa2d_jax.training.loop import train
+    from ssa2d_jax.utils import host_memory
+
+    host_memory.keep()
+    initial_weights.check_paths(config.init, workdir)
+    train(config, workdir, open_source(config), read_weights)
+
+
+def _prepare(arguments: Arguments) -> None:
+    config = load_config(arguments)
+    from input_pipeline.source import prepare_shards
+
+    print(f"prepared: {prepare_shards(config).data_path}")
+
+
+def _eval(arguments: Arguments) -> None:
+    config, workdir = load_config(arguments, scores=True), _workdir(arguments)
+    from input_pipeline.source import open_source
+    from ssa2d_jax.evaluation.evaluate import evaluate_run
+    from ssa2d_jax.runs import weights_file
+    from ssa2d_jax.runs.run import check_label_space, load_run
+
+    run = load_run(workdir, config)  # before the data, which may have to be prepared
+    source = open_source(config)
+    check_label_space(workdir, run.space, source.space)
+    evaluate_run(
+        run,
+        weights_file.results_folder(workdir),
+        source,
+        config.train.eval_splits,
+        published=config.eval.published,
+        threshold=config.eval.threshold,
+        image_clips=config.train.image_clips,
+    )
+
+
+def _predict(arguments: Arguments) -> None:
+    config = load_config(arguments)
+    from ssa2d_jax.inference.detector import Detector
+    from ssa2d_jax.inference.predict import predict_path
+    from ssa2d_jax.runs.run import load_run
+
+    options = config.predict
+    detector = Detector.of(
+        load_run(_workdir(arguments), config),
+        overlap=options.overlap,
+        batch_size=options.batch_size,
+        max_pixels=options.max_pixels,
+        threshold=config.eval.threshold,
+    )
+    names = ("opacity", "tracks", "draw_tracks", "track_frames", "track_confidence")
+    predict_path(arguments.input, _output(arguments), detector=detector, **{name: options[name] for name in names})
+
+
+def _export_weights(arguments: Arguments) -> None:
+    from ssa2d_jax.runs import weights_file
+    from ssa2d_jax.runs.run import load_run
+
+    workdir, path = _workdir(arguments), _output(arguments)
+    if workdir.is_file():
+        raise InputError(f"{workdir} is a file of exported weights already; give --workdir, {_RUN_FOLDER}")
+    run = load_run(workdir, load_config(arguments))
+    weights_file.save_run(
+        path, run.variables, step=run.step, config=run.config.to_dict(), space=run.space, workdir=workdir
+    )
+    print(f"written: {path}")
+
+
+def _export(arguments: Arguments) -> None:
+    from ssa2d_jax.runs.run import load_run
+    from ssa2d_jax.runs.stablehlo import export_run
+
+    export_run(load_run(_workdir(arguments), load_config(arguments)), _output(arguments))
+
+
+def _ablate(arguments: Arguments) -> None:
+    base = load_config(arguments, trains=True, scores=True)
+    import jax
+
+    from configs import default
+    from input_pipeline.source import open_source
+    from ssa2d_jax.data.batch import Source
+    from ssa2d_jax.pretrained.reader import read_weights
+    from ssa2d_jax.runs import config_rules
+    from ssa2d_jax.training.ablation import run_ablation
+    from ssa2d_jax.utils import host_memory
+
+    def source(config: ConfigDict) -> Source:
+        config_rules.check_config(config, jax.local_device_count())
+        return open_source(config)
+
+    host_memory.keep()
+    run_ablation(base, default.NETWORK_VARIANTS, _workdir(arguments), source, read_weights)
+
+
+def _profile(arguments: Arguments) -> None:
+    config = load_config(arguments, trains=True)
+    from input_pipeline.source import open_source
+    from ssa2d_jax.training.profile import profile
+    from ssa2d_jax.utils import host_memory
+
+    host_memory.keep()
+    profile(config, _workdir(arguments), open_source(config))
+
+
+def _check(arguments: Arguments) -> None:
+    from input_pipeline import check
+    from input_pipeline.releases.layouts import open_release
+    from ssa2d_jax.utils.text import plural
+
+    data = load_config(arguments).data
+    if data.layout == "vidor" or not data.root:
+        raise InputError(f"{arguments.program} reads a release in the layout 'a2d' or 'folder'; give --config.data.root")
+    root = Path(data.root).absolute()
+    folder = arguments.output or check.output_folder(data.shards_dir, root)
+    result = check.run_check(open_release(data.layout, root), folder)
+    print("\n".join(result.summary()))
+    if result.problems:
+        raise InputError(f"{plural(len(result.problems), 'problem')}, listed above")
+    print("no problem found")
+
+
+def _doctor(arguments: Arguments) -> None:
+    from ssa2d_jax.cli import doctor
+
+    for subject, finding in doctor.report():
+        print(f"{subject:<32} {finding}", flush=True)
+
+
+def _report(arguments: Arguments) -> None:
+    from ssa2d_jax.evaluation.html_report import write_report
+    from ssa2d_jax.inference import latency
+
+    workdir = _workdir(arguments)
+    split = arguments.config.train.eval_splits[0] if arguments.config is not None else "test"
+    for run in sorted(path.parents[1] for path in workdir.glob(f"**/metrics/{split}.json")):
+        latency.measure_once(run)
+    write_report(workdir, split)
+
+
+def _web(words: Sequence[str]) -> int:
+    from ssa2d_jax.web import server
+
+    return server.main(words)
+
+
+_WORKDIR = {"workdir": _RUN_FOLDER}
+COMMANDS: dict[str, Command] = {
+    "train": Command("train a network, go on where it stopped, and score it at the end", _train, _WORKDIR),
+    "prepare": Command("read a release and build the TFRecord shards that training reads", _prepare),
+    "check": Command("read a whole release and list what is wrong with it", _check),
+    "eval": Command("score a run on the test split", _eval, {"workdir": _RUN}, ConfigSource.RUN),
+    "predict": Command(
+        "label every pixel of a video, or of all videos in a folder",
+        _predict,
+        {
+            "workdir": _RUN,
+            "input": "a video, a folder of videos or a camera's number",
+            "output": "a folder",
+        },
+        ConfigSource.RUN,
+    ),
+    "ablate": Command("train and score variants of the network, with several seeds", _ablate, _WORKDIR),
+    "report": Command(
+        "gather all runs in --workdir on one HTML page",
+        _report,
+        {"workdir": "a folder of runs"},
+        ConfigSource.NONE,
+    ),
+    "web": Command("serve a page that labels clips, on this machine alone", run_with_words=_web),
+    "export_weights": Command(
+        "write a run's weights, config and scores into one .safetensors file",
+        _export_weights,
+        {"workdir": _RUN_FOLDER, "output": "a .safetensors file"},
+        ConfigSource.RUN,
+    ),
+    "export": Command(
+        "write a run as StableHLO programs that jax runs without this package",
+        _export,
+        {"workdir": _RUN, "output": "a folder"},
+        ConfigSource.RUN,
+    ),
+    "profile": Command("trace a few training steps for TensorBoard's profiler", _profile, _WORKDIR),
+    "doctor": Command("print what a bug report needs", _doctor, config=ConfigSource.NONE),
+}
