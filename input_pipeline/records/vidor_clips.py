@@ -177,7 +177,7 @@ def _read(
     after = {clip: taken[-1] + clip.step for clip, taken in numbers.items()}  # gives the last frame its flow
     needed = sorted(wanted | (set(after.values()) & set(range(len(one.boxes))) if options.flow else set()))
     # One thread: processes run side by side.
-    for n, frame in zip(needed, read_frames(one.video, threads=1, wanted=set(needed)), strict=False):
+    for n, frame in zip(needed, read_frames(one.video, threads=1, numbers=set(needed)), strict=False):
         if frame.rgb.shape[:2] != one.size:
             sizes = "{1}x{0}, {2} describes {4}x{3}".format(*frame.rgb.shape[:2], path, *one.size)
             raise InputError(f"{one.video}: frame {n} is {sizes}")

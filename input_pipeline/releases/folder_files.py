@@ -10,7 +10,7 @@ from input_pipeline.releases import folder_table
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import plural
-from ssa2d_jax.video.reader import pictures_in
+from ssa2d_jax.video.reader import list_pictures
 
 ONE_JSON = "instances.json"
 SPLIT_JSON = tuple(f"{split}.json" for split in SPLITS)
@@ -71,7 +71,7 @@ def labelled_frames(release: Path, name: str, frames: Path) -> dict[int, Path]:
     if not files:
         raise InputError(f"{folder}: no instance PNG (<frame>.png) for video {name}")
     if frames.is_dir():
-        stems = {path.stem: number for number, path in enumerate(pictures_in(frames))}
+        stems = {path.stem: number for number, path in enumerate(list_pictures(frames))}
         for path in files:
             if path.stem not in stems:
                 raise InputError(f"{path}: labels a frame that {frames} doesn't have")

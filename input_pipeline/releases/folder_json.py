@@ -11,7 +11,7 @@ from input_pipeline.releases.folder_table import Table
 from input_pipeline.releases.regions import Regions
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils.errors import InputError, Problems
-from ssa2d_jax.video.reader import pictures_in
+from ssa2d_jax.video.reader import list_pictures
 
 
 class JsonRelease(Release):
@@ -105,7 +105,7 @@ class JsonRelease(Release):
         if not told.has_pictures:
             return {shot.number: shot for shot in shots}
         folder = self.video(name)
-        numbers = {path.name: number for number, path in enumerate(pictures_in(folder))}
+        numbers = {path.name: number for number, path in enumerate(list_pictures(folder))}
         for shot in shots:
             if shot.picture not in numbers:
                 raise InputError(f"{shot}: {folder} doesn't have that picture")

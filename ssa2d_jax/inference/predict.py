@@ -21,7 +21,7 @@ from ssa2d_jax.inference.tracker import LEAST_FRAMES, Tracker
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress, log
 from ssa2d_jax.utils.signals import Stopped, StopSignal
-from ssa2d_jax.video.reader import pictures_in
+from ssa2d_jax.video.reader import list_pictures
 from ssa2d_jax.video.writer import VideoWriter
 
 TRACKS = track_files.NAMES[0]
@@ -53,7 +53,7 @@ def predict_path(path, out_folder, **options) -> list[dict]:
     path = folder
     files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
     videos = [file for file in files if file.suffix.lower() in SUFFIXES]
-    if not videos and pictures_in(path):
+    if not videos and list_pictures(path):
         return [predict_video(path, out_folder, **options)]
     others = [file.name for file in files if file not in videos]
     if others:

@@ -11,7 +11,7 @@ import pytest
 from av.stream import Disposition
 
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.video.reader import Info, probe, read_frames
+from ssa2d_jax.video.reader import VideoInfo, probe, read_frames
 from ssa2d_jax.video.writer import VideoWriter
 
 
@@ -45,7 +45,7 @@ def test_every_frame_in_order_with_its_time(tmp_path, size):
     np.testing.assert_allclose([frame.rgb[40, 60, 0] for frame in frames], np.arange(20) * 10, atol=4)
     np.testing.assert_allclose(frames[7].rgb[5, 5], (70, 200, 0), atol=6)
     assert [frame.pts * frame.time_base for frame in frames] == [Fraction(k, 25) for k in range(20)]
-    assert probe(path) == Info(rate=Fraction(25), frames=20)
+    assert probe(path) == VideoInfo(rate=Fraction(25), frames=20)
 
 
 def test_ten_bits(tmp_path):
