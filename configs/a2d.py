@@ -1,12 +1,16 @@
-"""SSA2D on A2D at paper size.
+"""SSA2D on A2D, at the paper's size.
 
     python main.py --config=configs/a2d.py --workdir=runs/a2d
 
-Variants: `a2d.py` (paper size, RGB), `a2d.py:small` (a width and size that two CPU cores can bear), `a2d.py:kinetics`
-(for two cores, too: the whole I3D with Kinetics weights, frozen, and small decoders), `a2d.py:scratch` (the same
-network from scratch), `a2d.py:flow` (RGB and TV-L1 optical flow), `a2d.py:s3d` and `s3d_g` (another encoder, without
-and with feature gating), and the ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`, `no_atrous`,
-`no_multi_scale`. Several go together: `a2d.py:small,flow`.
+Variants:
+    a2d.py              the paper's size, RGB
+    a2d.py:small        narrower network and smaller frames, for two CPU cores
+    a2d.py:kinetics     the whole I3D with Kinetics weights, frozen, and small decoders; also for two CPU cores
+    a2d.py:scratch      the network of `kinetics` with random initial weights
+    a2d.py:flow         RGB and TV-L1 optical flow
+    a2d.py:s3d, s3d_g   another encoder, without and with feature gating
+Ablations: no_actor_prior, add_actor_prior, no_ssa_masking, no_atrous, no_multi_scale.
+Variants can be combined: `a2d.py:small,flow`.
 """
 
 import ml_collections
@@ -18,7 +22,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     sizes = ("small", "kinetics", "scratch")
     words = default.variants(variant, "configs/a2d.py", sizes)
     if len(set(sizes) & set(words)) > 1:
-        raise ValueError("configs/a2d.py: small, kinetics and scratch exclude one another; give one of them")
+        raise ValueError("configs/a2d.py: small, kinetics and scratch can't be combined; choose one")
     config = default.get_config()
     config.data.shards_dir = "data/a2d"
     config.data.store_height = 256

@@ -1,10 +1,10 @@
-"""SSA2D on data of one's own: a folder with labels.csv, DAVIS with one in it, YouTube-VIS's JSON (see the README).
+"""SSA2D on your own data: a folder with labels.csv, DAVIS with a labels.csv, or YouTube-VIS JSON (see the README).
 
     python main.py --config=configs/folder.py --mode=check --config.data.root=path/to/folder
     python main.py --config=configs/folder.py:kinetics --workdir=runs/own --config.data.root=path/to/folder
 
-Variants as those of `a2d.py`: paper size, `small`, `kinetics`, `scratch`, `flow`, `s3d`, `s3d_g` and the ablations. The
-classes are those that the data name.
+The variants are those of `a2d.py`: the paper's size, `small`, `kinetics`, `scratch`, `flow`, `s3d`, `s3d_g` and the
+ablations. The data define the classes.
 """
 
 import ml_collections

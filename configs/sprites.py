@@ -1,16 +1,20 @@
-"""The quick start: a small SSA2D on the sprites world, rendered when it's missing.
+"""The demo: a small SSA2D on the sprites world, which is rendered if it is missing.
 
     python main.py --config=configs/sprites.py --workdir=runs/sprites
 
-About half an hour on two CPU cores as `make demo` runs it; test split: joint mIoU 40.1 (all background: 1.6).
+`make demo` takes about half an hour on two CPU cores. Joint mIoU on the test split: 40.1 (all background: 1.6).
 
-Variants: `sprites.py` (the quick start), `sprites.py:still` (the same with the encoder's temporal kernels cut to
-one frame: a control that sees no motion in its encoder), `sprites.py:stills` (no temporal kernel in the decoders
-either), `sprites.py:kinetics` (the whole I3D with Kinetics weights, frozen: what it decodes is learnt in minutes, to
-compare forms of the network by `--mode=ablate`), `sprites.py:tiny` (seconds instead of minutes; learns nothing, tries
-everything), `sprites.py:flow` (RGB and DIS optical flow), `sprites.py:s3d` and `s3d_g` (another encoder,
-without and with feature gating), and the ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`,
-`no_atrous`, `no_multi_scale`. Several go together: `sprites.py:tiny,flow`.
+Variants:
+    sprites.py              the demo
+    sprites.py:still        every temporal kernel of the encoder covers one frame: a control without motion there
+    sprites.py:stills       every temporal kernel of the decoders covers one frame as well
+    sprites.py:kinetics     the whole I3D with Kinetics weights, frozen; the decoders learn in minutes, so that
+                            `--mode=ablate` can compare variants of the network
+    sprites.py:tiny         takes seconds instead of minutes and learns nothing; runs every stage
+    sprites.py:flow         RGB and DIS optical flow
+    sprites.py:s3d, s3d_g   another encoder, without and with feature gating
+Ablations: no_actor_prior, add_actor_prior, no_ssa_masking, no_atrous, no_multi_scale.
+Variants can be combined: `sprites.py:tiny,flow`.
 """
 
 import ml_collections
@@ -22,7 +26,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     words = default.variants(variant, "configs/sprites.py", ("still", "stills", "kinetics", "tiny"))
     others = {"tiny", "still", "stills", "s3d", "s3d_g", "flow"} & set(words)
     if "kinetics" in words and others:
-        raise ValueError(f"configs/sprites.py: kinetics is the whole I3D for RGB; it doesn't go with {min(others)}")
+        raise ValueError(f"configs/sprites.py: kinetics, the whole I3D for RGB, can't be combined with {min(others)}")
     config = default.get_config()
     data = config.data
     data.root = "data/sprites/Release"
@@ -33,12 +37,12 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     data.sprites.labelled = 3
     data.size = (64, 64)
     data.store_height = 64
-    data.clip_frames, data.frame_step = 8, 2  # 16 frames show every action
+    data.clip_frames, data.frame_step = 8, 2  # 16 frames of the video show every action
     data.label_span = 15
     config.predict.overlap = 4
     config.augment.crop_scale = (0.85, 1.0)
     config.augment.crop_aspect = (0.9, 1.1)
-    # The sprites' colours are random already.
+    # The sprites' colours are already random.
     config.augment.brightness = config.augment.contrast = config.augment.saturation = config.augment.hue = 0.0
 
     config.model.encoder_width = 0.25
@@ -48,7 +52,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 
     train = config.train
     train.batch_size = 8
-    train.optimizer = "muon"  # learns the sprites in fewer updates than Adam
+    train.optimizer = "muon"  # learns the sprites in fewer steps than Adam
     train.temporal_lr_scale = 0.5
     train.adam_b2 = 0.97
     train.lr_phases = ((0.2, 0.0, 3e-3), (5.8, 3e-3, 0.0))

@@ -1,14 +1,18 @@
-"""SSA2D on VidOR: 80 objects, 42 actions, several of them a pixel.
+"""SSA2D on VidOR: 80 objects and 42 actions, any number of actions per pixel.
 
     python main.py --config=configs/vidor.py --workdir=runs/vidor --config.data.root=path/to/VidOR
 
-The release has annotation/{training,validation}/ and video/. Variants: `vidor.py` (paper size, RGB), `vidor.py:flow`
-(RGB and optical flow), `vidor.py:sprites` (a small model on a small world of figures that do things to one another,
-rendered when it's missing), `vidor.py:s3d` and `s3d_g` (another encoder, without and with feature gating), and the
-ablations: `no_actor_prior`, `add_actor_prior`, `no_ssa_masking`, `no_atrous`, `no_multi_scale`. Several go
-together: `vidor.py:sprites,flow`.
+The release has the folders annotation/{training,validation}/ and video/.
 
-`vidor.py:sprites` takes 12 minutes on two CPU cores; test split: actor 50.6, action 31.2, joint mIoU 12.0 (all
+Variants:
+    vidor.py              the paper's size, RGB
+    vidor.py:flow         RGB and optical flow
+    vidor.py:sprites      a small model on a small world of figures that act on each other, rendered if it is missing
+    vidor.py:s3d, s3d_g   another encoder, without and with feature gating
+Ablations: no_actor_prior, add_actor_prior, no_ssa_masking, no_atrous, no_multi_scale.
+Variants can be combined: `vidor.py:sprites,flow`.
+
+`vidor.py:sprites` takes 12 minutes on two CPU cores. Test split: actor 50.6, action 31.2, joint mIoU 12.0 (all
 background 9.6, 7.8, 1.4), mean average precision of the actions 36.0.
 """
 
@@ -26,7 +30,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     data.shards_dir = "data/vidor"
     data.store_height = 256
     data.shuffle_buffer = 512
-    config.eval.batch_size = 2  # maps of 42 actions at the videos' own size are large
+    config.eval.batch_size = 2  # maps of 42 actions at the size of the video are large
     if "sprites" in words:
         data.root = "data/sprites_vidor/Release"
         data.shards_dir = "data/sprites_vidor/prepared"

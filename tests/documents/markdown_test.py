@@ -135,7 +135,7 @@ def test_the_checks_find_what_is_wrong():
         "`train.lr`, `train.json`, `other.x`, `train.rate=3`",
         "    --config.data.x.y=1 runs/config.json config.model",
     ]
-    assert _named_options(lines, {"train", "data"}) == {"train.lr", "train.rate", "data.x.y"}
+    assert _named_options(lines, {"train", "data"}) == {"train.lr", "train.rate", "data.x.y", "model"}
 
 
 def test_there_are_documents_with_files_and_options():
