@@ -80,7 +80,7 @@ def decode_flow(data: tf.Tensor, box: tf.Tensor, frame_size: tf.Tensor, size: tu
     """
     decode = lambda one: tf.io.decode_png(one, channels=1)[..., 0]
     both = tf.map_fn(decode, data, fn_output_signature=tf.TensorSpec([None, None], tf.uint8))
-    flow = optical_flow.unpacked(tf.cast(tf.stack(tf.split(both, 2, axis=2), axis=-1), tf.float32))
+    flow = optical_flow.unpack(tf.cast(tf.stack(tf.split(both, 2, axis=2), axis=-1), tf.float32))
     part = tf.cast(box, tf.float32) * tf.cast(tf.tile(tf.shape(flow)[1:3] / frame_size, [2]), tf.float32)
     weights = [_resize_weights(part[axis], part[2 + axis], tf.shape(flow)[1 + axis], size[axis]) for axis in (0, 1)]
     flow = tf.einsum("yh,thwc,xw->tyxc", weights[0], flow, weights[1])

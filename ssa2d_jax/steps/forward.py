@@ -31,7 +31,7 @@ def probabilities(
     model: SSA2D, variables: Any, frames: jax.Array, multilabel: bool
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """What `make_forward` compiles."""
-    flow = optical_flow.unpacked(frames[..., 3:].astype(jnp.float32)) if model.flow else None
+    flow = optical_flow.unpack(frames[..., 3:].astype(jnp.float32)) if model.flow else None
     outputs = model.apply(variables, normalize(frames[..., :3]), flow)
     grown = jax.tree.map(lambda x: layers.upsample_linear(x, frames.shape[1:4]), outputs)
     actor, mask = jax.nn.softmax(grown.actor, axis=-1), jax.nn.softmax(grown.mask, axis=-1)

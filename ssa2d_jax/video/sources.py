@@ -1,54 +1,59 @@
-"""Where frames come from, whatever it is: a video file, a camera, an array, an iterator of pictures."""
+"""Where frames come from: a video file, a camera, an array, an iterable of pictures."""
 
 import itertools
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
+from jaxtyping import Shaped, UInt8
 
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.reader import MAX_PIXELS, Frame, probe, read_frames
 
-_RATE = Fraction(25)  # of frames that come without a time
+_RATE = Fraction(25)  # frames per second, for frames without a time
 _CAMERA = re.compile(r"[0-9]{1,3}")
-_CLOCK = Fraction(1, 90_000)  # seconds, of a camera's frames
+_CLOCK = Fraction(1, 90_000)  # seconds, the time base of a camera's frames
+
+# A file's path, a camera's number, RGB pictures as one array or one by one.
+FrameInput = str | Path | int | UInt8[np.ndarray, "T H W 3"] | Iterable[UInt8[np.ndarray, "H W 3"]]
 
 
-class Source:
-    """Frames of one size, in order of showing; goes once through them.
+class FrameSource:
+    """Frames of one size in display order, to be read once.
 
-    name        to call it by
-    rate        frames a second on average, a Fraction, or None where it isn't known
-    frames      how many there will be, None where it isn't known
-    height, width, time_base    of the frames (time_base: seconds a tick of their pts)
-    error       an InputError, once frames ended before they should have
+    Attributes:
+        name: What messages call it.
+        rate: Frames per second on average, None if unknown.
+        frames: The number of frames, None if unknown.
+        height, width: The size of every frame.
+        time_base: Seconds per tick of the frames' pts.
+        error: Why the frames ended too early, else None.
     """
 
-    def __init__(self, name: str, frames: Iterator[Frame], *, rate: Fraction | None, count: int | None):
+    def __init__(self, name: str, frames: Iterator[Frame], *, rate: Fraction | None, count: int | None) -> None:
         self.name, self.rate, self.frames = name, rate, count
         self.error: InputError | None = None
         self.stopped = False
         self._iterator = frames
         first = next(frames, None)
         if first is None:
-            raise InputError(f"{name}: there are no frames; give one at least")
-        self._first, self._begun = first, False
-        self.height, self.width = self._first.rgb.shape[:2]
-        self.time_base = self._first.time_base
+            raise InputError(f"{name}: there are no frames; give at least one")
+        self._first, self._started = first, False
+        self.height, self.width = first.rgb.shape[:2]
+        self.time_base = first.time_base
 
     def stop(self) -> None:
-        """Ends the frames before the next one; may be called from a signal handler or another thread."""
+        """Ends the frames before the next one; a signal handler or another thread may call it."""
         self.stopped = True
 
     def __iter__(self) -> Iterator[Frame]:
-        if self._begun:
-            raise ValueError(f"{self.name}: its frames were gone through already; open it anew")
-        self._begun = True
+        if self._started:
+            raise ValueError(f"{self.name}: its frames were read already; open it again")
+        self._started = True
         yield self._first
         number = 0
         while not self.stopped:
@@ -64,34 +69,41 @@ class Source:
             yield frame
 
     def _check_size(self, number: int, frame: Frame) -> None:
-        if frame.rgb.shape[:2] != (self.height, self.width):
-            sizes = "{1}x{0}, the first {3}x{2}".format(*frame.rgb.shape[:2], self.height, self.width)
-            raise InputError(f"{self.name}: frame {number} is {sizes} pixels; all frames need one size")
+        height, width = frame.rgb.shape[:2]
+        if (height, width) != (self.height, self.width):
+            raise InputError(
+                f"{self.name}: frame {number} is {width}x{height}, the first {self.width}x{self.height} pixels; "
+                "all frames must have one size"
+            )
 
 
-def open_source(frames: Any, max_pixels: int = MAX_PIXELS) -> Source:
-    """A `Source` of `frames`: a file's path; a camera's number (int, or a text of digits); uint8 RGB [T, H, W, 3]; an
-    iterable of uint8 RGB [H, W, 3].
+def open_source(frames: FrameInput, max_pixels: int = MAX_PIXELS) -> FrameSource:
+    """Opens a file's path, a camera's number (an int, or text of digits), an array or an iterable of RGB pictures.
 
-    InputError for what is none of these, holds no frame, or has frames of more than `max_pixels` pixels.
+    Raises:
+        InputError: `frames` is something else, has no frame, or has a frame of more than `max_pixels` pixels.
     """
     if isinstance(frames, int) or (isinstance(frames, str) and _CAMERA.fullmatch(frames) and not Path(frames).exists()):
-        return _camera(int(frames), max_pixels)
+        return _open_camera(int(frames), max_pixels)
     if isinstance(frames, str | Path):
         path = Path(frames)
         info = probe(path)
-        return Source(str(path), read_frames(path, max_pixels=max_pixels), rate=info.rate, count=info.frames)
+        return FrameSource(str(path), read_frames(path, max_pixels=max_pixels), rate=info.rate, count=info.frames)
+    return _open_pictures(frames, max_pixels)
+
+
+def _open_pictures(frames: object, max_pixels: int) -> FrameSource:
     if not isinstance(frames, Iterable):
         raise InputError(f"frames are {type(frames).__name__}; give a path, a camera's number, or RGB pictures")
-    count = len(frames) if hasattr(frames, "__len__") else None
+    count = len(frames) if isinstance(frames, Sized) else None
     if count == 0:
-        raise InputError("there are no frames; give one at least")
-    return Source("frames", _pictures(frames, max_pixels), rate=None, count=count)
+        raise InputError("there are no frames; give at least one")
+    return FrameSource("frames", _read_pictures(frames, max_pixels), rate=None, count=count)
 
 
-def _pictures(frames: Iterable[Any], max_pixels: int) -> Iterator[Frame]:
+def _read_pictures(frames: Iterable[object], max_pixels: int) -> Iterator[Frame]:
     for number, picture in enumerate(frames):
-        rgb = np.array(picture)  # a copy: it waits for its labels while the caller may fill it anew
+        rgb = np.array(picture)  # a copy: the caller may refill the picture while the frame waits for its labels
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[-1] != 3 or 0 in rgb.shape:
             raise InputError(
                 f"frame {number} is {rgb.dtype} {list(rgb.shape)}; RGB pictures uint8 [H, W, 3] are needed"
@@ -100,36 +112,36 @@ def _pictures(frames: Iterable[Any], max_pixels: int) -> Iterator[Frame]:
         yield Frame(rgb, number, 1 / _RATE, number)
 
 
-def _camera(number: int, max_pixels: int) -> Source:
+def _open_camera(number: int, max_pixels: int) -> FrameSource:
     name = f"camera {number}"
-    logs = cv2.utils.logging
-    before = logs.setLogLevel(logs.LOG_LEVEL_SILENT)  # it warns of what is said below
+    logging = cv2.utils.logging
+    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # OpenCV's warnings repeat the messages below
     try:
         capture = cv2.VideoCapture(number)
     except cv2.error as error:
         raise InputError(f"{name} can't be opened ({str(error).strip()[:100]})") from error
     finally:
-        logs.setLogLevel(before)
+        logging.setLogLevel(level)
     if not capture.isOpened():
         raise InputError(f"{name} can't be opened; is it plugged in, and does no other program use it?")
-
-    def frames() -> Iterator[Frame]:
-        start = time.monotonic()
-        try:
-            for index in itertools.count():
-                read, bgr = capture.read()
-                if not read:
-                    raise InputError(f"{name} gives no more frames; was it unplugged?")
-                _check_pixels(name, bgr, max_pixels)
-                ticks = int((time.monotonic() - start) / _CLOCK)
-                yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), ticks, _CLOCK, index)
-        finally:
-            capture.release()
-
-    return Source(name, frames(), rate=None, count=None)
+    return FrameSource(name, _read_camera(capture, name, max_pixels), rate=None, count=None)
 
 
-def _check_pixels(name: str, picture: np.ndarray, max_pixels: int) -> None:
+def _read_camera(capture: cv2.VideoCapture, name: str, max_pixels: int) -> Iterator[Frame]:
+    start = time.monotonic()
+    try:
+        for number in itertools.count():
+            success, bgr = capture.read()
+            if not success:
+                raise InputError(f"{name} gives no more frames; was it unplugged?")
+            _check_pixels(name, bgr, max_pixels)
+            ticks = int((time.monotonic() - start) / _CLOCK)
+            yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), ticks, _CLOCK, number)
+    finally:
+        capture.release()
+
+
+def _check_pixels(name: str, picture: Shaped[np.ndarray, "H W 3"], max_pixels: int) -> None:
     height, width = picture.shape[:2]
     if height * width > max_pixels:
         raise InputError(f"{name} has {width}x{height} pixels, more than the limit of {max_pixels}; scale it down")

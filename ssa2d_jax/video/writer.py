@@ -1,20 +1,22 @@
-"""Writes pictures as an H.264 video with the frame count, size and timing of the video they come from."""
+"""Writes pictures as an H.264 video that keeps the frame count, size and timing of its source."""
 
 import contextlib
 import os
-import pathlib
 from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
 
 import av
 import numpy as np
 from av.video.reformatter import Colorspace
+from jaxtyping import UInt8
 
 from ssa2d_jax.utils.errors import InputError
 
 _CRF = "20"  # visually close to the source
 _DEFAULT_RATE = Fraction(25)
-_LARGEST_RATE = Fraction(240)  # streams of variable rate announce thousands; it only steers rate control
-_FINEST_TICKS = 1_000_000  # ticks a second that an mp4 track and x264 surely keep
+_MAX_RATE = Fraction(240)  # streams of variable rate announce thousands; the rate only steers rate control
+_MAX_TICKS = 1_000_000  # ticks per second that an mp4 track and x264 certainly keep
 _FALLBACK_TIME_BASE = Fraction(1, 90_000)
 _BT709 = 1  # H.264's code for primaries, transfer and matrix of BT.709
 _LIMITED_RANGE = 1
@@ -23,30 +25,32 @@ _LIMITED_RANGE = 1
 class VideoWriter:
     """An mp4 file at `path`, written under a temporary name beside it and renamed by `close`.
 
-    Frames are uint8 RGB of one size, any size: even sizes become yuv420p, which everything plays. 4:2:0 H.264
-    can't have an odd width or height, so odd sizes become yuv444p: the exact size is kept in every decoder
-    based on FFmpeg and in Chrome, while some hardware players refuse 4:4:4.
+    All frames have one size, which may be any: even sizes become yuv420p, which everything plays. H.264 with 4:2:0
+    can't have an odd width or height, so odd sizes become yuv444p: every decoder based on FFmpeg and Chrome keep the
+    exact size, but some hardware players refuse 4:4:4.
 
-    As a context manager: the file appears when the block ends; when it ends by an exception, what was written
-    is removed and a file that was at `path` before stays as it was.
+    As a context manager, it creates the file when the block ends. If the block raises an exception, it removes what
+    was written and leaves an earlier file at `path` unchanged.
     """
 
-    def __init__(self, path, *, height: int, width: int, time_base: Fraction, rate: Fraction | None = None):
-        """`time_base`: seconds a tick of the frames' pts; `rate`: frames a second, None = unknown."""
-        self.path = pathlib.Path(path)
+    def __init__(
+        self, path: str | Path, *, height: int, width: int, time_base: Fraction, rate: Fraction | None = None
+    ) -> None:
+        """`time_base` is seconds per tick of the frames' pts; `rate` is frames per second, None if unknown."""
+        self.path = Path(path)
         self.height, self.width, self.frames = height, width, 0
         self._source_base = Fraction(time_base)
-        fine = self._source_base.denominator > _FINEST_TICKS
+        fine = self._source_base.denominator > _MAX_TICKS
         self._base = _FALLBACK_TIME_BASE if fine else self._source_base
         self._first_pts = self._last_ticks = 0
         self._temporary = self.path.with_name(f".{self.path.stem}-{os.getpid()}.mp4")
-        # Index first, so that a browser can start before it has the whole file.
+        # The index comes first, so that a browser can start before it has the whole file.
         self._container = av.open(str(self._temporary), "w", format="mp4", options={"movflags": "+faststart"})
-        rate = min(rate or _DEFAULT_RATE, _LARGEST_RATE)
+        rate = min(rate or _DEFAULT_RATE, _MAX_RATE)
         self._usual_ticks = max(1, round(1 / (rate * self._base)))
         self._stream = self._add_stream(rate)
 
-    def _add_stream(self, rate: Fraction):
+    def _add_stream(self, rate: Fraction) -> av.VideoStream:
         stream = self._container.add_stream("libx264", rate=rate)
         stream.width, stream.height = self.width, self.height
         stream.pix_fmt = "yuv444p" if self.width % 2 or self.height % 2 else "yuv420p"
@@ -57,11 +61,11 @@ class VideoWriter:
         codec.color_range = _LIMITED_RANGE
         return stream
 
-    def write(self, rgb: np.ndarray, pts: int | None) -> None:
-        """Appends one frame, uint8 [height, width, 3], shown at `pts` ticks of `time_base`.
+    def write(self, rgb: UInt8[np.ndarray, "H W 3"], pts: int | None) -> None:
+        """Appends one frame, shown at `pts` ticks of `time_base`.
 
-        Times count from the first frame. None (a stream without times) is one frame at `rate` after the frame
-        before; a time not after it becomes the next tick.
+        Times count from the first frame. None (a stream without times) means one frame at `rate` after the previous
+        frame; a time that isn't later than the previous one becomes the next tick.
         """
         if rgb.shape != (self.height, self.width, 3) or rgb.dtype != np.uint8:
             expected = f"uint8 ({self.height}, {self.width}, 3)"
@@ -92,10 +96,10 @@ class VideoWriter:
             raise InputError(f"{where} ({error}); is the disk full?") from error
 
     def close(self) -> None:
-        """Finishes the file and gives it its name; InputError when no frame was written."""
+        """Finishes the file and renames it to `path`; raises InputError if no frame was written."""
         if self.frames == 0:
             self.discard()
-            raise InputError(f"{self.path}: no frame was written, and a video needs at least one")
+            raise InputError(f"{self.path}: no frame was written; a video needs at least one")
         try:
             self._mux(None)
             self._container.close()
@@ -105,15 +109,17 @@ class VideoWriter:
         os.replace(self._temporary, self.path)
 
     def discard(self) -> None:
-        """Removes what was written; `path` stays as it was."""
-        with contextlib.suppress(av.FFmpegError):  # the trailer of a file that is thrown away
+        """Removes what was written; an earlier file at `path` stays unchanged."""
+        with contextlib.suppress(av.FFmpegError):  # writing the trailer may fail, and nobody needs it
             self._container.close()
         self._temporary.unlink(missing_ok=True)
 
     def __enter__(self) -> "VideoWriter":
         return self
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self.close()
         else:

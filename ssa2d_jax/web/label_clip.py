@@ -11,7 +11,7 @@ from ssa2d_jax.inference.timeline import timeline
 from ssa2d_jax.inference.track_files import TrackFiles
 from ssa2d_jax.inference.tracker import Track, Tracker
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.video.sources import Source
+from ssa2d_jax.video.sources import FrameSource
 from ssa2d_jax.video.writer import VideoWriter
 
 OVERLAY = "overlay.mp4"
@@ -122,7 +122,7 @@ def _shown(told: float | None, before: list[float], usual: float) -> float:
     return before[-1] + usual if told is None else max(told, before[-1])
 
 
-def _check_announced(clip: Path, source: Source, limits: Limits) -> None:
+def _check_announced(clip: Path, source: FrameSource, limits: Limits) -> None:
     """Size and length as the file tells them."""
     if source.height * source.width > limits.height * limits.width:
         most = f"at most {limits.width}x{limits.height}, or as many in another shape, are taken; scale it down"

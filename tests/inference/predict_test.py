@@ -255,7 +255,7 @@ def test_two_streams_get_the_flow_of_each_frame_to_the_next(tmp_path):
             writer.write(np.ascontiguousarray(noise[:, 100 - 2 * i : 196 - 2 * i]), i)
     run(tmp_path / "a.mp4", tmp_path / "out", forward=forward, flow=("dis", 64), size=(32, 48))
     assert [window.shape for window in seen] == [(1, 16, 32, 48, 5)] * 3  # the first only compiles
-    flow = optical_flow.unpacked(seen[2][0, ..., 3:].astype(np.float32)) * optical_flow.BOUND
+    flow = optical_flow.unpack(seen[2][0, ..., 3:].astype(np.float32)) * optical_flow.BOUND
     np.testing.assert_allclose(np.median(flow[:, 4:-4, 4:-4], axis=(1, 2)), [[1, 0]] * 16, atol=0.2)
     plain = run(tmp_path / "a.mp4", tmp_path / "plain", size=(32, 48))
     assert plain["windows"] == 2

@@ -228,7 +228,7 @@ def test_inside_tf_data_as_eagerly():
 def flow_record(frames=8, size=(40, 60), flow_size=(20, 30)):
     """Flow u = 0.5 * column - 6, v = 3 + 0.25 * row, in pixels of its own size, the same in every frame."""
     row, column = np.indices(flow_size)
-    flow = optical_flow.packed(np.stack([0.5 * column - 6, 3 + 0.25 * row], axis=-1))
+    flow = optical_flow.pack(np.stack([0.5 * column - 6, 3 + 0.25 * row], axis=-1))
     plain = record(frames=frames, labelled=(3,), size=size, label_size=size)
     return plain | {"flow": tf.constant([clip_record.flow_png(flow)] * frames)}
 

@@ -1,7 +1,9 @@
-"""Reading videos: every frame, upright, in order; what can't be read says so in one line."""
+"""Reading videos: every frame, upright, in order; an error is one line."""
 
 import gc
 import struct
+import subprocess
+import sys
 import wave
 from fractions import Fraction
 
@@ -89,14 +91,14 @@ def test_rotation_and_mirroring_are_applied(tmp_path, matrix, shape, green):
         assert rgb[green][1] > 150
 
 
-def test_frames_are_let_go_without_the_garbage_collector(tmp_path):
+def test_frames_are_released_without_the_garbage_collector(tmp_path):
     path = write(tmp_path / "a.mp4", frames=40)
     gc.collect()
     gc.disable()
     try:
         for _ in read_frames(path):
             pass
-        alive = sum(isinstance(one, av.VideoFrame) for one in gc.get_objects())
+        alive = sum(isinstance(item, av.VideoFrame) for item in gc.get_objects())
     finally:
         gc.enable()
     assert alive <= 2
@@ -120,7 +122,7 @@ def test_sound_alone(tmp_path):
     assert "no video stream" in error_of(tmp_path / "a.wav") and "only audio" in error_of(tmp_path / "a.wav")
 
 
-def test_cover_picture_is_no_video(tmp_path):
+def test_a_cover_picture_is_not_a_video(tmp_path):
     with av.open(str(tmp_path / "a.m4a"), "w", format="mp4") as container:
         cover, sound = container.add_stream("mjpeg"), container.add_stream("aac", rate=8000)
         cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
@@ -161,7 +163,7 @@ def test_cut_between_two_frames(tmp_path):
 
 
 def write_stream(path, frames=60, gaps=(1,)):
-    """Noise in the container that the name says; frame k is shown gaps[k % len(gaps)] / 25 s."""
+    """Noise in the container that the name implies; frame k is shown gaps[k % len(gaps)] / 25 s."""
     rng = np.random.default_rng(0)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"bf": "0"})
@@ -216,3 +218,32 @@ def test_too_many_pixels(tmp_path):
     path = write(tmp_path / "a.mp4", frames=2)
     assert "64x48 pixels, more than the limit of 3071" in error_of(path, max_pixels=48 * 64 - 1)
     assert len(list(read_frames(path, max_pixels=48 * 64))) == 2
+
+
+def test_only_the_frames_asked_for_are_given(tmp_path):
+    path = write(tmp_path / "a.mp4", frames=12)
+    for numbers in ({0, 5, 11}, range(4), ()):
+        assert [frame.number for frame in read_frames(path, numbers=numbers)] == sorted(numbers)
+    (chosen,) = read_frames(path, numbers={5})
+    every = list(read_frames(path))
+    assert [frame.number for frame in every] == list(range(12))
+    np.testing.assert_array_equal(chosen.rgb, every[5].rgb)
+    assert (chosen.pts, chosen.time_base) == (every[5].pts, every[5].time_base)
+
+
+def test_the_package_offers_the_reader_and_needs_no_av_for_optical_flow():
+    script = """
+import sys
+from ssa2d_jax.video import optical_flow
+assert "av" not in sys.modules
+import ssa2d_jax.video
+from ssa2d_jax.video import probe, read_frames
+assert read_frames is ssa2d_jax.video.reader.read_frames and "av" in sys.modules
+try:
+    ssa2d_jax.video.nothing
+except AttributeError as error:
+    assert "nothing" in str(error)
+else:
+    raise AssertionError
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,4 +1,4 @@
-"""Where frames come from: files, cameras, arrays, iterators, and what is said of those that are none."""
+"""Where frames come from: files, cameras, arrays, iterators, and and the errors for anything else."""
 
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ FRAMES = np.random.default_rng(0).integers(0, 256, (5, 8, 12, 3)).astype(np.uint
 
 
 class Camera:
-    """Stands in for cv2.VideoCapture: as many frames as `left`, then it is unplugged."""
+    """Stands in for cv2.VideoCapture: gives `left` frames, then it is unplugged."""
 
     left, released = 3, False
 
@@ -37,9 +37,9 @@ def test_pictures_of_any_iterable(frames):
     source = sources.open_source(frames)
     assert (source.height, source.width, source.rate) == (8, 12, None)
     assert source.frames == (None if not hasattr(frames, "__len__") else 5)
-    found = list(source)
-    np.testing.assert_array_equal(np.stack([frame.rgb for frame in found]), FRAMES)
-    assert [frame.pts * frame.time_base for frame in found] == [Fraction(i, 25) for i in range(5)]
+    read = list(source)
+    np.testing.assert_array_equal(np.stack([frame.rgb for frame in read]), FRAMES)
+    assert [frame.pts * frame.time_base for frame in read] == [Fraction(i, 25) for i in range(5)]
     assert source.error is None
 
 
@@ -49,9 +49,9 @@ def test_a_folder_of_pictures_is_a_video(tmp_path):
     (tmp_path / "notes.txt").touch()
     source = sources.open_source(tmp_path)
     assert source.frames == 5
-    found = list(source)
-    np.testing.assert_array_equal(np.stack([frame.rgb for frame in found]), FRAMES)
-    assert [frame.pts * frame.time_base for frame in found] == [Fraction(i, 25) for i in range(5)]
+    read = list(source)
+    np.testing.assert_array_equal(np.stack([frame.rgb for frame in read]), FRAMES)
+    assert [frame.pts * frame.time_base for frame in read] == [Fraction(i, 25) for i in range(5)]
     (tmp_path / "00003.png").write_bytes(b"no picture")
     source = sources.open_source(tmp_path)
     assert len(list(source)) == 3 and "00003.png: not a picture that can be read" in str(source.error)
@@ -66,11 +66,11 @@ def test_pictures_are_ordered_by_their_numbers(tmp_path):
     (tmp_path / "._1.png").write_bytes(b"of macOS")
     assert [int(frame.rgb[0, 0, 0]) for frame in sources.open_source(tmp_path)] == [1, 2, 10]
     cv2.imwrite(str(tmp_path / "0.png"), np.full((4, 4), 40000, np.uint16))
-    with pytest.raises(InputError, match="0.png: a picture of I;16 values; needed are 8 bits"):
+    with pytest.raises(InputError, match="0.png: a picture with I;16 values; 8 bits per channel"):
         sources.open_source(tmp_path)
 
 
-def test_a_picture_that_is_filled_anew_is_copied():
+def test_a_picture_that_is_refilled_is_copied():
     buffer = np.zeros((4, 4, 3), np.uint8)
 
     def camera():
@@ -78,11 +78,11 @@ def test_a_picture_that_is_filled_anew_is_copied():
             buffer[:] = i
             yield buffer
 
-    found = list(sources.open_source(camera()))
-    assert [int(frame.rgb.max()) for frame in found] == [0, 1, 2]
+    read = list(sources.open_source(camera()))
+    assert [int(frame.rgb.max()) for frame in read] == [0, 1, 2]
 
 
-def test_an_error_of_the_callers_own_stays_his():
+def test_an_error_of_the_callers_iterator_is_not_changed():
     def broken():
         raise RuntimeError("out of cheese")
         yield
@@ -91,14 +91,14 @@ def test_an_error_of_the_callers_own_stays_his():
         sources.open_source(broken())
 
 
-def test_a_source_is_gone_through_once():
+def test_a_source_is_read_once():
     source = sources.open_source(FRAMES)
     assert len(list(source)) == 5
-    with pytest.raises(ValueError, match="gone through already"):
+    with pytest.raises(ValueError, match="were read already"):
         list(source)
 
 
-def test_a_file_may_be_called_by_a_number(tmp_path, monkeypatch):
+def test_a_file_name_may_be_a_number(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with VideoWriter(tmp_path / "a.mp4", height=8, width=12, time_base=Fraction(1, 25)) as writer:
         writer.write(FRAMES[0], 0)
@@ -111,39 +111,39 @@ def test_a_camera_that_is_unplugged_ends_with_an_error(monkeypatch):
     monkeypatch.setattr(cv2, "VideoCapture", Camera)
     monkeypatch.setattr(Camera, "left", 3)
     source = sources.open_source("0")
-    found = list(source)
-    assert len(found) == 3 and Camera.released
-    np.testing.assert_array_equal(found[0].rgb, FRAMES[0])
+    read = list(source)
+    assert len(read) == 3 and Camera.released
+    np.testing.assert_array_equal(read[0].rgb, FRAMES[0])
     assert "camera 0 gives no more frames; was it unplugged?" in str(source.error)
-    assert [frame.pts for frame in found] == sorted(frame.pts for frame in found)
+    assert [frame.pts for frame in read] == sorted(frame.pts for frame in read)
     with pytest.raises(InputError, match="camera 3 can't be opened; is it plugged in"):
         sources.open_source(3)
 
 
-def test_a_camera_that_is_not_there_is_said_in_one_line(capfd):
+def test_a_missing_camera_is_one_line(capfd):
     with pytest.raises(InputError, match="camera 987 can't be opened"):
         sources.open_source("987")
-    said = capfd.readouterr()
-    assert said.out + said.err == ""  # OpenCV keeps its own warnings
+    printed = capfd.readouterr()
+    assert printed.out + printed.err == ""  # OpenCV's own warnings are silenced
 
 
 def test_a_stopped_source_ends():
     source = sources.open_source(FRAMES)
-    found = []
+    read = []
     for frame in source:
-        found.append(frame)
-        if len(found) == 2:
+        read.append(frame)
+        if len(read) == 2:
             source.stop()
-    assert len(found) == 2 and source.error is None
+    assert len(read) == 2 and source.error is None
 
 
 @pytest.mark.parametrize(
-    ("frames", "said"),
+    ("frames", "message"),
     [
         (FRAMES.astype(np.float32), "frame 0 is float32 .8, 12, 3.; RGB pictures uint8"),
         (FRAMES[..., 0], "frame 0 is uint8 .8, 12."),
-        (FRAMES[:0], "no frames; give one"),
-        (iter(()), "no frames; give one"),
+        (FRAMES[:0], "no frames; give at least one"),
+        (iter(()), "no frames; give at least one"),
         (1.5, "frames are float; give a path"),
         (np.zeros((1, 100, 200, 3), np.uint8), "frame 0 has 200x100 pixels, more than the limit of 9999"),
         ("none.mp4", "none.mp4: no such file"),
@@ -151,8 +151,8 @@ def test_a_stopped_source_ends():
         ("\u00b2", "no such file"),
     ],
 )
-def test_what_is_no_source_is_said(frames, said):
-    with pytest.raises(InputError, match=said):
+def test_anything_else_is_an_error(frames, message):
+    with pytest.raises(InputError, match=message):
         sources.open_source(frames, max_pixels=9999)
 
 

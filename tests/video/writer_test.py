@@ -1,10 +1,11 @@
+"""Writing videos: sizes, times and colours, and what is left after errors."""
+
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 
-from ssa2d_jax.inference.label_archive import LabelArchive
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.writer import VideoWriter
 
@@ -84,27 +85,4 @@ def test_wrong_size_and_no_frames_are_errors(tmp_path):
         writer.write(np.zeros((8, 9, 3), np.uint8), 0)
     with pytest.raises(InputError, match="no frame was written"):
         writer.close()
-    assert not list(tmp_path.iterdir())
-
-
-def test_label_store_reads_back_without_pickle(tmp_path):
-    maps = np.random.RandomState(0).randint(0, 44, (2, 5, 6, 7)).astype(np.uint8)
-    with LabelArchive(tmp_path / "labels.npz", ("actor", "joint"), height=6, width=7) as store:
-        for actor, joint in zip(*maps, strict=True):
-            store.append(actor=actor, joint=joint)
-    with np.load(tmp_path / "labels.npz", allow_pickle=False) as saved:
-        assert sorted(saved) == ["actor", "joint"]
-        np.testing.assert_array_equal(saved["actor"], maps[0])
-        np.testing.assert_array_equal(saved["joint"], maps[1])
-    assert [file.name for file in tmp_path.iterdir()] == ["labels.npz"]
-
-
-def test_label_store_refuses_other_shapes_and_names(tmp_path):
-    def new_store():
-        return LabelArchive(tmp_path / "labels.npz", ("actor",), height=2, width=2)
-
-    with pytest.raises(ValueError, match=r"expected uint8 \(2, 2\)"), new_store() as store:
-        store.append(actor=np.zeros((2, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"expected \['actor'\]"), new_store() as store:
-        store.append(action=np.zeros((2, 2), np.uint8))
     assert not list(tmp_path.iterdir())

@@ -344,7 +344,7 @@ def test_records_hold_the_flow_from_each_frame_to_the_clips_next(tmp_path):
         flow = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) for png in one["flow"].numpy()]
         assert len(flow) == count == 1 + 2 * 3 * step and first == 11 - 3 * step and flow[0].shape == (32, 96)
         right, down = (
-            (optical_flow.unpacked(np.stack(flow).astype(np.float32)) * 20)
+            (optical_flow.unpack(np.stack(flow).astype(np.float32)) * 20)
             .reshape(count, 32, 2, 48)[:, 6:-6, :, 6:-6]
             .transpose(2, 0, 1, 3)
         )
