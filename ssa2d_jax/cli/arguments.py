@@ -116,9 +116,10 @@ def _load_config(place: str, option_words: Sequence[str]) -> ConfigDict:
         if new := renamed_key(key):
             raise InputError(f"--config.{key} was renamed: use --config.{new}")
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", flag_values=values)
+    argv = ["main.py", f"--config={place}", *option_words]
+    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
     try:
-        values(["main.py", f"--config={place}", *option_words])
+        values(argv)
         config = values["config"].value
         config.to_dict()  # a config that could not be loaded raises only when it is used
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:

@@ -1,0 +1,88 @@
+"""From words to an exit code: what is answered before anything heavy is imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ssa2d_jax.cli import app
+from ssa2d_jax.cli.commands import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("jax", "tensorflow", "cv2", "av", "matplotlib", "orbax", "flax")
+
+
+def _light(words, program):
+    """Runs `words` in a process of its own -> (exit code, output, heavy modules that were imported)."""
+    default = None if program == "ssa2d" else "train"
+    code = (
+        "import sys\nfrom ssa2d_jax.cli import app\n"
+        f"code = app.main({list(words)!r}, program={program!r}, default_command={default!r})\n"
+        f"print('imported:', *[name for name in {HEAVY!r} if name in sys.modules])\nsys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    output, _, imported = done.stdout.rpartition("imported:")
+    return done.returncode, output + done.stderr, imported.split()
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "code", "answer"),
+    [
+        ("ssa2d", [], 0, "usage: ssa2d <command>"),
+        ("ssa2d", ["--help"], 0, "predict         label every pixel"),
+        ("ssa2d", ["predict", "--help"], 0, "usage: ssa2d <command>"),
+        ("main.py", ["--help"], 0, "usage: python main.py --mode=<command>"),
+        ("ssa2d", ["fly"], 2, "error: the command is 'fly'; allowed: train, prepare, check, eval, predict"),
+        ("main.py", ["--mode=fly"], 2, "error: --mode is 'fly'; allowed: train"),
+        ("main.py", ["--config=configs/sprites.py"], 2, "error: --mode=train needs --workdir, the folder of the run"),
+        ("main.py", ["--workdir=w"], 2, "error: --mode=train needs --config, a config file"),
+        ("ssa2d", ["predict", "--workdir=w", "--input=a.mp4"], 2, "error: ssa2d predict needs --workdir, the folder"),
+        ("ssa2d", ["predict", "--workdri=w"], 2, "error: unknown flag --workdri; did you mean --workdir?"),
+        ("ssa2d", ["predict", "--workdir=w", "clip.mp4"], 2, "error: unexpected argument clip.mp4; pass options as --"),
+        ("ssa2d", ["report", "--workdir=a", "--workdir=b"], 2, "error: --workdir is given 2 times (a, b); give one"),
+        (
+            "ssa2d",
+            ["predict", "--workdir=/nowhere", "--input=a.mp4", "--output=out"],
+            2,
+            "error: /nowhere holds no run (no config.json)",
+        ),
+        (
+            "main.py",
+            ["--config=configs/sprites.py", "--workdir=w", "--config.train.batch_sise=4"],
+            2,
+            'Did you mean "batch_size"',
+        ),
+        (
+            "main.py",
+            ["--config=configs/sprites.py", "--workdir=w", "--config.train.phases=((1.0, 0.1, 0.1),)"],
+            2,
+            "error: --config.train.phases was renamed: use --config.train.lr_phases",
+        ),
+        ("main.py", ["--config=configs/sprites.py:big", "--workdir=w"], 2, "has no variant 'big'"),
+        ("main.py", ["--config=/nowhere/config.json", "--workdir=w"], 2, "/nowhere/config.json: no such file"),
+    ],
+)
+def test_words_are_checked_before_anything_heavy_is_imported(program, words, code, answer):
+    exit_code, output, imported = _light(words, program)
+    assert (exit_code, imported) == (code, []), output
+    assert answer in output, output
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch, capsys):
+    def needs_tensorflow(_):
+        raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
+
+    monkeypatch.setitem(COMMANDS, "doctor", app.Command("", needs_tensorflow, config=app.ConfigSource.NONE))
+    assert app.main(["doctor"]) == 2
+    assert "pip install 'ssa2d_jax[train]'" in capsys.readouterr().err
+
+
+def test_flags_take_their_value_in_one_word_or_two(monkeypatch):
+    seen = []
+    monkeypatch.setitem(COMMANDS, "report", app.Command("", seen.append, config=app.ConfigSource.NONE))
+    assert app.main(["report", "--workdir", "runs", "--config.predict.opacity", "0.5"]) == 0
+    assert app.main(["--mode", "report", "--workdir=runs"], default_command="train") == 0
+    assert [str(arguments.workdir) for arguments in seen] == ["runs", "runs"]
+    assert seen[0].options == {"predict.opacity": "0.5"}

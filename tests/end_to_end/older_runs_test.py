@@ -1,0 +1,84 @@
+"""A run, its shards and its exported weights as version 0.1.0 left them: they predict, evaluate and resume as then.
+
+data/run_0_1.tar.xz was made by that version, with `configs/sprites.py:tiny` on 12 + 4 clips of 48x64 pixels, on one
+CPU device: Release/, prepared/ (shards), run/ (its checkpoint of step 4 of 6; config.json under the old keys),
+run.safetensors (exported at step 6), run/metrics/test.json (scored at step 6), predicted/ (labels of the first test
+clip by step 6). On the machine that made them all comparisons here are exact; another processor may round otherwise.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from ssa2d_jax import Detector
+from ssa2d_jax.runs import weights_file
+from ssa2d_jax.runs.run import load_run_as_saved
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path(__file__).with_name("data") / "run_0_1.tar.xz"
+CLIP = "Release/clips320H/w5s0_test_00000.mp4"
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("old")
+    with tarfile.open(DATA) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def _main(old, *flags):
+    """Runs main.py on one CPU device, as then; returns everything that it printed."""
+    data = f"--config.data.root={old / 'Release'}", f"--config.data.shards_dir={old / 'prepared'}"
+    environment = os.environ | {
+        "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    }
+    done = subprocess.run(
+        [sys.executable, "main.py", *flags, *data],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_exported_weights_predict_the_same_labels(old):
+    result = Detector.from_run(old / "run.safetensors", overlap=4)(old / CLIP)
+    with np.load(old / "predicted/labels.npz") as saved:
+        for kind in ("actor", "action", "joint"):
+            assert (getattr(result, kind) == saved[kind]).mean() > 0.999, kind
+
+
+def test_a_run_goes_on_from_its_checkpoint_to_the_same_weights_and_scores(old):
+    said = _main(old, f"--config={old / 'run/config.json'}", f"--workdir={old / 'run'}")
+    assert "resumed from" in said and "building" not in said  # the shards are found, not built anew
+    run = load_run_as_saved(old / "run")
+    exported, metadata = weights_file.load_file(old / "run.safetensors")
+    assert run.step == metadata["step"] == 6
+    jax.tree.map(
+        lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4), run.variables, exported
+    )
+    history = (old / "run/metrics/training.csv").read_text().splitlines()
+    assert history[0].startswith("step,") and [line.split(",")[0] for line in history[1:]] == list("123456")
+    with tarfile.open(DATA) as archive:
+        scores = json.load(archive.extractfile("./run/metrics/test.json"))
+    again = json.loads((old / "run/metrics/test.json").read_text())
+    assert again["frames"] == scores["frames"] == 12 and again["data"] == scores["data"]
+    for kind in ("actor", "action", "joint"):
+        assert again[kind] == pytest.approx(scores[kind], abs=0.5), kind
+
+
+def test_exported_weights_are_scored_without_a_config(old):
+    said = _main(old, "--mode=eval", f"--workdir={old / 'run.safetensors'}")
+    assert "12 labelled frames" in said and "building" not in said
+    assert (old / "run_scores/metrics/test.json").exists()
