@@ -8,19 +8,20 @@ from input_pipeline.sprites.shapes import (
     PALE,
     Colour,
     Look,
+    Placement,
     Point,
     Pose,
     Shape,
     along,
     ellipse,
     limb,
+    rotate_about,
     shade,
-    turned_about,
 )
 
 
-class Beast(NamedTuple):
-    """Lengths of a four-legged animal's parts; legs have two equal segments."""
+class Quadruped(NamedTuple):
+    """Sizes of the parts of a four-legged animal; legs have two equal segments."""
 
     half: float
     girth: float
@@ -30,12 +31,12 @@ class Beast(NamedTuple):
     limb: float
 
 
-CAT = Beast(half=0.2, girth=0.19, leg=0.15, neck=0.14, head=0.115, limb=0.065)
-DOG = Beast(half=0.2, girth=0.22, leg=0.16, neck=0.15, head=0.115, limb=0.085)
+CAT = Quadruped(half=0.2, girth=0.19, leg=0.15, neck=0.14, head=0.115, limb=0.065)
+DOG = Quadruped(half=0.2, girth=0.22, leg=0.16, neck=0.15, head=0.115, limb=0.085)
 
 
-def beast(pose: Pose, look: Look, build: Beast, cat: bool) -> list[Shape]:
-    """A cat or a dog; legs move crosswise, as in a trot."""
+def quadruped(pose: Pose, look: Look, build: Quadruped, cat: bool) -> list[Shape]:
+    """A cat or a dog; diagonal legs move together, as in a trot."""
     legs = []
     for phase, hind in ((math.pi, True), (0, False), (0, True), (math.pi, False)):
         swing = pose.stride * 0.85 * math.sin(pose.gait + phase)
@@ -60,15 +61,15 @@ def beast(pose: Pose, look: Look, build: Beast, cat: bool) -> list[Shape]:
     return [*far_and_near[:2], tail, *body, *far_and_near[2:], *features(head, build.head, gaze, look)]
 
 
-def _stripes(hip: Point, chest: Point, build: Beast, look: Look) -> list[Shape]:
-    """A tabby's bars across the back."""
+def _stripes(hip: Point, chest: Point, build: Quadruped, look: Look) -> list[Shape]:
+    """The dark bars across a tabby cat's back."""
     dark = shade(look.main, 0.3)
     across = [(hip[0] + u * (chest[0] - hip[0]), hip[1] + u * (chest[1] - hip[1])) for u in (0.0, 0.33, 0.66, 1.0)]
     return [Shape("line", [(x, y + build.girth * 0.5), (x - 0.02, y - build.girth * 0.3)], 0.055, dark)
             for x, y in across]  # fmt: skip
 
 
-def _patches(hip: Point, chest: Point, build: Beast, look: Look) -> list[Shape]:
+def _patches(hip: Point, chest: Point, build: Quadruped, look: Look) -> list[Shape]:
     """A dog's pale chest and a patch of another colour on its back."""
     saddle = (hip[0] + 0.4 * (chest[0] - hip[0]), hip[1] + build.girth * 0.2)
     return [
@@ -85,13 +86,13 @@ def _cat_tail(hip: Point, pose: Pose, look: Look) -> Shape:
     return Shape("line", [root, first, second, along(second, -3.1 + curl, 0.12)], 0.06, shade(look.main, 0.85))
 
 
-def _dog_tail(hip: Point, build: Beast, pose: Pose, look: Look) -> Shape:
+def _dog_tail(hip: Point, build: Quadruped, pose: Pose, look: Look) -> Shape:
     root = (hip[0] - build.girth * 0.35, hip[1] + build.girth * 0.25)
     return Shape("line", [root, along(root, -2.3 + 0.3 * math.sin(pose.gait), 0.13)], 0.06, look.main)
 
 
 def _cat_head(head: Point, size: float, gaze: float, look: Look) -> list[Shape]:
-    place = turned_about(head, size, gaze)
+    place = rotate_about(head, size, gaze)
     return [
         Shape("polygon", [place(-0.95, 0.2), place(-0.75, 1.8), place(0.0, 0.85)], 0, shade(look.main, 0.75)),
         Shape("polygon", [place(0.0, 0.8), place(0.55, 1.8), place(0.9, 0.3)], 0, shade(look.main, 0.75)),
@@ -102,7 +103,7 @@ def _cat_head(head: Point, size: float, gaze: float, look: Look) -> list[Shape]:
 
 
 def _dog_head(head: Point, size: float, gaze: float, look: Look) -> list[Shape]:
-    place = turned_about(head, size, gaze)
+    place = rotate_about(head, size, gaze)
     return [
         Shape("line", [place(0.4, -0.25), place(1.45, -0.35)], size * 0.85, PALE),
         Shape("disc", [place(1.85, -0.15)], size * 0.27, BLACK),
@@ -113,7 +114,7 @@ def _dog_head(head: Point, size: float, gaze: float, look: Look) -> list[Shape]:
 
 
 def bird(pose: Pose, look: Look) -> list[Shape]:
-    """A bird on two legs, wings folded or spread."""
+    """A bird on two legs, its wings folded or spread."""
     hip = (0.0, -0.36 + 0.1 * (2 - 1.1 * pose.crouch))
     turn = 0.25 - 0.75 * pose.dip
     c, s = math.cos(turn), math.sin(turn)
@@ -141,7 +142,7 @@ def bird(pose: Pose, look: Look) -> list[Shape]:
     ]
 
 
-def _wing(place, pose: Pose, shift: float, colour: Colour) -> Shape:
+def _wing(place: Placement, pose: Pose, shift: float, colour: Colour) -> Shape:
     if not pose.spread:
         folded = [place(0.12, 0.06), place(-0.02, 0.1), place(-0.34, 0.02), place(-0.05, -0.08)]
         return Shape("polygon", folded, 0, colour)

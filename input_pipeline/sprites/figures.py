@@ -1,21 +1,21 @@
-"""Draws each of the seven actors of the sprites world in a given pose; car and ball are drawn here."""
+"""Draws each of the seven actors of the sprites world in a given pose; the car and the ball are drawn here."""
 
 import math
 
 import numpy as np
 
-from input_pipeline.sprites.animals import CAT, DOG, beast, bird
+from input_pipeline.sprites.animals import CAT, DOG, bird, quadruped
 from input_pipeline.sprites.people import ADULT, BABY, on_fours, upright
 from input_pipeline.sprites.shapes import PALE, Look, Pose, Shape
 
 
 def figure(actor: int, pose: Pose, look: Look) -> list[Shape]:
-    """Shapes of `actor` (A2D class, 1 adult ... 7 dog), farthest first; tilt and place are not applied."""
+    """The shapes of `actor` (A2D class, 1 adult ... 7 dog), farthest first, without the pose's tilt and position."""
     if actor in (1, 2):
         build = ADULT if actor == 1 else BABY
         return on_fours(pose, look, build) if pose.fours else upright(pose, look, build)
     if actor in (6, 7):
-        return beast(pose, look, CAT if actor == 6 else DOG, actor == 6)
+        return quadruped(pose, look, CAT if actor == 6 else DOG, actor == 6)
     return {3: _ball, 4: bird, 5: _car}[actor](pose, look)
 
 
@@ -53,7 +53,7 @@ def _ball(pose: Pose, look: Look) -> list[Shape]:
         start = 2 * math.pi * panel / look.pattern
         arc = [(0.42 * math.cos(a), 0.42 * math.sin(a)) for a in np.linspace(start, start + math.pi / look.pattern, 6)]
         shapes.append(Shape("polygon", [(0.0, 0.0), *arc], 0, look.second))
-    # One odd spot, so that a turn of the whole ball is told from a turn by one panel.
+    # The panels repeat: only this spot shows how far the ball has turned.
     return [
         *shapes,
         Shape("disc", [(0.0, 0.0)], 0.1, PALE),

@@ -1,12 +1,13 @@
-"""Moves the actors of the sprites world: one pose a frame for each of the 43 actor-action pairs.
+"""Moves the actors of the sprites world: one pose per frame for each of the 43 actor-action pairs.
 
-A still must not give the action away, so every habit that a still shows (arms up, wings spread, head down,
-crouching, a tilted body, legs in mid-stride) is drawn from like chances for the actions that can have it.
+A single frame must not reveal the action. So every posture that a single frame shows (arms up, wings spread, head
+down, crouching, a tilted body, legs in mid-stride) is about equally likely in all actions that allow it.
 """
 
 import math
 
 import numpy as np
+from jaxtyping import Real
 
 from input_pipeline.sprites.shapes import Pose
 from ssa2d_jax.data.label_space import A2D
@@ -14,11 +15,14 @@ from ssa2d_jax.data.label_space import A2D
 _ADULT, _BABY, _BALL, _BIRD, _CAR, _CAT, _DOG = range(1, 8)
 _TURN = 2 * math.pi
 
+Times = Real[np.ndarray, "F"]  # in frames
+Tracks = dict[str, float | bool | Times]  # field of Pose -> its value in every frame
 
-def motion(actor: int, action: int, rng: np.random.Generator, times: np.ndarray) -> list[Pose]:
-    """One Pose for each of `times` ([F] float, in frames); at time 0 the body is at its origin (bar a hop).
 
-    Periods (frames) and speeds (body sizes a frame) are such that any 16 frames show the action.
+def motion(actor: int, action: int, rng: np.random.Generator, times: Times) -> list[Pose]:
+    """One pose for each of `times`; at time 0 the body is at its origin, except for the height of a jump.
+
+    Periods (frames) and speeds (body sizes per frame) are chosen so that any 16 frames show the action.
     """
     pose = _habits(actor, rng)
     action_name = A2D.actions[action]
@@ -33,12 +37,12 @@ def motion(actor: int, action: int, rng: np.random.Generator, times: np.ndarray)
         "walking": _walking,
         "none": _none,
     }[action_name](actor, pose, rng, times)
-    tracks = {name: np.broadcast_to(values, times.shape).tolist() for name, values in tracks.items()}
-    return [pose._replace(**{name: values[i] for name, values in tracks.items()}) for i in range(len(times))]
+    values = {name: np.broadcast_to(track, times.shape).tolist() for name, track in tracks.items()}
+    return [pose._replace(**{name: value[i] for name, value in values.items()}) for i in range(len(times))]
 
 
 def _habits(actor: int, rng: np.random.Generator) -> Pose:
-    """What a still shows of any actor, whatever it does."""
+    """A random posture, drawn in the same way for all actions."""
     sometimes = lambda chance, low, high: rng.uniform(low, high) * (rng.random() < chance)
     return Pose(
         gait=rng.uniform(0, _TURN),
@@ -53,8 +57,8 @@ def _habits(actor: int, rng: np.random.Generator) -> Pose:
     )
 
 
-def _low(actor: int, rng: np.random.Generator, chance: float) -> dict:
-    """Low stances that crawling shares with resting, eating and rolling."""
+def _low(actor: int, rng: np.random.Generator, chance: float) -> Tracks:
+    """The low postures that crawling shares with resting, eating and rolling; empty if the posture is not low."""
     low = rng.random() < chance
     if actor in (_ADULT, _BABY):
         return {"fours": bool(low)}
@@ -62,22 +66,22 @@ def _low(actor: int, rng: np.random.Generator, chance: float) -> dict:
 
 
 def _lie(actor: int, pose: Pose, rng: np.random.Generator) -> float:
-    """Tilt of a body that goes nowhere: often any at all, as in rolling, or steep, as a cat or bird climbs."""
+    """The tilt of a body that stays in place: often any, as in rolling; steep, as in climbing, for cat and bird."""
     chance = rng.random()
     if chance < 0.35:
         return rng.uniform(0, _TURN)
     return rng.uniform(1.1, 1.6) if chance < 0.6 and actor in (_BIRD, _CAT) else pose.tilt
 
 
-def _gait(pose: Pose, period: float, times: np.ndarray) -> np.ndarray:
+def _gait(pose: Pose, period: float, times: Times) -> Times:
     return pose.gait + _TURN * times / period
 
 
-def _walking(actor, pose, rng, times):
+def _walking(actor: int, pose: Pose, rng: np.random.Generator, times: Times) -> Tracks:
     return {"gait": _gait(pose, rng.uniform(13, 17), times), "x": rng.uniform(0.015, 0.025) * times}
 
 
-def _running(actor, pose, rng, times):
+def _running(actor: int, pose: Pose, rng: np.random.Generator, times: Times) -> Tracks:
     speed = rng.uniform(0.05, 0.07) * times
     if actor == _CAR:
         bounce = 0.012 * np.sin(_TURN * times / rng.uniform(5, 8))
@@ -85,19 +89,19 @@ def _running(actor, pose, rng, times):
     return {"gait": _gait(pose, rng.uniform(6.5, 8.5), times), "x": speed}
 
 
-def _crawling(actor, pose, rng, times):
+def _crawling(actor: int, pose: Pose, rng: np.random.Generator, times: Times) -> Tracks:
     gait = _gait(pose, rng.uniform(13, 17), times)
     return {"gait": gait, "x": rng.uniform(0.006, 0.012) * times, **_low(actor, rng, chance=1.0)}
 
 
-def _climbing(actor, pose, rng, times):
-    tracks = {"gait": _gait(pose, rng.uniform(9, 12), times), "y": rng.uniform(0.025, 0.04) * times}
+def _climbing(actor: int, pose: Pose, rng: np.random.Generator, times: Times) -> Tracks:
+    tracks: Tracks = {"gait": _gait(pose, rng.uniform(9, 12), times), "y": rng.uniform(0.025, 0.04) * times}
     if actor in (_ADULT, _BABY):
         return {**tracks, "arms": rng.uniform(0.7, 1.0), "crouch": rng.uniform(0.15, 0.35)}
     return {**tracks, "tilt": rng.uniform(1.1, 1.6)}
 
 
-def _eating(actor, pose, rng, times):
+def _eating(actor: int, pose: Pose, rng: np.random.Generator, times: Times) -> Tracks:
     dip = 0.5 - 0.5 * np.cos(pose.gait * 3 + _TURN * times / rng.uniform(8, 12))
     sway = pose.gait + 0.1 * np.sin(_TURN * times / rng.uniform(12, 20))
     return {
@@ -109,9 +113,9 @@ def _eating(actor, pose, rng, times):
     }
 
 
-def _flying(actor, pose, rng, times):
+def _flying(actor: int, pose: Pose, rng: np.random.Generator, times: Times) -> Tracks:
     rise, sag = rng.uniform(-0.012, 0.012), rng.uniform(0.0003, 0.0015)
-    path = {"x": rng.uniform(0.04, 0.06) * times, "y": rise * times - sag * times**2}
+    path: Tracks = {"x": rng.uniform(0.04, 0.06) * times, "y": rise * times - sag * times**2}
     if actor == _BIRD:
         beat = _TURN * times / rng.uniform(6.5, 8.5) + pose.gait
         return {
@@ -125,33 +129,34 @@ def _flying(actor, pose, rng, times):
     return {**path, "tilt": _slow_spin(pose, rng, times)}
 
 
-def _jumping(actor, pose, rng, times):
+def _jumping(actor: int, pose: Pose, rng: np.random.Generator, times: Times) -> Tracks:
     period = rng.uniform(11, 15)
     phase = (times / period + rng.random()) % 1.0
-    air = np.clip(phase / 0.8, 0, 1)  # a fifth of every hop is spent on the ground
-    tracks = {"x": rng.uniform(0.0, 0.02) * times, "y": rng.uniform(0.25, 0.4) * 4 * air * (1 - air)}
+    air = np.clip(phase / 0.8, 0, 1)  # a fifth of every jump is spent on the ground
+    tracks: Tracks = {"x": rng.uniform(0.0, 0.02) * times, "y": rng.uniform(0.25, 0.4) * 4 * air * (1 - air)}
     if actor == _BALL:
         return {**tracks, "tilt": _slow_spin(pose, rng, times)}
-    tracks["tilt"] = _lie(actor, pose, rng)
+    tilt = _lie(actor, pose, rng)
     if actor == _CAR:
-        return {**tracks, "tilt": tracks["tilt"] + 0.15 * np.sin(_TURN * phase)}
+        return {**tracks, "tilt": tilt + 0.15 * np.sin(_TURN * phase)}
     landing = np.where(phase > 0.8, np.sin(math.pi * (phase - 0.8) / 0.2), 0.0)
-    return {**tracks, "crouch": pose.crouch + 0.6 * landing, "gait": pose.gait + 0.3 * np.sin(_TURN * phase)}
+    gait = pose.gait + 0.3 * np.sin(_TURN * phase)
+    return {**tracks, "tilt": tilt, "crouch": pose.crouch + 0.6 * landing, "gait": gait}
 
 
-def _rolling(actor, pose, rng, times):
+def _rolling(actor: int, pose: Pose, rng: np.random.Generator, times: Times) -> Tracks:
     turned = rng.uniform(0, _TURN) - _TURN * times / rng.uniform(15, 22)
     speed = rng.uniform(0.02, 0.045) * times
-    low = {} if actor in (_BALL, _CAR) else _low(actor, rng, chance=0.4)
+    low: Tracks = {} if actor in (_BALL, _CAR) else _low(actor, rng, chance=0.4)
     return {"tilt": turned, "x": speed, **low}
 
 
-def _none(actor, pose, rng, times):
+def _none(actor: int, pose: Pose, rng: np.random.Generator, times: Times) -> Tracks:
     tilt = pose.tilt if actor == _BALL else _lie(actor, pose, rng)
     sway = np.sin(_TURN * times / rng.uniform(14, 22))
-    low = {} if actor in (_BALL, _CAR) else _low(actor, rng, chance=0.5)
+    low: Tracks = {} if actor in (_BALL, _CAR) else _low(actor, rng, chance=0.5)
     return {"tilt": tilt + 0.02 * sway, "gait": pose.gait + 0.08 * sway, **low}
 
 
-def _slow_spin(pose, rng, times):
+def _slow_spin(pose: Pose, rng: np.random.Generator, times: Times) -> Times:
     return pose.tilt + rng.choice([-1.0, 1.0]) * _TURN * times / rng.uniform(60, 100)

@@ -13,13 +13,13 @@ from input_pipeline.sprites.shapes import (
     Shape,
     along,
     limb,
+    rotate_about,
     shade,
-    turned_about,
 )
 
 
 class Person(NamedTuple):
-    """Lengths of a person's parts; legs and arms have two equal segments."""
+    """Sizes of the parts of a person; legs and arms have two equal segments."""
 
     leg: float
     torso: float
@@ -34,9 +34,9 @@ BABY = Person(leg=0.12, torso=0.26, girth=0.24, arm=0.12, head=0.215, limb=0.11)
 
 
 def _face(head: Point, build: Person, turn: float, look: Look) -> list[Shape]:
-    """A person's head: hair behind (a baby's is a tuft), face before, an eye and a nose; `turn` is where it looks."""
+    """A person's head: hair (a tuft for a baby), then the face with nose and eye; `turn` is the angle of the gaze."""
     size = build.head
-    place = turned_about(head, size, turn)
+    place = rotate_about(head, size, turn)
     hair = Shape("disc", [place(-0.2, 0.18)], size, look.dark)
     tuft = Shape("line", [place(-0.2, 0.6), place(0.1, 1.15)], size * 0.25, look.dark)
     return [
@@ -48,7 +48,7 @@ def _face(head: Point, build: Person, turn: float, look: Look) -> list[Shape]:
 
 
 def _legwear(build: Person, look: Look) -> Colour:
-    """Trousers; a baby's legs are bare."""
+    """The colour of the trousers; a baby's legs are bare."""
     return look.skin if build is BABY else look.second
 
 
@@ -57,7 +57,7 @@ def _nappy(hip: Point, build: Person) -> list[Shape]:
 
 
 def upright(pose: Pose, look: Look, build: Person) -> list[Shape]:
-    """A person on two legs; the lower foot stands on the ground whatever the legs do."""
+    """A person on two legs; the lower foot is always on the ground."""
     legs = []
     for phase in (pose.gait, pose.gait + math.pi):
         thigh = pose.stride * math.sin(phase) + pose.crouch

@@ -1,7 +1,7 @@
-"""Renders the sprites world into an A2D release folder.
+"""Renders the sprites world as a release in A2D's layout.
 
-python -m input_pipeline.sprites --folder data/sprites --seed 0 --train_clips 1500 --test_clips 200
-python -m input_pipeline.sprites --contact_sheet sheet.png
+python -m input_pipeline.sprites.render_a2d --folder data/sprites --seed 0 --train_clips 1500 --test_clips 200
+python -m input_pipeline.sprites.render_a2d --contact_sheet sheet.png
 """
 
 import argparse
@@ -14,23 +14,24 @@ import numpy as np
 
 from input_pipeline.sprites import a2d_files
 from input_pipeline.sprites.contact_sheet import contact_sheet
-from input_pipeline.sprites.rendered_folder import render_once
-from input_pipeline.sprites.world import Clip
-from input_pipeline.workers import run_tasks
+from input_pipeline.sprites.rendered_folder import render_clips, render_once
+from input_pipeline.sprites.world import plan_clip
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.utils.errors import InputError
 
-WORLD = 5  # goes up whenever the same seed draws other clips
+WORLD = 5  # increased whenever the same seed draws other clips
 LABEL_STEP = 2  # frames between labelled frames
-JITTER = 2  # frames that the labelled ones may be off the middle
+JITTER = 2  # the labelled frames may be this many frames away from the middle
 
 
 class _Task(NamedTuple):
+    """One clip to render."""
+
     seed: int
-    split: int
-    index: int
-    codes: tuple[int, ...]
+    split: int  # 0 train, 1 test
+    clip: int  # its number in the split
+    codes: tuple[int, ...]  # the label code of each actor
 
 
 def render_release(
@@ -45,13 +46,24 @@ def render_release(
     max_actors: int = 4,
     processes: int = 2,
 ) -> None:
-    """Writes README, videoset.csv, clips320H/ and Annotations/ of a rendered A2D release to `folder`.
+    """Writes a rendered release in A2D's layout to `folder`: README, videoset.csv, clips320H/ and Annotations/.
 
-    `size` is (height, width) in pixels. Every clip has `frames` frames, `labelled` of them annotated (2
-    frames apart, around the middle) and 1 to `max_actors` actors; the 43 pairs are equally frequent in both
-    splits. Labels depend on the parameters alone, not on `processes`. The folder appears when it is whole;
-    one that holds the same rendering is left as it is. Raises InputError for parameters that can't be met
-    and for a folder that holds anything else.
+    The 43 actor-action pairs are equally frequent in both splits. The folder appears when it is complete; a folder
+    that already holds the same rendering stays unchanged.
+
+    Args:
+        folder: of the release.
+        seed: the labels depend on it and on the other parameters, but not on `processes`.
+        train_clips: clips of the train split.
+        test_clips: clips of the test split.
+        size: (height, width) in pixels.
+        frames: per clip.
+        labelled: annotated frames per clip, 2 frames apart, around the middle.
+        max_actors: every clip has 1 to this many actors.
+        processes: that render in parallel.
+
+    Raises:
+        InputError: a parameter has an impossible value, or the folder holds anything else.
     """
     folder = Path(folder).absolute()
     parameters = {
@@ -63,50 +75,51 @@ def render_release(
 
 
 def _check(parameters: dict[str, Any], processes: int) -> None:
-    """Raises InputError, naming the value and what is allowed."""
+    """Raises InputError for the first impossible value."""
     (height, width), labelled = parameters["size"], parameters["labelled"]
-    needed = LABEL_STEP * (labelled - 1) + 2 * JITTER + 2
+    least_frames = LABEL_STEP * (labelled - 1) + 2 * JITTER + 2
     conditions = [
-        (parameters["seed"] >= 0, f"seed is {parameters['seed']}, it can't be negative"),
-        (parameters["train_clips"] >= 1, f"train_clips is {parameters['train_clips']}, at least 1 is needed"),
-        (parameters["test_clips"] >= 1, f"test_clips is {parameters['test_clips']}, at least 1 is needed"),
+        (parameters["seed"] >= 0, f"seed is {parameters['seed']}, it must be 0 or more"),
+        (parameters["train_clips"] >= 1, f"train_clips is {parameters['train_clips']}, it must be 1 or more"),
+        (parameters["test_clips"] >= 1, f"test_clips is {parameters['test_clips']}, it must be 1 or more"),
         (height % 2 == width % 2 == 0, f"size is {height}x{width}, both must be even (H.264)"),
-        (min(height, width) >= 32, f"size is {height}x{width}, at least 32x32 is needed to draw figures"),
+        (min(height, width) >= 32, f"size is {height}x{width}, it must be 32x32 or more to show the figures"),
         (
             0.75 * height <= width <= 3 * height,
             f"size is {height}x{width}, the width must be 0.75 to 3 times the height",
         ),
-        (1 <= labelled <= 8, f"labelled is {labelled}, 1 to 8 are allowed (they share one 16-frame clip)"),
+        (1 <= labelled <= 8, f"labelled is {labelled}, 1 to 8 are allowed (they share one clip of 16 frames)"),
         (
-            parameters["frames"] >= needed,
-            f"frames is {parameters['frames']}, {labelled} labelled ones need {needed}",
+            parameters["frames"] >= least_frames,
+            f"frames is {parameters['frames']}, {labelled} labelled frames need {least_frames} or more",
         ),
         (1 <= parameters["max_actors"] <= 8, f"max_actors is {parameters['max_actors']}, 1 to 8 are allowed"),
-        (processes >= 1, f"processes is {processes}, at least 1 is needed"),
+        (processes >= 1, f"processes is {processes}, it must be 1 or more"),
     ]
-    for fine, message in conditions:
-        if not fine:
+    for fulfilled, message in conditions:
+        if not fulfilled:
             raise InputError(f"sprites world: {message}")
 
 
 def _render(folder: Path, parameters: dict[str, Any], processes: int) -> None:
     (folder / "clips320H").mkdir(parents=True)
     tasks = [task for split in range(2) for task in _tasks(parameters, split)]
-    rows = run_tasks(functools.partial(_render_clip, folder, parameters), tasks, processes)
+    rows = render_clips(functools.partial(_render_clip, folder, parameters), tasks, processes)
     a2d_files.write_readme(folder / "README")
     a2d_files.write_videoset(folder / "videoset.csv", rows)
 
 
 def _tasks(parameters: dict[str, Any], split: int) -> list[_Task]:
-    """Deals the 43 pairs, one shuffled deck after another, to the 1 to max_actors actors of every clip."""
+    """Deals the 43 pairs to the 1 to max_actors actors of every clip, one shuffled deck after another."""
     rng = np.random.default_rng([parameters["seed"], split])
     codes = [10 * actor + action for actor, action in A2D.pairs]
-    deck, tasks = [], []
-    for index in range(parameters[f"{SPLITS[split]}_clips"]):
+    deck: list[int] = []
+    tasks: list[_Task] = []
+    for clip in range(parameters[f"{SPLITS[split]}_clips"]):
         count = int(rng.integers(1, parameters["max_actors"], endpoint=True))
         if len(deck) < count:
             deck += rng.permutation(codes).tolist()
-        tasks.append(_Task(parameters["seed"], split, index, tuple(deck[:count])))
+        tasks.append(_Task(parameters["seed"], split, clip, tuple(deck[:count])))
         deck = deck[count:]
     return tasks
 
@@ -114,14 +127,14 @@ def _tasks(parameters: dict[str, Any], split: int) -> list[_Task]:
 def _render_clip(folder: Path, parameters: dict[str, Any], task: _Task) -> list[object]:
     """Writes one clip and its annotations; returns its row of videoset.csv."""
     height, width = parameters["size"]
-    rng = np.random.default_rng([task.seed, task.split, task.index])
+    rng = np.random.default_rng([task.seed, task.split, task.clip])
     numbers = _labelled_numbers(rng, parameters["frames"], parameters["labelled"])
     middle, margin = (numbers[0] + numbers[-1]) / 2, (numbers[-1] - numbers[0]) / 2
-    clip = Clip(rng, task.codes, (height, width), parameters["frames"], middle, margin)
+    clip = plan_clip(rng, task.codes, (height, width), parameters["frames"], middle, margin)
     codes = [sprite.code for sprite in clip.sprites]
-    # World and seed in the name: videoset.csv alone then tells one rendering from another.
-    vid = f"w{WORLD}s{task.seed}_{SPLITS[task.split]}_{task.index:05d}"
-    mats, colours = (folder / "Annotations" / kind / vid for kind in ("mat", "col"))
+    # World and seed are in the name, so that videoset.csv alone identifies the rendering.
+    video = f"w{WORLD}s{task.seed}_{SPLITS[task.split]}_{task.clip:05d}"
+    mats, colours = (folder / "Annotations" / kind / video for kind in ("mat", "col"))
     mats.mkdir(parents=True)
     colours.mkdir(parents=True)
     pictures = []
@@ -130,35 +143,35 @@ def _render_clip(folder: Path, parameters: dict[str, Any], task: _Task) -> list[
         if number - 1 in numbers:
             a2d_files.write_annotation(mats / f"{number:05d}.mat", owners, codes)
             a2d_files.write_colours(colours / f"{number:05d}.png", owners, codes)
-    a2d_files.write_clip(folder / "clips320H" / f"{vid}.mp4", pictures)
-    times = "00:00:00", f"00:00:{round(len(pictures) / a2d_files.FRAMES_A_SECOND):02d}"
-    return [vid, task.codes[0], *times, height, width, len(pictures), len(numbers), task.split]
+    a2d_files.write_clip(folder / "clips320H" / f"{video}.mp4", pictures)
+    times = "00:00:00", f"00:00:{round(len(pictures) / a2d_files.FRAME_RATE):02d}"
+    return [video, task.codes[0], *times, height, width, len(pictures), len(numbers), task.split]
 
 
 def _labelled_numbers(rng: np.random.Generator, frames: int, labelled: int) -> list[int]:
-    """0-based numbers of the labelled frames: LABEL_STEP apart, off the middle by at most JITTER."""
+    """The numbers, from 0, of the labelled frames: LABEL_STEP apart, at most JITTER away from the middle."""
     span = LABEL_STEP * (labelled - 1)
     first = (frames - 1 - span) // 2 + int(rng.integers(-JITTER, JITTER, endpoint=True))
     return [first + LABEL_STEP * i for i in range(labelled)]
 
 
 def main() -> int:
-    """Command line; returns the exit code."""
+    """Runs the command line and returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", help="where the release is written")
+    parser.add_argument("--folder", help="folder of the new release")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--train_clips", type=int, default=1500)
     parser.add_argument("--test_clips", type=int, default=200)
     parser.add_argument("--height", type=int, default=128)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--frames", type=int, default=32)
-    parser.add_argument("--labelled", type=int, default=5, help="annotated frames a clip")
+    parser.add_argument("--labelled", type=int, default=5, help="annotated frames per clip")
     parser.add_argument("--max_actors", type=int, default=4)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--contact_sheet", metavar="PNG", help="draw all 43 pairs into this file")
     args = parser.parse_args()
     if not args.folder and not args.contact_sheet:
-        parser.error("nothing to do: give --folder, --contact_sheet, or both")
+        parser.error("nothing to do; pass --folder, --contact_sheet, or both")
     try:
         if args.contact_sheet:
             contact_sheet(args.contact_sheet, seed=args.seed, size=(args.height, args.width))
@@ -172,7 +185,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; nothing was left behind", file=sys.stderr)
+        print("interrupted; no incomplete files remain", file=sys.stderr)
         return 130
     return 0
 

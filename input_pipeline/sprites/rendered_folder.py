@@ -1,29 +1,37 @@
-"""A rendered release's folder: there when it is whole, and known by the parameters that it was rendered with."""
+"""The folder of a rendered release: it appears when it is complete and records its parameters."""
 
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from input_pipeline.workers import Workers
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.locks import wait_for_lock
+from ssa2d_jax.utils.progress import Progress
 
 _PARAMETERS_FILE = "render.json"
 
+Task = TypeVar("Task")
+Row = TypeVar("Row")
+
 
 def render_once(folder: Path, parameters: dict[str, Any], render: Callable[[Path], None]) -> None:
-    """Has `render` fill `folder` unless it holds the rendering of the same `parameters` already.
+    """Lets `render` fill `folder`, unless it already holds a rendering with the same `parameters`.
 
-    Raises InputError if it holds anything else. One process renders at a time; the others wait.
+    One process renders at a time; the others wait.
+
+    Raises:
+        InputError: the folder holds anything else.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with wait_for_lock(folder.with_name(f".{folder.name}.lock"), "another process renders here; waiting for it"):
-        if _already_there(folder, parameters):
+        if _is_rendered(folder, parameters):
             return
         partial = folder.with_name(f"{folder.name}.incomplete")
-        shutil.rmtree(partial, ignore_errors=True)  # of a rendering that was killed: nobody else holds the lock
+        shutil.rmtree(partial, ignore_errors=True)  # left by a killed process: nobody else holds the lock
         try:
             partial.mkdir()
             render(partial)
@@ -33,17 +41,33 @@ def render_once(folder: Path, parameters: dict[str, Any], render: Callable[[Path
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _already_there(folder: Path, parameters: dict[str, Any]) -> bool:
+def render_clips(render: Callable[[Task], Row], tasks: Sequence[Task], processes: int) -> list[Row]:
+    """Returns [render(task) for task in tasks], logging progress; `render` must be picklable if `processes` > 1."""
+    progress, rows = Progress("rendering", "clips", len(tasks)), []
+    with Workers(processes) as workers:
+        for _, row in workers.in_order(render, tasks):
+            if isinstance(row, Exception):
+                raise row
+            rows.append(row)
+            progress.add(1)
+    return rows
+
+
+def _is_rendered(folder: Path, parameters: dict[str, Any]) -> bool:
+    """False for a missing or empty folder, true for the same rendering; InputError otherwise."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False
     try:
-        found = json.loads((folder / _PARAMETERS_FILE).read_text())
+        saved = json.loads((folder / _PARAMETERS_FILE).read_text())
     except (OSError, ValueError):
         raise InputError(
             f"{folder} exists and is not a rendered release (no readable {_PARAMETERS_FILE}); choose another folder"
         ) from None
-    if found != parameters:
-        changed = [f"{key} {found.get(key)} there, {value} asked for"
-                   for key, value in parameters.items() if found.get(key) != value]  # fmt: skip
-        raise InputError(f"{folder} holds another rendering ({'; '.join(changed)}); delete it or choose another folder")
+    if saved != parameters:
+        changes = [
+            f"{key} is {saved.get(key)} in the folder, {value} in the request"
+            for key, value in parameters.items()
+            if saved.get(key) != value
+        ]
+        raise InputError(f"{folder} holds another rendering ({'; '.join(changes)}); delete it or choose another folder")
     return True

@@ -1,26 +1,28 @@
-"""Backgrounds of the sprites world: textures, horizon, clutter, climbing walls, bowls; one canvas a clip."""
+"""Backgrounds of the sprites world: textures, horizon, clutter, climbing walls, bowls; one canvas per clip."""
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from jaxtyping import Float32, Int32, UInt8
 
-from input_pipeline.sprites.shapes import Colour
-
-DULL = (0.0, 0.4)  # saturation of everything that isn't an actor
-
+from input_pipeline.sprites.shapes import Colour, Point
 
 Span = tuple[float, float]
 
+DULL: Span = (0.0, 0.4)  # saturation of everything that isn't an actor
+
 
 def random_colour(rng: np.random.Generator, saturation: Span, value: Span, hue: Span = (0, 180)) -> Colour:
-    """RGB tuple; saturation and value in [0, 1], hue in [0, 180] as OpenCV has it."""
+    """A random RGB colour; saturation and value are in [0, 1], hue in [0, 180] as in OpenCV."""
     hsv = np.array([[[rng.uniform(*hue), rng.uniform(*saturation) * 255, rng.uniform(*value) * 255]]])
-    return tuple(int(channel) for channel in cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)[0, 0])
+    red, green, blue = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)[0, 0].tolist()
+    return red, green, blue
 
 
-def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """[height, width, 3] uint8: noise, stripes, bricks, tiles or a gradient between two random colours."""
+def texture(rng: np.random.Generator, height: int, width: int) -> UInt8[np.ndarray, "H W 3"]:
+    """Noise, stripes, bricks, tiles or a gradient between two random colours."""
     kind = rng.choice(["noise", "fine noise", "stripes", "bricks", "tiles", "gradient"])
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     unit = height / 20
@@ -46,18 +48,21 @@ def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     return (first * (1 - mix) + second * mix).astype(np.uint8)
 
 
-def _noise(rng: np.random.Generator, height: int, width: int, cells: int) -> np.ndarray:
+def _noise(rng: np.random.Generator, height: int, width: int, cells: int) -> Float32[np.ndarray, "H W"]:
     coarse = rng.random((cells, cells), dtype=np.float32)
     return np.clip(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
 
 
-def _bricks(x: np.ndarray, y: np.ndarray, length: float, course: float, joint: float) -> np.ndarray:
-    shifted = x + (y // course % 2) * length / 2
-    return ((y % course >= joint) & (shifted % length >= joint)).astype(np.float32)
+def _bricks(
+    x: Float32[np.ndarray, "H W"], y: Float32[np.ndarray, "H W"], length: float, height: float, joint: float
+) -> Float32[np.ndarray, "H W"]:
+    """1 on the bricks, 0 on the joints; every second row is shifted by half a brick."""
+    shifted = x + (y // height % 2) * length / 2
+    return ((y % height >= joint) & (shifted % length >= joint)).astype(np.float32)
 
 
 class Canvas:
-    """The world's background, `scale` pixels a unit of length, origin in its middle, y up."""
+    """The background of a clip: `scale` pixels per unit of length, origin in its middle, y up."""
 
     def __init__(self, rng: np.random.Generator, half_width: float, half_height: float, scale: int):
         self.scale = scale
@@ -72,13 +77,14 @@ class Canvas:
     def _row(self, y: float) -> int:
         return round(self.height / 2 - y * self.scale)
 
-    def _points(self, points) -> np.ndarray:
+    def _points(self, points: Sequence[Point]) -> Int32[np.ndarray, "N 2"]:
+        """World coordinates in pixels (x right, y down)."""
         return np.array(
             [[self.width / 2 + x * self.scale, self.height / 2 - y * self.scale] for x, y in points], np.int32
         )
 
     def _clutter(self, rng: np.random.Generator) -> None:
-        """A box, a rock or a post that belongs to nobody."""
+        """Draws a box, a rock or a post that no actor uses."""
         x, y = rng.uniform(-1, 1), rng.uniform(-0.7, 0.6)
         wide, high = rng.uniform(0.03, 0.3), rng.uniform(0.05, 0.45)
         outline = [(x - wide / 2, y), (x - wide / 2, y + high), (x + wide / 2, y + high), (x + wide / 2, y)]
@@ -90,7 +96,7 @@ class Canvas:
         cv2.fillPoly(self.pixels, [self._points(outline)], random_colour(rng, DULL, (0.15, 0.9)))
 
     def wall(self, rng: np.random.Generator, x: float, width: float) -> None:
-        """A climbing wall with ledges, from the bottom to the top of the world, around `x`."""
+        """Draws a climbing wall with ledges around `x`, over the full height of the canvas."""
         left, right = (
             int(np.clip(self._points([(edge, 0)])[0, 0], 0, self.width)) for edge in (x - width / 2, x + width / 2)
         )
@@ -103,7 +109,7 @@ class Canvas:
             cv2.line(self.pixels, (left, row), (right - 1, row), rung, max(1, self.scale // 50))
 
     def bowl(self, rng: np.random.Generator, x: float, y: float, size: float) -> None:
-        """A bowl of food standing at (x, y)."""
+        """Draws a bowl of food that stands at (x, y)."""
         w, h = 0.13 * size, 0.1 * size
         food = self._points([(x, y + h)])[0]
         axes = (max(1, round(w * self.scale)), max(1, round(h * 0.5 * self.scale)))

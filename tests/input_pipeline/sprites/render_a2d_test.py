@@ -1,4 +1,4 @@
-"""The sprites world is a genuine A2D release: exact labels, all 43 pairs, same seed same bytes."""
+"""The sprites world in A2D's layout: exact labels, all 43 pairs, the same labels for the same seed."""
 
 import collections
 import csv
@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from input_pipeline.sprites import a2d_files
+from input_pipeline.sprites.contact_sheet import contact_sheet
 from input_pipeline.sprites.figures import figure
 from input_pipeline.sprites.motion import motion
-from input_pipeline.sprites.render_a2d import _tasks, contact_sheet, main, render_release
+from input_pipeline.sprites.render_a2d import _tasks, main, render_release
 from input_pipeline.sprites.shapes import Look, Pose
-from input_pipeline.sprites.world import Clip
+from input_pipeline.sprites.world import plan_clip
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.utils.errors import InputError
 
@@ -57,7 +58,7 @@ def test_folder_has_what_a_release_has(release):
             shapes = [frame.to_ndarray(format="rgb24").shape for frame in container.decode(video=0)]
         assert shapes == [(48, 64, 3)] * 20
         numbers = sorted(int(path.stem) for path in (release / "Annotations/mat" / vid).iterdir())
-        # Five frames, 2 apart: the middle of frames 1..20 is 10.5, rounded down to 10 and off by 2 at most.
+        # Five frames, 2 apart: the middle of frames 1..20 is 10.5, rounded down to 10, and moved by 2 at most.
         assert np.diff(numbers).tolist() == [2, 2, 2, 2] and 8 <= numbers[2] <= 12
         assert numbers == sorted(int(path.stem) for path in (release / "Annotations/col" / vid).iterdir())
     readme = (release / "README").read_text().splitlines()
@@ -82,7 +83,7 @@ def test_mat_layout(release):
         assert codes.shape == (1, count) and codes.dtype.kind == "f" and boxes.shape == (4, count)
         masks = masks.reshape(count, 64, 48)
         assert set(np.unique(code_map)) == {0, *codes[0].astype(int)} - ({0} if (code_map > 0).all() else set())
-        assert (masks.sum(axis=0) == (code_map > 0)).all()  # the union, and nobody shares a pixel
+        assert (masks.sum(axis=0) == (code_map > 0)).all()  # the union, and no pixel is in two masks
         for mask, code, name, box in zip(masks, codes[0].astype(int), names, boxes.T, strict=True):
             assert code in CODES and (code_map[mask == 1] == code).all() and mask.any()
             assert name == f"{A2D.actors[code // 10]}-{A2D.actions[code % 10]}"
@@ -101,28 +102,28 @@ def test_annotation_of_known_pixels(tmp_path):
     owners[3, 0] = 3
     a2d_files.write_annotation(tmp_path / "a.mat", owners, [18, 57, 77])
     with h5py.File(tmp_path / "a.mat") as file:
-        assert file["id"][...].tolist() == [[18.0, 77.0]]  # 57 shows no pixel: absent
+        assert file["id"][...].tolist() == [[18.0, 77.0]]  # 57 has no visible pixel: no entry
         assert file["reBBox"][...].T.tolist() == [[3, 2, 5, 2], [1, 4, 1, 4]]
         assert file["reS_id"][2:5, 1].tolist() == [18, 18, 18] and file["reS_id"][0, 3] == 77
         assert file["reMask"].shape == (2, 6, 4)
 
 
 def test_labels_show_where_the_video_changes():
-    """A lone actor's pixels differ from the same scene's background; others don't."""
+    """The pixels of a single actor differ from the background of the same clip; others don't."""
     rng = np.random.default_rng(5)
-    clip = Clip(rng, [57], (64, 64), 20, 10, 6)
+    clip = plan_clip(rng, [57], (64, 64), 20, 10, 6)
     rgb, owners = next(clip.frames())
     clip.sprites = []
-    empty, none = next(clip.frames())
+    empty, no_owners = next(clip.frames())
     changed = (rgb != empty).any(axis=-1)
-    assert not none.any() and owners.any()
+    assert not no_owners.any() and owners.any()
     edge = cv2.dilate((owners > 0).astype(np.uint8), np.ones((3, 3))) > 0
     assert not changed[~edge].any()
     assert changed[owners > 0].mean() > 0.95
 
 
 def test_nearer_actor_hides_the_farther():
-    clip = Clip(np.random.default_rng(0), [39, 59], (64, 64), 20, 10, 6)
+    clip = plan_clip(np.random.default_rng(0), [39, 59], (64, 64), 20, 10, 6)
     far, near = (sprite.__class__(**{**vars(sprite), "x": 0.0, "y": 0.0, "size": size})
                  for sprite, size in zip(clip.sprites, (0.3, 0.6), strict=True))  # fmt: skip
     clip.sprites = [far, near]
@@ -157,7 +158,7 @@ def test_pairs_are_equally_frequent():
         counts = collections.Counter(code for task in tasks for code in task.codes)
         assert set(actors) == {1, 2, 3, 4} and min(actors.values()) > len(tasks) / 4 * 0.6
         assert set(counts) == set(CODES)
-        # All decks but the first dealt from and the last are dealt whole.
+        # Every deck is dealt completely, except the last one.
         assert max(counts.values()) - min(counts.values()) <= 1
 
 
@@ -165,7 +166,7 @@ def test_finished_rendering_is_left_alone_and_another_refused(release, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in release.rglob("*")}
     render_release(release, **SMALL, processes=1)
     assert {path: path.stat().st_mtime_ns for path in release.rglob("*")} == before
-    with pytest.raises(InputError, match="seed 3 there, 9 asked for"):
+    with pytest.raises(InputError, match="seed is 3 in the folder, 9 in the request"):
         render_release(release, **{**SMALL, "seed": 9})
     assert json.loads((release / "render.json").read_text())["seed"] == 3
     (tmp_path / "mine").mkdir()
@@ -175,9 +176,9 @@ def test_finished_rendering_is_left_alone_and_another_refused(release, tmp_path)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
-def test_interrupted_rendering_is_not_taken_for_whole(tmp_path, monkeypatch):
+def test_interrupted_rendering_is_not_taken_for_complete(tmp_path, monkeypatch):
     folder = tmp_path / "release"
-    killed = tmp_path / "release.incomplete"  # what a killed process leaves
+    killed = tmp_path / "release.incomplete"  # left by a killed process
     (killed / "clips320H").mkdir(parents=True)
     (killed / "render.json").write_text("{}")
     written = []
@@ -202,7 +203,7 @@ def test_interrupted_rendering_is_not_taken_for_whole(tmp_path, monkeypatch):
     [
         ({"size": (47, 64)}, "size is 47x64, both must be even"),
         ({"size": (64, 32)}, "the width must be 0.75 to 3 times the height"),
-        ({"frames": 13}, "frames is 13, 5 labelled ones need 14"),
+        ({"frames": 13}, "frames is 13, 5 labelled frames need 14"),
         ({"labelled": 9, "frames": 32}, "labelled is 9, 1 to 8"),
         ({"max_actors": 0}, "max_actors is 0, 1 to 8"),
         ({"test_clips": 0}, "test_clips is 0"),
@@ -255,34 +256,34 @@ def test_sixteen_frames_show_the_action(seed):
             assert name == "crawling" and speed <= 0.012 + 1e-9
 
 
-def _still(actor: int, pose: Pose) -> tuple:
-    """What one frame shows of an actor's stance."""
+def _posture(actor: int, pose: Pose) -> tuple:
+    """What a single frame shows of an actor's posture."""
     tilt = pose.tilt % (2 * np.pi)
-    way = "level" if min(tilt, 2 * np.pi - tilt) < 0.35 else "steep" if 1.0 < tilt < 1.7 else "turned"
+    angle = "level" if min(tilt, 2 * np.pi - tilt) < 0.35 else "steep" if 1.0 < tilt < 1.7 else "turned"
     arms_up = actor <= 2 and not pose.fours and pose.arms > 0.6
-    return actor, way, pose.fours or pose.crouch > 0.65, arms_up, actor == 4 and pose.spread
+    return actor, angle, pose.fours or pose.crouch > 0.65, arms_up, actor == 4 and pose.spread
 
 
-def test_a_still_does_not_give_the_action_away():
+def test_a_single_frame_does_not_reveal_the_action():
     seen = collections.defaultdict(collections.Counter)
     for code in CODES:
         for seed in range(200):
             rng = np.random.default_rng([seed, code])
             (pose,) = motion(code // 10, code % 10, rng, np.array([rng.uniform(0, 20)]))
-            seen[_still(code // 10, pose)][code % 10] += 1
+            seen[_posture(code // 10, pose)][code % 10] += 1
     shares = [max(counts.values()) / counts.total() for counts in seen.values() if counts.total() >= 60]
     assert len(shares) > 20 and max(shares) < 0.8
 
 
-def test_figures_are_told_apart_and_of_like_extent():
+def test_figures_are_distinct_and_of_similar_size():
     shapes = {actor: figure(actor, Pose(stride=0.5, gait=1.0), GREY) for actor in range(1, 8)}
-    for drawn in shapes.values():
-        points = np.array([point for shape in drawn for point in shape.points])
+    for parts in shapes.values():
+        points = np.array([point for shape in parts for point in shape.points])
         assert 0.7 < np.ptp(points, axis=0).max() < 1.1
-    outlines = {tuple((shape.kind, len(shape.points)) for shape in drawn) for drawn in shapes.values()}
+    outlines = {tuple((shape.kind, len(shape.points)) for shape in parts) for parts in shapes.values()}
     assert len(outlines) >= 6  # adult and baby share their parts, in other proportions
 
 
-def test_contact_sheet_has_a_row_a_pair(tmp_path):
+def test_contact_sheet_has_a_row_per_pair(tmp_path):
     contact_sheet(tmp_path / "sheet.png", size=(32, 32), across=3)
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (43 * 32, 3 * 32, 3)

@@ -1,4 +1,4 @@
-"""The sprites world in VidOR's layout: genuine annotations, boxes exact, the same bytes for the same seed."""
+"""The sprites world in VidOR's layout: valid annotations, exact boxes, the same annotations for the same seed."""
 
 import json
 
@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from input_pipeline.releases import vidor
-from input_pipeline.sprites.render_vidor import _INTERPLAYS, PREDICATES, Scene, _box, _spans, render_vidor
+from input_pipeline.sprites.render_vidor import (
+    _INTERACTIONS,
+    FOLDERS,
+    PREDICATES,
+    _box,
+    _predicate_spans,
+    plan_scene,
+    render_vidor,
+)
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.reader import read_frames
 
@@ -28,23 +36,23 @@ def annotations(release):
     ]
 
 
-def test_the_reader_takes_it_and_every_predicate_is_there(release):
-    found = annotations(release)
-    assert len(found) == 12
+def test_the_reader_accepts_it_and_every_predicate_occurs(release):
+    videos = annotations(release)
+    assert len(videos) == 12 and FOLDERS == vidor.FOLDERS
     names = vidor.predicates(False)
-    # Ten videos go through the ten interplays once.
-    assert {names[r.predicate] for one in found for r in one.relations} == set(PREDICATES)
+    # Each of the ten videos has another one of the ten interactions.
+    assert {names[r.predicate] for video in videos for r in video.relations} == set(PREDICATES)
     assert len(PREDICATES) == 10
-    for one in found:
-        assert len(one.boxes) == 24 and sum(1 for _ in read_frames(one.video)) == 24
-        assert any(r.subject in one.boxes[12] for r in one.relations)  # who does it is in the picture
-    assert any(max(one.objects) >= len(one.objects) for one in found)  # tids with gaps
+    for video in videos:
+        assert len(video.boxes) == 24 and sum(1 for _ in read_frames(video.video)) == 24
+        assert any(r.subject in video.boxes[12] for r in video.relations)  # a subject is in the picture
+    assert any(max(video.objects) >= len(video.objects) for video in videos)  # tids with gaps
 
 
 def test_boxes_bound_the_figures():
     rng = np.random.default_rng(0)
-    scene = Scene(rng, [_INTERPLAYS[0]], (64, 96), 16)
-    _, owners = next(scene.frames())
+    scene = plan_scene(rng, [_INTERACTIONS[0]], (64, 96), 16)
+    _, owners = next(scene.clip.frames())
     box = _box(4, owners == 1)["bbox"]
     inside = np.zeros_like(owners, bool)
     inside[box["ymin"] : box["ymax"], box["xmin"] : box["xmax"]] = True
@@ -54,11 +62,11 @@ def test_boxes_bound_the_figures():
 
 
 def test_still_figures_do_what_standing_figures_do():
-    pushing = next(one for one in _INTERPLAYS if one.predicates == ("push",))
-    carrying = next(one for one in _INTERPLAYS if one.predicates == ("carry", "hold"))
-    assert _spans(pushing, 6, 24, 24) == {"push": (6, 24), "lean_on": (0, 6)}
-    assert _spans(carrying, 0, 20, 24) == {"carry": (0, 20), "hold": (0, 24)}
-    assert _spans(pushing, 0, 24, 24) == {"push": (0, 24)}
+    pushing = next(interaction for interaction in _INTERACTIONS if interaction.predicates == ("push",))
+    carrying = next(interaction for interaction in _INTERACTIONS if interaction.predicates == ("carry", "hold"))
+    assert _predicate_spans(pushing, 6, 24, 24) == {"push": (6, 24), "lean_on": (0, 6)}
+    assert _predicate_spans(carrying, 0, 20, 24) == {"carry": (0, 20), "hold": (0, 24)}
+    assert _predicate_spans(pushing, 0, 24, 24) == {"push": (0, 24)}
 
 
 def test_annotations_follow_from_the_seed_alone(release, tmp_path):
@@ -71,7 +79,7 @@ def test_annotations_follow_from_the_seed_alone(release, tmp_path):
 
 
 def test_a_folder_with_anything_else_is_refused(release):
-    render_vidor(release, **SETTINGS, processes=2)  # as it is
+    render_vidor(release, **SETTINGS, processes=2)  # unchanged
     with pytest.raises(InputError, match="holds another rendering"):
         render_vidor(release, **SETTINGS | {"frames": 16}, processes=2)
     with pytest.raises(InputError, match="even sizes"):
