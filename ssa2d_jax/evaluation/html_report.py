@@ -16,7 +16,7 @@ import numpy as np
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.evaluation import metrics
 from ssa2d_jax.evaluation.published import PUBLISHED_A2D, PUBLISHED_VIDOR
-from ssa2d_jax.runs.workdir import ABLATION_TABLE
+from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils import csv_history
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
@@ -75,7 +75,7 @@ def write_report(folder: Path, split: str) -> Path:
     if not runs:
         told = f"{folder}: no run in there was scored on {split!r} (no metrics/{split}.json that can be read)"
         raise InputError("; ".join([told, *left_out[:1]]) + (" (others are listed above)" if left_out[1:] else ""))
-    tables = [path.read_text() for path in sorted(folder.glob(f"**/{ABLATION_TABLE}"))]
+    tables = [path.read_text() for path in sorted(folder.glob(f"**/{Workdir(folder).ablation_table.name}"))]
     target = folder / PAGE
     replace_text(target, page(runs, split, tables, left_out))
     log(f"{plural(len(runs), 'run')}: open {target}")

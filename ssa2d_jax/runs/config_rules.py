@@ -1,6 +1,8 @@
-"""What a config may say, and which config a workdir belongs to."""
+"""Which values the options of a config may have."""
 
+import dataclasses
 import math
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -8,153 +10,274 @@ from ml_collections import ConfigDict
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.models.encoders import ENCODERS
 from ssa2d_jax.models.ssa2d import ACTOR_PRIORS
+from ssa2d_jax.runs.saved_config import RENAMED_KEYS
 from ssa2d_jax.steps.optimizer import OPTIMIZERS
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video import optical_flow
 
 LAYOUTS = ("a2d", "vidor", "folder")
+_MISSING = object()
 
 
-def check_config(config: ConfigDict, devices: int, *, trains: bool = True, scores: bool = True) -> None:
-    """Raises InputError when a value can't be used: names the knob, its value, and what is allowed.
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """Which values option `key` may have.
 
-    Without `trains` or `scores` no batch of training or of evaluation goes to the `devices`, and neither size matters.
+    `is_allowed` gets the option's value, then the values of the options in `uses`. `allowed` says in words what is
+    allowed; where that depends on the options in `uses`, it is a function of their values.
     """
-    data, model, train = config.data, config.model, config.train
-    _require(data.layout in LAYOUTS, config, "data.layout", "one of " + ", ".join(LAYOUTS))
-    _require(data.clips_per_video >= 1, config, "data.clips_per_video", "1 or more")
-    _require(data.processes >= 1, config, "data.processes", "1 or more")
-    _require(0 < config.eval.threshold < 1, config, "eval.threshold", "more than 0, less than 1")
-    _require(data.clip_frames > 0 and data.clip_frames % 4 == 0, config, "data.clip_frames", "a multiple of 4")
-    size_fits = _numbers(data.size, 2) and all(isinstance(n, int) and n > 0 and n % 16 == 0 for n in data.size)
-    _require(size_fits, config, "data.size", "(height, width), both multiples of 16")
-    _require(data.frame_step >= 1, config, "data.frame_step", "1 or more")
-    fits = data.layout != "vidor" or data.frame_step == 1
-    _require(fits, config, "data.frame_step", "1 with data.layout 'vidor', whose clips have steps of their own")
-    _check_spans(config)
-    _require(data.store_height >= 0, config, "data.store_height", "0 (as they are) or a height in pixels")
-    _require(1 <= data.jpeg_quality <= 100, config, "data.jpeg_quality", "1 to 100")
-    methods = ("", *optical_flow.METHODS)
-    _require(data.flow in methods, config, "data.flow", "one of " + ", ".join(repr(method) for method in methods))
-    _require(data.flow_height >= 0, config, "data.flow_height", "0 (that of data.size) or a height in pixels")
-    fits = not model.flow or data.flow
-    _require(fits, config, "data.flow", "with model.flow a method: 'tvl1' or 'dis' (then run --mode=prepare)")
-    _require(data.shuffle_buffer >= 1, config, "data.shuffle_buffer", "1 or more")
-    scale, aspect = config.augment.crop_scale, config.augment.crop_aspect
-    fits = _numbers(scale, 2) and 0 < scale[0] <= scale[1] <= 1
-    _require(fits, config, "augment.crop_scale", "(low, high) with 0 < low <= high <= 1")
-    fits = _numbers(aspect, 2) and 0 < aspect[0] <= aspect[1]
-    _require(fits, config, "augment.crop_aspect", "(low, high) with 0 < low <= high")
-    _require(data.sprites.processes >= 1, config, "data.sprites.processes", "1 or more")
-    size_fits = _numbers(data.sprites.size, 2) and all(isinstance(n, int) and n > 0 for n in data.sprites.size)
-    _require(size_fits, config, "data.sprites.size", "(height, width) in pixels")
-    _require(0 <= model.batch_norm_momentum < 1, config, "model.batch_norm_momentum", "0 up to, not including, 1")
-    for knob in ("loss.actor_weight", "loss.action_weight", "loss.mask_weight"):
-        _require(0 <= _value(config, knob) < math.inf, config, knob, "0 or more")
-    fits = len(train.eval_splits) > 0 and set(train.eval_splits) <= set(SPLITS)
-    _require(fits, config, "train.eval_splits", "one split or more of " + ", ".join(SPLITS))
-    _require(config.predict.batch_size >= 1, config, "predict.batch_size", "1 or more")
-    _require(model.actor_prior in ACTOR_PRIORS, config, "model.actor_prior", f"one of {', '.join(ACTOR_PRIORS)}")
-    _require(model.encoder in ENCODERS, config, "model.encoder", f"one of {', '.join(ENCODERS)}")
-    fits = not model.feature_gating or (hasattr(ENCODERS[model.encoder], "feature_gating") and model.temporal_kernels)
-    _require(
-        fits, config, "model.feature_gating",
-        "False without config.model.encoder='s3d' and temporal_kernels=True: gates follow temporal convolutions",
-    )  # fmt: skip
-    _require(model.encoder_width > 0, config, "model.encoder_width", "more than 0")
-    _require(model.decoder_width > 0, config, "model.decoder_width", "more than 0")
-    parts = devices * train.grad_accum_steps
-    _require(train.grad_accum_steps >= 1, config, "train.grad_accum_steps", "1 or more")
-    _require(
-        train.batch_size > 0 and (not trains or train.batch_size % parts == 0), config, "train.batch_size",
-        f"a multiple of {parts} ({devices} devices x {train.grad_accum_steps} microbatches)",
-    )  # fmt: skip
-    _require(
-        config.eval.batch_size > 0 and (not scores or config.eval.batch_size % devices == 0), config, "eval.batch_size",
-        f"a multiple of the {devices} devices",
-    )  # fmt: skip
-    phases_fit = len(train.lr_phases) > 0 and all(
-        _numbers(phase, 3) and phase[0] > 0 and min(phase[1:]) >= 0 for phase in train.lr_phases
-    )
-    _require(phases_fit, config, "train.lr_phases", "rows of (epochs > 0, learning rate at start, at end)")
-    _require(0 <= train.ema_decay < 1, config, "train.ema_decay", "0 (off) up to, not including, 1")
-    forms = config.ablate.variants
-    fits = len(forms) > 0 and all(isinstance(form, str) for form in forms) and len(set(forms)) == len(forms)
-    _require(fits, config, "ablate.variants", "different names, one or more")
-    seeds = config.ablate.seeds
-    fits = len(seeds) > 0 and all(type(seed) is int and seed >= 0 for seed in seeds) and len(set(seeds)) == len(seeds)
-    _require(fits, config, "ablate.seeds", "different whole numbers from 0 up, one or more")
-    _require(train.keep_checkpoints >= 1, config, "train.keep_checkpoints", "1 or more")
-    _require(train.log_every >= 1, config, "train.log_every", "1 or more")
-    _require(0 <= config.predict.opacity <= 1, config, "predict.opacity", "0 to 1")
-    _require(config.predict.track_frames >= 1, config, "predict.track_frames", "1 or more")
-    _require(0 <= config.predict.track_confidence <= 1, config, "predict.track_confidence", "0 to 1")
-    fits = config.predict.tracks or not config.predict.draw_tracks
-    _require(fits, config, "predict.draw_tracks", "False without config.predict.tracks")
-    _require(config.predict.max_pixels >= 1, config, "predict.max_pixels", "1 or more")
-    for knob in ("data.decode_threads", "train.eval_every", "train.save_every", "train.image_clips", "seed"):
-        _require(_value(config, knob) >= 0, config, knob, "0 or more")
-    for knob in ("augment.brightness", "augment.contrast", "augment.saturation", "augment.hue"):
-        _require(0 <= _value(config, knob) <= 1, config, knob, "0 to 1")
-    for knob in ("train.adam_b1", "train.adam_b2"):
-        _require(0 <= _value(config, knob) < 1, config, knob, "0 up to, not including, 1")
-    for knob in ("train.weight_decay", "train.clip_gradient"):
-        _require(0 <= _value(config, knob) < math.inf, config, knob, "0 or more")
-    _require(train.optimizer in OPTIMIZERS, config, "train.optimizer", " or ".join(map(repr, OPTIMIZERS)))
-    _require(0 < train.muon_factor < math.inf, config, "train.muon_factor", "more than 0")
-    _require(0 < train.temporal_lr_scale <= 1, config, "train.temporal_lr_scale", "more than 0, at most 1")
-    _require(0 <= train.encoder_lr_scale < math.inf, config, "train.encoder_lr_scale", "0 (frozen) or more")
-    _require(train.encoder_frozen_steps >= 0, config, "train.encoder_frozen_steps", "0 or more")
-    _check_init(config)
-    _require(0 < train.adam_eps < math.inf, config, "train.adam_eps", "more than 0")
+
+    key: str
+    is_allowed: Callable[..., bool]
+    allowed: str | Callable[..., str]
+    uses: tuple[str, ...] = ()
+
+    def violation(self, config: ConfigDict) -> str | None:
+        """What is wrong with the option in `config`; None if nothing is, or if `config` lacks an option."""
+        values = [_get_option(config, key) for key in (self.key, *self.uses)]
+        if any(value is _MISSING for value in values) or self.is_allowed(*values):
+            return None
+        value, *others = values
+        allowed = self.allowed if isinstance(self.allowed, str) else self.allowed(*others)
+        return f"config.{self.key} is {value!r}; allowed: {allowed}"
 
 
-def _check_spans(config: ConfigDict) -> None:
-    """What has to fit into a clip, all of it at once: a shorter clip may make more than one too long."""
-    data, predict = config.data, config.predict
-    frames, reach = data.clip_frames, data.clip_frames * data.frame_step
-    wrong = [
-        _refusal(config, knob, allowed)
-        for fits, knob, allowed in (
-            (1 <= data.labels_per_clip <= frames, "data.labels_per_clip", f"1 to {frames}, the frames of a clip"),
-            (1 <= data.label_span <= reach, "data.label_span", f"1 to {reach}, the frames that a clip spans"),
-            (0 <= predict.overlap < frames, "predict.overlap", f"0 to data.clip_frames - 1, {frames - 1}"),
-        )
-        if not fits
+def check_config(
+    config: ConfigDict,
+    devices: int,
+    *,
+    trains: bool = True,
+    scores: bool = True,
+    groups: Collection[str] | None = None,
+) -> None:
+    """Checks the values of a config's options; options that it lacks are not checked.
+
+    Args:
+        devices: number of devices that share a batch.
+        trains: whether batches for training are read; if not, their size may be any.
+        scores: the same for evaluation.
+        groups: top-level groups whose options are checked ("predict", "eval"); None: all.
+
+    Raises:
+        InputError: lists every value that is not allowed, and every option under an old name.
+    """
+    rules = (*_RULES, *_batch_rules(devices, trains=trains, scores=scores))
+    checked = [rule for rule in rules if groups is None or rule.key.split(".")[0] in groups]
+    renamed = [
+        f"config.{old} was renamed: use config.{new}"
+        for old, new in RENAMED_KEYS.items()
+        if _get_option(config, old) is not _MISSING
     ]
-    if wrong:
-        raise InputError("; ".join(wrong))
+    violations = renamed + [text for rule in checked if (text := rule.violation(config)) is not None]
+    if violations:
+        raise InputError("; ".join(violations))
 
 
-def _check_init(config: ConfigDict) -> None:
-    init, model = config.init, config.model
-    loaded = init.run or (init.encoder_weights and (init.flow_weights or not model.flow))
-    given = "unless config.init gives weights to every stream of the encoder"
-    _require(config.train.encoder_lr_scale > 0 or loaded, config, "train.encoder_lr_scale", f"more than 0 {given}")
-    _require(not model.freeze_encoder_stats or loaded, config, "model.freeze_encoder_stats", f"False {given}")
-    fits = not (init.run and (init.encoder_weights or init.flow_weights))
-    _require(fits, config, "init.run", "'' where init.encoder_weights or init.flow_weights is given: one or the other")
-    _require(model.flow or not init.flow_weights, config, "init.flow_weights", "'' without config.model.flow")
-    if init.encoder_weights or init.flow_weights:
-        _require(model.encoder == "i3d", config, "model.encoder", "i3d with trained I3D weights (config.init)")
-        _require(model.encoder_width == 1, config, "model.encoder_width", "1.0 with trained I3D weights (config.init)")
+def _get_option(config: ConfigDict, key: str) -> Any:
+    value: Any = config
+    for part in key.split("."):
+        if not isinstance(value, ConfigDict) or part not in value:
+            return _MISSING
+        value = value[part]
+    return value
 
 
 def _numbers(value: Any, count: int) -> bool:
-    is_number = lambda n: type(n) in (int, float) and math.isfinite(n)  # noqa: E731
-    return isinstance(value, tuple | list) and len(value) == count and all(map(is_number, value))
+    """Whether `value` is a row of `count` finite numbers."""
+    return (
+        isinstance(value, tuple | list)
+        and len(value) == count
+        and all(type(number) in (int, float) and math.isfinite(number) for number in value)
+    )
 
 
-def _require(fits: bool, config: ConfigDict, knob: str, allowed: str) -> None:
-    if not fits:
-        raise InputError(_refusal(config, knob, allowed))
+def _is_size(value: Any, multiple: int) -> bool:
+    """Whether `value` is (height, width), whole multiples of `multiple`."""
+    return _numbers(value, 2) and all(isinstance(n, int) and n > 0 and n % multiple == 0 for n in value)
 
 
-def _refusal(config: ConfigDict, knob: str, allowed: str) -> str:
-    return f"config.{knob} is {_value(config, knob)!r}; allowed: {allowed}"
+def _is_range(value: Any, highest: float = math.inf) -> bool:
+    """Whether `value` is (low, high) with 0 < low <= high <= `highest`."""
+    return _numbers(value, 2) and 0 < value[0] <= value[1] <= highest
 
 
-def _value(config: ConfigDict, knob: str) -> Any:
-    for part in knob.split("."):
-        config = config[part]
-    return config
+def _are_phases(phases: Any) -> bool:
+    return len(phases) > 0 and all(_numbers(row, 3) and row[0] > 0 and min(row[1:]) >= 0 for row in phases)
+
+
+def _are_different(values: Any, is_allowed: Callable[[Any], bool]) -> bool:
+    """Whether there are values, all allowed and no two equal."""
+    return len(values) > 0 and all(map(is_allowed, values)) and len(set(values)) == len(values)
+
+
+def _has_gates(encoder: str, temporal_kernels: bool) -> bool:
+    return temporal_kernels and hasattr(ENCODERS.get(encoder), "feature_gating")
+
+
+def _is_loaded(run: str, encoder_weights: str, flow_weights: str, flow: bool) -> bool:
+    """Whether every stream of the encoder starts from trained weights."""
+    return bool(run or (encoder_weights and (flow_weights or not flow)))
+
+
+def _at_least(key: str, least: float) -> Rule:
+    return Rule(key, lambda value: value >= least, f"{least} or more")
+
+
+def _finite(key: str) -> Rule:
+    return Rule(key, lambda value: 0 <= value < math.inf, "0 or more")
+
+
+def _positive(key: str) -> Rule:
+    return Rule(key, lambda value: 0 < value < math.inf, "more than 0")
+
+
+def _share(key: str) -> Rule:
+    return Rule(key, lambda value: 0 <= value <= 1, "0 to 1")
+
+
+def _below_one(key: str, zero: str = "0") -> Rule:
+    return Rule(key, lambda value: 0 <= value < 1, f"{zero} up to, not including, 1")
+
+
+def _one_of(key: str, names: Collection[str], allowed: str = "") -> Rule:
+    return Rule(key, lambda value: value in names, allowed or "one of " + ", ".join(names))
+
+
+_INIT = ("init.run", "init.encoder_weights", "init.flow_weights", "model.flow")
+_UNLESS_LOADED = "unless config.init gives weights to every stream of the encoder"
+_FLOW_METHODS = ("", *optical_flow.METHODS)
+
+_RULES = (
+    _one_of("data.layout", LAYOUTS),
+    _at_least("data.clips_per_video", 1),
+    _at_least("data.processes", 1),
+    Rule("data.clip_frames", lambda frames: frames > 0 and frames % 4 == 0, "a multiple of 4"),
+    Rule("data.size", lambda size: _is_size(size, 16), "(height, width), both multiples of 16"),
+    _at_least("data.frame_step", 1),
+    Rule(
+        "data.frame_step", lambda step, layout: layout != "vidor" or step == 1,
+        "1 with data.layout 'vidor', whose clips have steps of their own", uses=("data.layout",),
+    ),
+    Rule(
+        "data.labels_per_clip", lambda labels, frames: 1 <= labels <= frames,
+        lambda frames: f"1 to {frames}, the frames of a clip", uses=("data.clip_frames",),
+    ),
+    Rule(
+        "data.label_span", lambda span, frames, step: 1 <= span <= frames * step,
+        lambda frames, step: f"1 to {frames * step}, the frames that a clip spans",
+        uses=("data.clip_frames", "data.frame_step"),
+    ),
+    Rule(
+        "predict.overlap", lambda overlap, frames: 0 <= overlap < frames,
+        lambda frames: f"0 to data.clip_frames - 1, {frames - 1}", uses=("data.clip_frames",),
+    ),
+    Rule("data.store_height", lambda height: height >= 0, "0 (the video's own) or a height in pixels"),
+    Rule("data.jpeg_quality", lambda quality: 1 <= quality <= 100, "1 to 100"),
+    _one_of("data.flow", _FLOW_METHODS, "one of " + ", ".join(map(repr, _FLOW_METHODS))),
+    Rule("data.flow_height", lambda height: height >= 0, "0 (that of data.size) or a height in pixels"),
+    Rule(
+        "data.flow", lambda method, flow: bool(method) or not flow,
+        "with model.flow a method: 'tvl1' or 'dis' (then run --mode=prepare)", uses=("model.flow",),
+    ),
+    _at_least("data.shuffle_buffer", 1),
+    _at_least("data.decode_threads", 0),
+    _at_least("data.sprites.processes", 1),
+    Rule("data.sprites.size", lambda size: _is_size(size, 1), "(height, width) in pixels"),
+    Rule("augment.crop_scale", lambda scale: _is_range(scale, 1), "(low, high) with 0 < low <= high <= 1"),
+    Rule("augment.crop_aspect", _is_range, "(low, high) with 0 < low <= high"),
+    *map(_share, ("augment.brightness", "augment.contrast", "augment.saturation", "augment.hue")),
+    _below_one("model.batch_norm_momentum"),
+    _one_of("model.actor_prior", ACTOR_PRIORS),
+    _one_of("model.encoder", tuple(ENCODERS)),
+    Rule(
+        "model.feature_gating", lambda gating, encoder, temporal: not gating or _has_gates(encoder, temporal),
+        "False without config.model.encoder='s3d' and temporal_kernels=True: gates follow temporal convolutions",
+        uses=("model.encoder", "model.temporal_kernels"),
+    ),
+    Rule("model.encoder_width", lambda width: width > 0, "more than 0"),
+    Rule("model.decoder_width", lambda width: width > 0, "more than 0"),
+    *map(_finite, ("loss.actor_weight", "loss.action_weight", "loss.mask_weight")),
+    Rule(
+        "train.eval_splits", lambda splits: len(splits) > 0 and set(splits) <= set(SPLITS),
+        "one split or more of " + ", ".join(SPLITS),
+    ),
+    _at_least("train.grad_accum_steps", 1),
+    Rule("train.lr_phases", _are_phases, "rows of (epochs > 0, learning rate at start, at end)"),
+    _below_one("train.ema_decay", zero="0 (off)"),
+    _at_least("train.keep_checkpoints", 1),
+    _at_least("train.log_every", 1),
+    *(_at_least(f"train.{name}", 0) for name in ("eval_every", "save_every", "image_clips")),
+    _at_least("seed", 0),
+    _below_one("train.adam_b1"),
+    _below_one("train.adam_b2"),
+    _positive("train.adam_eps"),
+    _finite("train.weight_decay"),
+    _finite("train.clip_gradient"),
+    _one_of("train.optimizer", OPTIMIZERS, " or ".join(map(repr, OPTIMIZERS))),
+    _positive("train.muon_factor"),
+    Rule("train.temporal_lr_scale", lambda scale: 0 < scale <= 1, "more than 0, at most 1"),
+    Rule("train.encoder_lr_scale", lambda scale: 0 <= scale < math.inf, "0 (frozen) or more"),
+    _at_least("train.encoder_frozen_steps", 0),
+    Rule(
+        "train.encoder_lr_scale", lambda scale, *init: scale != 0 or _is_loaded(*init),
+        f"more than 0 {_UNLESS_LOADED}", uses=_INIT,
+    ),
+    Rule(
+        "model.freeze_encoder_stats", lambda frozen, *init: not frozen or _is_loaded(*init),
+        f"False {_UNLESS_LOADED}", uses=_INIT,
+    ),
+    Rule(
+        "init.run", lambda run, encoder_weights, flow_weights: not (run and (encoder_weights or flow_weights)),
+        "'' where init.encoder_weights or init.flow_weights is given: one or the other",
+        uses=("init.encoder_weights", "init.flow_weights"),
+    ),
+    Rule(
+        "init.flow_weights", lambda weights, flow: flow or not weights, "'' without config.model.flow",
+        uses=("model.flow",),
+    ),
+    Rule(
+        "model.encoder", lambda encoder, rgb, flow: encoder == "i3d" or not (rgb or flow),
+        "i3d with trained I3D weights (config.init)", uses=("init.encoder_weights", "init.flow_weights"),
+    ),
+    Rule(
+        "model.encoder_width", lambda width, rgb, flow: width == 1 or not (rgb or flow),
+        "1.0 with trained I3D weights (config.init)", uses=("init.encoder_weights", "init.flow_weights"),
+    ),
+    Rule(
+        "ablate.variants", lambda names: _are_different(names, lambda name: isinstance(name, str)),
+        "different names, one or more",
+    ),
+    Rule(
+        "ablate.seeds", lambda seeds: _are_different(seeds, lambda seed: type(seed) is int and seed >= 0),
+        "different whole numbers from 0 up, one or more",
+    ),
+    Rule("eval.threshold", lambda threshold: 0 < threshold < 1, "more than 0, less than 1"),
+    _at_least("predict.batch_size", 1),
+    _share("predict.opacity"),
+    _at_least("predict.track_frames", 1),
+    _share("predict.track_confidence"),
+    Rule(
+        "predict.draw_tracks", lambda draws, tracks: tracks or not draws, "False without config.predict.tracks",
+        uses=("predict.tracks",),
+    ),
+    _at_least("predict.max_pixels", 1),
+)  # fmt: skip
+
+
+def _batch_rules(devices: int, *, trains: bool, scores: bool) -> tuple[Rule, Rule]:
+    """What the sizes of batches must be, so that devices and microbatches get equal parts."""
+    parts = lambda microbatches: devices * max(1, microbatches)
+    return (
+        Rule(
+            "train.batch_size",
+            lambda size, microbatches: size > 0 and (not trains or size % parts(microbatches) == 0),
+            lambda microbatches: (
+                f"a multiple of {parts(microbatches)} ({devices} devices x {microbatches} microbatches)"
+            ),
+            uses=("train.grad_accum_steps",),
+        ),
+        Rule(
+            "eval.batch_size", lambda size: size > 0 and (not scores or size % devices == 0),
+            f"a multiple of the {devices} devices",
+        ),
+    )  # fmt: skip

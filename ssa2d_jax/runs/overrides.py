@@ -1,4 +1,4 @@
-"""Options of the command line on top of a saved config."""
+"""Options of the command line, set in a saved config."""
 
 import ast
 from collections.abc import Container
@@ -6,34 +6,41 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from ssa2d_jax.runs.saved_config import as_tuples, flatten
+from ssa2d_jax.runs.saved_config import as_tuples, flatten, renamed_key
 from ssa2d_jax.utils.errors import InputError
 
 
-def set_option(config: ConfigDict, knob: str, text: str) -> None:
-    """Sets a knob of `config`, "predict.opacity", from what the command line says; InputError where that can't be."""
+def set_option(config: ConfigDict, key: str, text: str) -> None:
+    """Sets an option of `config`, e.g. "predict.opacity", from its text on the command line.
+
+    Raises:
+        InputError: the option does not exist or was renamed, or the text is not a value of its kind.
+    """
     known = flatten(config.to_dict())
-    if knob not in known:
-        raise InputError(f"--config.{knob}: there is no such knob; configs/default.py lists them")
-    try:
-        value = (
-            text
-            if isinstance(known[knob], str)
-            else ast.literal_eval(text.capitalize() if text in ("true", "false") else text)
-        )
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        value = text
-    if not _like(value, known[knob]):
-        raise InputError(f"--config.{knob}={text}: needed is a value like {known[knob]!r}")
-    *groups, name = knob.split(".")
+    if key not in known:
+        if new := renamed_key(key):
+            raise InputError(f"--config.{key} was renamed: use --config.{new}")
+        raise InputError(f"--config.{key}: unknown option; configs/default.py lists all options")
+    value = text if isinstance(known[key], str) else _parse(text)
+    if not _is_like(value, known[key]):
+        raise InputError(f"--config.{key}={text}: allowed is a value like {known[key]!r}")
+    *groups, name = key.split(".")
     for group in groups:
         config = config[group]
     with config.ignore_type():
-        config[name] = float(value) if type(known[knob]) is float else as_tuples(value)
+        config[name] = float(value) if type(known[key]) is float else as_tuples(value)
 
 
-def _like(value: Any, known: Any) -> bool:
-    """Whether a value is of the kind that a knob has now."""
+def _parse(text: str) -> Any:
+    """A Python literal, or true or false; anything else stays text."""
+    try:
+        return ast.literal_eval(text.capitalize() if text in ("true", "false") else text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def _is_like(value: Any, known: Any) -> bool:
+    """Whether a value is of the same kind as the option's present value."""
     if isinstance(known, bool) or isinstance(value, bool):
         return isinstance(known, bool) and isinstance(value, bool)
     kinds = ((int, float) if isinstance(known, float) else int, str, (list, tuple))
@@ -41,8 +48,12 @@ def _like(value: Any, known: Any) -> bool:
 
 
 def prefer_init_run(config: ConfigDict, given: Container[str]) -> None:
-    """Where `given`, the knobs on the command line, have init.run: it stands in for weight files that they haven't."""
+    """Clears weight files that only a config's variant names, if the command line gives `init.run` instead.
+
+    Args:
+        given: keys of the options on the command line.
+    """
     if "init.run" in given and config.init.run:
-        for knob in ("encoder_weights", "flow_weights"):
-            if f"init.{knob}" not in given:
-                config.init[knob] = ""
+        for name in ("encoder_weights", "flow_weights"):
+            if f"init.{name}" not in given:
+                config.init[name] = ""

@@ -1,32 +1,59 @@
-"""The config that a run keeps, and what it has to agree with."""
+"""The config of a saved run: reading it, with the keys and values of older versions."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from ssa2d_jax.data.label_space import LabelSpace, described
+from ssa2d_jax.runs import defaults as library_defaults
+from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils.errors import InputError
 
-LABELS = "labels.json"
-# Knobs that may differ between two runs in one workdir: they change neither the weights nor their order. (Folders may
-# move: claim_workdir compares the data themselves.)
-_FREE = (
-    "ablate", "eval", "predict", "data.decode_threads", "data.strict", "data.root", "data.shards_dir",
-    "data.sprites.processes", "data.processes", "data.beam",
-    "train.log_every", "train.eval_every", "train.save_every", "train.keep_checkpoints", "train.image_clips",
-)  # fmt: skip
-# What the shape of the network and of its input depends on: all that evaluation and prediction need to agree.
-_NETWORK = ("model", "data.layout", "data.spatial", "data.clip_frames", "data.frame_step", "data.size")
-_FLOW = ("data.flow", "data.flow_height")  # matter where the network has a stream for it
-# What runs did before a knob was there, so that those of older code can still be evaluated, read and resumed.
-_ADDED = {"model.encoder": "i3d", "model.feature_gating": False, "train.temporal_lr_scale": 1.0}
-_FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
+SavedConfig = dict[str, Any]  # a config as JSON holds it: groups of options
+
+# Options by their name in older versions. Saved runs may still use it; a live config and the command line may not.
+RENAMED_KEYS = {
+    "data.release": "data.root",
+    "data.prepared": "data.shards_dir",
+    "data.render": "data.sprites",  # a whole group
+    "data.clips_a_video": "data.clips_per_video",
+    "data.labels_a_clip": "data.labels_per_clip",
+    "train.phases": "train.lr_phases",
+    "train.microbatches": "train.grad_accum_steps",
+    "train.encoder_rate": "train.encoder_lr_scale",
+    "train.temporal_rate": "train.temporal_lr_scale",
+    "train.keep": "train.keep_checkpoints",
+    "ablate.forms": "ablate.variants",
+}
+# What runs did before an option existed, so that runs of older versions can still be evaluated and resumed.
+ADDED_KEYS = {"model.encoder": "i3d", "model.feature_gating": False, "train.temporal_lr_scale": 1.0}
 
 
-def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested dicts -> {"a.b.c": value}; tuples become lists, as JSON has them."""
+def renamed_key(key: str) -> str | None:
+    """The present name of an option ("train.keep") or of an option in a renamed group; None if `key` is no old name."""
+    for old, new in RENAMED_KEYS.items():
+        if key == old or key.startswith(old + "."):
+            return new + key.removeprefix(old)
+    return None
+
+
+def rename_keys(saved: Mapping[str, Any]) -> SavedConfig:
+    """A copy of a saved config with present names in place of old ones."""
+    result = {key: dict(value) if isinstance(value, dict) else value for key, value in saved.items()}
+    for old, new in RENAMED_KEYS.items():
+        (group, old_name), new_name = old.split("."), new.split(".")[1]
+        values = result.get(group)
+        if isinstance(values, dict) and old_name in values:
+            value = values.pop(old_name)
+            values.setdefault(new_name, value)
+    return result
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dicts -> {"a.b.c": value}; tuples become lists, as in JSON."""
     result: dict[str, Any] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
@@ -37,118 +64,112 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
     return result
 
 
-def read_run_labels(workdir: Path, saved: dict[str, Any]) -> LabelSpace:
-    """The classes of the run in `workdir`, whose config is `saved`; InputError if labels.json can't be read."""
-    path = workdir / LABELS
-    try:
-        return LabelSpace.from_json(json.loads(path.read_text()))
-    except FileNotFoundError:
-        if saved["data"].get("layout") == "folder":
-            raise InputError(f"{path} is missing; it says which classes the run has") from None
-        return described(saved["data"])  # of an older version
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} can't be read ({error!r}); restore it, or train again") from error
-
-
-def check_same_network(saved: dict[str, Any], config: ConfigDict, path: Path) -> ConfigDict:
-    """`saved`, the config in file `path`, as a ConfigDict; InputError unless `config` describes the same network."""
-    groups = _NETWORK + _FLOW if config.model.flow else _NETWORK
-    matters = lambda knob: _within(knob, groups) and not _within(knob, _FREE_NETWORK)
-    _compare(saved, path, config, matters, "Leave --config out, which takes the run's own, or give that config.")
-    return ConfigDict(add_missing_keys(saved))
-
-
-def read_run_config(workdir: Path) -> dict[str, Any]:
-    """The config of the run in `workdir`, as it is in config.json; InputError if there is none."""
-    path = workdir / "config.json"
-    if not workdir.exists() and workdir.suffix == ".safetensors":
-        raise InputError(f"{workdir}: no such file")
-    if not path.exists():
-        raise InputError(f"{workdir} holds no run (no config.json); train first: --mode=train --workdir={workdir}")
-    return read_config(path)
-
-
-def complete_config(saved: dict[str, Any], defaults: ConfigDict) -> ConfigDict:
-    """`saved`, a run's config, with the value of `defaults` for every knob that it lacks.
-
-    InputError for a knob whose value is of another kind than the default.
-    """
-    known, kinds = flatten(defaults.to_dict()), (bool, (int, float), str, list)
-    for knob, value in flatten(saved).items():
-        kind = next((one for one in kinds if isinstance(known.get(knob), one)), object)
-        if not isinstance(value, kind):
-            raise InputError(f"the run's own config.{knob} is {value!r}, where one has {known[knob]!r}; it is damaged")
-    result = defaults.copy_and_resolve_references()
-    with result.ignore_type():
-        result.update(as_tuples(add_missing_keys(saved)))
-    return result
-
-
-def add_missing_keys(saved: dict[str, Any]) -> dict[str, Any]:
-    """`saved`, a run's config, with the knobs that came later as they were before they were there."""
-    for knob, value in _ADDED.items():
-        group, name = knob.split(".")
-        saved[group].setdefault(name, value)
-    return saved
-
-
 def as_tuples(value: Any) -> Any:
-    """Lists, which JSON has for both, as tuples."""
+    """Lists as tuples, also inside dicts: JSON has lists for both."""
     if isinstance(value, dict):
-        return {key: as_tuples(one) for key, one in value.items()}
+        return {key: as_tuples(item) for key, item in value.items()}
     return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
-def read_given_config(path: Path, defaults: ConfigDict) -> dict[str, Any]:
-    """The config in a file that --config names; InputError unless it is one, and `defaults` has all of its knobs."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; --config needs a run's config.json, or e.g. configs/sprites.py")
-    saved = read_config(path, "give another --config")
-    known = flatten(defaults.to_dict())
-    unknown = [f"config.{knob}" for knob in flatten(saved) if knob not in known]
-    if unknown:
-        raise InputError(f"{path} has knobs that there are not: {', '.join(unknown)}; configs/default.py lists them")
-    return saved
+def is_config(saved: Any) -> bool:
+    """Whether `saved` has the groups of a config."""
+    return isinstance(saved, dict) and all(isinstance(saved.get(key), dict) for key in ("data", "model", "train"))
 
 
-def read_config(path: Path, otherwise: str = "use another --workdir") -> dict[str, Any]:
-    """The config in file `path`; InputError unless it has the groups of one."""
+def read_config(path: Path, otherwise: str = "use another --workdir") -> SavedConfig:
+    """The config in file `path`, with present names.
+
+    Args:
+        otherwise: what else to do if the file can't be restored, for the message.
+
+    Raises:
+        InputError: the file can't be read, or it does not hold a config.
+    """
     try:
         saved = json.loads(path.read_text())
     except (ValueError, OSError) as error:
         raise InputError(f"{path} can't be read ({error}); restore it, or {otherwise}") from error
     if not is_config(saved):
-        raise InputError(f"{path} can't be read (it holds no config); restore it, or {otherwise}")
+        raise InputError(f"{path} can't be read (it does not hold a config); restore it, or {otherwise}")
+    return rename_keys(saved)
+
+
+def read_run_config(workdir: Path) -> SavedConfig:
+    """The config of the run in folder `workdir`; InputError if `workdir` does not hold a run."""
+    path = Workdir(workdir).config
+    if not workdir.exists() and workdir.suffix == ".safetensors":
+        raise InputError(f"{workdir}: no such file")
+    if not path.exists():
+        raise InputError(f"{workdir} holds no run (no {path.name}); train first: --mode=train --workdir={workdir}")
+    return read_config(path)
+
+
+def read_given_config(path: Path, defaults: ConfigDict) -> SavedConfig:
+    """The config in a JSON file that --config names.
+
+    Raises:
+        InputError: there is no such file, it does not hold a config, or it has options that `defaults` lacks.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; --config needs a run's config.json, or e.g. configs/sprites.py")
+    saved = read_config(path, "give another --config")
+    known = flatten(defaults.to_dict())
+    unknown = [f"config.{key}" for key in flatten(saved) if key not in known]
+    if unknown:
+        raise InputError(f"{path} has unknown options: {', '.join(unknown)}; configs/default.py lists all options")
     return saved
 
 
-def is_config(saved: Any) -> bool:
-    """Whether it has the groups of a config."""
-    return isinstance(saved, dict) and all(isinstance(saved.get(key), dict) for key in ("data", "model", "train"))
+def read_run_labels(workdir: Path, saved: Mapping[str, Any]) -> LabelSpace:
+    """The classes of the run in folder `workdir`, whose config is `saved`; InputError if they can't be read."""
+    path = Workdir(workdir).labels
+    try:
+        return LabelSpace.from_json(json.loads(path.read_text()))
+    except FileNotFoundError:
+        if saved["data"].get("layout") == "folder":
+            raise InputError(f"{path} is missing; without it the classes of the run are unknown") from None
+        return described(saved["data"])  # a run of an older version
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} can't be read ({error!r}); restore it, or train again") from error
 
 
-def _told(knob: str, config: dict[str, Any]) -> Any:
-    """A knob's value; of a file or run to begin with, the name alone: it is not read again, and folders may move."""
-    value = config.get(knob, ...)
-    return Path(value).name if knob.startswith("init.") and isinstance(value, str) else value
+def complete_config(saved: Mapping[str, Any], defaults: ConfigDict | None = None) -> ConfigDict:
+    """A saved run's config with a value for every option that it lacks.
+
+    Args:
+        defaults: values of all options; if None, only the options that `add_missing_keys` knows are added.
+
+    Raises:
+        InputError: a saved value is of another kind than the default.
+    """
+    if defaults is None:
+        return ConfigDict(as_tuples(add_missing_keys(saved)))
+    known, kinds = flatten(defaults.to_dict()), (bool, (int, float), str, list)
+    for key, value in flatten(saved).items():
+        kind = next((kind for kind in kinds if isinstance(known.get(key), kind)), object)
+        if not isinstance(value, kind):
+            raise InputError(f"the run's own config.{key} is {value!r}, not a value like {known[key]!r}; it is damaged")
+    result = defaults.copy_and_resolve_references()
+    with result.ignore_type():
+        result.update(as_tuples(_with_added_keys(saved)))
+    return result
 
 
-def _within(knob: str, groups: tuple[str, ...]) -> bool:
-    return any(knob == group or knob.startswith(group + ".") for group in groups)
+def add_missing_keys(saved: Mapping[str, Any]) -> SavedConfig:
+    """A copy of a run's config with values for the options that newer versions added.
+
+    Options of the network and of training have the value that describes what the run did. Options of `eval` and
+    `predict` have their defaults.
+    """
+    result = _with_added_keys(saved)
+    for group, values in (("eval", library_defaults.eval_defaults()), ("predict", library_defaults.predict_defaults())):
+        result[group] = values | result.get(group, {})
+    return result
 
 
-def _compare(
-    saved: dict[str, Any],
-    owner: Path,
-    config: ConfigDict,
-    matters: Any,
-    advice: str = "Use another --workdir, or that config.",
-) -> None:
-    before, now = (_ADDED | flatten(one) for one in (saved, config.to_dict()))
-    lines = [
-        f"  config.{knob}: {before.get(knob, 'absent')!r} there, {now.get(knob, 'absent')!r} now"
-        for knob in sorted(before.keys() | now.keys())
-        if matters(knob) and _told(knob, before) != _told(knob, now)
-    ]
-    if lines:
-        raise InputError(f"{owner} belongs to another config:\n" + "\n".join(lines) + f"\n{advice}")
+def _with_added_keys(saved: Mapping[str, Any]) -> SavedConfig:
+    result = {key: dict(value) if isinstance(value, dict) else value for key, value in saved.items()}
+    for key, value in ADDED_KEYS.items():
+        group, name = key.split(".")
+        result[group].setdefault(name, value)
+    return result

@@ -1,17 +1,19 @@
-"""A run as a program of its own: StableHLO that jax runs without any code of this project."""
+"""A run as a program by itself: StableHLO that jax runs without any code of this project."""
 
 import functools
 import json
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
+from flax.typing import VariableDict
 from jax import export
+from jaxtyping import Shaped, UInt8
 
 from ssa2d_jax.data.label_space import LabelSpace
-from ssa2d_jax.models import layers
+from ssa2d_jax.models.lowering import Lowering, use_lowering
+from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.models.units import BATCH_NORM_EPSILON
 from ssa2d_jax.runs.run import Run
 from ssa2d_jax.steps import label_grid
@@ -25,7 +27,7 @@ _SCRIPT = '''"""Runs an exported SSA2D on clips: pip install jax flatbuffers.
 
 python run_exported.py clips.npy labels.npz
 
-clips.npy: uint8 RGB {shape}, B clips of any number. labels.npz gets what the program returns: {results}.
+clips.npy: uint8 RGB {shape}, any number B of clips. labels.npz gets what the program returns: {results}.
 labels.json, beside this file, names the classes.
 """
 
@@ -50,6 +52,9 @@ def export_run(run: Run, folder: Path, platforms: tuple[str, ...] = PLATFORMS) -
     The program takes clips uint8 [B, T, H, W, 3] (two streams: [B, T, H, W, 5], flow as optical_flow.py packs it) at
     the network's T, H, W and any B, and returns what `results` does. Batch norm is folded into the convolutions,
     and the weights are inside. JAX promises to read such a file for six months after the version that wrote it.
+
+    Returns:
+        The paths of the programs.
     """
     data, channels, space = run.config.data, 5 if run.model.flow else 3, run.space
     batch = export.symbolic_shape("b")[0]
@@ -59,42 +64,44 @@ def export_run(run: Run, folder: Path, platforms: tuple[str, ...] = PLATFORMS) -
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for platform in platforms:
-        with layers.lowered_for(platform):
-            found = export.export(program, platforms=[platform])(clips)
+        with use_lowering(Lowering.for_platform(platform)):
+            exported = export.export(program, platforms=[platform])(clips)
         path = folder / f"model_{platform}.stablehlo"
-        replace_bytes(path, found.serialize())
+        replace_bytes(path, bytes(exported.serialize()))
         log(f"written: {path}, {path.stat().st_size / 2**20:.0f} MiB")
         paths.append(path)
-        jax.clear_caches()  # the next platform's forms are others
+        jax.clear_caches()  # the next platform lowers operations in another way
     replace_text(folder / LABELS, json.dumps(space.to_json(), indent=1) + "\n")
     shape = f"[B, {data.clip_frames}, {data.size[0]}, {data.size[1]}, {channels}]"
-    told = _SCRIPT.format(shape=shape, results=", ".join(_names(space)))
-    replace_text(folder / SCRIPT, told)
+    replace_text(folder / SCRIPT, _SCRIPT.format(shape=shape, results=", ".join(_names(space))))
     for name in (LABELS, SCRIPT):
         log(f"written: {folder / name}")
     return paths
 
 
-def results(model: Any, variables: Any, space: LabelSpace, threshold: float, clips: jax.Array) -> dict[str, jax.Array]:
+def results(
+    model: SSA2D, variables: VariableDict, space: LabelSpace, threshold: float, clips: UInt8[jax.Array, "B T H W C"]
+) -> dict[str, Shaped[jax.Array, "B T H W *classes"]]:
     """What an exported program returns for every frame, at the network's size.
 
-    actor_probabilities, action_probabilities float32 [B, T, H, W, classes], foreground float32 [B, T, H, W]; actor,
-    action, joint uint8 [B, T, H, W], as metrics decide them. Where a pixel may have several actions there is no joint,
-    and each action has a probability of its own.
+    Returns:
+        actor_probabilities, action_probabilities: float32 [B, T, H, W, classes]; foreground: float32 [B, T, H, W].
+        actor, action, joint: uint8 [B, T, H, W], decided as for the scores. With multi-label data there is no joint,
+        and the probabilities of the actions are independent.
     """
     actor, action, foreground = probabilities(model, variables, clips, space.multilabel)
-    found = {"actor_probabilities": actor, "action_probabilities": action, "foreground": foreground}
-    found["actor"] = jnp.argmax(actor, -1).astype(jnp.uint8)
+    arrays = {"actor_probabilities": actor, "action_probabilities": action, "foreground": foreground}
+    arrays["actor"] = jnp.argmax(actor, -1).astype(jnp.uint8)
     if space.multilabel:
-        found["action"] = jnp.where(action.max(-1) >= threshold, jnp.argmax(action, -1) + 1, 0).astype(jnp.uint8)
+        arrays["action"] = jnp.where(action.max(-1) >= threshold, jnp.argmax(action, -1) + 1, 0).astype(jnp.uint8)
     else:
-        found["action"] = jnp.argmax(action, -1).astype(jnp.uint8)
-        found["joint"] = label_grid.joint_decision(jnp.log(actor + 1e-30), jnp.log(action + 1e-30), space)
-    return found
+        arrays["action"] = jnp.argmax(action, -1).astype(jnp.uint8)
+        arrays["joint"] = label_grid.joint_decision(jnp.log(actor + 1e-30), jnp.log(action + 1e-30), space)
+    return arrays
 
 
-def fold_batch_norm(variables: Any) -> Any:
-    """The same function with batch norm's deviation in the kernels: its variance is then 1, and XLA drops it."""
+def fold_batch_norm(variables: VariableDict) -> VariableDict:
+    """Variables of the same function with batch norm's scale in the kernels; its variance becomes 1: XLA drops it."""
     params, stats = flatten_dict(variables["params"], sep="/"), flatten_dict(variables["batch_stats"], sep="/")
     for name in [name for name in stats if name.endswith("/batch_norm/var")]:
         unit = name.removesuffix("/batch_norm/var")

@@ -1,35 +1,102 @@
-"""A run's folder: what lies where in it, and whose it is."""
+"""A run's folder: the name of every file in it."""
 
-import json
+import dataclasses
 from pathlib import Path
 
-from ml_collections import ConfigDict
 
-from ssa2d_jax.data.label_space import LabelSpace
-from ssa2d_jax.runs.saved_config import _FREE, LABELS, _compare, _within, read_config
-from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.files import replace_text
+@dataclasses.dataclass(frozen=True)
+class Workdir:
+    """The paths of a run in `folder`. Nothing is read or created here."""
 
-ABLATION_TABLE, ABLATION_CSV = "ablation.md", "ablation.csv"
+    folder: Path
 
+    @property
+    def config(self) -> Path:
+        """The config that the run was trained with."""
+        return self.folder / "config.json"
 
-def claim_workdir(workdir: Path, config: ConfigDict, data: str, space: LabelSpace) -> None:
-    """Writes config.json, data.txt (`data`: which data these are) and labels.json (`space`) into `workdir`.
+    @property
+    def data(self) -> Path:
+        """Which data the run was trained with (`Source.identity`)."""
+        return self.folder / "data.txt"
 
-    Raises InputError if a run of another config, or on other data, has saved anything there.
-    """
-    workdir.mkdir(parents=True, exist_ok=True)
-    path, data_path = workdir / "config.json", workdir / "data.txt"
-    if any((workdir / "checkpoints").glob("[0-9]*")):
-        if not path.exists():
-            raise InputError(f"{path} is missing, but there are checkpoints; restore it, or use another --workdir")
-        _compare(read_config(path), workdir, config, lambda knob: not _within(knob, _FREE))
-        before = data_path.read_text().strip() if data_path.exists() else data
-        if before != data:
-            raise InputError(
-                f"{workdir} was begun with other data: {before} there, {data} now. "
-                "Use another --workdir, or the data as they were"
-            )
-    replace_text(path, json.dumps(config.to_dict(), indent=2) + "\n")
-    replace_text(data_path, data + "\n")
-    replace_text(workdir / LABELS, json.dumps(space.to_json(), indent=1) + "\n")
+    @property
+    def labels(self) -> Path:
+        """The names of the classes."""
+        return self.folder / "labels.json"
+
+    @property
+    def initial_weights(self) -> Path:
+        """Where the weights came from at the start."""
+        return self.folder / "initial_weights.txt"
+
+    @property
+    def parameters(self) -> Path:
+        """A table of the network's parameters."""
+        return self.folder / "parameters.txt"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the process that trains here."""
+        return self.folder / ".lock"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Has a folder for every checkpoint, named by its step."""
+        return self.folder / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        """Has the scores, and the tables of the training."""
+        return self.folder / "metrics"
+
+    @property
+    def pictures(self) -> Path:
+        """Has the pictures of the last evaluation of each split."""
+        return self.folder / "pictures"
+
+    @property
+    def training_history(self) -> Path:
+        """Losses and rates over the training steps."""
+        return self.metrics / "training.csv"
+
+    @property
+    def score_history(self) -> Path:
+        """The scores of every evaluation."""
+        return self.metrics / "scores.csv"
+
+    @property
+    def speed(self) -> Path:
+        """How long the network takes for a frame."""
+        return self.folder / "speed.json"
+
+    @property
+    def report(self) -> Path:
+        """The page of --mode=report."""
+        return self.folder / "report.html"
+
+    @property
+    def ablation_table(self) -> Path:
+        """The table of an ablation, in Markdown; in the folder that holds its runs."""
+        return self.folder / "ablation.md"
+
+    @property
+    def ablation_csv(self) -> Path:
+        """The same table, in full precision."""
+        return self.folder / "ablation.csv"
+
+    def scores(self, split: str) -> Path:
+        """The last scores on a split."""
+        return self.metrics / f"{split}.json"
+
+    def class_scores(self, split: str) -> Path:
+        """The last scores on a split, class by class."""
+        return self.metrics / f"{split}_per_class.csv"
+
+    def clip_agreement(self, split: str) -> Path:
+        """How well each clip of a split was labelled."""
+        return self.metrics / f"{split}_per_clip.csv"
+
+    def has_checkpoint(self) -> bool:
+        """Whether anything was saved."""
+        return any(self.checkpoints.glob("[0-9]*"))

@@ -15,7 +15,7 @@ from ssa2d_jax.data.batch import Source
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.evaluation.published import FULL_MODEL, PUBLISHED_ABLATIONS
 from ssa2d_jax.runs import initial_weights
-from ssa2d_jax.runs.workdir import ABLATION_CSV, ABLATION_TABLE
+from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.steps import optimizer
 from ssa2d_jax.training.loop import claim_run, train
 from ssa2d_jax.utils.errors import Diverged, InputError
@@ -73,14 +73,14 @@ def run_ablation(
             failures.append(f"{folder}: {error}")
             continue
         scores.setdefault(form, {})[seed] = {kind: result[kind]["miou"] for kind in KINDS}
-        replace_text(workdir / ABLATION_TABLE, markdown(scores, split, published=config.eval.published))
-        replace_text(workdir / ABLATION_CSV, as_csv(scores))
+        replace_text(Workdir(workdir).ablation_table, markdown(scores, split, published=config.eval.published))
+        replace_text(Workdir(workdir).ablation_csv, as_csv(scores))
         jax.clear_caches()
     if scores:
         log(
             "\n"
             + markdown(scores, split, published=config.eval.published)
-            + f"\nwritten: {workdir / ABLATION_TABLE}, {ABLATION_CSV}"
+            + f"\nwritten: {Workdir(workdir).ablation_table}, {Workdir(workdir).ablation_csv.name}"
         )
     if failures:
         raise InputError(f"{len(failures)} of {len(plan)} runs failed, the others are done: {'; '.join(failures)}")

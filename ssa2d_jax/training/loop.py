@@ -20,7 +20,7 @@ from ssa2d_jax.evaluation.clip_agreement import ClipAgreement
 from ssa2d_jax.evaluation.evaluate import check_splits, evaluate, publish
 from ssa2d_jax.runs import initial_weights, saved_config
 from ssa2d_jax.runs.checkpoints import Checkpoints
-from ssa2d_jax.runs.workdir import claim_workdir
+from ssa2d_jax.runs.compatibility import claim_workdir
 from ssa2d_jax.steps import devices, optimizer
 from ssa2d_jax.steps.inputs import DEVICES
 from ssa2d_jax.steps.state import TrainState, build_model, init_state

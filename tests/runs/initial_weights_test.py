@@ -15,8 +15,8 @@ from ssa2d_jax.data.label_space import A2D, LabelSpace, vidor
 from ssa2d_jax.models.ssa2d import Outputs
 from ssa2d_jax.runs import initial_weights, weights_file
 from ssa2d_jax.runs.checkpoints import Checkpoints
-from ssa2d_jax.runs.run import check_label_space, load_run
-from ssa2d_jax.runs.workdir import claim_workdir
+from ssa2d_jax.runs.compatibility import claim_workdir
+from ssa2d_jax.runs.run import check_label_space, load_run, load_variables
 from ssa2d_jax.steps import optimizer
 from ssa2d_jax.steps.state import TrainState, build_model, init_variables
 from ssa2d_jax.steps.train_step import summed_loss
@@ -168,7 +168,7 @@ def test_averaged_parameters_are_taken_where_there_are_any(tmp_path):
     averaged = {"encoder": {"a": np.full(2, 5.0)}}
     state = _state({"params": {"encoder": {"a": np.ones(2)}}, "batch_stats": {"encoder": {"b": np.ones(2)}}})
     Checkpoints(tmp_path / "checkpoints").save(3, state.replace(ema=averaged), {})
-    variables, source = initial_weights.load_variables(tmp_path)
+    _, variables, source = load_variables(tmp_path)
     np.testing.assert_array_equal(variables["params"]["encoder"]["a"], [5, 5])
     assert source.endswith("checkpoints/3")
 
@@ -180,7 +180,7 @@ def test_another_network_is_refused_with_its_differences(tmp_path):
     with pytest.raises(InputError, match=r"x.safetensors is of another network: .*pyramid_16.*not in this model"):
         initial_weights.apply_weights(_state(_variables(config)), initial_weights.read_sources(config.init, None), A2D)
     with pytest.raises(InputError, match="is no run"):
-        initial_weights.load_variables(tmp_path / "nowhere")
+        load_variables(tmp_path / "nowhere")
 
 
 def test_a_run_with_another_encoder_is_refused(tmp_path):
@@ -204,11 +204,11 @@ def test_export_and_reading_back_is_exact(tmp_path):
     path = _exported(tmp_path / "out" / "x.safetensors", config, variables)
     path = path.rename(tmp_path / "x.safetensors")
     here = json.loads(json.dumps(config.to_dict()))
-    here["data"]["release"], here["init"]["encoder_weights"] = "/home/somebody/Release", "weights/i3d.safetensors"
+    here["data"]["root"], here["init"]["encoder_weights"] = "/home/somebody/Release", "weights/i3d.safetensors"
     weights_file.save_run(path, variables, step=7, config=here, space=A2D, workdir=run)
     found = load_run(path, config)
     _assert_equal(found.variables, variables)
-    here["data"]["release"] = "elsewhere/Release"  # no absolute path of this machine
+    here["data"]["root"] = "elsewhere/Release"  # no absolute path of this machine
     assert found.step == 7 and found.config.to_dict() == here
     metadata = weights_file.load_file(path)[1]
     assert metadata["scores"] == {"test": {"step": 7, "joint": {"miou": 3.5}}}
@@ -303,7 +303,7 @@ def test_a_frozen_encoder_has_no_gradient():
 @pytest.mark.parametrize("rate", [0.5, 0.0])
 def test_the_encoders_wait_goes_on_after_a_checkpoint(tmp_path, rate):
     config = toy_config()
-    config.train.update(dict(encoder_rate=rate, encoder_frozen_steps=2))
+    config.train.update(dict(encoder_lr_scale=rate, encoder_frozen_steps=2))
     tx = optimizer.make_optimizer(config.train, lambda _: 0.1)
     params = {part: {"kernel": jnp.ones((2, 3))} for part in ("encoder", "actor_head")}
     state = _state({"params": params, "batch_stats": {"encoder": {"b": jnp.ones(2)}}}).replace(

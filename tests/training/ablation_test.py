@@ -7,7 +7,7 @@ import pytest
 
 from configs import default
 from ssa2d_jax.data.label_space import KINDS
-from ssa2d_jax.runs.workdir import ABLATION_CSV, ABLATION_TABLE
+from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.training import ablation
 from ssa2d_jax.utils import locks
 from ssa2d_jax.utils.errors import Diverged, InputError
@@ -65,10 +65,10 @@ def test_the_table_has_means_deviations_and_differences(trained, tmp_path):
     config = config_of(("full", "no_atrous"), (0, 1))
     config.eval.published = True
     run(config, tmp_path)
-    table = (tmp_path / ABLATION_TABLE).read_text()
+    table = (Workdir(tmp_path).ablation_table).read_text()
     assert "| full | 32.5 ± 0.7 | 31.5 ± 0.7 | 30.5 ± 0.7 | 2 | 67.5 / 46.5 / 34.6 |" in table
     assert "| no atrous | 30.5 ± 0.7 (-2.0) | 29.5 ± 0.7 (-2.0) | 28.5 ± 0.7 (-2.0) | 2 | 62.0 / 41.6 / 31.7 |" in table
-    with open(tmp_path / ABLATION_CSV, newline="") as file:
+    with open(Workdir(tmp_path).ablation_csv, newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["form"] for row in rows] == ["full", "no_atrous"]
     assert float(rows[1]["joint"]) == 28.5 and float(rows[1]["joint_difference"]) == -2
@@ -81,7 +81,7 @@ def test_a_run_that_fails_is_listed_and_the_others_are_done(trained, tmp_path):
         run(config_of(("full", "no_atrous"), (2, 3)), tmp_path)
     assert [call[:2] for call in trained] == [("full", 2), ("no_atrous", 2), ("full", 3), ("no_atrous", 3)]
     # Only seed 3 has both: 31 - 33, not 31 - 32.
-    assert "| no atrous | 33.0 (-2.0) | 32.0 (-2.0) | 31.0 (-2.0) | 1 |" in (tmp_path / ABLATION_TABLE).read_text()
+    assert "| no atrous | 33.0 (-2.0) | 32.0 (-2.0) | 31.0 (-2.0) | 1 |" in (Workdir(tmp_path).ablation_table).read_text()
 
 
 def test_a_run_of_another_budget_is_not_taken_for_this_one(trained, tmp_path):

@@ -1,0 +1,93 @@
+"""Which config and data a workdir belongs to, and which config describes the network of a run."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from ssa2d_jax.data.label_space import LabelSpace
+from ssa2d_jax.runs.saved_config import ADDED_KEYS, add_missing_keys, flatten, read_config
+from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.files import replace_text
+
+# Groups and options that may differ between two trainings in one workdir: they change neither the weights nor their
+# order. (Folders may move: claim_workdir compares the data themselves.)
+_FREE = (
+    "ablate", "eval", "predict", "data.decode_threads", "data.strict", "data.root", "data.shards_dir",
+    "data.sprites.processes", "data.processes", "data.beam",
+    "train.log_every", "train.eval_every", "train.save_every", "train.keep_checkpoints", "train.image_clips",
+)  # fmt: skip
+# What determines the shape of the network and of its input. Evaluation and prediction need the same values here.
+_NETWORK = ("model", "data.layout", "data.spatial", "data.clip_frames", "data.frame_step", "data.size")
+_FLOW = ("data.flow", "data.flow_height")  # only if the network has a stream for optical flow
+_FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
+
+
+def claim_workdir(workdir: Path, config: ConfigDict, data: str, space: LabelSpace) -> None:
+    """Writes the config, the identity of the data and the classes into `workdir`.
+
+    Args:
+        data: which data these are (`Source.identity`).
+
+    Raises:
+        InputError: a run with another config or on other data has saved something there.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    files = Workdir(workdir)
+    if files.has_checkpoint():
+        if not files.config.exists():
+            raise InputError(
+                f"{files.config} is missing, but there are checkpoints; restore it, or use another --workdir"
+            )
+        _check_equal(
+            read_config(files.config), workdir, config,
+            matters=lambda key: not _is_within(key, _FREE),
+            advice="Use another --workdir, or the saved config.",
+        )  # fmt: skip
+        saved_data = files.data.read_text().strip() if files.data.exists() else data
+        if saved_data != data:
+            raise InputError(
+                f"{workdir} was begun with other data: {saved_data} there, {data} now. "
+                "Use another --workdir, or the same data as before"
+            )
+    replace_text(files.config, json.dumps(config.to_dict(), indent=2) + "\n")
+    replace_text(files.data, data + "\n")
+    replace_text(files.labels, json.dumps(space.to_json(), indent=1) + "\n")
+
+
+def check_same_network(saved: Mapping[str, Any], config: ConfigDict, path: Path) -> ConfigDict:
+    """`saved`, the config of the run in `path`, as a ConfigDict; InputError if `config` describes another network."""
+    groups = _NETWORK + _FLOW if config.model.flow else _NETWORK
+    _check_equal(
+        saved, path, config,
+        matters=lambda key: _is_within(key, groups) and not _is_within(key, _FREE_NETWORK),
+        advice="Leave out --config to use the run's own config, or give that config.",
+    )  # fmt: skip
+    return ConfigDict(add_missing_keys(saved))
+
+
+def _check_equal(
+    saved: Mapping[str, Any], owner: Path, config: ConfigDict, *, matters: Callable[[str], bool], advice: str
+) -> None:
+    """Raises InputError with all options that matter and differ between `saved` and `config`."""
+    before, now = (ADDED_KEYS | flatten(values) for values in (saved, config.to_dict()))
+    lines = [
+        f"  config.{key}: {before.get(key, 'absent')!r} there, {now.get(key, 'absent')!r} now"
+        for key in sorted(before.keys() | now.keys())
+        if matters(key) and _comparable(key, before) != _comparable(key, now)
+    ]
+    if lines:
+        raise InputError(f"{owner} belongs to another config:\n" + "\n".join(lines) + f"\n{advice}")
+
+
+def _comparable(key: str, config: Mapping[str, Any]) -> Any:
+    """The value of an option; for the files in `init` the name only: they are not read again, and folders may move."""
+    value = config.get(key, ...)
+    return Path(value).name if key.startswith("init.") and isinstance(value, str) else value
+
+
+def _is_within(key: str, groups: tuple[str, ...]) -> bool:
+    return any(key == group or key.startswith(group + ".") for group in groups)

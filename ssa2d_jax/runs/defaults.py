@@ -1,0 +1,32 @@
+"""Defaults of `config.eval` and `config.predict`.
+
+They are in the library, so that an installed package evaluates and predicts without `configs/`, and so that a run
+that was saved before an option existed has a value for it. configs/default.py takes them from here.
+"""
+
+from typing import Any
+
+
+def eval_defaults() -> dict[str, Any]:
+    """The options of evaluation, `config.eval`, with their defaults."""
+    return {
+        "batch_size": 8,  # clips, over all devices
+        "step": 0,  # checkpoint to evaluate or predict with: a step, 0 = the newest, -1 = the best
+        # Multi-label data only: a pixel has every action whose probability is at least this.
+        "threshold": 0.5,
+        "published": False,  # print the published table of the data set beside the scores
+    }
+
+
+def predict_defaults() -> dict[str, Any]:
+    """The options of prediction, `config.predict`, with their defaults."""
+    return {
+        "overlap": 8,  # frames that neighbouring windows share, 0 <= overlap < data.clip_frames
+        "batch_size": 1,  # windows at a time
+        "opacity": 0.55,  # of the labels in the overlay, 0 to 1
+        "tracks": True,  # write tracks.json and tracks.csv, instances over time
+        "track_frames": 4,  # tracks of fewer frames are dropped
+        "track_confidence": 0.0,  # tracks of a lower mean confidence are dropped, 0 to 1
+        "draw_tracks": False,  # draw boxes with track numbers in the overlay, instead of class names
+        "max_pixels": 4096 * 2304,  # a frame with more pixels is refused
+    }

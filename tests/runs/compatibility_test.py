@@ -1,0 +1,115 @@
+"""Which config and data a workdir belongs to."""
+
+import json
+
+import pytest
+
+from ssa2d_jax.data.label_space import A2D
+from ssa2d_jax.runs import saved_config
+from ssa2d_jax.runs.compatibility import check_same_network, claim_workdir
+from ssa2d_jax.utils.errors import InputError
+from tests.fixtures.toy import toy_config
+
+DATA = "toy data, 8 clips to train on"
+
+
+def _begun(workdir, config):
+    """A workdir that a run of `config` has saved something in."""
+    claim_workdir(workdir, config, DATA, A2D)
+    (workdir / "checkpoints" / "1").mkdir(parents=True)
+
+
+def _network_of(workdir, config):
+    return check_same_network(saved_config.read_run_config(workdir), config, workdir)
+
+
+def test_a_workdir_remembers_its_config(tmp_path):
+    config = toy_config()
+    claim_workdir(tmp_path, config, DATA, A2D)
+    saved = json.loads((tmp_path / "config.json").read_text())
+    assert saved["data"]["size"] == [32, 32] and saved["model"]["encoder_width"] == 0.0625
+    claim_workdir(tmp_path, config, DATA, A2D)
+
+
+def test_a_workdir_of_another_config_is_refused_with_the_difference(tmp_path):
+    _begun(tmp_path, toy_config())
+    other = toy_config()
+    other.model.atrous = False
+    other.train.batch_size = 8
+    with pytest.raises(InputError) as error:
+        claim_workdir(tmp_path, other, DATA, A2D)
+    assert "config.model.atrous: True there, False now" in str(error.value)
+    assert "config.train.batch_size: 4 there, 8 now" in str(error.value)
+    assert json.loads((tmp_path / "config.json").read_text())["model"]["atrous"] is True
+
+
+def test_a_workdir_from_before_an_option_was_there_goes_on_with_what_it_did_then(tmp_path):
+    _begun(tmp_path, toy_config())
+    older = json.loads((tmp_path / "config.json").read_text())
+    del older["model"]["encoder"], older["train"]["temporal_lr_scale"]
+    (tmp_path / "config.json").write_text(json.dumps(older))
+    found = _network_of(tmp_path, toy_config())
+    assert found.model.encoder == "i3d"
+    assert _network_of(tmp_path, found).model.encoder == "i3d"
+    other = toy_config()
+    other.train.temporal_lr_scale = 0.5
+    with pytest.raises(InputError, match="config.train.temporal_lr_scale: 1.0 there, 0.5 now"):
+        claim_workdir(tmp_path, other, DATA, A2D)
+    claim_workdir(tmp_path, toy_config(), DATA, A2D)
+    assert json.loads((tmp_path / "config.json").read_text())["model"]["encoder"] == "i3d"
+
+
+def test_a_workdir_of_other_data_is_refused(tmp_path):
+    _begun(tmp_path, toy_config())
+    with pytest.raises(InputError, match=f"begun with other data: {DATA} there, another release now"):
+        claim_workdir(tmp_path, toy_config(), "another release", A2D)
+    moved = toy_config()
+    moved.data.root, moved.data.shards_dir = "elsewhere", "elsewhere/too"
+    claim_workdir(tmp_path, moved, DATA, A2D)
+    assert (tmp_path / "data.txt").read_text() == DATA + "\n"
+
+
+def test_a_workdir_without_a_checkpoint_is_free(tmp_path):
+    claim_workdir(tmp_path, toy_config(), DATA, A2D)
+    other = toy_config()
+    other.train.grad_accum_steps = 2  # say, after the first try didn't fit into memory
+    claim_workdir(tmp_path, other, DATA, A2D)
+    assert json.loads((tmp_path / "config.json").read_text())["train"]["grad_accum_steps"] == 2
+
+
+def test_what_changes_no_weight_may_differ(tmp_path):
+    _begun(tmp_path, toy_config())
+    other = toy_config()
+    other.train.log_every = other.train.save_every = 7
+    other.eval.batch_size = 2
+    other.predict.opacity = 0.1
+    claim_workdir(tmp_path, other, DATA, A2D)
+
+
+def test_evaluating_needs_the_same_network_only(tmp_path):
+    with pytest.raises(InputError, match="holds no run"):
+        _network_of(tmp_path, toy_config())
+    claim_workdir(tmp_path, toy_config(), DATA, A2D)
+    other = toy_config()
+    other.train.batch_size, other.data.root = 8, "elsewhere"
+    assert _network_of(tmp_path, other).train.batch_size == 4
+    other.model.encoder_width = 0.5
+    with pytest.raises(InputError, match="encoder_width: 0.0625 there, 0.5 now"):
+        _network_of(tmp_path, other)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"data": {}, "model": {}, "train": 1}'])
+def test_a_damaged_config_file_is_named(tmp_path, text):
+    _begun(tmp_path, toy_config())
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InputError, match="config.json can't be read"):
+        claim_workdir(tmp_path, toy_config(), DATA, A2D)
+    with pytest.raises(InputError, match="config.json can't be read"):
+        _network_of(tmp_path, toy_config())
+
+
+def test_checkpoints_without_their_config_are_not_taken_over(tmp_path):
+    _begun(tmp_path, toy_config())
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(InputError, match="config.json is missing, but there are checkpoints"):
+        claim_workdir(tmp_path, toy_config(), DATA, A2D)
