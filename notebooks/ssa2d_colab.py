@@ -9,23 +9,23 @@
 # %% [markdown]
 # # SSA2D: which actor does which action, in every pixel of a video
 #
-# A small network learns a rendered world, the sprites. Its course, its scores and its answers are shown; it labels a
-# video, and goes on learning from a folder of labelled videos, where yours may stand. What came of it is packed up to
-# take home.
+# This notebook trains a small network on a rendered world, the sprites. It shows the curves of training, the scores and
+# the predictions, and labels a video. Then it fine-tunes the network on a folder of labelled videos, which can be your
+# own. At the end it packs the results into a zip file to download.
 #
-# Look through the settings, then run all cells (in Colab: Runtime, Run all). All of it takes about three quarters of an
-# hour on two CPU cores with nothing else to do, most of which is the first training. A GPU runtime (Runtime, Change
-# runtime type) should need less; nobody has tried it yet. Colab takes its machine back some time after you leave, and
-# what isn't downloaded is lost then.
+# Check the settings, then run all cells (in Colab: Runtime, Run all). Everything takes about 45 minutes on two
+# otherwise idle CPU cores; most of this is the first training. A GPU runtime (Runtime, Change runtime type) should be
+# faster, but nobody has tried it yet. Colab deletes its machine some time after you leave. Download what you want to
+# keep.
 
 # %%
-REPOSITORY = ""  # address of ssa2d_jax that `git clone` takes; not needed where this notebook lies in a checkout
-VARIANT = ""  # "tiny": minutes; learns nothing, tries everything
-EPOCHS = 6  # of training; half of them take half the time and teach less
-VIDEO = ""  # a video to label, its path, or "ask" for Colab's dialog; "" takes a clip of the sprites
-FOLDER = ""  # labelled videos to learn from, a folder or a zip of one, or "ask"; "" makes one of sprites
-FOLDER_EPOCHS = 100
-KINETICS = False  # True: learning from FOLDER begins with I3D's Kinetics weights, as real video wants it
+REPOSITORY = ""  # address of ssa2d_jax for `git clone`; not needed if this notebook is in a checkout
+VARIANT = ""  # "tiny" takes minutes and learns nothing; use it to try the notebook
+EPOCHS = 6  # of the first training; fewer epochs take less time and give lower scores
+VIDEO = ""  # path of a video to label, or "ask" for Colab's file dialog; "" uses a clip of the sprites
+FOLDER = ""  # labelled videos: a folder, a zip file of one, or "ask"; "" makes a folder of sprites
+FOLDER_EPOCHS = 100  # of the training on FOLDER
+KINETICS = False  # True: the training on FOLDER starts with I3D's Kinetics weights; better for real video
 
 # %%
 import os
@@ -36,22 +36,23 @@ from pathlib import Path
 
 IN_COLAB = "google.colab" in sys.modules
 GPU = shutil.which("nvidia-smi") is not None
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this kernel and the trainings share the GPU
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the notebook and the trainings share the GPU
 if not GPU:
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")  # compiles in two thirds of the time
 
-warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)  # a line with "!" forks only to start a program
+warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)  # a line with "!" only starts a program
 
-if not Path("main.py").exists():
-    if not Path("ssa2d_jax").exists():
-        assert REPOSITORY, "set REPOSITORY in the cell above, or open this notebook in a checkout of ssa2d_jax"
-        # !git clone --quiet --depth 1 {REPOSITORY} ssa2d_jax
-    os.chdir("ssa2d_jax")
+CHECKOUT = next((folder for folder in (".", "..", "ssa2d_jax") if Path(folder, "main.py").exists()), None)
+if CHECKOUT is None:
+    assert REPOSITORY, "set REPOSITORY in the cell above, or open this notebook in a checkout of ssa2d_jax"
+    # !git clone --quiet --depth 1 {REPOSITORY} ssa2d_jax
+    CHECKOUT = "ssa2d_jax"
+os.chdir(CHECKOUT)
 sys.path.insert(0, os.getcwd())
 PYTHON = sys.executable
-if IN_COLAB:  # "ERROR: pip's dependency resolver ..." is about packages of Colab's that aren't needed here
+if IN_COLAB:  # ignore "ERROR: pip's dependency resolver ...": it is about Colab's packages, which aren't needed here
     CUDA = '"jax[cuda12]==0.10.2"' if GPU else ""
-    # !{PYTHON} -m pip uninstall --quiet --yes tensorflow  # tensorflow-cpu doesn't work on top of it
+    # !{PYTHON} -m pip uninstall --quiet --yes tensorflow  # tensorflow-cpu doesn't work beside it
     # !{PYTHON} -m pip install --quiet -r requirements.txt {CUDA}
 
 # %%
@@ -70,8 +71,8 @@ from ssa2d_jax.utils import csv_history
 from ssa2d_jax.visualization import charts
 
 
-def given(setting: str) -> Path | None:
-    """The file or folder that a setting names; Colab's dialog asks for it if it is "ask"."""
+def path_of(setting: str) -> Path | None:
+    """The file or folder in a setting, or None if it is empty; "ask" opens Colab's file dialog."""
     if setting == "ask":
         from google.colab import files
 
@@ -80,26 +81,26 @@ def given(setting: str) -> Path | None:
 
 
 def show_run(run: str) -> None:
-    """Course and scores of a run that was trained to its end."""
+    """Show the curves and scores of a completely trained run."""
     folder = Path(run) / "metrics"
-    assert (folder / "test.json").exists(), f"{run} was not trained to its end; see what its cell says"
+    assert (folder / "test.json").exists(), f"the training of {run} is not complete; read the output of its cell"
     rows = csv_history.read_rows(folder / "training.csv")
-    updates = [int(row["update"]) for row in rows]
+    steps = [int(row["step"]) for row in rows]
     losses = {"sum": "loss", "actor": "actor", "action": "action", "foreground": "mask"}
-    lines = {told: (updates, [float(row[name]) for row in rows]) for told, name in losses.items()}
+    lines = {label: (steps, [float(row[name]) for row in rows]) for label, name in losses.items()}
     display(SVG(charts.curves(lines, "loss on training clips")))
     print(metrics.table(json.loads((folder / "test.json").read_text()), published=False))
 
 
-def label(run: str, clip: Path) -> None:
-    """Labels a video, tells its tracks and plays it; of its frames all are kept in memory."""
+def label_video(run: str, clip: Path) -> None:
+    """Label a video, list its tracks and play it. All frames are kept in memory."""
     detector = Detector.from_run(run)
-    result = detector(clip)  # frame by frame: `for frame in detector.stream(clip)`
+    result = detector(clip)  # for long videos: `for frame in detector.stream(clip)`
     tracks = result.to_tracks()
     if tracks:
         seconds = [float(i / (result.rate or 25)) for i in range(len(result) + 1)]
         display(SVG(timeline(tracks, detector.space, seconds)))
-    print("\n".join(track.describe(detector.space) for track in tracks) or "nobody was found")
+    print("\n".join(track.describe(detector.space) for track in tracks) or "no tracks found")
     result.write_overlay("overlay.mp4", scale=max(1, round(480 / result[0].frame.shape[0])))
     display(Video("overlay.mp4", embed=True, width=480, html_attributes="controls loop autoplay muted"))
 
@@ -107,8 +108,9 @@ def label(run: str, clip: Path) -> None:
 # %% [markdown]
 # ## Train
 #
-# Renders 3,300 clips the first time, trains and scores itself; two lines a minute say how far it is. Run the cell
-# again after a stop, and it goes on from there. It ends with scores; no scores, no training.
+# The first run renders 3,300 clips. Then the network is trained and evaluated; the output shows the progress twice a
+# minute. If the cell was stopped, run it again: it continues from there. If it doesn't end with scores, the training
+# is not complete.
 
 # %%
 CONFIG = "configs/sprites.py" + (f":{VARIANT}" if VARIANT else "")
@@ -116,20 +118,20 @@ PHASES = "" if VARIANT else f"--config.train.lr_phases='((0.2,0.0,3e-3),({EPOCHS
 # !{PYTHON} main.py --config={CONFIG} --workdir=runs/sprites {PHASES}
 
 # %% [markdown]
-# ## What it learnt
+# ## What it learned
 #
-# The losses should fall, those of the actions last. Of the scores, in percent of the test split, *glo* is the share of
-# pixels that are right, *ave* the same class by class, averaged, *mIoU* the mean intersection over union; *joint* wants
-# actor and action right at once. The joint mIoU is about 40 after the 6 epochs. *All background* is what an answer
-# gets that never sees anybody: what isn't well above it has learnt nothing, as `tiny` doesn't.
+# The losses should fall; the action loss falls last. The scores are in percent, on the test split: *glo* is the share
+# of correct pixels, *ave* the mean class accuracy, *mIoU* the mean intersection over union. *joint* means that actor
+# and action are both correct. After 6 epochs the joint mIoU is about 40. *All background* is the score of predicting
+# background everywhere. A network with a similar score, such as `tiny`, has learned nothing.
 
 # %%
 show_run("runs/sprites")
 
 # %% [markdown]
-# Its two best and two worst test clips, each a frame, the truth, its answer, and where it expects anybody at all. Over
-# the frame stand the clip, which of its frames are labelled, and how much of what truth or answer call foreground has
-# the right actor and action. Then what it takes each action for.
+# The two best and the two worst test clips: a frame, the truth, the prediction and the predicted foreground. The text
+# above the frame names the clip, its labelled frames and its agreement: among the pixels that are foreground in truth
+# or prediction, the share with the correct actor and action. The last picture is the confusion matrix of the actions.
 
 # %%
 for name in ("best_0", "best_1", "worst_1", "worst_0"):
@@ -139,35 +141,35 @@ display(Image("runs/sprites/pictures/test_confusion_action.png"))
 # %% [markdown]
 # ## Label a video
 #
-# It knows sprites and nothing else: in a real `VIDEO` it sees sprites, too. Tracks are instances, read out of the
-# labels: a bar lasts as long as one is seen, and its colours are what it does. The percentage at a name on the video is
-# how sure it is there.
+# The network knows only sprites, so it sees sprites in a real `VIDEO`, too. Tracks are instances that are derived from
+# the labels. Each track has a bar: its length shows when the instance is visible, its colours show the actions. The
+# percentage beside a name in the video is the confidence.
 
 # %%
 sprites = a2d.Release(Path("data") / f"sprites{VARIANT and '_tiny'}" / "Release")
-clip = given(VIDEO) or sprites.video(sprites.splits["test"][0])
-label("runs/sprites", clip)
+clip = path_of(VIDEO) or sprites.video(sprites.splits["test"][0])
+label_video("runs/sprites", clip)
 
 # %% [markdown]
-# ## Learn from labelled videos of your own
+# ## Train on your own labelled videos
 #
-# `FOLDER` (or the zip of it) has in it
+# `FOLDER` (or its zip file) contains
 #
-# - `labels.csv`, a table with the columns `video,instance,actor,action`: who each instance is, and what it does; the
-#   classes are those that it names
+# - `labels.csv`, a table with the columns `video,instance,actor,action`: the actor class and the action of each
+#   instance; the table defines the classes
 # - `videos/<video>.mp4`
-# - `labels/<video>/<frame>.png` for each frame that you labelled: of every pixel the instance, 0 = background
+# - `labels/<video>/<frame>.png` for each frame that you labelled: the instance number of every pixel, 0 = background
 #
-# "Your own data" in README.md has the rest: instances that do one thing after another, other layouts, which videos
-# become the test split, how predictions are corrected and learnt from. Here 16 clips of the sprites become such a
-# folder, with classes that the network doesn't know: persons, animals and things, moving or still.
+# "Your own data" in README.md explains more: instances that change their action, other layouts, the test split, and how
+# to correct predictions and train on them. Here 16 clips of the sprites become such a folder, with classes that the
+# network doesn't know: persons, animals and things, moving or still.
 
 # %%
 PERSONS, ANIMALS, STILL = ("adult", "baby"), ("bird", "cat", "dog"), ("eating", "none")
 
 
 def write_folder(folder: Path, clips: int) -> None:
-    """A folder as it is described above, of sprites."""
+    """Write a folder as described above, with clips of the sprites."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "videos").mkdir(parents=True)
     lines = ["video,instance,actor,action"]
@@ -176,42 +178,42 @@ def write_folder(folder: Path, clips: int) -> None:
         (folder / "labels" / name).mkdir(parents=True)
         for frame, file in sprites.labelled(name).items():
             regions = sprites.regions(name, frame, file)
-            instances = np.append(0, regions.codes)[regions.map]  # those of one class are one instance
+            instances = np.append(0, regions.codes)[regions.map]  # all instances of a class become one instance
             cv2.imwrite(str(folder / "labels" / name / f"{frame}.png"), instances.astype(np.uint8))
             for code in regions.codes:
-                who, does = A2D.actors[code // 10], A2D.actions[code % 10]
-                actor = "person" if who in PERSONS else "animal" if who in ANIMALS else "thing"
-                line = f"{name},{code},{actor},{'still' if does in STILL else 'moving'}"
+                actor, action = A2D.actors[code // 10], A2D.actions[code % 10]
+                new_actor = "person" if actor in PERSONS else "animal" if actor in ANIMALS else "thing"
+                line = f"{name},{code},{new_actor},{'still' if action in STILL else 'moving'}"
                 lines += [line] if line not in lines else []
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     print(*lines[:6], "...", sep="\n")
 
 
-def unpacked(archive: Path, folder: Path) -> Path:
-    """What is in a zip: `folder`, or the one folder in it."""
+def unpack(archive: Path, folder: Path) -> Path:
+    """Unpack a zip file into `folder`; returns `folder`, or the only folder in it."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.unpack_archive(archive, folder)
-    inside = [path for path in folder.iterdir() if not path.name.startswith(("__", "."))]
-    return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+    paths = [path for path in folder.iterdir() if not path.name.startswith(("__", "."))]
+    return paths[0] if len(paths) == 1 and paths[0].is_dir() else folder
 
 
-folder = given(FOLDER) or Path("data/own")
+folder = path_of(FOLDER) or Path("data/own")
 if not FOLDER:
     write_folder(folder, 16)
 elif folder.is_file():
-    folder = unpacked(folder, Path("data/unpacked"))
+    folder = unpack(folder, Path("data/unpacked"))
 
 # %% [markdown]
-# A check first: it names the file and frame of everything that is wrong. See whether the labels lie where they should.
+# First a check: it names the file and the frame of every problem. Look whether the labels are in the right places.
 
 # %%
 # !{PYTHON} main.py --config=configs/folder.py --mode=check --config.data.root='{folder}' --output=data/own_check
 Image("data/own_check/check.png")
 
 # %% [markdown]
-# Then it learns, beginning with the network that knows sprites, or (`KINETICS`) with a larger one whose encoder was
-# trained on real videos. 100 epochs of 12 clips are 150 updates of 8, which is few; below 100 updates it says how many
-# epochs it would rather have.
+# Then the training. It starts from the network that knows sprites or, with `KINETICS`, from a larger one whose encoder
+# was trained on real videos. 100 epochs of 12 clips are 150 steps of 8 clips, which is few. Below 100 steps, training
+# suggests a larger number of epochs.
 
 # %%
 if KINETICS:
@@ -226,19 +228,19 @@ START += f" --config.train.lr_phases='(({0.05 * FOLDER_EPOCHS:g},0.0,2e-3),({0.9
 # %%
 show_run("runs/own")
 display(Image("runs/own/pictures/test_best_0.png"))
-label("runs/own", clip)
+label_video("runs/own", clip)
 
 # %% [markdown]
-# ## Take it home
+# ## Download the results
 #
-# Both networks label the video once more. `ssa2d_results.zip`, which Colab downloads, has of each
+# Both networks label the video once more. Colab downloads `ssa2d_results.zip`, which contains for each network
 #
 # - `<network>.safetensors`: the network, for `Detector.from_run("own.safetensors")` or
-#   `main.py --workdir=own.safetensors --mode=predict --input=... --output=...`
+#   `ssa2d predict --workdir=own.safetensors --input=... --output=...` (after `pip install .` in a checkout)
 # - `<network>/overlay.mp4`: the video with its labels
-# - `<network>/tracks.json` and `tracks.csv`: who does what, from when to when, and where
-# - `<network>/labels.npz`: classes of every pixel, `actor`, `action` and `joint`, each [frames, height, width]
-# - `<network>/summary.json`: of every class, in how many frames it is, how large and how sure
+# - `<network>/tracks.json` and `tracks.csv`: who does what, when and where
+# - `<network>/labels.npz`: the classes of every pixel, `actor`, `action` and `joint`, each [frames, height, width]
+# - `<network>/summary.json`: for every class, the number of frames, share of the pixels and mean confidence
 
 # %%
 # !{PYTHON} main.py --workdir=runs/sprites --mode=predict --input='{clip}' --output=results/sprites

@@ -1,4 +1,4 @@
-"""The Colab notebook: what its source gives, and its cells run from start to end."""
+"""The Colab notebook: it is up to date with its source, and its cells run from start to end."""
 
 import json
 import os
@@ -11,10 +11,10 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parents[2]
-NAME = "ssa2d_colab.ipynb"
+NAME = "ssa2d_colab.ipynb"  # in notebooks/
 
 
-def test_the_notebook_is_what_its_source_gives():
+def test_the_notebook_is_up_to_date_with_its_source():
     command = [sys.executable, "-m", "tools.make_notebook", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -23,12 +23,13 @@ def test_the_notebook_is_what_its_source_gives():
 def test_its_cells_run_from_start_to_end(tmp_path):
     left_out = shutil.ignore_patterns(".*", "data", "runs", "weights", "__pycache__", "tests")
     shutil.copytree(ROOT, tmp_path / "repo", ignore=left_out)
-    book = nbformat.read(tmp_path / "repo" / NAME, as_version=4)
+    folder = tmp_path / "repo/notebooks"
+    book = nbformat.read(folder / NAME, as_version=4)
     settings = book.cells[1]
     for setting, value in {'VARIANT = ""': 'VARIANT = "tiny"', "FOLDER_EPOCHS = 100": "FOLDER_EPOCHS = 4"}.items():
         assert settings.source.count(setting) == 1
         settings.source = settings.source.replace(setting, value)
-    nbformat.write(book, tmp_path / "repo" / NAME)
+    nbformat.write(book, folder / NAME)
     environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
     code = (
         "import nbformat, nbclient, sys\n"
@@ -40,20 +41,20 @@ def test_its_cells_run_from_start_to_end(tmp_path):
     )
     command = [sys.executable, "-c", code, NAME]
     done = subprocess.run(
-        command, cwd=tmp_path / "repo", env=environment, capture_output=True, text=True, check=False, timeout=3000
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=3000
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    book = nbformat.read(tmp_path / "repo" / NAME, as_version=4)
+    book = nbformat.read(folder / NAME, as_version=4)
     outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
     kinds = {kind for output in outputs for kind in output.get("data", {})}
     assert {"image/svg+xml", "image/png", "text/html"} <= kinds  # curves, pictures, the overlay as a video
-    said = "".join(output.get("text", "") for output in outputs)
-    assert said.count("this model (step") >= 2 and "no problem found" in said
-    assert "Traceback" not in said and "error:" not in said
+    text = "".join(output.get("text", "") for output in outputs)
+    assert text.count("this model (step") >= 2 and "no problem found" in text
+    assert "Traceback" not in text and "error:" not in text
     scores = json.loads((tmp_path / "repo/runs/own/metrics/test.json").read_text())
     assert scores["frames"] > 0
     assert "person" in json.loads((tmp_path / "repo/runs/own/labels.json").read_text())["actors"]
-    home = zipfile.ZipFile(tmp_path / "repo/ssa2d_results.zip").namelist()
+    results = zipfile.ZipFile(tmp_path / "repo/ssa2d_results.zip").namelist()
     files = {"overlay.mp4", "labels.npz", "summary.json", "tracks.json", "tracks.csv"}
     for network in ("sprites", "own"):
-        assert {f"{network}.safetensors", *(f"{network}/{name}" for name in files)} <= set(home)
+        assert {f"{network}.safetensors", *(f"{network}/{name}" for name in files)} <= set(results)
