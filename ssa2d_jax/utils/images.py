@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Shaped, UInt8, UInt16
 
 Picture = UInt8[np.ndarray, "height width *channels"]
+DeepPicture = UInt16[np.ndarray, "height width"]  # grey, 16 bits
 
 
 def resize(picture: Shaped[np.ndarray, "h w *c"], size: tuple[int, int]) -> Shaped[np.ndarray, "h2 w2 *c"]:
@@ -21,7 +22,7 @@ def resize(picture: Shaped[np.ndarray, "h w *c"], size: tuple[int, int]) -> Shap
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def encode_png(picture: Picture, compression: int | None = None) -> bytes:
+def encode_png(picture: Picture | DeepPicture, compression: int | None = None) -> bytes:
     """A grey or RGB picture as the content of a PNG file; `compression` is 0 to 9. Raises OSError if that fails."""
     return _encode(".png", picture, () if compression is None else (cv2.IMWRITE_PNG_COMPRESSION, compression))
 
@@ -31,7 +32,7 @@ def encode_jpeg(picture: Picture, quality: int) -> bytes:
     return _encode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, quality))
 
 
-def _encode(suffix: str, picture: Picture, options: Sequence[int]) -> bytes:
+def _encode(suffix: str, picture: Picture | DeepPicture, options: Sequence[int]) -> bytes:
     bgr = picture[..., ::-1] if picture.ndim == 3 else picture
     encoded, data = cv2.imencode(suffix, np.ascontiguousarray(bgr), options)
     if not encoded:
