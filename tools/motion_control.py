@@ -30,7 +30,7 @@ def main() -> None:
     check_label_space(workdir, run.space, A2D)
     source = open_source(config)
     eval_step, variables = devices.pmap_eval_step(run.model, A2D), devices.replicate(run.variables)
-    for name, change in (("as they are", _middle), ("frozen", _frozen)):
+    for name, change in (("unchanged", _middle), ("frozen", _frozen)):
         counts = metrics.Confusions.empty(A2D)
         for batch in source.eval_batches("test"):
             counts.add(jax.device_get(eval_step(variables, devices.shard(change(batch)))[0]))
