@@ -1,4 +1,4 @@
-"""What the classes are: names, valid actor-action pairs, palette. No framework in here."""
+"""The classes of labels: names, valid actor-action pairs, colours. No framework in here."""
 
 import dataclasses
 import functools
@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int32, UInt8
 
 from ssa2d_jax.data import vidor_classes
-from ssa2d_jax.data.palette import distinct_colours
+from ssa2d_jax.data.palette import Colour, as_colour, distinct_colours
 
 KINDS = ("actor", "action", "joint")
 
@@ -31,7 +32,7 @@ _A2D_PAIR_CODES = (
 _A2D_ACTOR_COLOURS = (
     (255, 1, 1), (255, 230, 1), (52, 255, 1), (1, 255, 179), (1, 103, 255), (128, 1, 255), (255, 1, 153),
 )  # fmt: skip
-# A2D draws an actor's hue at full strength for action 5, darker for 1-4, lighter for 6-9.
+# A2D's colour pictures show an actor's hue at full strength for action 5, darker for 1-4, lighter for 6-9.
 _FULL_STRENGTH_ACTION = 5
 
 
@@ -42,24 +43,26 @@ class LabelSpace:
     Class 0 is the background in all three label kinds, so `actors[0] == actions[0] == "background"`.
     Joint class j >= 1 is `pairs[j - 1]`, a tuple (actor class, action class).
 
-    `several`: a pixel may carry any number of actions; background is then the lack of any, and the network's action
-    head has no class for it. `frequent`: by label kind, actor and action, classes that are scored once more by
-    themselves. `pair_colours`: RGB of `pairs`, where they have none of A2D's kind.
+    Attributes:
+        multilabel: Whether a pixel may have any number of actions; background then means no action, and the network's
+            action head has no class for it.
+        frequent: Actor classes and action classes that also get scores of their own.
+        pair_colours: The colours of `pairs` if they don't follow A2D's rule.
     """
 
     actors: tuple[str, ...]
     actions: tuple[str, ...]
     pairs: tuple[tuple[int, int], ...]
-    actor_colours: tuple[tuple[int, int, int], ...]
+    actor_colours: tuple[Colour, ...]
     multilabel: bool = False
     frequent: tuple[tuple[int, ...], tuple[int, ...]] | None = None
-    pair_colours: tuple[tuple[int, int, int], ...] = ()
+    pair_colours: tuple[Colour, ...] = ()
 
     @classmethod
-    def of_names(
+    def from_names(
         cls, actors: tuple[str, ...], actions: tuple[str, ...], pairs: tuple[tuple[str, str], ...]
     ) -> "LabelSpace":
-        """A space of one's own classes, background left out, and the (actor, action) pairs of them that occur."""
+        """A space of the given classes, without the background, and the (actor, action) pairs that occur."""
         actors, actions = ("background", *actors), ("background", *actions)
         return cls(
             actors=actors,
@@ -70,25 +73,25 @@ class LabelSpace:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` makes the same space of, colours of one's own classes apart."""
-        named = [[self.actors[a], self.actions[b]] for a, b in self.pairs] if not self.multilabel else []
-        return {"actors": list(self.actors), "actions": list(self.actions), "several": self.multilabel, "pairs": named}
+        """The space as JSON for `from_json`, without colours."""
+        pairs = [[self.actors[a], self.actions[b]] for a, b in self.pairs] if not self.multilabel else []
+        return {"actors": list(self.actors), "actions": list(self.actions), "several": self.multilabel, "pairs": pairs}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> "LabelSpace":
-        """The space that `to_json` told of; KeyError, TypeError or ValueError if it is not such."""
+        """The space that `to_json` saved; raises KeyError, TypeError or ValueError for other values."""
         for space in (A2D, VIDOR, vidor(spatial=True)):
-            if space.is_told_by(saved):
+            if space.matches(saved):
                 return space
         if saved["several"]:
-            raise ValueError("several actions a pixel, of classes that are not VidOR's")
+            raise ValueError("multi-label classes that are not VidOR's; only VidOR's classes may be multi-label")
         actors, actions = tuple(saved["actors"][1:]), tuple(saved["actions"][1:])
-        return cls.of_names(actors, actions, tuple((actor, action) for actor, action in saved["pairs"]))
+        return cls.from_names(actors, actions, tuple((actor, action) for actor, action in saved["pairs"]))
 
-    def is_told_by(self, saved: Mapping[str, Any]) -> bool:
-        """Whether `saved` is what `to_json` told of these classes; of an older version, pairs may be missing."""
-        told = self.to_json()
-        return all(saved.get(key, told["pairs"] if key == "pairs" else None) == value for key, value in told.items())
+    def matches(self, saved: Mapping[str, Any]) -> bool:
+        """Whether `to_json` of these classes gave `saved`; in files of older versions, pairs may be missing."""
+        expected = self.to_json()
+        return all(saved.get(key, value if key == "pairs" else None) == value for key, value in expected.items())
 
     @property
     def action_outputs(self) -> tuple[str, ...]:
@@ -97,7 +100,7 @@ class LabelSpace:
 
     @property
     def heads(self) -> tuple[int, int]:
-        """Outputs of the network's actor and action head."""
+        """The number of outputs of the network's actor head and action head."""
         return len(self.actors), len(self.action_outputs)
 
     @functools.cached_property
@@ -111,20 +114,20 @@ class LabelSpace:
         return {"actor": self.actors, "action": self.actions, "joint": self.joint}
 
     @functools.cached_property
-    def pair_actor(self) -> np.ndarray:
-        """[joint classes] int32, actor class of every joint class; 0 for the background."""
+    def pair_actor(self) -> Int32[np.ndarray, " joint"]:
+        """The actor class of every joint class; 0 for the background."""
         return np.array([0, *(actor for actor, _ in self.pairs)], np.int32)
 
     @functools.cached_property
-    def pair_action(self) -> np.ndarray:
-        """[joint classes] int32, action class of every joint class; 0 for the background."""
+    def pair_action(self) -> Int32[np.ndarray, " joint"]:
+        """The action class of every joint class; 0 for the background."""
         return np.array([0, *(action for _, action in self.pairs)], np.int32)
 
     @functools.cached_property
-    def joint_of(self) -> np.ndarray:
-        """[256, 256] uint8, joint class of (actor, action) labels; IGNORE where the pair isn't one of `pairs`.
+    def joint_of(self) -> UInt8[np.ndarray, "256 256"]:
+        """The joint class of every (actor, action); IGNORE if the pair isn't one of `pairs`.
 
-        Only where a pixel has one action: of several, there are more pairs than a byte can count.
+        Not for multi-label spaces: they have more pairs than a byte can count.
         """
         assert not self.multilabel
         table = np.full((256, 256), IGNORE, np.uint8)
@@ -132,29 +135,29 @@ class LabelSpace:
         return table
 
     @functools.cached_property
-    def joint_colours(self) -> np.ndarray:
-        """[joint classes, 3] uint8 RGB; the background is black."""
+    def joint_colours(self) -> UInt8[np.ndarray, "joint 3"]:
+        """The RGB colour of every joint class; the background is black."""
         colours = [(0, 0, 0), *(self.colour(actor, action) for actor, action in self.pairs)]
         return np.array(colours, np.uint8)
 
-    def colour(self, actor: int, action: int) -> tuple[int, int, int]:
-        """RGB of one pair: as A2D's colour pictures have it; several actions: the actor's, dimmed.
+    def colour(self, actor: int, action: int) -> Colour:
+        """The colour of a pair: that of A2D's colour pictures, or the actor's colour dimmed in a multi-label space.
 
-        Of one's own classes each of `pairs` has one of its own, and any other pair that of the actor's first.
+        In a space of other classes each of `pairs` has its own colour; any other pair gets that of the actor's first.
         """
         if self.multilabel:
-            bright = 0.7 + 0.3 * (0.618034 * action % 1.0)
-            return tuple(round(bright * channel) for channel in self.actor_colours[actor])
+            brightness = 0.7 + 0.3 * (0.618034 * action % 1.0)
+            return as_colour([round(brightness * channel) for channel in self.actor_colours[actor]])
         if self.pair_colours:
             colours = zip(self.pairs, self.pair_colours, strict=True)
-            own = {pair[1]: colour for pair, colour in colours if pair[0] == actor}
-            return own.get(action) or next(iter(own.values()), self.actor_colours[actor])
+            by_action = {pair[1]: colour for pair, colour in colours if pair[0] == actor}
+            return by_action.get(action) or next(iter(by_action.values()), self.actor_colours[actor])
         hue = np.array(self.actor_colours[actor], np.float64)
         if action <= _FULL_STRENGTH_ACTION:
             rgb = hue * action / _FULL_STRENGTH_ACTION
         else:
             rgb = hue + (255 - hue) * (action - _FULL_STRENGTH_ACTION) / _FULL_STRENGTH_ACTION
-        return tuple(int(channel) for channel in np.clip(np.rint(rgb), 1, 255))
+        return as_colour([int(channel) for channel in np.clip(np.rint(rgb), 1, 255)])
 
 
 A2D = LabelSpace(
@@ -166,9 +169,9 @@ A2D = LabelSpace(
 
 
 def vidor(spatial: bool = False) -> LabelSpace:
-    """VidOR's classes: 80 objects, 42 actions and, if `spatial`, 8 spatial predicates; several actions a pixel.
+    """VidOR's classes: 80 objects, 42 actions and, if `spatial`, 8 spatial predicates; multi-label.
 
-    Any object can do any action, so joint class 1 + (actor - 1) * actions + (action - 1) is a pair.
+    Any object can do any action, so every pair occurs: as joint class 1 + (actor - 1) * actions + (action - 1).
     """
     objects = vidor_classes.OBJECTS
     actions = vidor_classes.ACTIONS + (vidor_classes.SPATIAL if spatial else ())
@@ -188,11 +191,8 @@ def vidor(spatial: bool = False) -> LabelSpace:
 VIDOR = vidor()
 
 
-def described(data: Mapping[str, Any]) -> LabelSpace:
-    """The classes of a run whose config.data is `data`."""
+def space_from_config(data: Mapping[str, Any]) -> LabelSpace:
+    """The classes of a run whose config has `data` as config.data."""
     if data.get("layout", "a2d") != "vidor":
         return A2D
     return vidor(data.get("spatial", False))
-
-
-KINDS = ("actor", "action", "joint")

@@ -16,7 +16,7 @@ ACTIONS = (
     "play(instrument)", "point_to", "press", "pull", "push", "release", "ride", "shake_hand_with", "shout_at", "smell",
     "speak_to", "squeeze", "throw", "touch", "use", "watch", "wave", "wave_hand_to",
 )  # fmt: skip
-# Where one thing is beside another: no actions, but annotated in the same place.
+# Positions relative to another object: not actions, but annotated like them.
 SPATIAL = ("above", "away", "behind", "beneath", "in_front_of", "inside", "next_to", "towards")
 FREQUENT_OBJECTS = (
     "adult", "child", "toy", "baby", "chair", "dog", "car", "table", "cup", "sofa", "ball/sports_ball", "bottle",

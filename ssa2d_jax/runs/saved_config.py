@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from ssa2d_jax.data.label_space import LabelSpace, described
+from ssa2d_jax.data.label_space import LabelSpace, space_from_config
 from ssa2d_jax.runs import defaults as library_defaults
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils.errors import InputError
@@ -128,7 +128,7 @@ def read_run_labels(workdir: Path, saved: Mapping[str, Any]) -> LabelSpace:
     except FileNotFoundError:
         if saved["data"].get("layout") == "folder":
             raise InputError(f"{path} is missing; without it the classes of the run are unknown") from None
-        return described(saved["data"])  # a run of an older version
+        return space_from_config(saved["data"])  # a run of an older version
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} can't be read ({error!r}); restore it, or train again") from error
 

@@ -1,3 +1,5 @@
+"""Classes: names, pairs and colours."""
+
 import itertools
 
 import numpy as np
@@ -49,17 +51,17 @@ def _lab(rgb):
     def root(share):
         return share ** (1 / 3) if share > 216 / 24389 else (24389 / 27 * share + 16) / 116
 
-    x, y, z = (root(one / white) for one, white in zip(_xyz(rgb), (0.95047, 1.0, 1.08883), strict=True))
+    x, y, z = (root(value / white) for value, white in zip(_xyz(rgb), (0.95047, 1.0, 1.08883), strict=True))
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
 def _nearest(colours):
-    return min(np.linalg.norm(_lab(one) - _lab(other)) for one, other in itertools.combinations(colours, 2))
+    return min(np.linalg.norm(_lab(first) - _lab(second)) for first, second in itertools.combinations(colours, 2))
 
 
-def _own(actors, actions):
+def _space(actors, actions):
     names = [f"actor {i}" for i in range(actors)], [f"action {i}" for i in range(actions)]
-    return LabelSpace.of_names(*map(tuple, names), tuple(itertools.product(*names)))
+    return LabelSpace.from_names(*map(tuple, names), tuple(itertools.product(*names)))
 
 
 def test_the_conversion_here_is_cielab():
@@ -69,26 +71,26 @@ def test_the_conversion_here_is_cielab():
 
 
 @pytest.mark.parametrize("count", range(1, 44))
-def test_colours_of_ones_own_classes_are_readable(count):
-    for space in (_own(1, count), _own(count, 1)):
+def test_colours_of_other_classes_are_readable(count):
+    for space in (_space(1, count), _space(count, 1)):
         background, *colours = space.joint_colours.tolist()
         assert background == [0, 0, 0] and len(colours) == count
-        for some in (colours, [list(one) for one in space.actor_colours[1:]]):
-            assert min(_xyz(one)[1] for one in some) >= 0.17
-            assert _nearest([(0, 0, 0), (127, 127, 127), (255, 255, 255), *some[:12]]) >= 40
-            assert len(some) == 1 or _nearest(some) >= 20
+        for chosen in (colours, [list(colour) for colour in space.actor_colours[1:]]):
+            assert min(_xyz(colour)[1] for colour in chosen) >= 0.17
+            assert _nearest([(0, 0, 0), (127, 127, 127), (255, 255, 255), *chosen[:12]]) >= 40
+            assert len(chosen) == 1 or _nearest(chosen) >= 20
 
 
-def test_a_colour_stays_where_classes_are_added_behind():
-    few, many = _own(1, 3).joint_colours, _own(1, 40).joint_colours
+def test_a_colour_stays_when_classes_are_added():
+    few, many = _space(1, 3).joint_colours, _space(1, 40).joint_colours
     np.testing.assert_array_equal(few, many[: len(few)])
 
 
 def test_a_pair_that_does_not_occur_has_the_colour_of_its_actor():
-    space = LabelSpace.of_names(("cat", "dog"), ("run", "sit"), (("cat", "sit"), ("dog", "run"), ("dog", "sit")))
+    space = LabelSpace.from_names(("cat", "dog"), ("run", "sit"), (("cat", "sit"), ("dog", "run"), ("dog", "sit")))
     assert space.colour(1, 1) == space.colour(1, 2) == tuple(space.joint_colours[1])
 
 
-def test_vidors_colours_are_not_dark_and_its_actors_not_alike():
-    assert min(_xyz(one)[1] for one in VIDOR.joint_colours[1:].tolist()) > 0.08
+def test_vidors_colours_are_not_dark_and_its_actors_differ():
+    assert min(_xyz(colour)[1] for colour in VIDOR.joint_colours[1:].tolist()) > 0.08
     assert _nearest(VIDOR.actor_colours) > 12

@@ -139,7 +139,7 @@ def test_an_exported_file_with_other_bytes_is_refused(tmp_path):
 def test_outputs_are_taken_by_name_wherever_they_are(tmp_path, actors):
     config, before = toy_config(), _variables(toy_config())
     config.init.run = str(_exported(tmp_path / "x.safetensors", config, before))
-    own = LabelSpace.of_names(actors, ("running",), (("dog", "running"),))
+    own = LabelSpace.from_names(actors, ("running",), (("dog", "running"),))
     fresh = _variables(config, own, seed=1)
     state, told = initial_weights.apply_weights(_state(fresh), initial_weights.read_sources(config.init, None), own)
     for head, names, known in (("actor_head", own.actors, A2D.actors), ("action_head", own.actions, A2D.actions)):
@@ -158,7 +158,7 @@ def test_heads_of_as_many_other_classes_start_afresh(tmp_path):
     config.init.run = str(_exported(tmp_path / "x.safetensors", config, before))
     fresh = _variables(config, seed=1)
     actions = [name.upper() for name in A2D.actions[1:]]
-    own = LabelSpace.of_names(A2D.actors[1:], tuple(actions), (("dog", "RUNNING"),))
+    own = LabelSpace.from_names(A2D.actors[1:], tuple(actions), (("dog", "RUNNING"),))
     state, _ = initial_weights.apply_weights(_state(fresh), initial_weights.read_sources(config.init, None), own)
     for module, params in state.params.items():  # the actors are the same
         _assert_equal(params, (fresh if module == "action_head" else before)["params"][module])

@@ -138,7 +138,7 @@ def test_what_progress_raises_ends_the_work_and_leaves_no_overlay(tmp_path):
 
 
 def test_names_from_files_and_runs_are_escaped():
-    space = LabelSpace.of_names(("<b>",), ("<i>",), (("<b>", "<i>"),))
+    space = LabelSpace.from_names(("<b>",), ("<i>",), (("<b>", "<i>"),))
     table = html.shares({"<b>-<i>": {"frames": 2, "share": 0.25, "confidence": 0.5}}, space)
     assert "&lt;b&gt;-&lt;i&gt;" in table and "<b>" not in table and "25.0 %" in table and "width:25.00%" in table
     assert "<b>" not in html.about(space, LIMITS) and "1 MB, 2 seconds and 1920x1080 pixels" in html.about(

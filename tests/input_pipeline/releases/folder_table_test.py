@@ -87,6 +87,6 @@ def test_every_action_at_the_same_time_as_another_is_named(tmp_path):
 
 
 def test_classes_that_differ_in_case_alone_are_found():
-    space = LabelSpace.of_names(("Dog", "cat", "dog"), ("Run", "sit"), (("Dog", "Run"), ("cat", "sit"), ("dog", "Run")))
+    space = LabelSpace.from_names(("Dog", "cat", "dog"), ("Run", "sit"), (("Dog", "Run"), ("cat", "sit"), ("dog", "Run")))
     (one,) = folder_table.alike(space)
     assert one == "actors 'Dog' and 'dog' differ in case alone; if they are one, write them alike"

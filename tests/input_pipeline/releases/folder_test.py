@@ -282,15 +282,15 @@ def test_a_release_in_a2ds_layout_is_checked_too(tmp_path):
 
 
 def test_label_spaces_survive_json():
-    own = LabelSpace.of_names(("cat", "dog"), ("run", "sit"), (("cat", "sit"), ("dog", "run")))
+    own = LabelSpace.from_names(("cat", "dog"), ("run", "sit"), (("cat", "sit"), ("dog", "run")))
     assert LabelSpace.from_json(own.to_json()) == own and LabelSpace.from_json(A2D.to_json()) is A2D
-    renamed = LabelSpace.of_names(A2D.actors[1:], A2D.actions[1:], (("dog", "running"),))
+    renamed = LabelSpace.from_names(A2D.actors[1:], A2D.actions[1:], (("dog", "running"),))
     assert LabelSpace.from_json(renamed.to_json()) == renamed != A2D
     older = {key: value for key, value in A2D.to_json().items() if key != "pairs"}
     assert LabelSpace.from_json(older) is A2D
     with pytest.raises((ValueError, KeyError)):
         LabelSpace.from_json({"actors": ["background"], "actions": [], "several": True})
-    many = LabelSpace.of_names(
+    many = LabelSpace.from_names(
         ("dog",), tuple(f"trick {i}" for i in range(200)), tuple(("dog", f"trick {i}") for i in range(200))
     )
     assert len({tuple(colour) for colour in many.joint_colours}) > 100
@@ -303,7 +303,7 @@ def test_classes_that_are_written_nearly_alike_are_a_remark(tmp_path):
 
 
 def test_classes_that_are_meant_to_be_nearly_alike_are_none():
-    told = lambda *actions: folder_table.similar(LabelSpace.of_names(("dog",), actions, (("dog", actions[0]),)))
+    told = lambda *actions: folder_table.similar(LabelSpace.from_names(("dog",), actions, (("dog", actions[0]),)))
     assert told("standing", "standing up", "walking", "talking", "trick 1", "trick 12", "female", "male") == []
     many = [f"walking{letter}" for letter in "abcdefgh"]
     assert len(told(*many)) == 6 and told(*many)[-1].startswith("and 23 more pairs")

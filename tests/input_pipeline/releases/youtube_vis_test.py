@@ -114,7 +114,7 @@ def test_a_label_belongs_to_the_picture_of_its_name(tmp_path):
 
 
 def test_what_predict_writes_is_read(tmp_path):
-    space = LabelSpace.of_names(("cat", "dog"), ("run", "sit"), (("cat", "sit"), ("dog", "run"), ("dog", "sit")))
+    space = LabelSpace.from_names(("cat", "dog"), ("run", "sit"), (("cat", "sit"), ("dog", "run"), ("dog", "sit")))
     dog = np.zeros((6, *SIZE), np.uint8)
     for i in range(6):
         dog[i, 4:16, 2 * i : 2 * i + 12] = 2
