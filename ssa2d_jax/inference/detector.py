@@ -2,47 +2,45 @@
 
 from ssa2d_jax import Detector
 
-detector = Detector.from_run("runs/a2d")          # a workdir, or a file that --mode=export_weights wrote
+detector = Detector.from_run("runs/a2d")          # a workdir, or a file that `ssa2d export_weights` wrote
 result = detector("clip.mp4")                     # or uint8 [T, H, W, 3]
 result.actor, result.action, result.joint         # uint8 [T, H, W], numbers of the classes in detector.space
 result.write_overlay("overlay.mp4")
-for frame in detector.stream("long.mp4"):         # frame by frame, in memory that doesn't grow; 0 is a camera
+for frame in detector.stream("long.mp4"):         # frame by frame, in memory that does not grow; 0 is a camera
     frame.overlay()
 """
 
 import collections
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.frame_labels import frame_labels
-from ssa2d_jax.inference.multilabel_frame_labels import multilabel_frame_labels
 from ssa2d_jax.inference.results import FrameResult, Result
-from ssa2d_jax.inference.windows import Forward, SlidingWindow, check_windows
+from ssa2d_jax.inference.windows import Forward, SlidingWindow, WindowOptions
 from ssa2d_jax.runs.run import Run, load_run_as_saved
 from ssa2d_jax.steps.forward import make_forward
-from ssa2d_jax.video.optical_flow import FlowTrack, resized_flow
+from ssa2d_jax.utils.images import resize
+from ssa2d_jax.video.optical_flow import FlowTrack, resize_flow
 from ssa2d_jax.video.reader import MAX_PIXELS, Frame
 from ssa2d_jax.video.shot_boundaries import with_shot_boundaries
-from ssa2d_jax.video.sources import Source, open_source
+from ssa2d_jax.video.sources import FrameInput, FrameSource, open_source
 
 
 class Stream:
-    """Results of a source, frame by frame and once, in memory that doesn't grow with its length.
+    """The results of a source, frame by frame, in memory that does not grow with its length; can be read once.
 
-    `source` has its size, rate and number of frames, and `stop()`, which ends it early; `windows.run` counts the
-    network's windows. Where frames break off (a damaged file, a camera that is unplugged), the results of those before
-    come first, then InputError.
+    `source` has the size, rate and number of frames, and `stop()`, which ends it early; `windows.count` is the number
+    of windows that went through the network. Where frames break off (a damaged file, an unplugged camera), the results
+    of the frames before come first, then InputError is raised.
     """
 
-    def __init__(self, detector: "Detector", source: Source):
-        self.source = source
-        self._detector = detector
-        self.windows = detector.new_windows()
+    def __init__(self, detector: "Detector", source: FrameSource):
+        self.detector, self.source = detector, source
+        self.windows = SlidingWindow(detector.forward, detector.space, detector.window_options)
 
     def __iter__(self) -> Iterator[FrameResult]:
         yield from self.until_the_end()
@@ -50,58 +48,51 @@ class Stream:
             raise self.source.error
 
     def until_the_end(self) -> Iterator[FrameResult]:
-        """The same without the error, which is `source.error` afterwards."""
-        detector = self._detector
-        space = detector.space
-        waiting = collections.deque[tuple[Frame, bool]]()  # frames that still lack their labels
+        """Yield the same results; where frames break off, `source.error` holds the error afterwards."""
+        detector, source = self.detector, self.source
+        waiting = collections.deque[tuple[Frame, bool]]()  # frames that have no labels yet, and whether a shot begins
 
         def pictures() -> Iterator[np.ndarray]:
-            for frame, cut in with_shot_boundaries(self.source, lambda frame: frame.rgb):
+            for frame, cut in with_shot_boundaries(source, lambda frame: frame.rgb):
                 waiting.append((frame, cut))
                 yield frame.rgb
 
-        shape = {"height": self.source.height, "width": self.source.width, "space": space}
         grids = self.windows.probabilities(detector.network_frames(pictures()))
         for index, grid in enumerate(grids):
             frame, cut = waiting.popleft()
-            if space.multilabel:
-                labels = multilabel_frame_labels(grid, **shape, threshold=detector.threshold)
-            else:
-                labels = frame_labels(grid, **shape)
-            yield FrameResult(index, frame.rgb, frame.pts, frame.time_base, labels, grid, space, cut)
+            labels = frame_labels(grid, source.height, source.width, detector.space, detector.threshold)
+            yield FrameResult(index, frame.rgb, frame.pts, frame.time_base, labels, grid, detector.space, cut)
 
 
 class Detector:
-    """A network with all that it takes to run it on frames of any size and number."""
+    """A network with everything that it needs to run on frames of any size and number."""
 
     def __init__(
         self,
         forward: Forward,
         space: LabelSpace,
         *,
-        clip_frames: int,
-        frame_step: int,
-        overlap: int,
+        window_options: WindowOptions,
         size: tuple[int, int],
-        batch_size: int = 1,
-        max_pixels: int = MAX_PIXELS,
         flow: tuple[str, int] | None = None,
         threshold: float = 0.5,
+        max_pixels: int = MAX_PIXELS,
         step: int | None = None,
     ):
-        """From a network's `forward` (see windows.Forward); `from_run` is the usual way.
+        """Build a detector from a network; `from_run` is the usual way.
 
-        Windows of `clip_frames` frames, every `frame_step`-th of the video, share `overlap` frames with the next and
-        are blended there; `batch_size` of them go through the network at a time, always that many, so that it is
-        compiled once. The network sees whole frames at `size` (height, width). `flow` (method, height) for two
-        streams: `forward` then gets five channels, RGB and packed optical flow. `threshold`: where a pixel may have
-        several actions, it has those of this probability. A frame of more than `max_pixels` pixels is refused. `step`,
-        of the checkpoint, is only kept. InputError for values that don't fit.
+        Args:
+            forward: runs the network.
+            space: its classes.
+            window_options: how windows lie on a video; neighbours are blended where they overlap.
+            size: height and width at which the network sees whole frames.
+            flow: method and height of the optical flow, for a network of two streams.
+            threshold: where a pixel may have several actions, it has those of this probability or more.
+            max_pixels: frames of more pixels are refused.
+            step: the checkpoint's, for information.
         """
-        check_windows(clip_frames, frame_step, overlap, batch_size)
-        self.forward, self.space, self.step = forward, space, step
-        self.clip_frames, self.frame_step, self.overlap, self.batch_size = clip_frames, frame_step, overlap, batch_size
-        self.size, self.max_pixels, self.flow, self.threshold = tuple(size), max_pixels, flow, threshold
+        self.forward, self.space, self.window_options, self.size = forward, space, window_options, size
+        self.flow, self.threshold, self.max_pixels, self.step = flow, threshold, max_pixels, step
         self.compiled = False
 
     @classmethod
@@ -114,95 +105,98 @@ class Detector:
         batch_size: int = 1,
         threshold: float | None = None,
     ) -> "Detector":
-        """The network of a run: its workdir, or a .safetensors file that `--mode=export_weights` wrote.
+        """Load the network of a run.
 
-        `step`: which checkpoint, 0 = the newest, -1 = the best by joint mIoU. `overlap`: frames that neighbouring
-        windows share, by default half of them; less is faster. `threshold`: by default the run's own. InputError if
-        there is no such run.
+        Args:
+            run: its workdir, or a .safetensors file that `ssa2d export_weights` wrote.
+            step: of the checkpoint; 0 is the newest, -1 the best by joint mIoU.
+            overlap: frames that neighbouring windows share, by default half of them; fewer is faster.
+            batch_size: windows that go through the network together.
+            threshold: where a pixel may have several actions, it has those of this probability; by default the run's.
+
+        Raises:
+            InputError: there is no such run or checkpoint, or the windows do not fit.
         """
         loaded = load_run_as_saved(Path(run), step)
-        return cls.of(loaded, overlap=overlap, batch_size=batch_size, threshold=threshold)
+        return cls.from_loaded_run(loaded, overlap=overlap, batch_size=batch_size, threshold=threshold)
 
     @classmethod
-    def of(
+    def from_loaded_run(
         cls,
         run: Run,
         *,
         overlap: int | None = None,
+        batch_size: int = 1,
         threshold: float | None = None,
-        **options: Any,
+        max_pixels: int = MAX_PIXELS,
     ) -> "Detector":
-        """The detector of a restored run; `options` as the constructor has them."""
+        """Build the detector of a run that is loaded; for the options see `from_run` and the constructor."""
         data = run.config.data
+        height, width = data.size
         return cls(
             make_forward(run.model, run.variables, run.space.multilabel),
             run.space,
-            clip_frames=data.clip_frames,
-            frame_step=data.frame_step,
-            overlap=data.clip_frames // 2 if overlap is None else overlap,
-            size=tuple(data.size),
-            flow=(data.flow, data.flow_height or data.size[0]) if run.config.model.flow else None,
+            window_options=WindowOptions(
+                clip_frames=data.clip_frames,
+                frame_step=data.frame_step,
+                overlap=data.clip_frames // 2 if overlap is None else overlap,
+                batch_size=batch_size,
+            ),
+            size=(height, width),
+            flow=(data.flow, data.flow_height or height) if run.config.model.flow else None,
             threshold=run.threshold if threshold is None else threshold,
+            max_pixels=max_pixels,
             step=run.step,
-            **options,
         )
 
-    def __call__(self, frames: Any) -> Result:
-        """Labels of a whole clip: a video's path, uint8 RGB [T, H, W, 3], or an iterable of pictures.
+    def __call__(self, frames: FrameInput) -> Result:
+        """Label a whole clip and keep it in memory; use `stream` for more than a minute of video.
 
-        All of it is kept in memory; for more than a minute of video, `stream` it. InputError as there.
+        Raises:
+            InputError: the frames cannot be read, or break off.
         """
         stream = self.stream(frames)
         return Result(tuple(stream), self.space, stream.source.rate)
 
-    def stream(self, frames: Any) -> Stream:
-        """Labels frame by frame, in order, in memory that doesn't grow: of a video's path, a camera's number, or
-        an iterable of pictures uint8 RGB [H, W, 3]. A frame's result comes about a window after the frame itself.
+    def stream(self, frames: FrameInput) -> Stream:
+        """Label frame by frame, in order, in memory that does not grow.
 
-        InputError for what can't be read; see `Stream` for frames that break off.
+        The result of a frame comes about a window after the frame itself. See `Stream` for frames that break off.
+
+        Raises:
+            InputError: the frames cannot be read.
         """
         return Stream(self, open_source(frames, self.max_pixels))
 
     def compile(self) -> None:
-        """Runs the network once on black frames, if `compiled` is false: what comes then isn't held up by compiling."""
+        """Run the network once on black frames, so that later calls do not wait for compiling; once only."""
         if not self.compiled:
-            shape = (self.batch_size, self.clip_frames, *self.size, 3 if self.flow is None else 5)
-            self.forward(np.zeros(shape, np.uint8))
+            options, channels = self.window_options, 3 if self.flow is None else 5
+            self.forward(np.zeros((options.batch_size, options.clip_frames, *self.size, channels), np.uint8))
             self.compiled = True
 
-    def new_windows(self) -> SlidingWindow:
-        """What blends the network's windows over one stream."""
-        return SlidingWindow(
-            self.forward,
-            self.space,
-            clip_frames=self.clip_frames,
-            frame_step=self.frame_step,
-            overlap=self.overlap,
-            batch_size=self.batch_size,
-        )
-
-    def network_frames(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Frames uint8 [h, w, 3] as the network sees them: whole, at its size; with flow, [H, W, 5]."""
+    def network_frames(self, frames: Iterable[UInt8[np.ndarray, "H W 3"]]) -> Iterator[UInt8[np.ndarray, "h w C"]]:
+        """Yield whole frames at the network's size; RGB, and packed flow for a network of two streams."""
         if self.flow is None:
-            return (_resized(frame, self.size) for frame in frames)
+            return (resize(frame, self.size) for frame in frames)
         method, height = self.flow
-        return _with_flow(frames, FlowTrack(method, self.frame_step, height), self.size)
+        flow_track = FlowTrack(method, self.window_options.frame_step, height)
+        return _with_flow(frames, flow_track, self.size)
 
 
-def _resized(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A whole frame at the network's (height, width); averaged when it shrinks, so that nothing aliases."""
-    shrinks = size[0] < rgb.shape[0] or size[1] < rgb.shape[1]
-    return cv2.resize(rgb, (size[1], size[0]), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+def _with_flow(
+    frames: Iterable[UInt8[np.ndarray, "H W 3"]], flow_track: FlowTrack, size: tuple[int, int]
+) -> Iterator[UInt8[np.ndarray, "h w 5"]]:
+    """Yield RGB and packed flow of whole frames at `size` (height, width)."""
+    waiting: collections.deque[np.ndarray] = collections.deque()  # frames whose flow is not known yet
 
+    def join(flow: np.ndarray) -> np.ndarray:
+        return np.concatenate([waiting.popleft(), resize_flow(flow, size)], axis=-1)
 
-def _with_flow(frames: Iterable[np.ndarray], track: FlowTrack, size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Frames uint8 [h, w, 3] -> uint8 [H, W, 5]: RGB and packed flow at the network's (height, width)."""
-    waiting: collections.deque[np.ndarray] = collections.deque()
-    join = lambda flow: np.concatenate([waiting.popleft(), resized_flow(flow, size)], axis=-1)
     for frame in frames:
-        waiting.append(_resized(frame, size))
-        flow = track.add(frame)
+        waiting.append(resize(frame, size))
+        flow = flow_track.add(frame)
         if flow is not None:
             yield join(flow)
-    for flow in track.finish():
+    for flow in flow_track.finish():
         yield join(flow)

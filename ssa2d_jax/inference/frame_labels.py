@@ -1,70 +1,165 @@
-"""From a frame's probabilities on the network's grid to label maps of its own size, and their tally."""
+"""From a frame's probabilities on the network's grid to label maps of the frame's size, and their statistics."""
 
 import dataclasses
 from collections.abc import Iterator
+from typing import TypedDict
 
 import cv2
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int64, Integer, UInt8
 
 from ssa2d_jax.data.label_space import IGNORE, KINDS, LabelSpace
 
-_STRIP_PIXELS = 1 << 16  # decided at a time: 18 float32 planes of them stay near the processor's cache
+_STRIP_PIXELS = 1 << 16  # decided together: 18 float32 planes of them stay near the processor's cache
 _SMALLEST = np.finfo(np.float32).tiny
 
 
 @dataclasses.dataclass
 class FrameLabels:
-    """Label maps by name, and per kind of label (`KINDS`) and class its pixels and the sum of its confidence on them.
+    """Label maps by name, and statistics by kind of label (`KINDS`) and class.
 
-    The confidence of an actor or action class is its probability, that of a pair the product of both.
+    maps          `actor`, `action` and `joint` [H, W]; where a pixel may have several actions, `actor`, the strongest
+                  `action`, and `actions`, all of them, bit-packed [H, W, ceil(A / 8)] (see `unpack_actions`)
+    pixels        number of pixels of each class
+    confidence    sum of the confidence over these pixels: the probability of an actor or action class, the product of
+                  both probabilities for a pair
     """
 
-    maps: dict[str, np.ndarray]  # uint8 [H, W], of packed sets [H, W, bytes]
-    pixels: dict[str, np.ndarray]  # int64 [classes]
-    confidence: dict[str, np.ndarray]  # float64 [classes]
+    maps: dict[str, UInt8[np.ndarray, "H W ..."]]
+    pixels: dict[str, Int64[np.ndarray, " _"]]
+    confidence: dict[str, Float64[np.ndarray, " _"]]
 
 
-def frame_labels(grid: np.ndarray, height: int, width: int, space: LabelSpace) -> FrameLabels:
-    """Probabilities float32 [h, w, actor + action classes (+ more, unused)] -> labels of [height, width].
+class ClassStatistics(TypedDict):
+    """A class in a video: frames that have it, its share of all pixels, mean confidence there (None: no pixel)."""
 
-    Linear interpolation of the probabilities, then the argmax of actor and of action, each by itself, and
-    the joint decision: the argmax over background and the valid pairs of log p(actor) + log p(action).
+    frames: int
+    share: float
+    confidence: float | None
+
+
+def frame_labels(
+    grid: Float32[np.ndarray, "h w P"], height: int, width: int, space: LabelSpace, threshold: float = 0.5
+) -> FrameLabels:
+    """Labels of [height, width] from probabilities that are interpolated linearly.
+
+    Where a pixel has one action: the argmax of actor and of action, independently, and the joint decision, the argmax
+    over background and the valid pairs of log p(actor) + log p(action).
+
+    Where a pixel may have several actions: `actor` is the most probable class, `actions` are the actions whose
+    probability reaches `threshold`, and `action` is the most probable of these, from 1, or 0. Statistics are those of
+    every actor, every action and every pair (joint class 1 + (actor - 1) * A + action - 1).
+
+    Args:
+        grid: probabilities of actor classes, action classes (and more, unused).
+        height: of the frame in pixels.
+        width: of the frame in pixels.
+        space: the classes.
+        threshold: only used where a pixel may have several actions.
     """
+    if space.multilabel:
+        return _multilabel_labels(grid, height, width, space, threshold)
     actors, actions = len(space.actors), len(space.actions)
-    classes = {"actor": actors, "action": actions, "joint": len(space.joint)}
-    result = FrameLabels(
-        {kind: np.empty((height, width), np.uint8) for kind in KINDS},
-        {kind: np.zeros(classes[kind], np.int64) for kind in KINDS},
-        {kind: np.zeros(classes[kind]) for kind in KINDS},
+    labels = _no_labels(space, height, width)
+    for strip, planes in _interpolate_strips(grid, height, width, actors + actions):
+        for kind, (classes, confidence) in _decide(planes, actors, space).items():
+            labels.maps[kind][strip] = classes.reshape(-1, width)
+            _count(labels, kind, classes, confidence)
+    return labels
+
+
+def unpack_actions(actions: UInt8[np.ndarray, "*shape bytes"], space: LabelSpace) -> Bool[np.ndarray, "*shape A"]:
+    """Which actions each pixel has, from the `actions` map of `FrameLabels`."""
+    return np.unpackbits(actions, axis=-1, count=space.heads[1]).astype(bool)
+
+
+def map_shapes(space: LabelSpace, height: int, width: int) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the label maps of a frame."""
+    if not space.multilabel:
+        return dict.fromkeys(KINDS, (height, width))
+    return {"actor": (height, width), "action": (height, width), "actions": (height, width, -(-space.heads[1] // 8))}
+
+
+def _no_labels(space: LabelSpace, height: int, width: int) -> FrameLabels:
+    """Maps of undefined content, and statistics of no pixel."""
+    classes = {kind: len(names) for kind, names in space.names.items()}
+    return FrameLabels(
+        {name: np.empty(shape, np.uint8) for name, shape in map_shapes(space, height, width).items()},
+        {kind: np.zeros(number, np.int64) for kind, number in classes.items()},
+        {kind: np.zeros(number) for kind, number in classes.items()},
     )
-    for strip, planes in interpolated_strips(grid, height, width, actors + actions):
-        for kind, (labels, confidence) in _decide(planes, actors, space).items():
-            result.maps[kind][strip] = labels.reshape(-1, width)
-            result.pixels[kind] += np.bincount(labels, minlength=classes[kind])
-            result.confidence[kind] += np.bincount(labels, confidence, minlength=classes[kind])
-    return result
 
 
-def interpolated_strips(grid: np.ndarray, height: int, width: int, channels: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """The first channels of float32 [h, w, C], interpolated linearly: (rows, [channels, rows * width]) by strips."""
+def _multilabel_labels(
+    grid: Float32[np.ndarray, "h w P"], height: int, width: int, space: LabelSpace, threshold: float
+) -> FrameLabels:
+    """`frame_labels` where a pixel may have several actions."""
+    actors, actions = space.heads
+    labels = _no_labels(space, height, width)
+    maps = labels.maps
+    for strip, planes in _interpolate_strips(grid, height, width, actors + actions):
+        p_actor, p_action = planes[:actors], planes[actors:]
+        actor, chosen = p_actor.argmax(0), p_action >= threshold  # [N], [A, N]
+        best, any_action = p_action.argmax(0), np.any(chosen, axis=0)
+        maps["actor"][strip] = actor.reshape(-1, width)
+        maps["action"][strip] = np.where(any_action, best + 1, 0).reshape(-1, width)
+        maps["actions"][strip] = np.packbits(chosen.T, axis=-1).reshape(-1, width, maps["actions"].shape[-1])
+        p_best_actor = np.take_along_axis(p_actor, actor[None], 0)[0]
+        p_no_action = 1 - p_action.max(0)
+        background = np.zeros_like(actor)
+        _count(labels, "actor", actor, p_best_actor)
+        _count(labels, "action", background, p_no_action, ~any_action)
+        _count(labels, "joint", background, np.maximum(p_actor[0], p_no_action), ~any_action | (actor == 0))
+        for action in np.flatnonzero(chosen.any(1)):
+            _count(labels, "action", background + action + 1, p_action[action], chosen[action])
+            pair, is_pair = 1 + (actor - 1) * actions + action, chosen[action] & (actor > 0)
+            _count(labels, "joint", pair, p_best_actor * p_action[action], is_pair)
+    return labels
+
+
+def _count(
+    labels: FrameLabels,
+    kind: str,
+    classes: Integer[np.ndarray, " N"],
+    confidence: Float[np.ndarray, " N"],
+    where: Bool[np.ndarray, " N"] | slice = slice(None),
+) -> None:
+    """Add pixels, all or those of `where`, to the statistics of their classes."""
+    total = len(labels.pixels[kind])
+    labels.pixels[kind] += np.bincount(classes[where], minlength=total)
+    labels.confidence[kind] += np.bincount(classes[where], confidence[where], minlength=total)
+
+
+def _interpolate_strips(
+    grid: Float32[np.ndarray, "h w P"], height: int, width: int, channels: int
+) -> Iterator[tuple[slice, Float32[np.ndarray, "channels N"]]]:
+    """Interpolate the first channels linearly; yield strips of rows, and the values of their pixels."""
     coarse = np.ascontiguousarray(np.moveaxis(grid[..., :channels], 2, 0))
-    wide = np.stack([cv2.resize(plane, (width, grid.shape[0])) for plane in coarse])  # [C, h, W]
+    wide = np.stack([cv2.resize(plane, (width, grid.shape[0])) for plane in coarse])  # [channels, h, W]
     cells = _row_cells(height, grid.shape[0])
     rows = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, rows):
         strip = slice(top, top + rows)
-        yield strip, _rows(wide, *(values[strip] for values in cells))
+        yield strip, _interpolate_rows(wide, *(values[strip] for values in cells))
 
 
-def _row_cells(pixels: int, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per row of pixels: the cell above its centre, the one below, and the share of the latter, [0, 1)."""
+_RowCells = tuple[Int[np.ndarray, " H"], Int[np.ndarray, " H"], Float32[np.ndarray, " H"]]
+
+
+def _row_cells(pixels: int, cells: int) -> _RowCells:
+    """For each row of pixels: the cell above its centre, the cell below, and the share of the latter, [0, 1)."""
     position = np.clip((np.arange(pixels) + 0.5) * (cells / pixels) - 0.5, 0, cells - 1)
     above = position.astype(np.intp)
     return above, np.minimum(above + 1, cells - 1), (position - above).astype(np.float32)
 
 
-def _rows(wide: np.ndarray, above: np.ndarray, below: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """[C, h, W] between its rows, linearly -> [C, rows * W]."""
+def _interpolate_rows(
+    wide: Float32[np.ndarray, "C h W"],
+    above: Int[np.ndarray, " rows"],
+    below: Int[np.ndarray, " rows"],
+    share: Float32[np.ndarray, " rows"],
+) -> Float32[np.ndarray, "C N"]:
+    """Values between two rows of the grid, linearly."""
     rows = wide[:, below]
     upper = wide[:, above]
     rows -= upper
@@ -73,8 +168,11 @@ def _rows(wide: np.ndarray, above: np.ndarray, below: np.ndarray, share: np.ndar
     return rows.reshape(len(wide), -1)
 
 
-def _decide(planes: np.ndarray, actors: int, space: LabelSpace) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Planes [C, N] -> per kind labels uint8 [N] and their confidence float32 [N]."""
+_Decision = tuple[UInt8[np.ndarray, " N"], Float32[np.ndarray, " N"]]  # classes and their confidence
+
+
+def _decide(planes: Float32[np.ndarray, "P N"], actors: int, space: LabelSpace) -> dict[str, _Decision]:
+    """Classes and confidence of pixels by kind of label."""
     actor, p_actor = _largest(planes[:actors])
     action, p_action = _largest(planes[actors:])
     # Where the most probable actor and action form a valid pair, no other pair can score higher.
@@ -85,7 +183,8 @@ def _decide(planes: np.ndarray, actors: int, space: LabelSpace) -> dict[str, tup
     return {"actor": (actor, p_actor), "action": (action, p_action), "joint": (joint, p_joint)}
 
 
-def _largest(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _largest(planes: Float32[np.ndarray, "C N"]) -> _Decision:
+    """The plane of the largest value, and that value."""
     label, best = np.zeros(planes.shape[1], np.uint8), planes[0].copy()
     for number, plane in enumerate(planes[1:], 1):
         np.copyto(label, number, where=plane > best)
@@ -93,8 +192,8 @@ def _largest(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return label, best
 
 
-def _best_pair(planes: np.ndarray, actors: int, space: LabelSpace) -> tuple[np.ndarray, np.ndarray]:
-    """Running maximum over background and the valid pairs: 44 maps at once would not fit."""
+def _best_pair(planes: Float32[np.ndarray, "P N"], actors: int, space: LabelSpace) -> _Decision:
+    """Running maximum over background and the valid pairs: 44 maps together would not fit."""
     logs = np.log(np.maximum(planes, _SMALLEST))  # zero would make every pair minus infinity, a draw
     label, best = np.zeros(planes.shape[1], np.uint8), logs[0] + logs[actors]
     for number in range(1, len(space.joint)):
@@ -105,37 +204,36 @@ def _best_pair(planes: np.ndarray, actors: int, space: LabelSpace) -> tuple[np.n
 
 
 class LabelStatistics:
-    """Adds up `FrameLabels` over a video."""
+    """Adds up the statistics of `FrameLabels` over a video."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.frames = self._all_pixels = 0
-        self._with_class, self._pixels, self._confidence = {}, {}, {}
+        self._frames_with: dict[str, Int64[np.ndarray, " _"]] = {}
+        self._pixels: dict[str, Int64[np.ndarray, " _"]] = {}
+        self._confidence: dict[str, Float64[np.ndarray, " _"]] = {}
 
     def add(self, labels: FrameLabels) -> None:
-        """Counts one frame."""
+        """Add one frame."""
         self.frames += 1
         self._all_pixels += labels.maps["actor"].size
         for kind in KINDS:
             pixels = labels.pixels[kind]
-            self._with_class[kind] = self._with_class.get(kind, 0) + (pixels > 0)
+            self._frames_with[kind] = self._frames_with.get(kind, 0) + (pixels > 0)
             self._pixels[kind] = self._pixels.get(kind, 0) + pixels
             self._confidence[kind] = self._confidence.get(kind, 0) + labels.confidence[kind]
 
-    def summary(self, space: LabelSpace) -> dict[str, dict[str, dict]]:
-        """Per kind and class: frames with it, share of all pixels, mean confidence there (None: no pixel).
-
-        Where any actor may do any action, only the pairs that were found are listed.
-        """
+    def summary(self, space: LabelSpace) -> dict[str, dict[str, ClassStatistics]]:
+        """Statistics by kind of label and class; where any actor may do any action, only of pairs that occur."""
         rows = {kind: dict(zip(space.names[kind], self._rows(kind), strict=True)) for kind in KINDS}
         if space.multilabel:
             rows["joint"] = {name: row for name, row in rows["joint"].items() if row["frames"]}
         return rows
 
-    def _rows(self, kind: str) -> list[dict]:
+    def _rows(self, kind: str) -> list[ClassStatistics]:
         pixels, confidence = self._pixels[kind], self._confidence[kind]
         return [
             {
-                "frames": int(self._with_class[kind][number]),
+                "frames": int(self._frames_with[kind][number]),
                 "share": float(pixels[number] / self._all_pixels),
                 "confidence": float(confidence[number] / pixels[number]) if pixels[number] else None,
             }

@@ -1,39 +1,39 @@
-"""Label maps of a video into one labels.npz, frame by frame, in memory that doesn't grow with its length."""
+"""Label maps of a video in one labels.npz, written frame by frame, in memory that does not grow with its length."""
 
 import gzip
 import os
-import pathlib
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
 
 import numpy as np
+from jaxtyping import UInt8
 
-_LEVEL = 1  # label maps are nearly constant: higher levels take several times as long for little
+_LEVEL = 1  # label maps are nearly constant: higher levels take several times as long and save little
 _CHUNK = 1 << 20
 
 
 class LabelArchive:
-    """Arrays uint8 [frames, height, width], one for every name, that np.load(path) reads afterwards.
+    """Arrays uint8 [frames, ...] by name, which np.load(path) reads afterwards.
 
-    `names` may say of each what follows: {"actor": (), "actions": (6,)} makes `actions` [frames, height, width, 6].
-
-    A .npy file starts with its shape, and the frame count is known only at the end: until `close`, maps wait
-    in compressed temporary files in a folder beside `path`. As a context manager: the file appears when the
-    block ends; when it ends by an exception, nothing is left and a file that was at `path` before stays.
+    A .npy file starts with its shape, and the number of frames is only known at the end: until `close`, maps wait in
+    compressed temporary files in a folder beside `path`. As a context manager: the file appears when the block ends;
+    if it ends by an exception, nothing is left, and a file that was at `path` before stays.
     """
 
-    def __init__(self, path, names: Iterable[str] | Mapping[str, tuple[int, ...]], *, height: int, width: int):
-        self.path = pathlib.Path(path)
+    def __init__(self, path: str | Path, shapes: Mapping[str, tuple[int, ...]]):
+        """Start without frames; `shapes` are those of a frame's maps, by name."""
+        self.path = Path(path)
         self.frames = 0
-        more = names if isinstance(names, Mapping) else dict.fromkeys(names, ())
-        self._shapes = {name: (height, width, *more[name]) for name in more}
-        self._folder = pathlib.Path(tempfile.mkdtemp(prefix=f".{self.path.stem}-", dir=self.path.parent))
-        self._files = {name: gzip.GzipFile(self._folder / f"{name}.gz", "wb", _LEVEL) for name in more}
+        self._shapes = dict(shapes)
+        self._folder = Path(tempfile.mkdtemp(prefix=f".{self.path.stem}-", dir=self.path.parent))
+        self._files = {name: gzip.GzipFile(self._folder / f"{name}.gz", "wb", _LEVEL) for name in shapes}
 
-    def append(self, **maps: np.ndarray) -> None:
-        """One frame: a map uint8 [height, width, ...] for every name; ValueError for anything else."""
+    def append(self, **maps: UInt8[np.ndarray, "..."]) -> None:
+        """Append a frame: a map for every name. ValueError for other names, shapes or types."""
         if maps.keys() != self._files.keys():
             raise ValueError(f"{self.path}: got maps {sorted(maps)}, expected {sorted(self._files)}")
         for name, labels in maps.items():
@@ -44,7 +44,7 @@ class LabelArchive:
         self.frames += 1
 
     def close(self) -> None:
-        """Writes the archive and gives it its name."""
+        """Write the archive and move it to `path`."""
         archive = self._folder / "archive.npz"
         try:
             with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as target:
@@ -56,8 +56,9 @@ class LabelArchive:
             self.discard()
 
     def _copy(self, name: str, target: zipfile.ZipFile) -> None:
+        """Copy the maps of this name from their temporary file into the archive."""
         header = {"descr": "|u1", "fortran_order": False, "shape": (self.frames, *self._shapes[name])}
-        # A fixed date: the same labels are the same bytes.
+        # A fixed date: the same labels give the same bytes.
         member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
         member.compress_type = zipfile.ZIP_DEFLATED
         source = gzip.GzipFile(self._folder / f"{name}.gz", "rb")
@@ -66,7 +67,7 @@ class LabelArchive:
             shutil.copyfileobj(source, entry, _CHUNK)
 
     def discard(self) -> None:
-        """Removes the temporary files; `path` stays as it is."""
+        """Remove the temporary files; `path` does not change."""
         for file in self._files.values():
             file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -74,7 +75,9 @@ class LabelArchive:
     def __enter__(self) -> "LabelArchive":
         return self
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self.close()
         else:

@@ -1,78 +1,96 @@
-"""Predicts on any video: overlay.mp4, labels.npz, summary.json, in memory that doesn't grow with length."""
+"""Labels videos into files: overlay.mp4, labels.npz, summary.json, tracks, in memory that does not grow with length."""
 
 import collections
 import contextlib
+import dataclasses
 import json
 import os
-import pathlib
 import tempfile
 import time
 import zlib
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
-from ssa2d_jax.data.label_space import KINDS, LabelSpace
-from ssa2d_jax.inference import track_files
 from ssa2d_jax.inference.detector import Detector, Stream
-from ssa2d_jax.inference.frame_labels import LabelStatistics
+from ssa2d_jax.inference.frame_labels import map_shapes
 from ssa2d_jax.inference.label_archive import LabelArchive
+from ssa2d_jax.inference.label_stream import OVERLAY, label_stream, overlay_sink, overlay_writer, track_files
 from ssa2d_jax.inference.results import OPACITY
-from ssa2d_jax.inference.track_files import TrackFiles
-from ssa2d_jax.inference.tracker import LEAST_FRAMES, Tracker
+from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON
+from ssa2d_jax.inference.tracker import MIN_FRAMES, Tracker
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress, log
 from ssa2d_jax.utils.signals import Stopped, StopSignal
+from ssa2d_jax.utils.text import first_few, plural
 from ssa2d_jax.video.reader import list_pictures
-from ssa2d_jax.video.writer import VideoWriter
 
-TRACKS = track_files.NAMES[0]
-OUTPUTS = ("overlay.mp4", "labels.npz", "summary.json", *track_files.NAMES)
-SUFFIXES = (
-    ".mp4",
-    ".avi",
-    ".mov",
-    ".mkv",
-    ".webm",
-    ".m4v",
-    ".mpg",
-    ".mpeg",
-    ".ts",
-    ".wmv",
-    ".flv",
-    ".3gp",
-    ".ogv",
-)
+LABELS, SUMMARY = "labels.npz", "summary.json"
+OUTPUTS = (OVERLAY, LABELS, SUMMARY, TRACKS_JSON, TRACKS_CSV)
+VIDEO_SUFFIXES = (
+    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv",
+)  # fmt: skip
+
+Summary = dict[str, Any]  # what summary.json holds
 
 
-def predict_path(path, out_folder, **options) -> list[dict]:
-    """`predict_video` for a video, a camera's number or a folder of frames; `predict_many` for the videos in a folder.
+@dataclasses.dataclass(frozen=True)
+class PredictOptions:
+    """What is drawn and written of a video's labels.
 
-    A folder that has no video but pictures holds a video's frames. Folders below it are not looked at.
+    opacity             of the labels on the overlay, 0 to 1
+    tracks              whether to write tracks.json and tracks.csv, instances over time
+    draw_tracks         whether the overlay shows boxes with the tracks' numbers in place of class names
+    track_frames        tracks of fewer frames are dropped
+    track_confidence    tracks of a lower mean confidence are dropped, 0 to 1
     """
-    if isinstance(path, int) or not (folder := pathlib.Path(path)).is_dir():
-        return [predict_video(path, out_folder, **options)]
-    path = folder
-    files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
-    videos = [file for file in files if file.suffix.lower() in SUFFIXES]
-    if not videos and list_pictures(path):
-        return [predict_video(path, out_folder, **options)]
+
+    opacity: float = OPACITY
+    tracks: bool = True
+    draw_tracks: bool = False
+    track_frames: int = MIN_FRAMES
+    track_confidence: float = 0.0
+
+
+def predict_path(
+    path: str | Path | int, out_folder: str | Path, *, detector: Detector, options: PredictOptions = PredictOptions()
+) -> list[Summary]:
+    """`predict_video` for a video, a camera's number or a folder of pictures; `predict_many` for a folder of videos.
+
+    A folder that holds pictures and no video is one video, a picture per frame. Its subfolders are not read.
+    """
+    if isinstance(path, int) or not Path(path).is_dir():
+        return [predict_video(path, out_folder, detector=detector, options=options)]
+    folder = Path(path)
+    files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+    if not videos and list_pictures(folder):
+        return [predict_video(folder, out_folder, detector=detector, options=options)]
     others = [file.name for file in files if file not in videos]
     if others:
-        log(f"{path}: {len(others)} files left out, their names are not a video's: {_some(others)}")
+        log(f"{folder}: skipped {plural(len(others), 'file')} without a video's suffix: {first_few(others)}")
     if not videos:
-        raise InputError(f"{path}: no video in this folder; looked for names that end in {', '.join(SUFFIXES)}")
-    return predict_many(videos, out_folder, **options)
+        suffixes = ", ".join(VIDEO_SUFFIXES)
+        raise InputError(f"{folder}: no video in this folder; a video's name ends in one of {suffixes}")
+    return predict_many(videos, out_folder, detector=detector, options=options)
 
 
-def predict_many(paths: Iterable, out_folder, **options) -> list[dict]:
+def predict_many(
+    paths: Iterable[str | Path],
+    out_folder: str | Path,
+    *,
+    detector: Detector,
+    options: PredictOptions = PredictOptions(),
+) -> list[Summary]:
     """`predict_video` for each of `paths`, into a folder of its name in `out_folder`; returns the summaries.
 
-    When one fails, the others are still done; InputError at the end names those that failed, with the reason.
+    If one fails, the others are still done; InputError at the end names those that failed, with the reason.
     """
-    folders = _folders([pathlib.Path(path) for path in paths], pathlib.Path(out_folder))
+    folders = _folders([Path(path) for path in paths], Path(out_folder))
     summaries, failures = [], []
     for path, folder in folders.items():
         try:
-            summaries.append(predict_video(path, folder, **options))
+            summaries.append(predict_video(path, folder, detector=detector, options=options))
         except (ValueError, OSError) as error:
             log(f"failed: {error}")
             failures.append(str(error))
@@ -83,50 +101,39 @@ def predict_many(paths: Iterable, out_folder, **options) -> list[dict]:
 
 
 def predict_video(
-    video_path,
-    out_folder,
+    video: str | Path | int,
+    out_folder: str | Path,
     *,
     detector: Detector,
-    opacity: float = OPACITY,
-    tracks: bool = True,
-    draw_tracks: bool = False,
-    track_frames: int = LEAST_FRAMES,
-    track_confidence: float = 0.0,
-) -> dict:
-    """Labels every frame of a video, or of camera `video_path`, and returns the summary; writes `OUTPUTS`.
+    options: PredictOptions = PredictOptions(),
+) -> Summary:
+    """Label every frame of a video, or of the camera of this number; write `OUTPUTS` and return the summary.
 
-    overlay.mp4 has the frame count, size (upright) and timing of the video. labels.npz holds `actor`, `action` and
-    `joint`, uint8 [frames, height, width]; where a pixel may have several actions, `actor`, the strongest `action` and
-    all `actions` (see `frame_sets`). summary.json holds the returned dict. tracks.json and tracks.csv
-    (see `TrackFiles`) are the instances over time, left out without `tracks`; `draw_tracks` puts them on the overlay.
-    Tracks of fewer than `track_frames` frames or a lower mean confidence than `track_confidence` aren't written.
+    overlay.mp4 has the frame count, size (upright) and timing of the video. labels.npz holds the maps of `FrameLabels`
+    as arrays [frames, ...]. summary.json holds the returned dict. tracks.json and tracks.csv are written by
+    `TrackFiles`. Outputs of an earlier run are replaced at the very end.
 
-    How windows are laid and blended is in `Windows`, how labels come about in `frame_labels`. Outputs of an earlier
-    run are replaced at the very end. InputError when someone has changed tracks.json there, or the video can't be read;
-    one that breaks off in the middle is finished up to there first. Stopped, at a first Ctrl-C or SIGTERM, when that is
-    done for the frames so far.
+    Raises:
+        InputError: the video cannot be read, or tracks.json in `out_folder` was changed by hand. A video that breaks
+            off in the middle is finished up to there first.
+        Stopped: at a first Ctrl-C or SIGTERM, when everything is written for the frames so far.
     """
-    out_folder = pathlib.Path(out_folder)
-    _check_places(pathlib.Path(str(video_path)), out_folder)
-    _check_unchanged(out_folder)
-    stream = detector.stream(video_path if isinstance(video_path, str | int) else str(video_path))
+    out_folder = Path(out_folder)
+    _check_places(Path(str(video)), out_folder)
+    _check_tracks_unchanged(out_folder)
+    stream = detector.stream(video if isinstance(video, int) else str(video))
     source = stream.source
     out_folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out_folder) as unfinished:
-        folder = pathlib.Path(unfinished)
+        folder = Path(unfinished)
         with StopSignal("finishing the frames that were read", source.stop) as stop:
             if not detector.compiled:
                 log("compiling the network, which takes up to a minute on a CPU")
                 detector.compile()
-            tracker = Tracker(detector.space, least=track_frames, least_confidence=track_confidence)
-            summary = _predict(stream, folder, detector, opacity, tracker if tracks else None, draw_tracks)
-        summary["tracks_crc32"] = zlib.crc32((folder / TRACKS).read_bytes()) if tracks else None
-        (folder / "summary.json").write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
-        for name in OUTPUTS:
-            if (folder / name).exists():
-                os.replace(folder / name, out_folder / name)
-            else:  # of an earlier run
-                (out_folder / name).unlink(missing_ok=True)
+            summary = _predict(stream, folder, options)
+        summary["tracks_crc32"] = zlib.crc32((folder / TRACKS_JSON).read_bytes()) if options.tracks else None
+        (folder / SUMMARY).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
+        _replace_outputs(folder, out_folder)
     if source.error is not None:
         raise InputError(
             f"{source.error}; the {summary['frames']} frames before that are done, see {out_folder}"
@@ -137,85 +144,81 @@ def predict_video(
     return summary
 
 
-def _predict(
-    stream: Stream, folder: pathlib.Path, detector: Detector, opacity: float, tracker: Tracker | None, draw_tracks: bool
-) -> dict:
-    started, tally, source = time.monotonic(), LabelStatistics(), stream.source
-    progress = Progress(pathlib.Path(source.name).name, "frames", source.frames)
-    shape = {"height": source.height, "width": source.width}
-    told = {"threshold": detector.threshold, "video": {"file_name": pathlib.Path(source.name).name, **shape}}
-    with (
-        TrackFiles(folder, detector.space, **told) if tracker else contextlib.nullcontext() as files,
-        LabelArchive(folder / "labels.npz", _stored(detector.space), **shape) as store,
-        VideoWriter(folder / "overlay.mp4", time_base=source.time_base, rate=source.rate, **shape) as overlay,
-    ):
-        for frame in stream.until_the_end():
-            tally.add(frame.labels)
-            store.append(**frame.labels.maps)
-            shown = None
-            if tracker:
-                shown, over = tracker.add_result(frame)
-                files.add(over)
-            overlay.write(frame.overlay(opacity, shown if draw_tracks else None), frame.pts)
-            progress.add(1)
-        if tracker:
-            files.add(tracker.finish())
-            files.end(tally.frames)
+def _predict(stream: Stream, folder: Path, options: PredictOptions) -> Summary:
+    """Label the stream, write overlay.mp4, labels.npz and the tracks into `folder`, and return the summary."""
+    started, source, detector = time.monotonic(), stream.source, stream.detector
+    progress = Progress(Path(source.name).name, "frames", source.frames)
+    tracker = Tracker(detector.space, min_frames=options.track_frames, min_confidence=options.track_confidence)
+    with contextlib.ExitStack() as files:
+        tracks = files.enter_context(track_files(stream, folder)) if options.tracks else None
+        shapes = map_shapes(detector.space, source.height, source.width)
+        archive = files.enter_context(LabelArchive(folder / LABELS, shapes))
+        overlay = files.enter_context(overlay_writer(stream, folder))
+        sinks = (
+            lambda frame, instances: archive.append(**frame.labels.maps),
+            overlay_sink(overlay, options.opacity, options.draw_tracks),
+            lambda frame, instances: progress.add(1),
+        )
+        if tracks is None:
+            statistics = label_stream(stream, sinks)
+        else:
+            statistics = label_stream(stream, sinks, tracker, tracks.add)
+            tracks.end(statistics.frames)
     seconds = time.monotonic() - started
     return {
         "video": source.name,
-        "frames": tally.frames,
+        "frames": statistics.frames,
         "rate": float(source.rate) if source.rate else None,
-        **shape,
+        "height": source.height,
+        "width": source.width,
         "complete": source.error is None and not source.stopped,
-        "windows": stream.windows.run,
+        "windows": stream.windows.count,
         "seconds": round(seconds, 3),
-        "frames_per_second": round(tally.frames / seconds, 3),
-        **tally.summary(detector.space),
-        "tracks": files.count if files else None,
+        "frames_per_second": round(statistics.frames / seconds, 3),
+        **statistics.summary(detector.space),
+        "tracks": None if tracks is None else tracks.count,
         "step": detector.step,
     }
 
 
-def _stored(space: LabelSpace) -> dict[str, tuple[int, ...]]:
-    """Names of the stored maps and the shape beyond a frame's."""
-    if space.multilabel:
-        return {"actor": (), "action": (), "actions": (-(-space.heads[1] // 8),)}
-    return dict.fromkeys(KINDS, ())
+def _replace_outputs(folder: Path, out_folder: Path) -> None:
+    """Move the new outputs into place and remove those of an earlier run that have no successor."""
+    for name in OUTPUTS:
+        if (folder / name).exists():
+            os.replace(folder / name, out_folder / name)
+        else:
+            (out_folder / name).unlink(missing_ok=True)
 
 
-def _check_places(path: pathlib.Path, out_folder: pathlib.Path) -> None:
+def _check_places(path: Path, out_folder: Path) -> None:
+    """InputError unless `out_folder` can be a folder and no output would overwrite the input."""
     if out_folder.exists() and not out_folder.is_dir():
-        raise InputError(f"{out_folder}: a file has this name; the output has to be a folder, new or there already")
+        raise InputError(f"{out_folder}: this is a file; the output needs a folder, a new one or an existing one")
     if path.resolve() in [(out_folder / name).resolve() for name in OUTPUTS]:
         raise InputError(f"{path}: the output would overwrite it; choose another folder than {out_folder}")
 
 
-def _check_unchanged(out_folder: pathlib.Path) -> None:
-    """InputError if tracks.json there is not as an earlier run wrote it: corrections would be lost."""
-    path = out_folder / TRACKS
+def _check_tracks_unchanged(out_folder: Path) -> None:
+    """InputError if tracks.json there is not what an earlier run wrote: corrections would be lost."""
+    path = out_folder / TRACKS_JSON
     if not path.is_file():
         return
     try:
-        written = json.loads((out_folder / "summary.json").read_text())["tracks_crc32"]
+        written = json.loads((out_folder / SUMMARY).read_text())["tracks_crc32"]
     except (OSError, ValueError, KeyError, TypeError):
         written = None
     if written != zlib.crc32(path.read_bytes()):
         raise InputError(
-            f"{path}: was changed, or there is no summary.json that says it wasn't; it is not overwritten: move it "
-            "away, or give another output folder"
+            f"{path}: was changed after it was written, or {SUMMARY} beside it is missing or older; it is not "
+            "overwritten: move it to another place, or choose another output folder"
         )
 
 
-def _folders(paths: list[pathlib.Path], out_folder: pathlib.Path) -> dict[pathlib.Path, pathlib.Path]:
-    """A folder for each path: its name without the suffix, or with it where two would share one."""
+def _folders(paths: list[Path], out_folder: Path) -> dict[Path, Path]:
+    """A folder for each path: its name without the suffix, or with it where two paths would share a folder."""
     stems = collections.Counter(path.stem for path in paths)
     folders = {path: out_folder / (path.stem if stems[path.stem] == 1 else path.name) for path in paths}
-    shared = [name for name, count in collections.Counter(folders.values()).items() if count > 1]
+    shared = [str(folder) for folder, count in collections.Counter(folders.values()).items() if count > 1]
     if shared:
-        raise InputError(f"several videos would go to the same folder: {_some([str(name) for name in shared])}")
+        raise InputError(f"more than one video would be written to the same folder: {first_few(shared)}")
     return folders
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -6,43 +6,51 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ssa2d_jax.data.label_space import LabelSpace
-from ssa2d_jax.inference.tracker import Segment, Track
-from ssa2d_jax.visualization.charts import _label, to_svg
+from ssa2d_jax.inference.tracks import Segment, Track
+from ssa2d_jax.visualization.charts import escape_label, to_svg
 from ssa2d_jax.visualization.text import readable_on
 
-_BAR = 0.7  # height of a track's bar, of its row
-_LETTERS = 0.055  # inches: about the width of a letter at 8 points
+_BAR = 0.7  # height of a track's bar, as a share of its row
+_LETTER_WIDTH = 0.055  # inches: about the width of a letter at 8 points
+_GREY = "#e4e4e4"
 
 
 def timeline(
-    tracks: Sequence[Track], space: LabelSpace, seconds: Sequence[float], *, threshold: float = 0.5, most: int = 30
+    tracks: Sequence[Track],
+    space: LabelSpace,
+    seconds: Sequence[float],
+    *,
+    threshold: float = 0.5,
+    max_tracks: int = 30,
 ) -> str:
-    """A bar a track, grey where it is there, coloured by what it does (`space.colour`, as on the overlay). -> SVG.
+    """Draw a bar for each track, grey while it lasts, with the colours of its actions as on the overlay.
 
-    `seconds` is when each frame of the clip begins and when the last one ends: one more than there are frames. Where
-    several actions go together (`threshold` as in `Track.segments`), a track's bar has a lane for each. Of more than
-    `most` tracks those of most frames are drawn, and their number is told. ValueError without a track.
+    Where a pixel may have several actions, a bar has a lane for each action.
+
+    Args:
+        tracks: at least one.
+        space: the classes.
+        seconds: when each frame of the clip begins, and when the last one ends: one number more than there are frames.
+        threshold: probability of an action, where a pixel may have several.
+        max_tracks: if there are more, those with the most frames are drawn, and the title says so.
+
+    Returns:
+        The SVG.
     """
     if not tracks:
-        raise ValueError("a timeline needs a track at least")
-    drawn = sorted(sorted(tracks, key=lambda track: -len(track.frames))[:most], key=lambda track: track.number)
+        raise ValueError("a timeline needs at least one track")
+    longest = sorted(tracks, key=lambda track: -len(track.frames))[:max_tracks]
+    drawn = sorted(longest, key=lambda track: track.number)
     figure = Figure(figsize=(9.0, 0.7 + 0.34 * len(drawn)), layout="constrained")
     axes = figure.subplots()
-    shown = [(second - seconds[0]) for second in seconds]
-    names = []
-    for row, track in enumerate(drawn):
-        segments = track.segments(space, threshold=threshold)
-        actions = list(dict.fromkeys(segment.action for segment in segments))
-        names.append(_label(_track_name(track, actions, space)))
-        first, end = shown[track.frames[0]], shown[track.frames[-1] + 1]
-        axes.barh(row, end - first, _BAR, first, color="#e4e4e4")
-        lanes = len(actions) if space.multilabel else 1
-        for segment in segments:
-            lane = actions.index(segment.action) if space.multilabel else 0
-            _draw_segment(axes, segment, track, space, shown, row - _BAR / 2 + _BAR * lane / lanes, _BAR / lanes)
+    times = [second - seconds[0] for second in seconds]
+    names = [
+        _draw_track(axes, row, track, track.segments(space, threshold=threshold), space, times)
+        for row, track in enumerate(drawn)
+    ]
     axes.set_yticks(range(len(drawn)), names, fontsize=8)
     axes.set_ylim(len(drawn) - 0.4, -0.6)  # the first track on top
-    axes.set_xlim(0, shown[-1])
+    axes.set_xlim(0, times[-1])
     axes.set_xlabel("seconds")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
@@ -53,20 +61,40 @@ def timeline(
     return to_svg(figure)
 
 
+def _draw_track(
+    axes: Axes, row: int, track: Track, segments: Sequence[Segment], space: LabelSpace, times: Sequence[float]
+) -> str:
+    """Draw a track's bar and its segments; return the name of its row."""
+    actions = list(dict.fromkeys(segment.action for segment in segments))
+    first, end = times[track.frames[0]], times[track.frames[-1] + 1]
+    axes.barh(row, end - first, _BAR, first, color=_GREY)
+    lanes = len(actions) if space.multilabel else 1
+    for segment in segments:
+        lane = actions.index(segment.action) if space.multilabel else 0
+        _draw_segment(axes, segment, track, space, times, row - _BAR / 2 + _BAR * lane / lanes, _BAR / lanes)
+    return escape_label(_track_name(track, actions, space))
+
+
 def _track_name(track: Track, actions: Sequence[int], space: LabelSpace) -> str:
-    """In words: "dog 1: running, jumping"."""
-    doing = ", ".join(space.actions[action] for action in actions[:2]) + (", ..." if len(actions) > 2 else "")
-    return f"{space.actors[track.actor]} {track.number}: {doing or 'nothing'}"
+    """The track in words: "dog 1: running, jumping"."""
+    names = ", ".join(space.actions[action] for action in actions[:2]) + (", ..." if len(actions) > 2 else "")
+    return f"{space.actors[track.actor]} {track.number}: {names or 'nothing'}"
 
 
 def _draw_segment(
-    axes: Axes, segment: Segment, track: Track, space: LabelSpace, seconds: Sequence[float], top: float, height: float
+    axes: Axes, segment: Segment, track: Track, space: LabelSpace, times: Sequence[float], top: float, height: float
 ) -> None:
-    first, end = seconds[segment.first], seconds[segment.last + 1]
+    """Draw an action's bar, and its name if there is room."""
+    first, end = times[segment.first], times[segment.last + 1]
     colour, name = space.colour(track.actor, segment.action), space.actions[segment.action]
-    as_share = lambda rgb: tuple(channel / 255 for channel in rgb)
-    axes.barh(top, end - first, height, first, align="edge", color=as_share(colour), edgecolor="white", linewidth=0.5)
-    room = 6.0 * (end - first) / seconds[-1]  # inches, about
-    if height > 0.5 and len(name) * _LETTERS < room:
-        colour = as_share(readable_on(colour))
-        axes.text((first + end) / 2, top + height / 2, _label(name), ha="center", va="center", fontsize=8, color=colour)
+    axes.barh(top, end - first, height, first, align="edge", color=_share(colour), edgecolor="white", linewidth=0.5)
+    room = 6.0 * (end - first) / times[-1]  # inches, roughly
+    if height > 0.5 and len(name) * _LETTER_WIDTH < room:
+        centre = ((first + end) / 2, top + height / 2)
+        letters = _share(readable_on(colour))
+        axes.text(*centre, escape_label(name), ha="center", va="center", fontsize=8, color=letters)
+
+
+def _share(rgb: Sequence[int]) -> tuple[float, ...]:
+    """A colour as matplotlib takes it."""
+    return tuple(channel / 255 for channel in rgb)

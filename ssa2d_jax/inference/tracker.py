@@ -1,227 +1,186 @@
 """From label maps to instances: who does what, from which frame to which, and where.
 
-A reading of the pixel labels that the paper doesn't make: SSA2D says of every pixel which actor it is, not which of two
-dogs. Connected regions of one actor class are instances; regions of neighbouring frames that overlap are the same
-one. So actors that touch become one track while they do, and one that is hidden for longer than `Tracker.gap` frames
-comes back under another number. No track goes on over a cut (cuts.py).
+This is a reading of the pixel labels that the paper does not make: SSA2D says which actor a pixel shows, not which of
+two dogs. A connected region of one actor class is an instance; regions of neighbouring frames that overlap belong to
+the same instance. So actors that touch are one track while they touch, and an actor that is hidden for more than
+`max_gap` frames returns under another number. No track continues across a cut (video/shot_boundaries.py).
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
-from pycocotools import mask as coco
+from jaxtyping import Bool, Float32, UInt8
 from scipy.optimize import linear_sum_assignment
 
 from ssa2d_jax.data.label_space import LabelSpace
+from ssa2d_jax.inference.tracks import Box, Instances, Region, Track
 
-SMOOTH = 8  # frames over which an action's probabilities are averaged
-LEAST_SHARE = 0.0005  # of the frame's pixels: a smaller region is no instance
-LEAST_FRAMES = 4
-_LEAST_OVERLAP = 0.1  # intersection over union from which two frames' regions may be one instance
-
-
-@dataclasses.dataclass(frozen=True)
-class Region:
-    """One connected region of an actor class in a frame.
-
-    box      x, y, width, height in pixels
-    mask     bool [height, width], of the box
-    actor    class; `confidence`: its mean probability there
-    actions  mean probability of every action class there, float32; background first, unless several go together
-    """
-
-    actor: int
-    box: tuple[int, int, int, int]
-    mask: np.ndarray
-    area: int
-    confidence: float
-    actions: np.ndarray
+MAX_GAP, MIN_FRAMES = 8, 4  # frames
+_MIN_AREA = 0.0005  # of the frame's pixels: a smaller region is no instance
+_MIN_OVERLAP = 0.1  # intersection over union from which regions of two frames may be one instance
 
 
-@dataclasses.dataclass(frozen=True)
-class Segment:
-    """An action of a track, from frame `first` to frame `last`, both counted in."""
+@runtime_checkable
+class TrackableFrame(Protocol):
+    """What the tracker reads of a `FrameResult`."""
 
-    action: int
-    first: int
-    last: int
-    confidence: float
+    @property
+    def index(self) -> int: ...
+    @property
+    def actor(self) -> UInt8[np.ndarray, "H W"]: ...
+    @property
+    def probabilities(self) -> Float32[np.ndarray, "h w P"]: ...
+    @property
+    def seconds(self) -> float | None: ...
+    @property
+    def cut(self) -> bool: ...
 
 
 @dataclasses.dataclass
-class Track:
-    """An instance over time: `frames` are the numbers of those that show it, and the lists have an entry for each."""
+class _OpenTrack:
+    """A track that may continue, with its last region and the frame that showed it."""
 
-    number: int
-    actor: int
-    size: tuple[int, int]  # height, width of the video's frames
-    frames: list[int] = dataclasses.field(default_factory=list)
-    seconds: list[float | None] = dataclasses.field(default_factory=list)  # when it is shown, None: not known
-    boxes: list[tuple[int, int, int, int]] = dataclasses.field(default_factory=list)
-    areas: list[int] = dataclasses.field(default_factory=list)
-    masks: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # COCO's run lengths, of the whole frame
-    confidences: list[float] = dataclasses.field(default_factory=list)
-    actions: list[np.ndarray] = dataclasses.field(default_factory=list)  # mean probabilities by class
-
-    def add(self, frame: int, seconds: float | None, region: Region) -> None:
-        """Takes the region that shows it in frame `frame`."""
-        self.frames.append(frame)
-        self.seconds.append(seconds)
-        self.boxes.append(region.box)
-        self.areas.append(region.area)
-        self.masks.append(_run_lengths(region, self.size))
-        self.confidences.append(region.confidence)
-        self.actions.append(region.actions)
-
-    @property
-    def confidence(self) -> float:
-        """Mean probability of its actor class over its frames."""
-        return float(np.mean(self.confidences))
-
-    def mask(self, i: int) -> np.ndarray:
-        """Its mask in the `i`-th of its frames, bool [H, W]."""
-        return coco.decode(self.masks[i]).astype(bool)
-
-    def frame_actions(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> list[int]:
-        """The strongest action in each of its frames, a class; probabilities are averaged over `smooth` frames.
-
-        Where several may go together, 0 if none reaches `threshold`.
-        """
-        return _strongest(_smoothed(self.actions, smooth), self.actor, space, threshold)
-
-    def latest_action(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> int:
-        """The same over the last `smooth` frames so far."""
-        mean = np.mean(self.actions[-smooth:], axis=0, keepdims=True)
-        return _strongest(mean, self.actor, space, threshold)[0]
-
-    def describe(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> str:
-        """In words: "dog 1: running, frames 30 to 75"."""
-        segments = self.segments(space, smooth, threshold)
-        doing = "; ".join(f"{space.actions[one.action]}, frames {one.first} to {one.last}" for one in segments)
-        return f"{space.actors[self.actor]} {self.number}: {doing or 'nothing'}"
-
-    def segments(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> list[Segment]:
-        """What it does, and when: probabilities, averaged over `smooth` frames, say the action.
-
-        One action at a time, the strongest; where several may go together, those that reach `threshold`.
-        """
-        smoothed = _smoothed(self.actions, smooth)
-        if not space.multilabel:
-            best = _allowed(smoothed, self.actor, space).argmax(-1)
-            return sorted(self._runs(best[:, None] == np.unique(best), np.unique(best), smoothed), key=_start)
-        classes = np.arange(1, smoothed.shape[-1] + 1)
-        return sorted(self._runs(smoothed >= threshold, classes, np.pad(smoothed, ((0, 0), (1, 0)))), key=_start)
-
-    def _runs(self, doing: np.ndarray, classes: Sequence[int], smoothed: np.ndarray) -> Iterator[Segment]:
-        """Segments of each class from doing, bool [frames, classes]."""
-        for column, action in zip(doing.T, classes, strict=True):
-            edges = np.flatnonzero(np.diff(np.concatenate([[0], column.astype(np.int8), [0]])))
-            for start, end in edges.reshape(-1, 2):
-                confidence = float(smoothed[start:end, action].mean())
-                yield Segment(int(action), self.frames[start], self.frames[end - 1], confidence)
+    track: Track
+    region: Region
+    frame: int
 
 
 class Tracker:
-    """Links the regions of one frame after another; holds the tracks that are still open, and no frame.
+    """Links the regions of one frame to those before; holds the tracks that are still open, and no frame."""
 
-    gap     a track that no region has shown for more than this many frames is over
-    least   a track of fewer frames is dropped: flicker of the labels
-    least_confidence    so is one whose mean confidence is lower, which is known when it is over
-    """
+    def __init__(
+        self,
+        space: LabelSpace,
+        *,
+        max_gap: int = MAX_GAP,
+        min_frames: int = MIN_FRAMES,
+        min_confidence: float = 0.0,
+    ):
+        """Start without tracks.
 
-    def __init__(self, space: LabelSpace, *, gap: int = 8, least: int = LEAST_FRAMES, least_confidence: float = 0.0):
-        self.space, self.gap, self.least, self.least_confidence = space, gap, least, least_confidence
-        self._open: list[tuple[Track, Region, int]] = []  # with its last region and frame
-        self._number = 0
+        Args:
+            space: the classes.
+            max_gap: a track ends when no region has continued it for more than this many frames.
+            min_frames: a track of fewer frames is dropped; it comes from flickering labels.
+            min_confidence: a track of a lower mean confidence is dropped when it ends.
+        """
+        self.space, self.max_gap = space, max_gap
+        self.min_frames, self.min_confidence = min_frames, min_confidence
+        self._open: list[_OpenTrack] = []  # by number
+        self._last_number = 0
 
     def add(
         self,
         frame: int,
-        actor: np.ndarray,
-        probabilities: np.ndarray,
+        actor: UInt8[np.ndarray, "H W"],
+        probabilities: Float32[np.ndarray, "h w P"],
         seconds: float | None = None,
         *,
         cut: bool = False,
-    ) -> tuple[list[tuple[Track, Region]], list[Track]]:
-        """Takes a frame: actor classes uint8 [H, W], probabilities [h, w, C] on the network's grid, its time, and
-        whether a new shot begins with it, which ends all tracks.
+    ) -> tuple[Instances, list[Track]]:
+        """Link the regions of the next frame.
 
-        -> (tracks that it shows, each with its region; tracks that are over, oldest first).
+        Args:
+            frame: its number.
+            actor: actor classes.
+            probabilities: of actor classes, action classes (and more, unused), on a grid of any size.
+            seconds: when the frame is shown.
+            cut: whether a new shot begins with the frame; all tracks end before it.
+
+        Returns:
+            The tracks that the frame shows, each with its region, and the tracks that have ended, oldest first.
         """
-        over = self._close(None if cut else frame - self.gap - 1)
-        found = regions(actor, probabilities, self.space)
-        shown: dict[int, Track] = {}
-        for kind in {region.actor for region in found}:
-            old = [i for i, (track, _, _) in enumerate(self._open) if track.actor == kind]
-            new = [i for i, region in enumerate(found) if region.actor == kind]
-            overlaps = np.zeros((len(old), len(new)))
-            for row, column in np.ndindex(overlaps.shape):
-                overlaps[row, column] = _overlap(self._open[old[row]][1], found[new[column]])
-            for row, column in zip(*linear_sum_assignment(-overlaps), strict=True):
-                if overlaps[row, column] >= _LEAST_OVERLAP:
-                    shown[new[column]] = self._open[old[row]][0]
-        for i, region in enumerate(found):
-            if i not in shown:
-                self._number += 1
-                shown[i] = Track(self._number, region.actor, actor.shape)
-            shown[i].add(frame, seconds, region)
-        going_on = {id(shown[i]): (shown[i], found[i], frame) for i in shown}
-        others = [entry for entry in self._open if id(entry[0]) not in going_on]
-        self._open = sorted([*others, *going_on.values()], key=lambda entry: entry[0].number)
-        return [(shown[i], found[i]) for i in sorted(shown)], over
+        ended = self._close(None if cut else frame - self.max_gap - 1)
+        regions = find_regions(actor, probabilities, self.space)
+        continued = self._match(regions)
+        instances = []
+        for i, region in enumerate(regions):
+            if i in continued:
+                continued[i].region, continued[i].frame = region, frame
+            track = continued[i].track if i in continued else self._start(frame, region, actor.shape)
+            track.add(frame, seconds, region)
+            instances.append((track, region))
+        return instances, ended
 
-    def add_result(self, result: Any) -> tuple[list[tuple[Track, Region]], list[Track]]:
-        """The same of a frame's `FrameResult`."""
+    def add_result(self, result: TrackableFrame) -> tuple[Instances, list[Track]]:
+        """`add` for a frame's `FrameResult`."""
         return self.add(result.index, result.actor, result.probabilities, result.seconds, cut=result.cut)
 
     def finish(self) -> list[Track]:
-        """The tracks that were still open at the end."""
+        """End the tracks that are still open and return them."""
         return self._close(None)
 
+    def _match(self, regions: Sequence[Region]) -> dict[int, _OpenTrack]:
+        """The open track that each region continues, by the region's place: the assignment of largest overlap."""
+        matches: dict[int, _OpenTrack] = {}
+        for actor in {region.actor for region in regions}:
+            old = [entry for entry in self._open if entry.track.actor == actor]
+            new = [i for i, region in enumerate(regions) if region.actor == actor]
+            overlaps = np.zeros((len(old), len(new)))
+            for row, column in np.ndindex(overlaps.shape):
+                overlaps[row, column] = _overlap(old[row].region, regions[new[column]])
+            for row, column in zip(*linear_sum_assignment(-overlaps), strict=True):
+                if overlaps[row, column] >= _MIN_OVERLAP:
+                    matches[new[column]] = old[row]
+        return matches
+
+    def _start(self, frame: int, region: Region, size: tuple[int, ...]) -> Track:
+        """Open a track, still without an entry, for a region that continues none."""
+        self._last_number += 1
+        track = Track(self._last_number, region.actor, (size[0], size[1]))
+        self._open.append(_OpenTrack(track, region, frame))
+        return track
+
     def _close(self, before: int | None) -> list[Track]:
-        over = [track for track, _, last in self._open if before is None or last < before]
-        self._open = [entry for entry in self._open if before is not None and entry[2] >= before]
-        return [one for one in over if len(one.frames) >= self.least and one.confidence >= self.least_confidence]
+        """End the tracks that no frame from `before` on has shown, or all; return those that are not dropped."""
+        ended = [entry.track for entry in self._open if before is None or entry.frame < before]
+        self._open = [entry for entry in self._open if before is not None and entry.frame >= before]
+        return [
+            track for track in ended if len(track.frames) >= self.min_frames and track.confidence >= self.min_confidence
+        ]
 
 
-def track(frames: Iterable[Any], space: LabelSpace, **options: Any) -> list[Track]:
-    """All tracks in `frames` (`FrameResult`s of one video, in order), by their first frame. `options`: `Tracker`'s."""
-    tracker, done = Tracker(space, **options), []
+def find_tracks(frames: Iterable[TrackableFrame], tracker: Tracker) -> list[Track]:
+    """All tracks of the `FrameResult`s of one video, in order of their first frame."""
+    tracks: list[Track] = []
     for frame in frames:
-        done += tracker.add_result(frame)[1]
-    return sorted(done + tracker.finish(), key=lambda one: one.number)
+        tracks += tracker.add_result(frame)[1]
+    return sorted(tracks + tracker.finish(), key=lambda track: track.number)
 
 
-def regions(actor: np.ndarray, probabilities: np.ndarray, space: LabelSpace) -> list[Region]:
-    """Connected regions of every actor class in uint8 [H, W], without the smallest; by class, then from the top.
-
-    `probabilities` float32 [h, w, C]: actor classes, action classes (and more), on a grid of any size.
-    """
-    found, (height, width) = [], actor.shape
-    least = LEAST_SHARE * actor.size
+def find_regions(
+    actor: UInt8[np.ndarray, "H W"], probabilities: Float32[np.ndarray, "h w P"], space: LabelSpace
+) -> list[Region]:
+    """Connected regions of every actor class but the smallest ones, ordered by class, then from the top."""
+    regions = []
+    min_area = _MIN_AREA * actor.size
     counts = np.bincount(actor.ravel(), minlength=len(space.actors))[: len(space.actors)]
-    for kind in np.flatnonzero(counts >= least):
-        if kind == 0:
+    for number in np.flatnonzero(counts >= min_area):
+        if number == 0:
             continue
-        count, numbers, stats, _ = cv2.connectedComponentsWithStats((actor == kind).astype(np.uint8), connectivity=8)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats((actor == number).astype(np.uint8), connectivity=8)
         for i in range(1, count):
-            x, y, wide, tall, area = (int(value) for value in stats[i])
-            if area < least:
+            x, y, width, height, area = (int(value) for value in stats[i])
+            if area < min_area:
                 continue
-            mask = numbers[y : y + tall, x : x + wide] == i
-            mean = _mean_over(mask, (x, y, wide, tall), (height, width), probabilities)
+            box = (x, y, width, height)
+            mask = labels[y : y + height, x : x + width] == i
+            mean = _region_mean(mask, box, (actor.shape[0], actor.shape[1]), probabilities)
             actors, actions = mean[: len(space.actors)], mean[len(space.actors) :][: space.heads[1]]
-            found.append(Region(int(kind), (x, y, wide, tall), mask, area, float(actors[kind]), actions))
-    return found
+            regions.append(Region(int(number), box, mask, area, float(actors[number]), actions))
+    return regions
 
 
-def _mean_over(
-    mask: np.ndarray, box: tuple[int, int, int, int], size: tuple[int, int], probabilities: np.ndarray
-) -> np.ndarray:
-    """Mean of probabilities [h, w, C] over a region: every cell weighs as much as it holds of the region's pixels."""
+def _region_mean(
+    mask: Bool[np.ndarray, "height width"],
+    box: Box,
+    size: tuple[int, int],
+    probabilities: Float32[np.ndarray, "h w P"],
+) -> Float32[np.ndarray, " P"]:
+    """Mean probabilities over a region of a frame of `size`; a grid cell's weight is its share of the pixels."""
     rows, columns = np.nonzero(mask)
     grid_rows = (rows + box[1]) * probabilities.shape[0] // size[0]
     grid_columns = (columns + box[0]) * probabilities.shape[1] // size[1]
@@ -230,53 +189,16 @@ def _mean_over(
     return (weights.astype(np.float32) / len(rows)) @ flat[cells]
 
 
-def _overlap(one: Region, other: Region) -> float:
-    """Intersection over union of two regions' masks."""
-    left, top = max(one.box[0], other.box[0]), max(one.box[1], other.box[1])
-    right = min(one.box[0] + one.box[2], other.box[0] + other.box[2])
-    bottom = min(one.box[1] + one.box[3], other.box[1] + other.box[3])
+def _overlap(first: Region, second: Region) -> float:
+    """Intersection over union of the masks of two regions."""
+    left, top = max(first.box[0], second.box[0]), max(first.box[1], second.box[1])
+    right = min(first.box[0] + first.box[2], second.box[0] + second.box[2])
+    bottom = min(first.box[1] + first.box[3], second.box[1] + second.box[3])
     if right <= left or bottom <= top:
         return 0.0
-    parts = [region.mask[top - region.box[1] : bottom - region.box[1], left - region.box[0] : right - region.box[0]]
-             for region in (one, other)]  # fmt: skip
+    parts = [
+        region.mask[top - region.box[1] : bottom - region.box[1], left - region.box[0] : right - region.box[0]]
+        for region in (first, second)
+    ]
     shared = int(np.count_nonzero(parts[0] & parts[1]))
-    return shared / (one.area + other.area - shared)
-
-
-def _run_lengths(region: Region, size: tuple[int, int]) -> dict[str, Any]:
-    whole = np.zeros(size, np.uint8, order="F")
-    x, y, wide, tall = region.box
-    whole[y : y + tall, x : x + wide] = region.mask
-    return coco.encode(whole)
-
-
-def _smoothed(actions: Sequence[np.ndarray], smooth: int) -> np.ndarray:
-    """Probabilities [frames, classes], each averaged over the `smooth` frames around it (fewer at the ends)."""
-    values = np.stack(actions).astype(np.float64)
-    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
-    frames = np.arange(len(values))
-    first = np.maximum(frames - (smooth - 1) // 2, 0)
-    end = np.minimum(frames + smooth // 2 + 1, len(values))
-    return (sums[end] - sums[first]) / (end - first)[:, None]
-
-
-def _allowed(actions: np.ndarray, actor: int, space: LabelSpace) -> np.ndarray:
-    """`actions` with what this actor can't do, and the background, at -1; one action at a time only."""
-    if space.multilabel:
-        return np.pad(actions, ((0, 0), (1, 0)), constant_values=-1)
-    valid = np.zeros(len(space.actions), bool)
-    valid[[action for one, action in space.pairs if one == actor]] = True
-    return np.where(valid, actions, -1)
-
-
-def _strongest(actions: np.ndarray, actor: int, space: LabelSpace, threshold: float) -> list[int]:
-    """The strongest action of each row, a class; 0 where several may go together and none reaches `threshold`."""
-    allowed = _allowed(actions, actor, space)
-    best = allowed.argmax(-1)
-    if space.multilabel:
-        best = np.where(allowed.max(-1) >= threshold, best, 0)
-    return [int(one) for one in best]
-
-
-def _start(segment: Segment) -> tuple[int, int]:
-    return segment.first, segment.action
+    return shared / (first.area + second.area - shared)

@@ -1,4 +1,4 @@
-"""The Python API: whole clips and streams, from a run and from a network of one's own."""
+"""The Python API: whole clips and streams, from a run and from from any network."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 import ssa2d_jax
 from ssa2d_jax.data.label_space import A2D, VIDOR
 from ssa2d_jax.inference.detector import Detector
+from ssa2d_jax.inference.windows import WindowOptions
 from ssa2d_jax.runs import weights_file
 from ssa2d_jax.runs.run import load_run
 from ssa2d_jax.steps.forward import make_forward
@@ -33,7 +34,7 @@ def test_a_clip_and_its_stream_have_the_same_labels(tmp_path):
     assert result.probabilities.shape == (40, 16, 16, 8 + 10 + 1)
     stream = detector.stream(path)
     frames = list(stream)
-    assert stream.windows.run == 4 and [frame.index for frame in frames] == list(range(40))
+    assert stream.windows.count == 4 and [frame.index for frame in frames] == list(range(40))
     pictures = np.stack([frame.rgb for frame in read_frames(path)])
     for other in (frames, detector(pictures).frames, detector(iter(pictures)).frames):
         np.testing.assert_array_equal(np.stack([frame.joint for frame in other]), result.joint)
@@ -66,7 +67,8 @@ def test_tracks_end_where_the_video_cuts():
 def test_from_a_run_and_from_its_exported_file(workdir, tmp_path):
     assert ssa2d_jax.Detector is Detector
     detector = ssa2d_jax.Detector.from_run(workdir)
-    assert (detector.step, detector.clip_frames, detector.overlap, detector.size) == (4, 4, 2, (32, 32))
+    assert (detector.step, detector.size) == (4, (32, 32))
+    assert detector.window_options == WindowOptions(clip_frames=4, frame_step=1, overlap=2, batch_size=1)
     pictures = np.random.default_rng(0).integers(0, 256, (6, 40, 50, 3)).astype(np.uint8)
     result = detector(pictures)
     run = load_run(workdir, toy_config())
@@ -79,7 +81,7 @@ def test_from_a_run_and_from_its_exported_file(workdir, tmp_path):
     actor, action, mask = make_forward(run.model, run.variables)(small[None])
     expected = np.concatenate([actor[0], action[0], mask[0][..., None]], -1)
     np.testing.assert_allclose(detector(small).probabilities, expected, atol=1e-6)
-    assert Detector.from_run(workdir, overlap=0, batch_size=2, step=-1).overlap == 0
+    assert Detector.from_run(workdir, overlap=0, batch_size=2, step=-1).window_options.overlap == 0
 
 
 def test_what_is_no_run_and_windows_that_do_not_fit_are_said(workdir, tmp_path):
@@ -107,7 +109,7 @@ def test_several_actions_a_pixel():
         action = np.broadcast_to(np.isin(np.arange(42), (3, 7)) * [0.9], (*shape, 42))
         return actor, action, np.ones(shape)
 
-    settings = SETTINGS | {"space": VIDOR, "size": (16, 16), "clip_frames": 4, "overlap": 2}
+    settings = SETTINGS | {"space": VIDOR, "size": (16, 16), "window_options": WindowOptions(4, overlap=2)}
     frame = Detector(forward, **settings)(np.zeros((4, 16, 16, 3), np.uint8))[0]
     assert frame.actions.shape == (16, 16, 42) and frame.actions[..., [3, 7]].all() and frame.actions.sum() == 512
     assert (frame.actor == 5).all() and (frame.action == 4).all()

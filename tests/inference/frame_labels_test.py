@@ -1,11 +1,15 @@
+"""Label maps of a frame and their statistics, where a pixel has one action and where it may have several."""
+
 import numpy as np
 import pytest
 
-from ssa2d_jax.data.label_space import A2D
-from ssa2d_jax.inference.frame_labels import LabelStatistics, frame_labels
+from ssa2d_jax.data.label_space import A2D, VIDOR
+from ssa2d_jax.inference.frame_labels import LabelStatistics, frame_labels, unpack_actions
 
 DOG, RUNNING, FLYING = A2D.actors.index("dog"), A2D.actions.index("running"), A2D.actions.index("flying")
 BIRD = A2D.actors.index("bird")
+VIDOR_DOG, BALL = VIDOR.actors.index("dog"), VIDOR.actors.index("ball/sports_ball")
+CHASE, WATCH = VIDOR.actions.index("chase"), VIDOR.actions.index("watch")
 
 
 def cell(actor, action):
@@ -13,6 +17,14 @@ def cell(actor, action):
     values = np.zeros(18, np.float32)
     values[list(actor)] = list(actor.values())
     values[[8 + number for number in action]] = list(action.values())
+    return values
+
+
+def multilabel_cell(actor, actions):
+    """Probabilities [81 + 42] from {class: probability}; actions from 1."""
+    values = np.zeros(81 + 42, np.float32)
+    values[list(actor)] = list(actor.values())
+    values[[81 + action - 1 for action in actions]] = list(actions.values())
     return values
 
 
@@ -58,12 +70,41 @@ def test_certainty_of_an_invalid_pair_keeps_one_half_of_it():
     assert A2D.pair_actor[joint] == DOG or A2D.pair_action[joint] == FLYING
 
 
-def test_tally_counts_frames_share_and_confidence():
-    tally = LabelStatistics()
-    tally.add(frame_labels(cell({0: 1.0}, {0: 1.0})[None, None], 2, 2, A2D))
-    tally.add(frame_labels(cell({DOG: 0.8, 0: 0.2}, {RUNNING: 0.5, 0: 0.1})[None, None], 2, 2, A2D))
-    summary = tally.summary(A2D)
+def test_statistics_count_frames_share_and_confidence():
+    statistics = LabelStatistics()
+    statistics.add(frame_labels(cell({0: 1.0}, {0: 1.0})[None, None], 2, 2, A2D))
+    statistics.add(frame_labels(cell({DOG: 0.8, 0: 0.2}, {RUNNING: 0.5, 0: 0.1})[None, None], 2, 2, A2D))
+    summary = statistics.summary(A2D)
     assert summary["actor"]["dog"] == {"frames": 1, "share": 0.5, "confidence": pytest.approx(0.8)}
     assert summary["joint"]["dog-running"] == {"frames": 1, "share": 0.5, "confidence": pytest.approx(0.4)}
     assert summary["joint"]["cat-eating"] == {"frames": 0, "share": 0.0, "confidence": None}
     assert [len(summary[kind]) for kind in ("actor", "action", "joint")] == [8, 10, 44]
+
+
+def test_sets_of_actions_by_hand():
+    left = multilabel_cell({VIDOR_DOG: 0.8, 0: 0.2}, {CHASE: 0.9, WATCH: 0.6})
+    right = multilabel_cell({0: 0.9, BALL: 0.1}, {CHASE: 0.7, WATCH: 0.1})
+    labels = frame_labels(np.array([[left, right]]), 2, 2, VIDOR, 0.5)
+    np.testing.assert_array_equal(labels.maps["actor"], [[VIDOR_DOG, 0]] * 2)
+    np.testing.assert_array_equal(labels.maps["action"], [[CHASE, CHASE]] * 2)
+    chosen = unpack_actions(labels.maps["actions"], VIDOR)
+    assert chosen.shape == (2, 2, 42)
+    assert np.flatnonzero(chosen[0, 0]).tolist() == sorted([CHASE - 1, WATCH - 1])
+    assert np.flatnonzero(chosen[0, 1]).tolist() == [CHASE - 1]
+    assert labels.pixels["action"][[CHASE, WATCH, 0]].tolist() == [4, 2, 0]
+    np.testing.assert_allclose(labels.confidence["action"][WATCH], 2 * 0.6, rtol=1e-6)
+    # The right half has an action but no actor: there is no pair.
+    pairs = {VIDOR.joint[j]: labels.pixels["joint"][j] for j in np.flatnonzero(labels.pixels["joint"])}
+    assert pairs == {"background": 2, "dog-chase": 2, "dog-watch": 2}
+    statistics = LabelStatistics()
+    statistics.add(labels)
+    summary = statistics.summary(VIDOR)
+    assert set(summary["joint"]) == set(pairs) and len(summary["action"]) == 43
+    assert summary["action"]["chase"]["share"] == 1.0 and summary["joint"]["dog-watch"]["share"] == 0.5
+
+
+def test_the_threshold_decides():
+    grid = multilabel_cell({VIDOR_DOG: 1.0}, {CHASE: 0.55})[None, None]
+    for threshold, expected in ((0.5, CHASE), (0.6, 0)):
+        labels = frame_labels(grid, 1, 1, VIDOR, threshold)
+        assert labels.maps["action"].item() == expected and labels.maps["actions"].any() == (expected > 0)

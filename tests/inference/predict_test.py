@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ssa2d_jax.data.label_space import A2D
-from ssa2d_jax.inference.predict import KINDS, OUTPUTS, predict_many, predict_path, predict_video
+from ssa2d_jax.data.label_space import A2D, KINDS
+from ssa2d_jax.inference.predict import OUTPUTS, PredictOptions, predict_many, predict_path, predict_video
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.signals import Stopped
 from ssa2d_jax.video import optical_flow
@@ -31,8 +31,8 @@ def outputs(folder):
 
 
 def run(path, folder, opacity=0.5, tracks=True, draw_tracks=False, track_confidence=0.0, **changes):
-    drawing = {"opacity": opacity, "tracks": tracks, "draw_tracks": draw_tracks, "track_confidence": track_confidence}
-    return predict_video(path, folder, detector=detector(**changes), **drawing)
+    options = PredictOptions(opacity, tracks, draw_tracks, track_confidence=track_confidence)
+    return predict_video(path, folder, detector=detector(**changes), options=options)
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 40])
@@ -194,7 +194,7 @@ def test_folder_goes_on_when_one_fails(tmp_path, capsys):
     with pytest.raises(InputError, match=r"1 of 3 videos failed.*b\.mp4"):
         predict_path(tmp_path / "in", tmp_path / "out", detector=detector())
     assert [outputs(tmp_path / "out" / name)[3]["frames"] for name in ("a", "c")] == [3, 4]
-    assert "1 files left out, their names are not a video's: notes.txt" in capsys.readouterr().err
+    assert "skipped 1 file without a video's suffix: notes.txt" in capsys.readouterr().err
     assert sorted(folder.name for folder in (tmp_path / "out").iterdir()) == ["a", "c"]
 
 
@@ -276,7 +276,7 @@ def test_corrected_tracks_are_not_overwritten(tmp_path):
         predicted()
     assert "sliding" in path.read_text() and (tmp_path / "out/b/labels.npz").exists()
     (tmp_path / "out/a/summary.json").unlink()
-    with pytest.raises(InputError, match="was changed, or there is no summary.json"):
+    with pytest.raises(InputError, match="was changed after it was written, or summary.json beside it is missing"):
         run(tmp_path / "in/a.mp4", tmp_path / "out/a", tracks=False)
     path.unlink()
     run(tmp_path / "in/a.mp4", tmp_path / "out/a", tracks=False)

@@ -8,15 +8,15 @@ import pytest
 
 from ssa2d_jax.data.label_space import A2D, VIDOR, LabelSpace
 from ssa2d_jax.inference.timeline import timeline
-from ssa2d_jax.inference.tracker import Region, Track
+from ssa2d_jax.inference.tracks import Region, Track
 
 SECONDS = [2 + i / 10 for i in range(41)]  # 40 frames of a tenth of a second; the clip begins at 2 s
 
 
-def make_track(number, space, actor, doing):
-    """A track from `doing`: frame -> action classes."""
+def make_track(number, space, actor, frame_actions):
+    """A track from frame -> action classes."""
     track = Track(number, actor, (8, 8))
-    for frame, actions in doing.items():
+    for frame, actions in frame_actions.items():
         probabilities = np.zeros(space.heads[1], np.float32)
         probabilities[np.array(actions, int) - space.multilabel] = 0.9
         region = Region(actor, (0, 0, 4, 4), np.ones((4, 4), bool), 16, 0.9, probabilities)
@@ -73,15 +73,15 @@ def test_several_actions_at_once_have_lanes():
 
 def test_of_many_tracks_the_longest_are_drawn_and_it_says_so():
     tracks = [make_track(i, A2D, 1, {frame: [1] for frame in range(i)}) for i in range(4, 24)]
-    texts, rectangles = drawn(timeline(tracks, A2D, SECONDS, most=5))
+    texts, rectangles = drawn(timeline(tracks, A2D, SECONDS, max_tracks=5))
     assert "the 5 longest of 20 tracks" in texts and sum(r[-1] == "#e4e4e4" for r in rectangles) == 5
     assert [text.split(":")[0] for text in texts if text.startswith("adult")] == [f"adult {i}" for i in range(19, 24)]
 
 
 def test_names_are_letters_only_and_no_track_is_an_error():
-    space = LabelSpace.of_names(("<b>--$x$",), ("a-->&",), (("<b>--$x$", "a-->&"),))
+    space = LabelSpace.from_names(("<b>--$x$",), ("a-->&",), (("<b>--$x$", "a-->&"),))
     svg = timeline([make_track(1, space, 1, {i: [1] for i in range(30)})], space, SECONDS)
     ElementTree.fromstring(svg)
     assert "<b>" not in svg
-    with pytest.raises(ValueError, match="a track at least"):
+    with pytest.raises(ValueError, match="at least one track"):
         timeline([], A2D, SECONDS)

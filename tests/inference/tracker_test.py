@@ -8,8 +8,9 @@ import pytest
 from pycocotools import mask as coco
 
 from ssa2d_jax.data.label_space import A2D, VIDOR
-from ssa2d_jax.inference import track_files, tracker
-from ssa2d_jax.inference.tracker import Tracker
+from ssa2d_jax.inference import track_files
+from ssa2d_jax.inference.tracker import Tracker, find_regions
+from ssa2d_jax.inference.tracks import Track
 from ssa2d_jax.visualization.overlay import draw_boxes
 
 DOG, CAT = A2D.actors.index("dog"), A2D.actors.index("cat")
@@ -29,16 +30,16 @@ def _frame(*squares, action=RUNNING, size=SIZE):
 
 
 def _tracked(frames, cuts=(), **options):
-    tracker, over = Tracker(A2D, **options), []
+    tracker, ended = Tracker(A2D, **options), []
     for number, frame in enumerate(frames):
-        over += tracker.add(number, *frame, number / 25, cut=number in cuts)[1]
-    return sorted(over + tracker.finish(), key=lambda track: track.number)
+        ended += tracker.add(number, *frame, number / 25, cut=number in cuts)[1]
+    return sorted(ended + tracker.finish(), key=lambda track: track.number)
 
 
 def test_regions_have_box_mask_and_means():
     actor, probabilities = _frame((DOG, 4, 6), (DOG, 30, 6), (CAT, 14, 6))
     actor[0, 0] = CAT  # one pixel is no instance
-    cat, *dogs = tracker.regions(actor, probabilities, A2D)
+    cat, *dogs = find_regions(actor, probabilities, A2D)
     assert (cat.actor, cat.box, cat.area) == (CAT, (14, 6, 10, 10), 100)
     assert [dog.box for dog in dogs] == [(4, 6, 10, 10), (30, 6, 10, 10)] and cat.mask.all()
     assert cat.confidence == pytest.approx(0.825) and cat.actions[RUNNING] == pytest.approx(0.64)
@@ -63,7 +64,7 @@ def test_two_dogs_that_pass_keep_their_numbers_and_a_cat_comes_later():
 def test_a_short_gap_is_bridged_and_a_long_one_is_not(hidden, expected):
     shown = [_frame((DOG, 10, 10))] * 4
     after = [_frame((DOG, 12, 10))] * (12 if hidden == 3 else 3)
-    found = _tracked([*shown, *[_frame()] * hidden, *after], gap=8, least=3)
+    found = _tracked([*shown, *[_frame()] * hidden, *after], max_gap=8, min_frames=3)
     assert [len(track.frames) for track in found] == expected
 
 
@@ -95,7 +96,7 @@ def test_a_dog_does_not_fly():
 
 
 def test_several_actions_overlap():
-    dog = tracker.Track(1, 5, SIZE)
+    dog = Track(1, 5, SIZE)
     for i in range(10):
         probabilities = np.zeros(42, np.float32)
         probabilities[3], probabilities[7] = 0.9, 0.9 * (i >= 5)
@@ -150,5 +151,5 @@ def test_short_and_doubtful_tracks_are_dropped():
     numbers = lambda **options: [track.number for track in _tracked(frames, **options)]
     dog, cat = sorted(_tracked(frames), key=lambda track: -track.confidence)
     assert (dog.actor, cat.actor) == (DOG, CAT) and dog.confidence > 0.8 > 0.5 > cat.confidence
-    assert numbers(least=6) == sorted([dog.number, cat.number]) and numbers(least=7) == [cat.number]
-    assert numbers(least_confidence=0.5) == [dog.number] and numbers(least_confidence=0.9) == []
+    assert numbers(min_frames=6) == sorted([dog.number, cat.number]) and numbers(min_frames=7) == [cat.number]
+    assert numbers(min_confidence=0.5) == [dog.number] and numbers(min_confidence=0.9) == []

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ssa2d_jax.data.label_space import A2D
-from ssa2d_jax.inference.windows import SlidingWindow
+from ssa2d_jax.inference.windows import SlidingWindow, WindowOptions
 from ssa2d_jax.utils.errors import InputError
 
 
@@ -24,7 +24,7 @@ class ByWindow:
 def run(forward, count, **settings):
     settings = {"clip_frames": 4, "frame_step": 1, "overlap": 2, "batch_size": 1} | settings
     frames = (np.full((4, 4, 3), i, np.uint8) for i in range(count))
-    return np.array(list(SlidingWindow(forward, A2D, **settings).probabilities(frames)))
+    return np.array(list(SlidingWindow(forward, A2D, WindowOptions(**settings)).probabilities(frames)))
 
 
 def test_overlaps_are_blended_with_triangular_weights():
@@ -74,9 +74,9 @@ def test_every_frame_gets_its_own_probabilities(count, step, overlap, batch_size
 def test_frames_are_let_go_as_soon_as_no_window_needs_them():
     given = []
     frames = (given.append(i) or np.zeros((4, 4, 3), np.uint8) for i in range(100))
-    windows = SlidingWindow(ByWindow(), A2D, clip_frames=4, frame_step=1, overlap=2, batch_size=1)
+    windows = SlidingWindow(ByWindow(), A2D, WindowOptions(clip_frames=4, overlap=2))
     lags = [len(given) - done for done, _ in enumerate(windows.probabilities(frames), 1)]
-    assert max(lags) == 5 and windows.run == 49
+    assert max(lags) == 5 and windows.count == 49
 
 
 def test_settings_and_outputs_are_checked():

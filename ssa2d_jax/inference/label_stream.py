@@ -1,0 +1,67 @@
+"""The loop that labels a stream of frames, and the files that predicting and the page both write from it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ssa2d_jax.inference.detector import Stream
+from ssa2d_jax.inference.frame_labels import LabelStatistics
+from ssa2d_jax.inference.results import OPACITY, FrameResult
+from ssa2d_jax.inference.track_files import TrackFiles
+from ssa2d_jax.inference.tracker import Tracker
+from ssa2d_jax.inference.tracks import Instances, Track
+from ssa2d_jax.video.writer import VideoWriter
+
+OVERLAY = "overlay.mp4"
+
+FrameSink = Callable[[FrameResult, Instances | None], None]
+TrackSink = Callable[[Sequence[Track]], None]
+
+
+def label_stream(
+    stream: Stream,
+    frame_sinks: Sequence[FrameSink],
+    tracker: Tracker | None = None,
+    track_sink: TrackSink = lambda tracks: None,
+) -> LabelStatistics:
+    """Label a stream to its end, or to where its frames break off (`stream.source.error` says why).
+
+    Args:
+        stream: the frames.
+        frame_sinks: each is called with every frame, in this order, and with the instances that the tracker sees in
+            it (None without a tracker); what one raises ends the work.
+        tracker: links instances over time.
+        track_sink: is called with the tracks that have ended, after each frame and at the end.
+    """
+    statistics = LabelStatistics()
+    for frame in stream.until_the_end():
+        instances = None
+        if tracker is not None:
+            instances, ended = tracker.add_result(frame)
+            track_sink(ended)
+        statistics.add(frame.labels)
+        for sink in frame_sinks:
+            sink(frame, instances)
+    if tracker is not None:
+        track_sink(tracker.finish())
+    return statistics
+
+
+def overlay_writer(stream: Stream, folder: Path) -> VideoWriter:
+    """A writer of overlay.mp4 in `folder`, with the size and timing of the stream."""
+    source = stream.source
+    size = {"height": source.height, "width": source.width}
+    return VideoWriter(folder / OVERLAY, time_base=source.time_base, rate=source.rate, **size)
+
+
+def overlay_sink(writer: VideoWriter, opacity: float = OPACITY, draw_instances: bool = False) -> FrameSink:
+    """Writes every frame's overlay; `draw_instances`: with boxes of the instances in place of the class names."""
+    return lambda frame, instances: writer.write(
+        frame.overlay(opacity, instances if draw_instances else None), frame.pts
+    )
+
+
+def track_files(stream: Stream, folder: Path) -> TrackFiles:
+    """tracks.json and tracks.csv of the stream, in `folder`."""
+    source, detector = stream.source, stream.detector
+    video = {"file_name": Path(source.name).name, "height": source.height, "width": source.width}
+    return TrackFiles(folder, detector.space, threshold=detector.threshold, video=video)
