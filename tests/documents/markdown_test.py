@@ -85,6 +85,23 @@ def _link_targets(lines):
     return {target.split("#")[0] for target in targets if "://" not in target and not target.startswith("#")}
 
 
+def _places(lines):
+    """The places in a file that a link can name after #: its headings and anchors."""
+    text = "\n".join(line for _, line in _text_lines(lines))
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a name="([^"]+)">', text))
+
+
+def _missing_places(document):
+    """Links to a place that the Markdown file they name doesn't have."""
+    text = "\n".join(line for _, line in _text_lines(_lines(document)))
+    links = [link for link in re.findall(r"\]\(([^)\s]+#[^)\s]+|#[^)\s]+)\)", text) if "://" not in link]
+    parts = [(link, *link.split("#")) for link in links]
+    target = lambda name: (ROOT / document).parent / name if name else ROOT / document
+    return [link for link, name, place in parts if place not in _places(target(name).read_text().splitlines())]
+
+
 def _option_names(config, prefix=""):
     for key, value in config.items():
         yield prefix + key
@@ -116,6 +133,7 @@ def test_every_named_file_exists(document):
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
     folder = (ROOT / document).parent
     assert [target for target in sorted(_link_targets(_lines(document))) if not (folder / target).exists()] == []
+    assert _missing_places(document) == []
 
 
 @pytest.mark.parametrize("document", _documents(HISTORY))
@@ -131,6 +149,10 @@ def test_the_checks_find_what_is_wrong():
     assert _table_sizes(["| a |", "|---|", "| b |", "", "| c |"]) == [3, 1]
     lines = ["`tools/x.py` and `python main.py --config=configs/a.py:flow`, `tests/<room>/`, `runs/tools/y`, tools/z"]
     assert _named_paths(lines, {"tools", "configs", "tests"}) == {"tools/x.py", "configs/a.py", "tests/"}
+    assert _places(["## Kinetics weights and fine-tuning", '<a name="tracks"></a>**T**', "    # x"]) == {
+        "kinetics-weights-and-fine-tuning",
+        "tracks",
+    }
     assert _link_targets(["[a](docs/b.md#c), [d](#e), [f](https://g.h/i)"]) == {"docs/b.md"}
     lines = [
         "`train.lr`, `train.json`, `other.x`, `train.rate=3`",
