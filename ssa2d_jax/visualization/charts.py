@@ -1,4 +1,4 @@
-"""Charts of the report and the timeline of a clip's tracks, as SVG."""
+"""Charts as SVG: bars and curves of runs, for the report."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -6,19 +6,31 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#444444")  # told apart by all
+_COLOURS = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#d55e00",
+    "#f0e442",
+    "#444444",
+)  # also for colour-blind people
 
 
 def bars(names: Sequence[str], values: Mapping[str, Sequence[float]]) -> str:
-    """A bar a class and run, side by side: `values` has a number (or NaN: no bar) a name for every run. -> SVG."""
+    """An SVG with a bar for each class and run, side by side.
+
+    `values` has, for every run, a number for each of `names`, the classes; NaN means no bar.
+    """
     figure = Figure(
         figsize=(min(13.0, max(5.0, 1.5 + 0.12 * len(names) * (1.5 + len(values)))), 3.6), layout="constrained"
     )
     axes = figure.subplots()
     width = 0.8 / len(values)
     for i, (run, heights) in enumerate(values.items()):
-        place = np.arange(len(names)) + (i - (len(values) - 1) / 2) * width
-        axes.bar(place, np.nan_to_num(heights), width, label=_label(run), color=_COLOURS[i % len(_COLOURS)])
+        positions = np.arange(len(names)) + (i - (len(values) - 1) / 2) * width
+        axes.bar(positions, np.nan_to_num(heights), width, label=escape_label(run), color=_COLOURS[i % len(_COLOURS)])
     axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylabel("IoU, percent")
@@ -30,12 +42,12 @@ def bars(names: Sequence[str], values: Mapping[str, Sequence[float]]) -> str:
 
 
 def time_and_score(runs: Sequence[tuple[str, float, float]]) -> str:
-    """A point a run: (name, milliseconds a frame, joint mIoU in percent). -> SVG."""
+    """An SVG with a point for each run: (name, milliseconds per frame, joint mIoU in percent)."""
     figure = Figure(figsize=(6.5, 3.6), layout="constrained")
     axes = figure.subplots()
     for i, (name, milliseconds, score) in enumerate(runs):
-        axes.scatter([milliseconds], [score], color=_COLOURS[i % len(_COLOURS)], label=_label(name), zorder=2)
-    axes.set_xlabel("milliseconds a frame")
+        axes.scatter([milliseconds], [score], color=_COLOURS[i % len(_COLOURS)], label=escape_label(name), zorder=2)
+    axes.set_xlabel("milliseconds per frame")
     axes.set_ylabel("joint mIoU, percent")
     axes.set_xlim(0, 1.15 * max(milliseconds for _, milliseconds, _ in runs))
     axes.set_ylim(0, 1.15 * max(1.0, *(score for *_, score in runs)))
@@ -45,13 +57,15 @@ def time_and_score(runs: Sequence[tuple[str, float, float]]) -> str:
 
 
 def curves(runs: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel: str) -> str:
-    """A line a run over its updates: name -> (updates, values). -> SVG."""
+    """An SVG with a line for each run, by name: (training steps, values)."""
     figure = Figure(figsize=(6.5, 3.2), layout="constrained")
     axes = figure.subplots()
-    for i, (name, (updates, values)) in enumerate(runs.items()):
-        mark = "o" if len(updates) < 20 else ""
-        axes.plot(updates, values, mark + "-", color=_COLOURS[i % len(_COLOURS)], label=_label(name), markersize=3)
-    axes.set_xlabel("updates")
+    for i, (name, (steps, values)) in enumerate(runs.items()):
+        marker = "o" if len(steps) < 20 else ""
+        axes.plot(
+            steps, values, marker + "-", color=_COLOURS[i % len(_COLOURS)], label=escape_label(name), markersize=3
+        )
+    axes.set_xlabel("training steps")
     axes.set_ylabel(ylabel)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
@@ -61,12 +75,13 @@ def curves(runs: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel: 
     return to_svg(figure)
 
 
-def _label(name: str) -> str:
-    """`name` as it is: matplotlib would set what stands between dollars as a formula, and hide what begins with "_"."""
+def escape_label(name: str) -> str:
+    """A name for matplotlib to show unchanged: it sets text between dollars as a formula and hides a leading "_"."""
     return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
 def to_svg(figure: Figure) -> str:
+    """The figure as SVG, the same at any time of day."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()

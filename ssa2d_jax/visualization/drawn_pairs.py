@@ -1,46 +1,58 @@
-"""What is drawn of a frame where a pixel may have several actions."""
+"""What to draw of a frame whose labels are multi-label."""
 
 import dataclasses
 
 import numpy as np
+from jaxtyping import Bool, Integer, UInt8
 
 from ssa2d_jax.data.label_space import LabelSpace
 
-_MOST = 254  # different pairs that one picture can show
-_NAMED = 3  # actions named of one
+_MAX_PAIRS = 254  # that one picture can show
+_MAX_NAMES = 3  # of the actions of a pair
 
 
 @dataclasses.dataclass(frozen=True)
 class DrawnPairs:
-    """What is drawn of a frame: a map uint8 [H, W] of numbers, and for each number a name and a colour.
+    """A map of numbers, and a name and a colour for each number; number 0 is the background.
 
-    Has the names that overlay.py reads of a LabelSpace; number 0 is the background.
+    Has the attributes of a LabelSpace that overlay.py reads.
     """
 
-    map: np.ndarray
+    map: UInt8[np.ndarray, "H W"]
     joint: tuple[str, ...]
-    joint_colours: np.ndarray
+    joint_colours: UInt8[np.ndarray, "numbers 3"]
 
 
-def draw_pairs(actor: np.ndarray, chosen: np.ndarray, best: np.ndarray, space: LabelSpace) -> DrawnPairs:
-    """The pairs of actor and strongest action as one small map.
+def draw_pairs(
+    actor: Integer[np.ndarray, "H W"],
+    chosen: Bool[np.ndarray, "H W A"],
+    best: Integer[np.ndarray, "H W"],
+    space: LabelSpace,
+) -> DrawnPairs:
+    """Puts the pairs of actor and strongest action into one map; a pixel without actor or action is background.
 
-    actor uint8 [H, W]; chosen bool [H, W, A], the actions a pixel has; best [H, W] the strongest of them, from 1
-    (0: none). A pair's name lists the actions that half of its pixels have, three at most. Where either is
-    missing, it is background.
+    A pair's name lists the actions that at least half of its pixels have, at most three.
+
+    Args:
+        actor: Actor classes.
+        chosen: Which actions a pixel has.
+        best: The strongest of these, an action class; 0 = none.
+        space: The classes.
     """
     pair = np.where((actor > 0) & (best > 0), actor.astype(np.int32) * 256 + best, 0)
-    found, place, count = np.unique(pair, return_inverse=True, return_counts=True)
-    place = place.reshape(pair.shape)
-    kept = [i for i in np.argsort(-count, kind="stable") if found[i]][:_MOST]
-    number = np.zeros(len(found), np.uint8)
+    pairs, index, count = np.unique(pair, return_inverse=True, return_counts=True)
+    index = index.reshape(pair.shape)
+    kept = [i for i in np.argsort(-count, kind="stable") if pairs[i]][:_MAX_PAIRS]
+    numbers = np.zeros(len(pairs), np.uint8)
     names, colours = ["background"], [(0, 0, 0)]
-    for k, i in enumerate(kept, 1):
-        one, action = divmod(int(found[i]), 256)
-        share = chosen[place == i].mean(0)
+    for number, i in enumerate(kept, 1):
+        actor_class, action = divmod(int(pairs[i]), 256)
+        share = chosen[index == i].mean(0)
         others = [int(j) + 1 for j in np.argsort(-share, kind="stable") if share[j] >= 0.5 and j + 1 != action]
-        doing = [space.actions[each] for each in (action, *others)]
-        number[i] = k
-        names.append(f"{space.actors[one]}-" + "+".join(doing[:_NAMED] + ["..."] * (len(doing) > _NAMED)))
-        colours.append(space.colour(one, action))
-    return DrawnPairs(number[place], tuple(names), np.array(colours, np.uint8))
+        actions = [space.actions[a] for a in (action, *others)]
+        numbers[i] = number
+        names.append(
+            f"{space.actors[actor_class]}-" + "+".join(actions[:_MAX_NAMES] + ["..."] * (len(actions) > _MAX_NAMES))
+        )
+        colours.append(space.colour(actor_class, action))
+    return DrawnPairs(numbers[index], tuple(names), np.array(colours, np.uint8))

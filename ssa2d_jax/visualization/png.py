@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from ssa2d_jax.utils.files import replace_bytes
+from ssa2d_jax.utils.images import encode_png
 
 
-def write_png(path: Path, picture: np.ndarray) -> None:
-    """Writes uint8 RGB [h, w, 3] to `path`, whole or not at all."""
-    _, data = cv2.imencode(".png", picture[..., ::-1])
-    replace_bytes(path, data.tobytes())
+def write_png(path: Path, picture: UInt8[np.ndarray, "H W 3"]) -> None:
+    """Writes an RGB picture to `path` atomically."""
+    replace_bytes(path, encode_png(picture))

@@ -1,8 +1,10 @@
+"""Labels on frames: tint, contour, names and legend."""
+
 import numpy as np
 import pytest
 
-from ssa2d_jax.data.label_space import A2D, IGNORE
-from ssa2d_jax.visualization.overlay import comparison, confusion_picture, draw_overlay, letter_height
+from ssa2d_jax.data.label_space import A2D
+from ssa2d_jax.visualization.overlay import draw_overlay, letter_height
 
 DOG_RUNNING = A2D.joint.index("dog-running")
 
@@ -73,36 +75,3 @@ def test_every_class_at_once_on_a_tiny_frame():
 def test_frame_and_labels_of_different_size_are_an_error():
     with pytest.raises(ValueError, match=r"frame is \(4, 4, 3\), its labels are \(4, 5\)"):
         draw_overlay(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5), np.uint8), A2D, opacity=0.5, names=None)
-
-
-def test_comparison_has_four_panels_of_the_truths_shape():
-    truth = square(128, 192, 40, 40, 40)
-    truth[:8] = IGNORE
-    frame = np.full((64, 64, 3), 90, np.uint8)
-    picture = comparison(frame, truth, np.zeros((128, 192), np.uint8), (truth == DOG_RUNNING).astype(float), A2D)
-    height, width = picture.shape[:2]
-    assert width == 4 * (384 + 2) and 256 < height < 300
-    frame_panel, truth_panel, prediction_panel, mask_panel = np.split(picture[height - 256 :, :], 4, axis=1)
-    np.testing.assert_array_equal(frame_panel[:, :384], np.full((256, 384, 3), 90))
-    np.testing.assert_array_equal(prediction_panel, frame_panel)
-    np.testing.assert_array_equal(truth_panel[8, 190], (114, 114, 114))  # 0.35 * 90 + 0.65 * 127 = 114.05
-    assert (mask_panel[120, 120] == 255).all() and not mask_panel[200, 300].any()
-
-
-def test_confusion_picture_shades_rows_by_share():
-    matrix = np.array([[3, 1, 0], [0, 0, 0], [0, 0, 5]])
-    picture = confusion_picture(matrix, ("background", "adult", "baby"))
-    side = (picture.shape[0] - 6) // 3
-    assert picture.shape[0] == picture.shape[1]
-    cell = next(size for size in range(10, side) if (picture[-7 - size, -10] == 205).all())
-    corner = lambda row, column: picture[-6 - (3 - row) * cell + 2, -6 - (3 - column) * cell + 2]
-    # From white to (8, 69, 148): 75 % is (69.75, 115.5, 174.75), 25 % is (193.25, 208.5, 228.25).
-    np.testing.assert_array_equal(corner(0, 0), (70, 116, 175))
-    np.testing.assert_array_equal(corner(0, 1), (193, 208, 228))
-    np.testing.assert_array_equal(corner(1, 1), (225, 225, 225))
-    np.testing.assert_array_equal(corner(2, 2), (8, 69, 148))
-
-
-def test_confusion_picture_needs_a_name_for_every_row():
-    with pytest.raises(ValueError, match=r"matrix is \(2, 2\), expected \(3, 3\)"):
-        confusion_picture(np.zeros((2, 2)), ("a", "b", "c"))
