@@ -1,9 +1,9 @@
-"""Speed and memory of the network on this machine, beside its own matmul speed measured in the same run.
+"""Measure speed and memory of the network on this machine, compared with a matmul in the same run.
 
 python -m benchmarks.speed                              the paper's size: 16x224x224, width 1, one clip
 python -m benchmarks.speed --size 64 --width 0.25 --batch 8 --train
-python -m benchmarks.speed --flow                       two streams, and what estimating flow costs
-python -m benchmarks.speed --input                      the quick start's input pipeline (after make demo)
+python -m benchmarks.speed --flow                       two streams, and the time to estimate flow
+python -m benchmarks.speed --input                      the demo's input pipeline (after make demo)
 """
 
 import argparse
@@ -11,15 +11,14 @@ import resource
 import statistics
 import sys
 import time
-from unittest import mock
 
 import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ssa2d_jax.models import layers
 from ssa2d_jax.models.encoders import ENCODERS
+from ssa2d_jax.models.lowering import Lowering, use_lowering
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video import optical_flow
@@ -29,13 +28,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--size", type=int, default=224, help="height and width in pixels")
-    parser.add_argument("--width", type=float, default=1.0, help="multiplies encoder's and decoders' channels")
+    parser.add_argument("--width", type=float, default=1.0, help="multiplies the channels of encoder and decoders")
     parser.add_argument("--encoder", choices=ENCODERS, default="i3d")
     parser.add_argument("--batch", type=int, default=1, help="clips at a time")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--train", action="store_true", help="time forward and backward, too")
-    parser.add_argument("--flow", action="store_true", help="two streams; and time flow estimation, a frame")
-    parser.add_argument("--input", action="store_true", help="time the quick start's input pipeline instead")
+    parser.add_argument("--flow", action="store_true", help="two streams; also time flow estimation per frame")
+    parser.add_argument("--input", action="store_true", help="time the demo's input pipeline instead")
     arguments = parser.parse_args()
     if arguments.input:
         measure_input()
@@ -76,7 +75,7 @@ def measure_network(arguments: argparse.Namespace) -> None:
 
 
 def gradient_of(model: SSA2D):
-    """Compiled gradient of a loss that reaches every output, with the batch's statistics."""
+    """Compiled gradient of a loss over all outputs, with batch norm in training mode."""
 
     def loss(params, batch_stats, *inputs):
         variables = {"params": params, "batch_stats": batch_stats}
@@ -88,7 +87,7 @@ def gradient_of(model: SSA2D):
 
 
 def measure_flow(size: int) -> None:
-    """Seconds a frame of both methods, on a picture that moves."""
+    """Print the time per frame of both methods, on a picture that moves."""
     noise = np.random.default_rng(0).integers(0, 256, (size + 4, size + 4)).astype(np.uint8)
     big = cv2.GaussianBlur(noise, (0, 0), 3)
     for method in optical_flow.METHODS:
@@ -97,8 +96,8 @@ def measure_flow(size: int) -> None:
 
 
 def model_flops(model: SSA2D, variables, *inputs: jax.Array) -> float:
-    """Floating point operations of a forward pass in its plain form, as XLA counts them."""
-    with mock.patch.object(layers, "runs_on_cpu", lambda: False):
+    """Floating point operations of a forward pass in its plain form, counted by XLA."""
+    with use_lowering(Lowering.PLAIN):
         return jax.jit(lambda v, *x: model.apply(v, *x)).lower(variables, *inputs).cost_analysis()["flops"]
 
 
@@ -110,7 +109,7 @@ def matmul_speed(size: int = 2048) -> float:
 
 
 def timed(function, *arguments, repeats: int) -> tuple[float, float]:
-    """-> (median seconds of a call, seconds of the first, which compiles)."""
+    """Returns the median seconds of a call, and the seconds of the first call, which compiles."""
     start = time.perf_counter()
     jax.block_until_ready(function(*arguments))
     compiling, seconds = time.perf_counter() - start, []
@@ -138,7 +137,7 @@ def measure_input() -> None:
     try:
         builder = prepare_a2d(data.root, data.shards_dir, **shape, **stored)
     except InputError as error:
-        sys.exit(f"{error}\n(make demo renders it)")
+        sys.exit(f"error: {error}\nrun make demo first: it renders the release")
     batches = dataset.train_batches(
         builder,
         batch_size=config.train.batch_size,

@@ -1,7 +1,7 @@
-"""Exact rewrites of 3-D convolution and pooling for CPUs, where XLA is fast in 2-D and slow in 3-D.
+"""3-D convolution and pooling rewritten for CPUs, where XLA is fast in 2-D and slow in 3-D.
 
-Every form equals the plain lax one to float rounding and is ordinary differentiable JAX: its gradients are
-2-D convolutions, too, which is where most of the time is won.
+Every form equals the plain lax one up to float rounding and is ordinary differentiable JAX: its gradients are
+2-D convolutions, too, which saves most of the time.
 """
 
 from collections.abc import Sequence
@@ -9,25 +9,31 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Float
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 TIME = 1
 
 
 def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """Padding before and after an axis under TensorFlow's 'SAME'; an odd number puts one more after."""
+    """Padding before and after an axis under TensorFlow's 'SAME'; of an odd total, the greater part comes after."""
     reach = (kernel - 1) * dilation + 1
     total = max((-(-size // stride) - 1) * stride + reach - size, 0)
     return total // 2, total - total // 2
 
 
-def conv3d_by_frames(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> jax.Array:
+def conv3d_by_frames(
+    x: Float[jax.Array, "B T H W Cin"],
+    kernel: Float[jax.Array, "kt kh kw Cin Cout"],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+) -> Float[jax.Array, "B t y x Cout"]:
     """3-D convolution, padding 'SAME', as one 2-D convolution over the frames of the whole batch.
 
-    The temporal taps go where there are fewer channels to copy: stacked in the input's channels when there
-    are fewer of those (the stem 3 -> 64), otherwise computed side by side as outputs and summed with shifts.
+    The temporal taps are placed where fewer channels must be copied: stacked in the input's channels if these
+    are fewer (the stem 3 -> 64), otherwise computed side by side as outputs and summed with shifts.
 
-    x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout] -> [B, T / st, H / sh, W / sw, Cout], rounded up.
+    Output sizes are input sizes divided by strides, rounded up.
     """
     channels_in, channels_out = kernel.shape[3:]
     if channels_in < channels_out:
@@ -35,18 +41,18 @@ def conv3d_by_frames(x: jax.Array, kernel: jax.Array, strides: Sequence[int], di
     return _sum_taps(x, kernel, strides, dilation)
 
 
-def conv3d_transpose_by_phases(x: jax.Array, kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
+def conv3d_transpose_by_phases(
+    x: Float[jax.Array, "B T H W Cin"], kernel: Float[jax.Array, "kt kh kw Cin Cout"], strides: Sequence[int]
+) -> Float[jax.Array, "B T*{strides[0]} H*{strides[1]} W*{strides[2]} Cout"]:
     """3-D transposed convolution, padding 'SAME', without the zeros between the inputs.
 
     Output rows y with the same y mod stride, and columns likewise, form a phase: an ordinary 2-D convolution
     with the taps that meet inputs there. Phases are interleaved; temporal taps are summed with shifts.
-
-    x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout] -> [B, T * st, H * sh, W * sw, Cout].
     """
     batch, time, height, width, channels_in = x.shape
-    # A kernel shorter than its stride gets taps of zero in front, so that no phase is empty.
-    missing = [(max(stride - taps, 0), 0) for stride, taps in zip(strides, kernel.shape[:3], strict=True)]
-    kernel = jnp.pad(kernel, (*missing, (0, 0), (0, 0)))
+    # A kernel shorter than its stride gets taps of zero in front, so that every phase has taps.
+    zero_taps = [(max(stride - taps, 0), 0) for stride, taps in zip(strides, kernel.shape[:3], strict=True)]
+    kernel = jnp.pad(kernel, (*zero_taps, (0, 0), (0, 0)))
     taps_t, taps_h, taps_w, _, channels = kernel.shape
     frames = x.reshape(batch * time, height, width, channels_in)
     planes = kernel.transpose(1, 2, 3, 0, 4).reshape(taps_h, taps_w, channels_in, taps_t * channels)
@@ -62,13 +68,15 @@ def conv3d_transpose_by_phases(x: jax.Array, kernel: jax.Array, strides: Sequenc
     return y.reshape(batch, time * strides[0], height * strides[1], width * strides[2], channels)
 
 
-def max_pool3d_by_axes(x: jax.Array, window: Sequence[int], strides: Sequence[int]) -> jax.Array:
+def max_pool3d_by_axes(
+    x: Float[jax.Array, "B T H W C"], window: Sequence[int], strides: Sequence[int]
+) -> Float[jax.Array, "B t y x C"]:
     """Max pooling, padding 'SAME' with -inf, as maxima of shifted slices, one axis after another.
 
     Where several values of a window tie for the maximum they share its gradient; lax gives it to one of them.
     After a ReLU nearly all ties are between zeros, whose gradient the ReLU stops in either case.
 
-    x [B, T, H, W, C] -> [B, T / st, H / sh, W / sw, C], rounded up.
+    Output sizes are input sizes divided by strides, rounded up.
     """
     for axis, (size, stride) in enumerate(zip(window, strides, strict=True), start=1):
         before, after = same_padding(x.shape[axis], size, stride)
@@ -81,8 +89,13 @@ def max_pool3d_by_axes(x: jax.Array, window: Sequence[int], strides: Sequence[in
     return x
 
 
-def _conv2d(frames: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> jax.Array:
-    """2-D convolution of frames [B, T, H, W, Cin], kernel [kh, kw, Cin, Cout]; strides, dilation of H, W."""
+def _conv2d(
+    frames: Float[jax.Array, "B T H W Cin"],
+    kernel: Float[jax.Array, "kh kw Cin Cout"],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+) -> Float[jax.Array, "B T y x Cout"]:
+    """2-D convolution of every frame; strides and dilation are those of H and W."""
     batch, time = frames.shape[:2]
     y = lax.conv_general_dilated(
         frames.reshape(batch * time, *frames.shape[2:]),
@@ -95,7 +108,12 @@ def _conv2d(frames: jax.Array, kernel: jax.Array, strides: Sequence[int], dilati
     return y.reshape(batch, time, *y.shape[1:])
 
 
-def _stack_taps(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> jax.Array:
+def _stack_taps(
+    x: Float[jax.Array, "B T H W Cin"],
+    kernel: Float[jax.Array, "kt kh kw Cin Cout"],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+) -> Float[jax.Array, "B t y x Cout"]:
     taps, height, width, channels_in, channels_out = kernel.shape
     before, after = same_padding(x.shape[TIME], taps, strides[0], dilation[0])
     outputs = -(-x.shape[TIME] // strides[0])
@@ -105,12 +123,17 @@ def _stack_taps(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilatio
     return _conv2d(jnp.concatenate(stacked, axis=-1), planes, strides[1:], dilation[1:])
 
 
-def _sum_taps(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> jax.Array:
+def _sum_taps(
+    x: Float[jax.Array, "B T H W Cin"],
+    kernel: Float[jax.Array, "kt kh kw Cin Cout"],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+) -> Float[jax.Array, "B t y x Cout"]:
     taps, height, width, channels_in, channels_out = kernel.shape
     stride = strides[0]
     before, _ = same_padding(x.shape[TIME], taps, stride, dilation[0])
     outputs = -(-x.shape[TIME] // stride)
-    y = 0
+    y = jnp.zeros((), x.dtype)
     for phase in range(min(stride, x.shape[TIME])):
         # Output i takes input stride * i + offset through a tap; the taps of one phase read the same frames.
         frames = x[:, phase::stride]
@@ -127,9 +150,9 @@ def _sum_taps(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation:
 
 
 def _phases(taps: int, stride: int) -> list[tuple[slice, tuple[int, int]]]:
-    """Per phase of a transposed convolution's axis: the kernel's taps as a slice, and the padding for them.
+    """For each phase of a transposed convolution's axis: the kernel's taps as a slice, and the padding for them.
 
-    lax.conv_transpose's 'SAME' has tap t of output y meet input (y + t - before) / stride, where whole.
+    In lax.conv_transpose's 'SAME', tap t of output y meets input (y + t - before) / stride if that is whole.
     """
     before = taps - 1 if stride > taps - 1 else -(-(taps + stride - 2) // 2)
     phases = []
@@ -141,23 +164,29 @@ def _phases(taps: int, stride: int) -> list[tuple[slice, tuple[int, int]]]:
     return phases
 
 
-def _interleave_time(y: jax.Array, taps: int, stride: int) -> jax.Array:
-    """Sums a transposed convolution's temporal taps: [B, T, H, W, taps * C] -> [B, T * stride, H, W, C]."""
+def _interleave_time(
+    y: Float[jax.Array, "B T H W tapsC"], taps: int, stride: int
+) -> Float[jax.Array, "B T*{stride} H W tapsC//{taps}"]:
+    """Sums a transposed convolution's temporal taps, which lie side by side in the channels."""
     planes = jnp.split(y, taps, axis=-1)
     phases = []
-    for chosen, (before, _) in _phases(taps, stride):
-        shifted = [_pad(plane, TIME, before - i, i - before, 0) for i, plane in enumerate(planes[chosen])]
+    for phase_taps, (before, _) in _phases(taps, stride):
+        shifted = [_pad(plane, TIME, before - i, i - before, 0) for i, plane in enumerate(planes[phase_taps])]
         phases.append(sum(shifted[1:], start=shifted[0]))
     y = jnp.stack(phases, axis=2)
     return y.reshape(y.shape[0], -1, *y.shape[3:])
 
 
-def _pad(x: jax.Array, axis: int, before: int, after: int, value: float) -> jax.Array:
-    """Pads one axis; negative numbers cut."""
+def _pad(
+    x: Float[jax.Array, "B T H W C"], axis: int, before: int, after: int, value: float
+) -> Float[jax.Array, "B t y x C"]:
+    """Pads one axis; negative numbers cut it."""
     widths = [(0, 0, 0)] * x.ndim
     widths[axis] = (before, after, 0)
     return lax.pad(x, jnp.asarray(value, x.dtype), widths)
 
 
-def _strided(x: jax.Array, axis: int, start: int, number: int, stride: int) -> jax.Array:
+def _strided(
+    x: Float[jax.Array, "B T H W C"], axis: int, start: int, number: int, stride: int
+) -> Float[jax.Array, "B t y x C"]:
     return lax.slice_in_dim(x, start, start + (number - 1) * stride + 1, stride, axis)

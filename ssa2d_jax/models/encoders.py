@@ -1,7 +1,11 @@
-"""The encoders that SSA2D can have, by their name in config.model.encoder; docs/architecture.md has the contract."""
+"""The encoders for SSA2D, by their name in config.model.encoder; docs/architecture.md describes the contract."""
+
+from collections.abc import Callable
+
+import flax.linen as nn
 
 from ssa2d_jax.models.i3d import I3D
 from ssa2d_jax.models.s3d import S3D
 
-ENCODERS = {"i3d": I3D, "s3d": S3D}
-ENCODER = "encoder"  # whichever it is, the name of its submodule in SSA2D
+ENCODERS: dict[str, Callable[..., nn.Module]] = {"i3d": I3D, "s3d": S3D}
+ENCODER = "encoder"  # the name of the encoder's submodule in SSA2D

@@ -1,125 +1,157 @@
 """The network's operations: 3-D convolutions, max pooling and linear interpolation, channels last.
 
-Each operation has a plain lax form, `*_reference`, which GPUs and TPUs run; on CPU the equal forms of
-lowering.py take its place. Kernels are [kt, kh, kw, Cin, Cout], padding is TensorFlow's 'SAME'.
+Each operation has a plain lax form, `*_reference`; for CPUs the equal forms of cpu_lowering.py replace it (see
+lowering.py). Kernels are [kt, kh, kw, Cin, Cout], padding is TensorFlow's 'SAME'. What checks its shapes itself, with a
+ValueError that says what is allowed, takes arrays of any shape.
 """
 
-import contextlib
-import contextvars
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.typing import Initializer
 from jax import lax
+from jax.typing import DTypeLike
+from jaxtyping import Float, Float32
 
 from ssa2d_jax.models import cpu_lowering
+from ssa2d_jax.models.lowering import Lowering, current_lowering
 
 NDHWC = ("NDHWC", "DHWIO", "NDHWC")
 ONES = (1, 1, 1)
 
 
-_platform: contextvars.ContextVar[str | None] = contextvars.ContextVar("platform", default=None)
+def conv3d(
+    x: Float[jax.Array, "..."],
+    kernel: Float[jax.Array, "..."],
+    strides: Sequence[int] = ONES,
+    dilation: Sequence[int] = ONES,
+) -> Float[jax.Array, "B t y x Cout"]:
+    """3-D convolution, padding 'SAME'.
 
+    Args:
+        x: [B, T, H, W, Cin].
+        kernel: [kt, kh, kw, Cin, Cout], of x's dtype.
 
-def runs_on_cpu() -> bool:
-    """Whether functions traced now will run on CPU: jax's default backend, or what `lowered_for` says."""
-    return (_platform.get() or jax.default_backend()) == "cpu"
+    Returns:
+        An array of t = ceil(T / strides[0]), y = ceil(H / strides[1]), x = ceil(W / strides[2]).
 
-
-@contextlib.contextmanager
-def lowered_for(platform: str) -> Iterator[None]:
-    """What is traced inside is for `platform` ("cpu", "cuda", ...), whichever runs here."""
-    token = _platform.set(platform)
-    try:
-        yield
-    finally:
-        _platform.reset(token)
-
-
-def conv3d(x: jax.Array, kernel: jax.Array, strides: Sequence[int] = ONES, dilation: Sequence[int] = ONES) -> jax.Array:
-    """3-D convolution, padding 'SAME': x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout], one dtype.
-
-    -> [B, ceil(T / st), ceil(H / sh), ceil(W / sw), Cout]. ValueError if the shapes don't fit.
+    Raises:
+        ValueError: The shapes do not fit.
     """
     check_shapes(x, kernel, strides, dilation)
     if kernel.shape[:3] == ONES and tuple(strides) == ONES:
         return jnp.dot(x, kernel[0, 0, 0])
-    if runs_on_cpu():
+    if current_lowering() is Lowering.CPU:
         return cpu_lowering.conv3d_by_frames(x, kernel, strides, dilation)
     return conv3d_reference(x, kernel, strides, dilation)
 
 
 def conv3d_reference(
-    x: jax.Array, kernel: jax.Array, strides: Sequence[int] = ONES, dilation: Sequence[int] = ONES
-) -> jax.Array:
-    """`conv3d` as XLA has it."""
+    x: Float[jax.Array, "B T H W Cin"],
+    kernel: Float[jax.Array, "kt kh kw Cin Cout"],
+    strides: Sequence[int] = ONES,
+    dilation: Sequence[int] = ONES,
+) -> Float[jax.Array, "B t y x Cout"]:
+    """`conv3d` in its plain lax form."""
     return lax.conv_general_dilated(x, kernel, strides, "SAME", rhs_dilation=dilation, dimension_numbers=NDHWC)
 
 
-def conv3d_transpose(x: jax.Array, kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
-    """Transposed 3-D convolution: x [B, T, H, W, Cin], kernel [kt, kh, kw, Cin, Cout], one dtype.
+def conv3d_transpose(
+    x: Float[jax.Array, "..."], kernel: Float[jax.Array, "..."], strides: Sequence[int]
+) -> Float[jax.Array, "B t y x Cout"]:
+    """Transposed 3-D convolution, equal to lax.conv_transpose(x, kernel, strides, 'SAME') with a DHWIO kernel.
 
-    -> [B, T * st, H * sh, W * sw, Cout]. Equals lax.conv_transpose(x, kernel, strides, 'SAME') with a DHWIO
-    kernel that is not flipped: along each axis out[y] sums kernel[t] * x[(y + t - before) / stride] over t
-    where that is whole and inside; before = 2 for 3 taps and stride 2. ValueError if the shapes don't fit.
+    The kernel is not flipped: along each axis out[y] sums kernel[t] * x[(y + t - before) / stride] over all t for
+    which that index is whole and inside; before = 2 for 3 taps and stride 2.
+
+    Args:
+        x: [B, T, H, W, Cin].
+        kernel: [kt, kh, kw, Cin, Cout], of x's dtype.
+
+    Returns:
+        An array of t = T * strides[0], y = H * strides[1], x = W * strides[2].
+
+    Raises:
+        ValueError: The shapes do not fit.
     """
     check_shapes(x, kernel, strides, ONES)
-    if runs_on_cpu():
+    if current_lowering() is Lowering.CPU:
         return cpu_lowering.conv3d_transpose_by_phases(x, kernel, strides)
     return conv3d_transpose_reference(x, kernel, strides)
 
 
-def conv3d_transpose_reference(x: jax.Array, kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
-    """`conv3d_transpose` as XLA has it."""
+def conv3d_transpose_reference(
+    x: Float[jax.Array, "B T H W Cin"], kernel: Float[jax.Array, "kt kh kw Cin Cout"], strides: Sequence[int]
+) -> Float[jax.Array, "B t y x Cout"]:
+    """`conv3d_transpose` in its plain lax form."""
     return lax.conv_transpose(x, kernel, strides, "SAME", dimension_numbers=NDHWC)
 
 
-def max_pool3d(x: jax.Array, window: Sequence[int], strides: Sequence[int]) -> jax.Array:
-    """Max pooling, padding 'SAME' with -inf: x [B, T, H, W, C] -> [B, T / st, H / sh, W / sw, C], rounded up.
+def max_pool3d(
+    x: Float[jax.Array, "..."], window: Sequence[int], strides: Sequence[int]
+) -> Float[jax.Array, "B t y x C"]:
+    """Max pooling of x [B, T, H, W, C], padding 'SAME' with -inf; output sizes are those of `conv3d`.
 
-    Values that tie for a maximum share its gradient on CPU; elsewhere one of them has all of it.
+    Values that tie for a maximum share its gradient in the CPU form; in the plain form one of them has all of it.
+
+    Raises:
+        ValueError: The shapes do not fit.
     """
     check_map(x, window, strides)
-    if runs_on_cpu():
+    if current_lowering() is Lowering.CPU:
         return cpu_lowering.max_pool3d_by_axes(x, window, strides)
     return max_pool3d_reference(x, window, strides)
 
 
-def max_pool3d_reference(x: jax.Array, window: Sequence[int], strides: Sequence[int]) -> jax.Array:
-    """`max_pool3d` as XLA has it."""
+def max_pool3d_reference(
+    x: Float[jax.Array, "B T H W C"], window: Sequence[int], strides: Sequence[int]
+) -> Float[jax.Array, "B t y x C"]:
+    """`max_pool3d` in its plain lax form."""
     return nn.max_pool(x, tuple(window), tuple(strides), "SAME")
 
 
-def check_map(x: jax.Array, *triples: Sequence[int]) -> None:
-    """ValueError unless x is [B, T, H, W, C] with no axis empty, and every triple three numbers from 1 up."""
+def check_map(x: Float[jax.Array, "..."], *triples: Sequence[int]) -> None:
+    """Checks that x is [B, T, H, W, C] with no empty axis, and that every triple is three numbers from 1 up.
+
+    Raises:
+        ValueError: They are not.
+    """
     if x.ndim != 5 or 0 in x.shape:
-        raise ValueError(f"x has shape {x.shape}; needed is [B, T, H, W, C] with no axis empty")
+        raise ValueError(f"x has shape {x.shape}; it must be [B, T, H, W, C] with no empty axis")
     for triple in triples:
         if len(triple) != 3 or min(triple) < 1:
-            raise ValueError(f"{tuple(triple)} has to be three numbers from 1 up, for T, H and W")
+            raise ValueError(f"{tuple(triple)} must be three numbers from 1 up, for T, H and W")
 
 
-def check_shapes(x: jax.Array, kernel: jax.Array, strides: Sequence[int], dilation: Sequence[int]) -> None:
-    """ValueError unless `kernel` [kt, kh, kw, Cin, Cout] fits x [B, T, H, W, Cin]."""
+def check_shapes(
+    x: Float[jax.Array, "..."], kernel: Float[jax.Array, "..."], strides: Sequence[int], dilation: Sequence[int]
+) -> None:
+    """Checks that `kernel` [kt, kh, kw, Cin, Cout] fits x [B, T, H, W, Cin].
+
+    Raises:
+        ValueError: It does not.
+    """
     check_map(x, strides, dilation)
     if kernel.ndim != 5 or 0 in kernel.shape or kernel.shape[3] != x.shape[4]:
         raise ValueError(
-            f"a kernel {kernel.shape} does not fit x {x.shape}: needed is [kt, kh, kw, {x.shape[4]}, Cout]"
+            f"a kernel {kernel.shape} does not fit x {x.shape}: it must be [kt, kh, kw, {x.shape[4]}, Cout]"
         )
 
 
-def inflated_normal(time_stride: int = 1) -> Callable:
+def inflated_normal(time_stride: int = 1) -> Initializer:
     """Initialiser of [kt, kh, kw, Cin, Cout] kernels: a LeCun-normal 2-D kernel in the middle temporal tap, else 0.
 
-    A fresh network then sees single frames, and learns to use their neighbours much faster than it would unlearn a
+    A new network then sees single frames, and learns to use neighbouring frames much faster than it would unlearn a
     random mixture of them. The kernel of a transposed convolution with a temporal stride gets a triangle instead,
-    so that it interpolates linearly between its input's frames.
+    so that it interpolates linearly between the frames of its input.
     """
 
-    def init(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
+    def init(
+        key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32
+    ) -> Float[jax.Array, "kt kh kw Cin Cout"]:
         off_middle = np.abs(np.arange(shape[0]) - (shape[0] - 1) / 2)
         profile = np.maximum(0.0, 1.0 - off_middle / time_stride)[:, None, None, None, None]
         return nn.initializers.lecun_normal()(key, tuple(shape[1:]), dtype) * jnp.asarray(profile, dtype)
@@ -135,46 +167,46 @@ class Conv3d(nn.Module):
     strides: tuple[int, int, int] = ONES
     dilation: tuple[int, int, int] = ONES
     use_bias: bool = False
-    dtype: Any = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "B T H W Cin"]) -> Float[jax.Array, "B t y x Cout"]:
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", inflated_normal(), shape)
-        y = conv3d(x.astype(self.dtype), kernel.astype(self.dtype), self.strides, self.dilation)
+        y = conv3d(x.astype(self.dtype), jnp.asarray(kernel, self.dtype), self.strides, self.dilation)
         return _with_bias(self, y) if self.use_bias else y
 
 
 class ConvTranspose3d(nn.Module):
-    """`conv3d_transpose` with parameters `kernel` and, with `use_bias`, `bias`."""
+    """`conv3d_transpose` with parameters `kernel` and, with `use_bias`, `bias`, cast to `dtype` to compute."""
 
     features: int
     kernel_size: tuple[int, int, int] = (3, 3, 3)
     strides: tuple[int, int, int] = ONES
     use_bias: bool = False
-    dtype: Any = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "B T H W Cin"]) -> Float[jax.Array, "B t y x Cout"]:
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", inflated_normal(self.strides[0]), shape)
-        y = conv3d_transpose(x.astype(self.dtype), kernel.astype(self.dtype), self.strides)
+        y = conv3d_transpose(x.astype(self.dtype), jnp.asarray(kernel, self.dtype), self.strides)
         return _with_bias(self, y) if self.use_bias else y
 
 
-def _with_bias(module: nn.Module, y: jax.Array) -> jax.Array:
+def _with_bias(module: nn.Module, y: Float[jax.Array, "*grid C"]) -> Float[jax.Array, "*grid C"]:
     bias = module.param("bias", nn.initializers.zeros_init(), (y.shape[-1],))
     return y + bias.astype(y.dtype)
 
 
-def interpolation_matrix(size: int, size_in: int) -> np.ndarray:
-    """[size, size_in] float32: row i weighs the inputs of output i (half-pixel centres, edges clamped)."""
+def interpolation_matrix(size: int, size_in: int) -> Float32[np.ndarray, "{size} {size_in}"]:
+    """Row i weighs the inputs of output i, for linear interpolation with half-pixel centres and clamped edges."""
     centre = np.clip((np.arange(size) + 0.5) * size_in / size - 0.5, 0, size_in - 1)
     return np.maximum(0, 1 - np.abs(centre[:, None] - np.arange(size_in))).astype(np.float32)
 
 
-def upsample_linear(x: jax.Array, size: Sequence[int]) -> jax.Array:
-    """Linear interpolation of x [B, T, H, W, C] to [B, *size, C], one small matrix an axis."""
+def upsample_linear(x: Float[jax.Array, "..."], size: Sequence[int]) -> Float[jax.Array, "B t y x C"]:
+    """Linear interpolation of x [B, T, H, W, C] to `size` (t, y, x), by one small matrix per axis."""
     check_map(x, size)
     for axis, length in enumerate(size, start=1):
         if length != x.shape[axis]:

@@ -1,56 +1,39 @@
 """SSA2D: one encoder, three decoders, AP-Infusion and SSA-Masking."""
 
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
-import flax.struct
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float, Float32
 
 from ssa2d_jax.models import layers
 from ssa2d_jax.models.decoder import Decoder
 from ssa2d_jax.models.encoders import ENCODER, ENCODERS
-from ssa2d_jax.models.units import Unit3d, scaled_width
+from ssa2d_jax.models.units import Endpoints, Unit3d, scaled_width
 
 ACTOR_PRIORS = ("concat", "add", "off")
 FOREGROUND = 1
 
 
-@flax.struct.dataclass
-class Outputs:
-    """Logits, float32, each on the grid of its branch.
+class Outputs(NamedTuple):
+    """Logits, each on the grid of its branch; classes of the mask: background, foreground."""
 
-    actor   [B, T/2, H/4, W/4, actor classes]
-    action  [B, T/2, H/4, W/4, action classes]
-    mask    [B, T/2, H/2, W/2, 2]              background, foreground
-    """
-
-    actor: jax.Array
-    action: jax.Array
-    mask: jax.Array
-
-
-def coarse_mask(mask_logits: jax.Array) -> jax.Array:
-    """Foreground probability at the grid of SSA-Masking: mask logits [B, T/2, H/2, W/2, 2] -> [B, T/4, H/4, W/4]."""
-    foreground = jax.nn.softmax(mask_logits, axis=-1)[..., FOREGROUND]
-    batch, time, height, width = foreground.shape
-    return foreground.reshape(batch, time // 2, 2, height // 2, 2, width // 2, 2).mean((2, 4, 6))
+    actor: Float32[jax.Array, "B T/2 H/4 W/4 actors"]
+    action: Float32[jax.Array, "B T/2 H/4 W/4 actions"]
+    mask: Float32[jax.Array, "B T/2 H/2 W/2 2"]
 
 
 class SSA2D(nn.Module):
     """The network of the paper's figure 2.
 
-    video [B, T, H, W, 3] in [-1, 1], T divisible by 4, H and W by 16 -> Outputs. With `flow` (two streams),
-    optical flow [B, T, H, W, 2] in [-1, 1], horizontal first, is read beside it.
+    It reads video in [-1, 1] and, with `flow` (two streams), optical flow in [-1, 1], horizontal first.
 
-    SSA-Masking (section 3.4) multiplies the action features by `stu_mask`, foreground in [0, 1] at
-    [B, T/4, H/4, W/4]. It is the mask branch's own, without gradient, except where the caller knows better:
-    `mask_truth` replaces it wherever `mask_known` is true (both [B, T/4, H/4, W/4]), as training does.
-
-    `encoder`: one of ENCODERS. `feature_gating` is handed on to an encoder that has gates.
+    `encoder`: one of ENCODERS. `feature_gating` is passed on to an encoder that has gates.
     `actor_prior`: how the actor branch's features f_ap enter the action branch (AP-Infusion, section 3.3):
-    "concat", "add", or "off". `classes`: number of actor and of action classes, background included.
+    "concat", "add", or "off". `ssa_masking`: whether the mask branch weighs the action features (section 3.4).
+    `classes`: number of actor and of action classes, background included.
     """
 
     classes: tuple[int, int]
@@ -68,86 +51,153 @@ class SSA2D(nn.Module):
     batch_norm_momentum: float = 0.9
     freeze_encoder_stats: bool = False
     stats_axis: str | None = None
-    dtype: Any = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(
         self,
-        video: jax.Array,
-        flow: jax.Array | None = None,
-        mask_truth: jax.Array | None = None,
-        mask_known: jax.Array | None = None,
+        video: Float[jax.Array, "..."],
+        flow: Float[jax.Array, "..."] | None = None,
+        mask_truth: Float[jax.Array, "B t y x"] | None = None,
+        mask_known: Bool[jax.Array, "B t y x"] | None = None,
         train: bool = False,
     ) -> Outputs:
+        """Computes the logits of the three branches.
+
+        Args:
+            video: [B, T, H, W, 3], T divisible by 4, H and W by 16.
+            flow: [B, T, H, W, 2], if and only if the network has two streams.
+            mask_truth: Foreground in [0, 1] on the grid of SSA-Masking, [B, T/4, H/4, W/4]. It replaces the mask
+                branch's foreground in SSA-Masking wherever `mask_known` is true, as training does.
+            mask_known: Given exactly where `mask_truth` is.
+            train: Whether batch norm uses, and moves, the batch's statistics.
+
+        Raises:
+            ValueError: Video or flow has another shape, or flow is missing or unexpected.
+        """
         check_video_shape(video.shape)
         check_flow(self.flow, video.shape, flow)
-        common = dict(momentum=self.batch_norm_momentum, stats_axis=self.stats_axis, dtype=self.dtype)
-        decoder = partial(
-            Decoder,
-            self.decoder_width,
-            self.atrous,
-            self.multi_scale,
-            self.decoder_temporal_kernels,
-            train=train,
-            **common,
-        )
-        head = partial(layers.Conv3d, kernel_size=(1, 1, 1), use_bias=True, dtype=jnp.float32)
+        endpoints = self._encoder(train)(video.astype(self.dtype), None if flow is None else flow.astype(self.dtype))
 
-        encoder = ENCODERS[self.encoder](
+        mask = self._mask_branch(endpoints, train)
+        f_ap = self._decoder("actor", train)(endpoints)
+        actor = self._head("actor", self.classes[0])(f_ap)
+
+        f_a = infuse_actor_prior(self._decoder("action", train)(endpoints), f_ap, self.actor_prior)
+        f_act = self._action_conv(train)(f_a)  # [B, T/4, H/4, W/4, 64 * decoder_width]
+        if self.ssa_masking:
+            f_act = mask_features(f_act, foreground_weights(mask, mask_truth, mask_known))
+        # A 1^3 convolution and linear interpolation commute, so classes are interpolated, not features.
+        action = layers.upsample_linear(self._head("action", self.classes[1])(f_act), actor.shape[1:4])
+        return Outputs(actor=actor, action=action, mask=mask)
+
+    @nn.nowrap
+    def _mask_branch(self, endpoints: Endpoints, train: bool) -> Float32[jax.Array, "B t y x 2"]:
+        """Mask logits, interpolated to twice the decoder's height and width."""
+        mask = self._head("mask", 2)(self._decoder("mask", train)(endpoints))
+        _, time, height, width, _ = mask.shape
+        return layers.upsample_linear(mask, (time, 2 * height, 2 * width))
+
+    @nn.nowrap
+    def _encoder(self, train: bool) -> nn.Module:
+        gates = {"feature_gating": True} if self.feature_gating else {}
+        return ENCODERS[self.encoder](
             width=self.encoder_width,
             temporal_kernels=self.temporal_kernels,
             train=train and not self.freeze_encoder_stats,
             name=ENCODER,
-            **common,
-            **(dict(feature_gating=True) if self.feature_gating else {}),
+            **self._shared_fields(),
+            **gates,
         )
-        endpoints = encoder(video.astype(self.dtype), flow.astype(self.dtype) if self.flow else None)
 
-        # A 1^3 convolution and linear interpolation commute, so both heads interpolate classes, not features.
-        f_mask = decoder(name="mask_decoder")(endpoints)
-        mask = head(2, name="mask_head")(f_mask)
-        batch, time, height, width = mask.shape[:4]
-        mask = layers.upsample_linear(mask, (time, 2 * height, 2 * width))
+    @nn.nowrap
+    def _decoder(self, branch: str, train: bool) -> nn.Module:
+        return Decoder(
+            width=self.decoder_width,
+            atrous=self.atrous,
+            multi_scale=self.multi_scale,
+            temporal_kernels=self.decoder_temporal_kernels,
+            train=train,
+            name=f"{branch}_decoder",
+            **self._shared_fields(),
+        )
 
-        f_ap = decoder(name="actor_decoder")(endpoints)
-        actor = head(self.classes[0], name="actor_head")(f_ap)
-
-        f_a = decoder(name="action_decoder")(endpoints)
-        infused = {
-            "concat": lambda: jnp.concatenate([f_a, f_ap], axis=-1),
-            "add": lambda: f_a + f_ap,
-            "off": lambda: f_a,
-        }[self.actor_prior]()
-        f_act = Unit3d(
-            scaled_width(64, self.decoder_width),
-            (3 if self.decoder_temporal_kernels else 1, 3, 3),
-            (2, 1, 1),
+    @nn.nowrap
+    def _action_conv(self, train: bool) -> nn.Module:
+        return Unit3d(
+            features=scaled_width(64, self.decoder_width),
+            kernel_size=(3 if self.decoder_temporal_kernels else 1, 3, 3),
+            strides=(2, 1, 1),
             train=train,
             name="action_conv",
-            **common,
-        )(infused)  # [B, T/4, H/4, W/4, 64]
-        if self.ssa_masking:
-            stu_mask = jax.lax.stop_gradient(coarse_mask(mask))
-            if mask_truth is not None:
-                stu_mask = jnp.where(mask_known, mask_truth, stu_mask)
-            f_act = jnp.concatenate([f_act * stu_mask[..., None].astype(f_act.dtype), f_act], axis=-1)
-        action = head(self.classes[1], name="action_head")(f_act)
-        action = layers.upsample_linear(action, (time, height, width))
-        return Outputs(actor=actor, action=action, mask=mask)
+            **self._shared_fields(),
+        )
+
+    @nn.nowrap
+    def _head(self, branch: str, classes: int) -> nn.Module:
+        return layers.Conv3d(classes, (1, 1, 1), use_bias=True, dtype=jnp.float32, name=f"{branch}_head")
+
+    @nn.nowrap
+    def _shared_fields(self) -> dict[str, Any]:
+        return dict(momentum=self.batch_norm_momentum, stats_axis=self.stats_axis, dtype=self.dtype)
+
+
+def infuse_actor_prior(
+    f_a: Float[jax.Array, "B t y x C"], f_ap: Float[jax.Array, "B t y x C"], actor_prior: str
+) -> Float[jax.Array, "B t y x D"]:
+    """AP-Infusion (section 3.3): the action branch's features f_a together with the actor branch's f_ap."""
+    if actor_prior == "concat":
+        return jnp.concatenate([f_a, f_ap], axis=-1)
+    return {"add": f_a + f_ap, "off": f_a}[actor_prior]
+
+
+def coarse_mask(mask_logits: Float[jax.Array, "B t2 y2 x2 2"]) -> Float[jax.Array, "B t2//2 y2//2 x2//2"]:
+    """Foreground probability on the grid of SSA-Masking, [B, T/4, H/4, W/4], from mask logits."""
+    foreground = jax.nn.softmax(mask_logits, axis=-1)[..., FOREGROUND]
+    batch, time, height, width = foreground.shape
+    return foreground.reshape(batch, time // 2, 2, height // 2, 2, width // 2, 2).mean((2, 4, 6))
+
+
+def foreground_weights(
+    mask_logits: Float[jax.Array, "B t2 y2 x2 2"],
+    mask_truth: Float[jax.Array, "B t y x"] | None,
+    mask_known: Bool[jax.Array, "B t y x"] | None,
+) -> Float[jax.Array, "B t y x"]:
+    """The weights of SSA-Masking: the mask branch's foreground, without gradient, and the truth where it is known."""
+    weights = jax.lax.stop_gradient(coarse_mask(mask_logits))
+    if mask_truth is not None and mask_known is not None:
+        weights = jnp.where(mask_known, mask_truth, weights)
+    return weights
+
+
+def mask_features(
+    f_act: Float[jax.Array, "B t y x C"], weights: Float[jax.Array, "B t y x"]
+) -> Float[jax.Array, "B t y x 2*C"]:
+    """SSA-Masking (section 3.4): the action features times the foreground, beside the features themselves."""
+    return jnp.concatenate([f_act * weights[..., None].astype(f_act.dtype), f_act], axis=-1)
 
 
 def check_video_shape(shape: tuple[int, ...]) -> None:
-    """Raises ValueError unless `shape` is [B, T, H, W, 3] with T divisible by 4, H and W by 16."""
+    """Checks that `shape` is [B, T, H, W, 3] with T divisible by 4, H and W by 16.
+
+    Raises:
+        ValueError: It is not.
+    """
     if len(shape) != 5 or shape[-1] != 3 or shape[1] % 4 or shape[2] % 16 or shape[3] % 16 or 0 in shape:
         raise ValueError(
             f"video has shape {shape}; the network takes [B, T, H, W, 3] with T divisible by 4, H and W by 16"
         )
 
 
-def check_flow(wanted: bool, shape: tuple[int, ...], flow: jax.Array | None) -> None:
-    """Raises ValueError unless flow comes exactly where it is wanted, and fits a video of `shape`."""
-    if wanted != (flow is not None):
-        raise ValueError(f"the network has {'two streams' if wanted else 'no flow stream'}, flow was "
-                         f"{'not ' if flow is None else ''}given")  # fmt: skip
-    if wanted and flow.shape != (*shape[:4], 2):
-        raise ValueError(f"flow has shape {flow.shape}; beside video {shape} it has to be {(*shape[:4], 2)}")
+def check_flow(two_streams: bool, video_shape: tuple[int, ...], flow: Float[jax.Array, "..."] | None) -> None:
+    """Checks that flow is given exactly if the network has a stream for it, and that it fits the video.
+
+    Raises:
+        ValueError: It is missing, unexpected or of another shape.
+    """
+    if two_streams and flow is None:
+        raise ValueError("the network has two streams, flow was not given; pass flow beside video")
+    if not two_streams and flow is not None:
+        raise ValueError("the network has no flow stream, flow was given; pass video only")
+    if flow is not None and flow.shape != (*video_shape[:4], 2):
+        raise ValueError(f"flow has shape {flow.shape}; for video {video_shape} it must be {(*video_shape[:4], 2)}")

@@ -1,18 +1,22 @@
-"""The one building block of encoder and decoders: convolution, batch norm, ReLU."""
+"""What encoders and decoders share: their building block (convolution, batch norm, ReLU) and the endpoints' type."""
 
-from typing import Any
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Float
 
 from ssa2d_jax.models import layers
 
 BATCH_NORM_EPSILON = 1e-3
+Endpoints = dict[str, Float[jax.Array, "B _ _ _ _"]]  # an encoder's outputs, by I3D's published names
+MakeUnit = Callable[..., nn.Module]  # (features, kernel_size, strides, name=...) -> a unit
 
 
 def scaled_width(channels: int, multiplier: float) -> int:
-    """`channels` times `multiplier`, rounded to a multiple of 4 (of 8 from 32 up), never under 4."""
+    """Multiplies a number of channels and rounds it to a multiple of 4 (of 8 from 32 up), at least 4."""
     multiple = 8 if channels * multiplier >= 32 else 4
     return max(4, int(channels * multiplier / multiple + 0.5) * multiple)
 
@@ -20,7 +24,7 @@ def scaled_width(channels: int, multiplier: float) -> int:
 class Unit3d(nn.Module):
     """3-D convolution (or transposed convolution) without bias, batch norm without scale, ReLU.
 
-    x [B, T, H, W, C] -> [B, T', H', W', features]; with `transposed`, T' = T * stride, else T' = ceil(T / stride).
+    Output sizes are input sizes divided by `strides`, rounded up; with `transposed`, multiplied by them.
     `stats_axis` names the device axis over which the batch's statistics are shared, None for one device.
     """
 
@@ -32,18 +36,11 @@ class Unit3d(nn.Module):
     train: bool = False
     momentum: float = 0.9
     stats_axis: str | None = None
-    dtype: Any = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        if self.transposed:
-            x = layers.ConvTranspose3d(self.features, self.kernel_size, self.strides, dtype=self.dtype, name="conv_3d")(
-                x
-            )
-        else:
-            x = layers.Conv3d(
-                self.features, self.kernel_size, self.strides, self.dilation, dtype=self.dtype, name="conv_3d"
-            )(x)
+    def __call__(self, x: Float[jax.Array, "B T H W Cin"]) -> Float[jax.Array, "B t y x Cout"]:
+        x = self._convolution()(x)
         x = nn.BatchNorm(
             use_running_average=not self.train,
             momentum=self.momentum,
@@ -54,3 +51,13 @@ class Unit3d(nn.Module):
             name="batch_norm",
         )(x)
         return nn.relu(x)
+
+    @nn.nowrap
+    def _convolution(self) -> nn.Module:
+        if self.transposed:
+            return layers.ConvTranspose3d(
+                self.features, self.kernel_size, self.strides, dtype=self.dtype, name="conv_3d"
+            )
+        return layers.Conv3d(
+            self.features, self.kernel_size, self.strides, self.dilation, dtype=self.dtype, name="conv_3d"
+        )

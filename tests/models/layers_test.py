@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ssa2d_jax.models import layers
+from ssa2d_jax.models.lowering import Lowering, current_lowering, use_lowering
 
 
 def normal(shape, seed=0):
@@ -101,10 +102,10 @@ def test_max_pool3d_equals_lax(size, window, strides):
     )
 
 
-def test_max_pool3d_shares_the_gradient_among_ties(monkeypatch):
-    monkeypatch.setattr(layers, "runs_on_cpu", lambda: True)
+def test_max_pool3d_shares_the_gradient_among_ties():
     x = jnp.zeros((1, 3, 3, 3, 1))
-    gradient = jax.grad(lambda x: layers.max_pool3d(x, (3, 3, 3), (3, 3, 3)).sum())(x)
+    with use_lowering(Lowering.CPU):
+        gradient = jax.grad(lambda x: layers.max_pool3d(x, (3, 3, 3), (3, 3, 3)).sum())(x)
     assert gradient.min() > 0
     np.testing.assert_allclose(gradient.sum(), 1, rtol=1e-6)
 
@@ -186,19 +187,25 @@ def convolved_ranks(function, *arrays):
     return {line.split("-> tensor<")[1].count("x") for line in lines}
 
 
-@pytest.mark.parametrize(("on_cpu", "rank"), [(True, 4), (False, 5)])
-def test_backend_decides_the_lowering(monkeypatch, on_cpu, rank):
-    monkeypatch.setattr(layers, "runs_on_cpu", lambda: on_cpu)
+@pytest.mark.parametrize(("platform", "rank"), [("cpu", 4), ("cuda", 5)])
+def test_the_platform_decides_the_lowering(platform, rank):
     x, kernel = normal((1, 4, 6, 6, 3)), normal((3, 3, 3, 3, 2))
     gradient = lambda op: jax.grad(lambda x, kernel: op(x, kernel).sum(), (0, 1))
-    assert convolved_ranks(gradient(layers.conv3d), x, kernel) == {rank}
-    assert convolved_ranks(gradient(lambda x, k: layers.conv3d_transpose(x, k, (2, 2, 2))), x, kernel) == {rank}
-    pooled = jax.jit(lambda x: layers.max_pool3d(x, (3, 3, 3), (1, 1, 1))).lower(x).as_text()
-    assert ("reduce_window" in pooled) != on_cpu
+    with use_lowering(Lowering.for_platform(platform)):
+        assert convolved_ranks(gradient(layers.conv3d), x, kernel) == {rank}
+        assert convolved_ranks(gradient(lambda x, k: layers.conv3d_transpose(x, k, (2, 2, 2))), x, kernel) == {rank}
+        pooled = jax.jit(lambda x: layers.max_pool3d(x, (3, 3, 3), (1, 1, 1))).lower(x).as_text()
+    assert ("reduce_window" in pooled) != (platform == "cpu")
 
 
-def test_default_backend_here_is_what_runs_on_cpu_says():
-    assert layers.runs_on_cpu() == (jax.devices()[0].platform == "cpu")
+def test_the_default_backend_decides_the_current_lowering():
+    own = Lowering.CPU if jax.devices()[0].platform == "cpu" else Lowering.PLAIN
+    assert current_lowering() is own
+    with use_lowering(Lowering.PLAIN):
+        assert current_lowering() is Lowering.PLAIN
+        with use_lowering(Lowering.CPU):
+            assert current_lowering() is Lowering.CPU
+    assert current_lowering() is own
 
 
 def test_pointwise_convolution_is_a_matmul():

@@ -141,8 +141,8 @@ def test_known_truth_replaces_the_mask_in_ssa_masking():
     variables, _ = _init(unmasked)
     truth = jnp.ones((1, 1, 8, 8))
     forward = jax.jit(unmasked.apply)
-    told, own = forward(variables, video, None, truth, truth > 0).action, forward(variables, video).action
-    np.testing.assert_allclose(told, own, atol=1e-6)
+    replaced, own = forward(variables, video, None, truth, truth > 0).action, forward(variables, video).action
+    np.testing.assert_allclose(replaced, own, atol=1e-6)
 
 
 def test_bfloat16_keeps_parameters_and_logits_in_float32():
@@ -214,11 +214,11 @@ def test_streams_have_trunks_of_their_own_and_share_the_last_two_blocks():
                                atol=1e-5)  # fmt: skip
 
 
-def test_flow_comes_exactly_where_it_is_wanted():
+def test_flow_is_given_exactly_if_there_are_two_streams():
     video, flow = jnp.zeros((1, 4, 32, 32, 3)), jnp.zeros((1, 4, 32, 32, 2))
     with pytest.raises(ValueError, match="no flow stream, flow was given"):
         toy().init(jax.random.key(0), video, flow)
     with pytest.raises(ValueError, match="two streams, flow was not given"):
         toy(flow=True).init(jax.random.key(0), video)
-    with pytest.raises(ValueError, match=r"has to be \(1, 4, 32, 32, 2\)"):
+    with pytest.raises(ValueError, match=r"must be \(1, 4, 32, 32, 2\)"):
         toy(flow=True).init(jax.random.key(0), video, flow[:, :2])
