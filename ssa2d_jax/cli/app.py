@@ -10,7 +10,7 @@ from ssa2d_jax.cli.commands import COMMANDS, Command, ConfigSource
 from ssa2d_jax.utils.errors import Diverged, InputError
 from ssa2d_jax.utils.signals import Stopped
 
-BAD_INPUT, DIVERGED, INTERRUPTED = 2, 3, 130
+BAD_INPUT, DIVERGED, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
 _STILL_USABLE = "everything saved so far is still usable"
 _OUT_OF_MEMORY = (
     f"out of memory; {_STILL_USABLE}. Try a smaller config.data.size, a smaller config.train.batch_size or more "
@@ -55,6 +55,9 @@ def main(words: Sequence[str], *, program: str = "ssa2d", default_command: str |
         if extra is None:
             raise
         return _end(f"error: this command needs {error.name}; install it: pip install 'ssa2d_jax[{extra}]'", BAD_INPUT)
+    except BrokenPipeError:  # whoever reads the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         return _end(f"error: {what}; choose another path or fix this one; {_STILL_USABLE}", BAD_INPUT)

@@ -79,7 +79,8 @@ def parse(command: str, program: str, words: Sequence[str]) -> Arguments:
 
 def _split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Flags, and the words of `--config.<key>=<value>`; a value that stands by itself is joined to its key."""
-    plain, options = [], []
+    plain: list[str] = []
+    options: list[str] = []
     waiting = False
     for word in words:
         if waiting and not word.startswith("--"):
@@ -120,7 +121,7 @@ def _load_config(place: str, option_words: Sequence[str]) -> ConfigDict:
     config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
     try:
         values(argv)
-        config = values["config"].value
+        config: ConfigDict = values["config"].value
         config.to_dict()  # a config that could not be loaded raises only when it is used
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         raise InputError(_config_problem(error)) from error

@@ -65,27 +65,27 @@ def _unchecked_config(arguments: Arguments) -> ConfigDict:
 
 
 def _saved_config(arguments: Arguments) -> ConfigDict:
-    """The config in `config_json`, or of the run in `workdir`; options that it is too old to know have defaults."""
+    """The config in `config_json`, or of the run in `workdir`; options that are newer than it have their defaults."""
     from ssa2d_jax.runs import saved_config
 
     defaults = _defaults()
-    if arguments.config_json is not None:
-        saved = saved_config.read_given_config(arguments.config_json, defaults)
-    else:
+    if arguments.config_json is None:
         from ssa2d_jax.runs.run import run_config
 
         saved = run_config(_workdir(arguments))
+    elif defaults is None:
+        saved = saved_config.read_config(arguments.config_json, "give another --config")
+    else:
+        saved = saved_config.read_given_config(arguments.config_json, defaults)
     return saved_config.complete_config(saved, defaults)
 
 
-def _defaults() -> ConfigDict:
-    """The defaults of configs/default.py in a checkout; else those that the package has, of eval and predict."""
+def _defaults() -> ConfigDict | None:
+    """The defaults of configs/default.py, which is in a checkout; None for an installed package."""
     try:
         from configs import default
     except ImportError:
-        from ssa2d_jax.runs import defaults
-
-        return ConfigDict({"eval": defaults.eval_defaults(), "predict": defaults.predict_defaults()})
+        return None
     return default.get_config()
 
 
@@ -107,7 +107,7 @@ def _train(arguments: Arguments) -> None:
     from ssa2d_jax.training.loop import train
     from ssa2d_jax.utils import host_memory
 
-    host_memory.keep()
+    host_memory.keep_freed_memory()
     initial_weights.check_paths(config.init, workdir)
     train(config, workdir, open_source(config), read_weights)
 
@@ -143,11 +143,11 @@ def _eval(arguments: Arguments) -> None:
 def _predict(arguments: Arguments) -> None:
     config = load_config(arguments)
     from ssa2d_jax.inference.detector import Detector
-    from ssa2d_jax.inference.predict import predict_path
+    from ssa2d_jax.inference.predict import PredictOptions, predict_path
     from ssa2d_jax.runs.run import load_run
 
     options = config.predict
-    detector = Detector.of(
+    detector = Detector.from_loaded_run(
         load_run(_workdir(arguments), config),
         overlap=options.overlap,
         batch_size=options.batch_size,
@@ -155,7 +155,8 @@ def _predict(arguments: Arguments) -> None:
         threshold=config.eval.threshold,
     )
     names = ("opacity", "tracks", "draw_tracks", "track_frames", "track_confidence")
-    predict_path(arguments.input, _output(arguments), detector=detector, **{name: options[name] for name in names})
+    drawing = PredictOptions(**{name: options[name] for name in names})
+    predict_path(arguments.input, _output(arguments), detector=detector, options=drawing)
 
 
 def _export_weights(arguments: Arguments) -> None:
@@ -195,7 +196,7 @@ def _ablate(arguments: Arguments) -> None:
         config_rules.check_config(config, jax.local_device_count())
         return open_source(config)
 
-    host_memory.keep()
+    host_memory.keep_freed_memory()
     run_ablation(base, default.NETWORK_VARIANTS, _workdir(arguments), source, read_weights)
 
 
@@ -205,7 +206,7 @@ def _profile(arguments: Arguments) -> None:
     from ssa2d_jax.training.profile import profile
     from ssa2d_jax.utils import host_memory
 
-    host_memory.keep()
+    host_memory.keep_freed_memory()
     profile(config, _workdir(arguments), open_source(config))
 
 
