@@ -1,80 +1,115 @@
-"""How well each clip of a split is labelled, and the clips that people look at: the first, the best and the worst."""
+"""How well each clip of a split is labelled, and the clips that are shown: the first, the best and the worst."""
 
-import csv
-import io
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from ssa2d_jax.data.batch import Batch, device_arrays
 from ssa2d_jax.utils.files import replace_text
+from ssa2d_jax.utils.text import csv_text
 
-Shown = tuple[str, Batch]  # a clip's name and agreement in words, and the clip as a batch of one
+
+class ShownClip(NamedTuple):
+    """A clip as a batch of one, and its caption: name and agreement."""
+
+    caption: str
+    clip: Batch
+
+
+class ClipRow(NamedTuple):
+    """A row of the table: agreement in percent, NaN for a clip without any foreground."""
+
+    name: str
+    labelled_frames: int
+    agreement: float
+
+
+class Ranking:
+    """The `size` clips with the smallest keys, in order."""
+
+    def __init__(self, size: int):
+        self.size = size
+        self._entries: list[tuple[tuple[float, int], ShownClip]] = []
+
+    def accepts(self, key: tuple[float, int]) -> bool:
+        """Whether a clip with this key is among the `size` first."""
+        return len(self._entries) < self.size or (self.size > 0 and key < self._entries[-1][0])
+
+    def add(self, key: tuple[float, int], clip: ShownClip) -> None:
+        """Adds a clip; the last one drops out if there are more than `size`."""
+        self._entries.append((key, clip))
+        self._entries.sort(key=lambda entry: entry[0])
+        del self._entries[self.size :]
+
+    def first(self, count: int) -> list[ShownClip]:
+        """The first `count` clips."""
+        return [clip for _, clip in self._entries[:count]]
 
 
 class ClipAgreement:
-    """Agreement of every clip that an evaluation went through, in percent.
+    """Agreement of every clip of an evaluation, in percent.
 
-    Agreement is the share, among the labelled frames' pixels that truth or prediction calls foreground, of those whose
-    joint labels are the same; where a pixel may have several actions, the mean over those pixels of |S∩P| / |S∪P|. It
-    ranks clips; the score of a split is another thing (metrics.py), and not the mean of these.
+    Agreement is counted over the pixels of labelled frames that truth or prediction calls foreground: it is the share
+    of them with equal joint labels; with multi-label data, the mean over them of |S∩P| / |S∪P| (S: true actions, P:
+    predicted ones). It ranks clips; the score of a split (metrics.py) is not the mean of it.
 
-    `keep` clips each, the first, the best and the worst, are kept whole, for pictures.
+    The `keep` first, best and worst clips are kept as a whole, for pictures.
     """
 
     def __init__(self, keep: int):
         self.keep = keep
-        self.rows: list[tuple[str, int, float]] = []  # clip, labelled frames, agreement (NaN: no foreground at all)
-        self._first: list[Shown] = []
-        self._best: list[tuple[float, int, Shown]] = []
-        self._worst: list[tuple[float, int, Shown]] = []
+        self.rows: list[ClipRow] = []
+        self._first: list[ShownClip] = []
+        self._best, self._worst = Ranking(keep), Ranking(keep)
 
-    def add(self, batch: Batch, overlap: np.ndarray) -> None:
-        """Counts a batch; `overlap` [B, 2]: pixels that agree, and pixels that either side calls foreground."""
+    def add(self, batch: Batch, overlap: Float[np.ndarray, "B 2"]) -> None:
+        """Adds the clips of a batch.
+
+        Args:
+            overlap: of every clip, the pixels that agree and the pixels that truth or prediction calls foreground.
+        """
         arrays = device_arrays(batch)
-        for i in np.flatnonzero(arrays["clip_valid"]):
+        for i in map(int, np.flatnonzero(arrays["clip_valid"])):
             hit, union = map(float, overlap[i])
-            agreement, number = 100 * hit / union if union else math.nan, len(self.rows)
+            number = len(self.rows)
             name = batch["clip_id"][i] if "clip_id" in batch else f"clip {number}"
-            self.rows.append((name, int(arrays["label_valid"][i].sum()), agreement))
-            self._keep(agreement, number, name, arrays, i)
+            frames = int(arrays["label_valid"][i].sum())
+            row = ClipRow(name, frames, 100 * hit / union if union else math.nan)
+            self.rows.append(row)
+            self._keep(row, number, {key: array[i : i + 1] for key, array in arrays.items()})
 
-    def shown(self) -> dict[str, Shown]:
-        """clip_0, clip_1, ... (the first), best_0, ... and worst_0, ...; none is both among the best and the worst."""
-        ranked = sum(agreement == agreement for *_, agreement in self.rows)
+    def shown(self) -> dict[str, ShownClip]:
+        """The kept clips: clip_0, clip_1, ... (the first), best_0, ... and worst_0, ...; no clip is best and worst."""
+        ranked = sum(not math.isnan(row.agreement) for row in self.rows)
         best = min(self.keep, (ranked + 1) // 2)
-        groups = {
-            "clip": self._first,
-            "best": [shown for *_, shown in self._best[:best]],
-            "worst": [shown for *_, shown in self._worst[: min(self.keep, ranked - best)]],
-        }
-        return {f"{group}_{i}": shown for group, some in groups.items() for i, shown in enumerate(some)}
+        worst = min(self.keep, ranked - best)
+        groups = {"clip": self._first, "best": self._best.first(best), "worst": self._worst.first(worst)}
+        return {f"{group}_{i}": clip for group, clips in groups.items() for i, clip in enumerate(clips)}
 
     def write(self, path: Path) -> None:
-        """Writes a csv of all clips, the worst first."""
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(["clip", "labelled_frames", "agreement"])
-        for name, frames, agreement in sorted(self.rows, key=lambda row: (math.isnan(row[2]), row[2])):
-            writer.writerow([name, frames, "" if math.isnan(agreement) else f"{agreement:.2f}"])
-        replace_text(path, text.getvalue())
+        """Writes a csv file of all clips, the worst first."""
+        ordered = sorted(self.rows, key=lambda row: (math.isnan(row.agreement), row.agreement))
+        rows = [
+            (name, frames, "" if math.isnan(agreement) else f"{agreement:.2f}") for name, frames, agreement in ordered
+        ]
+        replace_text(path, csv_text([("clip", "labelled_frames", "agreement"), *rows]))
 
-    def _keep(self, agreement: float, number: int, name: str, arrays: dict[str, np.ndarray], i: int) -> None:
-        # Of those that are equal, the earlier are better and the later worse: none is both.
-        keys = {id(self._best): (-agreement, number), id(self._worst): (agreement, -number)}
-        ranked = [] if math.isnan(agreement) else [self._best, self._worst]
-        wanted = [one for one in ranked if len(one) < self.keep or (self.keep and keys[id(one)] < one[-1][:2])]
-        first = len(self._first) < self.keep
-        if not wanted and not first:
+    def _keep(self, row: ClipRow, number: int, clip: Batch) -> None:
+        """Keeps a copy of clip `number` if it is among the first, the best or the worst."""
+        agreement = row.agreement
+        # Among equal clips, earlier ones are better and later ones worse, so that no clip is both.
+        keys = [(self._best, (-agreement, number)), (self._worst, (agreement, -number))]
+        chosen = [] if math.isnan(agreement) else [(ranking, key) for ranking, key in keys if ranking.accepts(key)]
+        is_first = len(self._first) < self.keep
+        if not chosen and not is_first:
             return
+        text = "no foreground" if math.isnan(agreement) else f"{agreement:.0f} %"
         # Copies: a view would keep the whole batch in memory.
-        clip = {key: array[i : i + 1].copy() for key, array in arrays.items()}
-        told = "no foreground" if math.isnan(agreement) else f"{agreement:.0f} %"
-        shown = (f"{name}: {told}", clip)
-        if first:
+        shown = ShownClip(f"{row.name}: {text}", {key: array.copy() for key, array in clip.items()})
+        if is_first:
             self._first.append(shown)
-        for ranking in wanted:
-            ranking.append((*keys[id(ranking)], shown))
-            ranking.sort(key=lambda entry: entry[:2])
-            del ranking[self.keep :]
+        for ranking, key in chosen:
+            ranking.add(key, shown)

@@ -1,98 +1,159 @@
 """Scoring a model by the A2D protocol: every annotated frame once, at its own resolution."""
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
+from flax.typing import VariableDict
 
 from ssa2d_jax.data.batch import Batches, Source, check_batch
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.evaluation import metrics, pictures
 from ssa2d_jax.evaluation.clip_agreement import ClipAgreement
 from ssa2d_jax.evaluation.multilabel_metrics import MultilabelCounts
+from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.runs.run import Run
+from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.steps import devices
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress, log
 from ssa2d_jax.utils.text import plural
 
 Counts = metrics.Confusions | MultilabelCounts
+# (variables, a batch with a device axis) -> (counts over all devices, each clip's agreement with a device axis)
+EvalStep = Callable[[VariableDict, Mapping[str, np.ndarray]], tuple[Mapping[str, jax.Array], jax.Array]]
 
 
 def evaluate(
-    eval_step: Callable[..., Any],
-    variables: Any,
+    eval_step: EvalStep,
+    variables: VariableDict,
     batches: Batches,
     space: LabelSpace,
     frames: int,
     split: str,
     clips: ClipAgreement | None = None,
 ) -> Counts:
-    """Runs `eval_step` (of `parallel.pmap_eval_step`) over one pass of `batches` and sums the confusion matrices.
+    """Sums the counts of `eval_step` (see `devices.pmap_eval_step`) over all `batches` of a split.
 
-    Every clip's own agreement goes into `clips`, if that is given.
+    Args:
+        frames: number of labelled frames of the split.
+        clips: gets the agreement of every clip.
 
-    Raises InputError when the batches held another number of labelled frames than `frames`: a score
-    over a part of a split is not a score.
+    Raises:
+        InputError: the batches had another number of labelled frames than `frames`: a score over a part of a split is
+            not a score.
     """
-    confusions = (MultilabelCounts if space.multilabel else metrics.Confusions).empty(space)
+    counts: Counts = (MultilabelCounts if space.multilabel else metrics.Confusions).empty(space)
     progress = Progress(f"evaluating {split}", "frames", frames)
     for batch in batches:
-        if not confusions.frames:
+        if not counts.frames:
             check_batch(batch)
-        before = confusions.frames
-        counts, agreement = jax.device_get(eval_step(variables, devices.shard(batch)))
-        confusions.add(counts)
+        frames_before = counts.frames
+        batch_counts, agreement = jax.device_get(eval_step(variables, devices.shard(batch)))
+        counts.add(batch_counts)
         if clips is not None:
             clips.add(batch, agreement.reshape(-1, agreement.shape[-1]))
-        progress.add(confusions.frames - before)
-    if confusions.frames != frames:
+        progress.add(counts.frames - frames_before)
+    if counts.frames != frames:
         raise InputError(
-            f"split {split!r} has {frames} labelled frames but {confusions.frames} were read; "
+            f"split {split!r} has {frames} labelled frames but {counts.frames} were read; "
             "delete the prepared data and run --mode=prepare again"
         )
-    return confusions
+    return counts
 
 
 def check_splits(splits: Sequence[str], source: Source) -> None:
-    """Raises InputError unless every one of `splits` is there to be evaluated."""
+    """Raises InputError if the data have no such split."""
     unknown = [split for split in splits if split not in source.label_frames]
     if unknown:
         raise InputError(f"config.train.eval_splits names {unknown}; there are {sorted(source.label_frames)}")
 
 
-def publish(
-    confusions: Counts,
-    clips: ClipAgreement,
-    step: int,
-    split: str,
-    workdir: Path,
-    space: LabelSpace,
-    *,
-    left_out: int,
-    data: str,
-    published: bool,
-) -> tuple[dict[str, Any], str]:
-    """Writes metrics/<split>.json and its tables of classes and clips, and says the scores.
+@dataclasses.dataclass(frozen=True)
+class SplitScores:
+    """The scores on a split: what went into its files, and what its pictures are drawn from.
 
-    -> (the scores, the split's name in files). `left_out` videos of the split could not be used; the score is not of
-    the whole split then, and says so. `data` says which data (Source.identity). What is of other data than the run
-    was trained with goes by another_<split>.
+    `name` is the split's name in files. On other data than the run was trained with it is another_<split>.
     """
-    trained_on = workdir / "data.txt"
-    if trained_on.exists() and trained_on.read_text().strip() != data:
-        log(f"these are other data than the run was trained with: {data}")
-        split = f"another_{split}"
-    result = confusions.report(step) | {"left_out_videos": left_out, "data": data}
-    metrics.write_report(workdir / "metrics", split, result, confusions.per_class(), space)
-    log(f"\n{split}: {confusions.frames} labelled frames, percent")
-    log(metrics.table(result, published=published))
-    if left_out:
-        log(f"{plural(left_out, 'video')} of this split could not be used: the scores are those of the others")
-    clips.write(workdir / "metrics" / f"{split}_per_clip.csv")
-    log(f"written: {workdir / 'metrics' / (split + '.json')}, {split}_per_class.csv, {split}_per_clip.csv\n")
-    return result, split
+
+    name: str
+    result: dict[str, Any]  # metrics/<name>.json
+    counts: Counts
+    clips: ClipAgreement
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluator:
+    """Scores one network on splits of `source` and writes the results into `workdir`."""
+
+    space: LabelSpace
+    source: Source
+    workdir: Path
+    eval_step: EvalStep
+    label_maps: pictures.LabelMaps
+    published: bool  # print the papers' scores, too
+    image_clips: int  # clips for pictures, of each: the first, the best and the worst
+
+    @classmethod
+    def of(
+        cls,
+        model: SSA2D,
+        space: LabelSpace,
+        source: Source,
+        workdir: Path,
+        *,
+        threshold: float,
+        published: bool,
+        image_clips: int,
+    ) -> "Evaluator":
+        """An evaluator of `model`, whose classes are `space`; its functions compile when they are first called."""
+        return cls(
+            space=space,
+            source=source,
+            workdir=workdir,
+            eval_step=devices.pmap_eval_step(model, space, threshold),
+            label_maps=pictures.compile_label_maps(model, space, threshold),
+            published=published,
+            image_clips=image_clips,
+        )
+
+    def score(self, split: str, step: int, variables: VariableDict, batches: Batches | None = None) -> SplitScores:
+        """Scores `variables`, as they are after training step `step`, on a split, and writes and prints the scores.
+
+        Args:
+            variables: on every device (`devices.replicate`).
+            batches: the split's batches, if not those of `source` itself.
+        """
+        batches = self.source.eval_batches(split) if batches is None else batches
+        clips = ClipAgreement(self.image_clips)
+        counts = evaluate(self.eval_step, variables, batches, self.space, self.source.label_frames[split], split, clips)
+        return self._publish(counts, clips, split, step)
+
+    def _publish(self, counts: Counts, clips: ClipAgreement, split: str, step: int) -> SplitScores:
+        """Writes the scores with their tables of classes and clips, and prints the scores."""
+        files, identity, left_out = Workdir(self.workdir), self.source.identity, self.source.left_out[split]
+        if files.data.exists() and files.data.read_text().strip() != identity:
+            log(f"these are other data than the run was trained with: {identity}")
+            split = f"another_{split}"
+        result = counts.report(step) | {"left_out_videos": left_out, "data": identity}
+        metrics.write_report(files, split, result, counts.per_class(), self.space)
+        log(f"\n{split}: {counts.frames} labelled frames, percent")
+        log(metrics.table(result, published=self.published))
+        if left_out:
+            log(f"{plural(left_out, 'video')} of this split could not be used: the scores are those of the others")
+        clips.write(files.clip_agreement(split))
+        paths = files.scores(split), files.class_scores(split).name, files.clip_agreement(split).name
+        log(f"written: {paths[0]}, {paths[1]}, {paths[2]}\n")
+        return SplitScores(split, result, counts, clips)
+
+    def draw(self, scores: SplitScores, variables: VariableDict) -> dict[str, np.ndarray]:
+        """Draws the pictures of a split, saves them in place of its earlier ones, and returns them by name."""
+        images = pictures.draw(self.label_maps, variables, scores.counts, scores.clips, self.space)
+        pictures.save(Workdir(self.workdir).pictures, scores.name, images)
+        return images
 
 
 def evaluate_run(
@@ -105,32 +166,20 @@ def evaluate_run(
     threshold: float = 0.5,
     image_clips: int = 0,
 ) -> None:
-    """Scores a restored run on `splits` of `source` and publishes the results in its workdir.
+    """Scores a run on `splits` of `source` and writes the results into its workdir.
 
-    With `image_clips`, pictures of that many clips of the first, the best and the worst, too.
+    Args:
+        published: print the papers' scores, too.
+        threshold: multi-label data: a pixel has every action whose probability is at least this.
+        image_clips: clips for pictures, of each: the first, the best and the worst; 0: no pictures.
     """
     check_splits(splits, source)
-    space = run.space
-    eval_step = devices.pmap_eval_step(run.model, space, threshold)
-    label_maps = pictures.compile_label_maps(run.model, space, threshold)
+    evaluator = Evaluator.of(
+        run.model, run.space, source, workdir, threshold=threshold, published=published, image_clips=image_clips
+    )
     variables = devices.replicate(run.variables)
     for split in splits:
-        frames = source.label_frames[split]
-        clips = ClipAgreement(image_clips)
-        confusions = evaluate(eval_step, variables, source.eval_batches(split), space, frames, split, clips)
-        _, name = publish(
-            confusions,
-            clips,
-            run.step,
-            split,
-            workdir,
-            space,
-            left_out=source.left_out[split],
-            data=source.identity,
-            published=published,
-        )
+        scores = evaluator.score(split, run.step, variables)
         if image_clips:
-            pictures.save(
-                workdir / "pictures", name, pictures.draw(label_maps, run.variables, confusions, clips, space)
-            )
-            log(f"pictures: {workdir / 'pictures'}")
+            evaluator.draw(scores, run.variables)
+            log(f"pictures: {Workdir(workdir).pictures}")

@@ -188,7 +188,7 @@ _RULES = (
     *map(_share, ("augment.brightness", "augment.contrast", "augment.saturation", "augment.hue")),
     _below_one("model.batch_norm_momentum"),
     _one_of("model.actor_prior", ACTOR_PRIORS),
-    _one_of("model.encoder", tuple(ENCODERS)),
+    _one_of("model.encoder", ENCODERS),
     Rule(
         "model.feature_gating", lambda gating, encoder, temporal: not gating or _has_gates(encoder, temporal),
         "False without config.model.encoder='s3d' and temporal_kernels=True: gates follow temporal convolutions",

@@ -1,4 +1,4 @@
-"""The paper's Table 2 in one command: the same training, once for every form of the network and every seed."""
+"""The paper's Table 2 in one command: the same training, once for every variant of the network and every seed."""
 
 import csv
 import io
@@ -16,124 +16,140 @@ from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.evaluation.published import FULL_MODEL, PUBLISHED_ABLATIONS
 from ssa2d_jax.runs import initial_weights
 from ssa2d_jax.runs.workdir import Workdir
-from ssa2d_jax.steps import optimizer
-from ssa2d_jax.training.loop import claim_run, train
+from ssa2d_jax.training.loop import train
+from ssa2d_jax.training.setup import claim_run, total_steps
 from ssa2d_jax.utils.errors import Diverged, InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import log
 
-BASE = {"flow", "encoder", "feature_gating"}  # knobs that the full model may have either way
-Scores = dict[str, dict[int, dict[str, float]]]  # form -> seed -> mIoU by label kind, of what is done
+BASE_OPTIONS = {"flow", "encoder", "feature_gating"}  # the full model may have any value of these
+Variants = Mapping[str, Mapping[str, Any]]  # name -> the options of config.model that it changes
+Scores = dict[str, dict[int, dict[str, float]]]  # variant -> seed -> mIoU by kind of label, of the finished runs
 
 
 def run_ablation(
     config: ConfigDict,
-    forms: Mapping[str, Mapping[str, Any]],
+    variants: Variants,
     workdir: Path,
     make_source: Callable[[ConfigDict], Source],
     read_weights: initial_weights.ReadWeights | None = None,
 ) -> Scores:
     """Trains and scores `config` as each of `config.ablate.variants`, with each of `config.ablate.seeds`.
 
-    `forms`: name -> knobs of config.model that it changes; "full" changes none. Each run has its own workdir,
-    `workdir`/<form>/seed<n>; what is done is not done again, and a run that was interrupted goes on. After
-    every run, `TABLE` and `TABLE_CSV` in `workdir` are written anew. One that fails is listed at the end, as
-    InputError, and the others are done.
+    Each run has its own workdir, `workdir`/<variant>/seed<n>. Finished runs are not trained again, and interrupted
+    runs go on. The tables in `workdir` are written after every run. If a run fails, the others are still trained.
+
+    Args:
+        variants: what `config.ablate.variants` may name, besides "full", which changes nothing.
+        make_source: opens the data of a config.
+        read_weights: see `loop.train`.
+
+    Raises:
+        InputError: a variant is unknown or changes nothing, `config` is not the full model, or runs have failed; the
+            message lists those.
     """
-    unknown = [form for form in config.ablate.variants if form != FULL_MODEL and form not in forms]
-    if unknown:
-        raise InputError(f"config.ablate.variants names {unknown}; there are {[FULL_MODEL, *forms]}")
-    changed = {knob for knobs in forms.values() for knob in knobs} - BASE
-    shaped = sorted(knob for form in forms.values() for knob in form.items() if knob[0] in changed
-                    and config.model[knob[0]] == knob[1])  # fmt: skip
-    if shaped:
-        raise InputError(
-            f"the config is an ablation already ({', '.join(f'model.{knob} = {value!r}' for knob, value in shaped)}); "
-            "--mode=ablate begins with the full model, and config.ablate.variants names the others"
-        )
-    idle = [
-        form
-        for form in config.ablate.variants
-        if form != FULL_MODEL and same_model(variant_config(config, forms, form, 0), config)
-    ]
-    if idle:
-        raise InputError(
-            f"config.ablate.variants: {idle[0]} changes nothing, the full model has it already; leave it out"
-        )
-    plan = [(form, seed) for seed in config.ablate.seeds for form in config.ablate.variants]
-    split, scores, failures = config.train.eval_splits[0], {}, []
-    for number, (form, seed) in enumerate(plan, 1):
-        one, folder = variant_config(config, forms, form, seed), workdir / form / f"seed{seed}"
-        log(f"\nrun {number} of {len(plan)}: {form}, seed {seed}, in {folder}")
+    _check_variants(config, variants)
+    plan = [(variant, seed) for seed in config.ablate.seeds for variant in config.ablate.variants]
+    split, published = config.train.eval_splits[0], config.eval.published
+    scores: Scores = {}
+    failures = []
+    for number, (variant, seed) in enumerate(plan, 1):
+        run_config, folder = variant_config(config, variants, variant, seed), workdir / variant / f"seed{seed}"
+        log(f"\nrun {number} of {len(plan)}: {variant}, seed {seed}, in {folder}")
         try:
-            initial_weights.check_paths(one.init, folder)
-            result = _result(one, folder, make_source(one), split, read_weights)
+            initial_weights.check_paths(run_config.init, folder)
+            result = _train_or_read(run_config, folder, make_source(run_config), split, read_weights)
         except (InputError, Diverged) as error:
             log(f"failed: {error}")
             failures.append(f"{folder}: {error}")
             continue
-        scores.setdefault(form, {})[seed] = {kind: result[kind]["miou"] for kind in KINDS}
-        replace_text(Workdir(workdir).ablation_table, markdown(scores, split, published=config.eval.published))
-        replace_text(Workdir(workdir).ablation_csv, as_csv(scores))
+        scores.setdefault(variant, {})[seed] = {kind: result[kind]["miou"] for kind in KINDS}
+        _write_tables(Workdir(workdir), scores, split, published)
         jax.clear_caches()
     if scores:
-        log(
-            "\n"
-            + markdown(scores, split, published=config.eval.published)
-            + f"\nwritten: {Workdir(workdir).ablation_table}, {Workdir(workdir).ablation_csv.name}"
-        )
+        files = Workdir(workdir)
+        written = f"written: {files.ablation_table}, {files.ablation_csv.name}"
+        log(f"\n{markdown(scores, split, published=published)}\n{written}")
     if failures:
         raise InputError(f"{len(failures)} of {len(plan)} runs failed, the others are done: {'; '.join(failures)}")
     return scores
 
 
-def variant_config(config: ConfigDict, forms: Mapping[str, Mapping[str, Any]], form: str, seed: int) -> ConfigDict:
-    """`config` in another form of the network and with another seed; nothing else differs."""
-    one = ConfigDict(config.to_dict())
-    one.seed = seed
-    one.model.update(forms.get(form, {}))
-    return one
+def _check_variants(config: ConfigDict, variants: Variants) -> None:
+    """Raises InputError unless `config` is the full model and every variant of `config.ablate` changes it."""
+    unknown = [name for name in config.ablate.variants if name != FULL_MODEL and name not in variants]
+    if unknown:
+        raise InputError(f"config.ablate.variants names {unknown}; there are {[FULL_MODEL, *variants]}")
+    ablated = {option for options in variants.values() for option in options} - BASE_OPTIONS
+    present = sorted(
+        (option, value)
+        for options in variants.values()
+        for option, value in options.items()
+        if option in ablated and config.model[option] == value
+    )
+    if present:
+        raise InputError(
+            f"the config is an ablation already ({', '.join(f'model.{name} = {value!r}' for name, value in present)}); "
+            "--mode=ablate begins with the full model, and config.ablate.variants names the others"
+        )
+    for name in config.ablate.variants:
+        if name != FULL_MODEL and same_model(variant_config(config, variants, name, 0), config):
+            raise InputError(
+                f"config.ablate.variants: {name} changes nothing, the full model has it already; leave it out"
+            )
 
 
-def same_model(one: ConfigDict, other: ConfigDict) -> bool:
-    """Whether two configs describe one network."""
-    return one.model.to_dict() == other.model.to_dict()
+def variant_config(config: ConfigDict, variants: Variants, variant: str, seed: int) -> ConfigDict:
+    """A copy of `config` with another variant of the network and another seed."""
+    result = ConfigDict(config.to_dict())
+    result.seed = seed
+    result.model.update(variants.get(variant, {}))
+    return result
 
 
-def _result(
+def same_model(config: ConfigDict, other: ConfigDict) -> bool:
+    """Whether two configs describe the same network."""
+    return config.model.to_dict() == other.model.to_dict()
+
+
+def _train_or_read(
     config: ConfigDict,
     folder: Path,
     source: Source,
     split: str,
     read_weights: initial_weights.ReadWeights | None,
-) -> dict[str, Any]:
-    """The scores of the run in `folder`, which is trained as far as that is not done yet."""
-    total = sum(optimizer.phase_lengths(config.train.lr_phases, source.train_clips, config.train.batch_size))
-    path = folder / "metrics" / f"{split}.json"
+) -> Mapping[str, Any]:
+    """The scores of the run in `folder`; it is trained first if it is not finished."""
+    path = Workdir(folder).scores(split)
     with claim_run(folder, config, source):
         try:
-            done = json.loads(path.read_text())
-            if done["step"] == total and done["data"] == source.identity:
-                log(f"done before: {path}")
-                return done
+            saved = json.loads(path.read_text())
+            if saved["step"] == total_steps(config, source) and saved["data"] == source.identity:
+                log(f"finished before: {path}")
+                return saved
         except (OSError, ValueError, KeyError, TypeError):
             pass  # not scored yet
     return train(config, folder, source, read_weights)[split]
 
 
-def summary(scores: Scores) -> list[dict[str, Any]]:
-    """One row a form: number of seeds, and for each label kind mean, deviation and difference to the full model.
+def _write_tables(files: Workdir, scores: Scores, split: str, published: bool) -> None:
+    replace_text(files.ablation_table, markdown(scores, split, published=published))
+    replace_text(files.ablation_csv, as_csv(scores))
 
-    The deviation is the sample's, None for one seed. The difference is the mean over the seeds of
-    the difference to the full run of the same seed, None where there is none.
+
+def summary(scores: Scores) -> list[dict[str, Any]]:
+    """One row per variant: number of seeds, and by kind of label mean, deviation and difference to the full model.
+
+    The deviation is that of the sample, None for one seed. The difference is the mean of the differences to the full
+    model's run with the same seed, None if there is no such run.
     """
     rows = []
-    for form, runs in scores.items():
-        row: dict[str, Any] = {"form": form, "seeds": len(runs)}
+    full_runs = scores.get(FULL_MODEL, {})
+    for variant, runs in scores.items():
+        row: dict[str, Any] = {"form": variant, "seeds": len(runs)}  # the csv file's columns keep their first names
         for kind in KINDS:
             values = [run[kind] for run in runs.values()]
-            full = scores.get(FULL_MODEL, {})
-            differences = [run[kind] - full[seed][kind] for seed, run in runs.items() if seed in full]
+            differences = [run[kind] - full_runs[seed][kind] for seed, run in runs.items() if seed in full_runs]
             row[kind] = statistics.mean(values)
             row[f"{kind}_deviation"] = statistics.stdev(values) if len(values) > 1 else None
             row[f"{kind}_difference"] = statistics.mean(differences) if differences else None
@@ -142,7 +158,7 @@ def summary(scores: Scores) -> list[dict[str, Any]]:
 
 
 def markdown(scores: Scores, split: str, *, published: bool) -> str:
-    """The table as the paper prints it: mIoU of actor, action and joint, in percent."""
+    """The table as in the paper: mIoU of actor, action and joint, in percent; if `published`, with the paper's."""
     lines = [f"mIoU on {split}, percent; in brackets the difference to the full model with the same seeds.", ""]
     heads = ["", *KINDS, "seeds", *(["published (A2D)"] if published else [])]
     lines += [_line(heads), _line(["---"] * len(heads))]
@@ -168,7 +184,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def as_csv(scores: Scores) -> str:
-    """`summary` as a csv file, in full precision."""
+    """`summary` as the text of a csv file, in full precision."""
     rows, text = summary(scores), io.StringIO()
     writer = csv.DictWriter(text, rows[0].keys())
     writer.writeheader()

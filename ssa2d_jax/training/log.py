@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import jax
+import optax
 
-from ssa2d_jax.steps.optimizer import Schedule
 from ssa2d_jax.utils.errors import Diverged
 from ssa2d_jax.utils.progress import duration, is_due, log
 
@@ -95,7 +95,7 @@ class TrainLog:
         total: int,
         batch_size: int,
         log_every: int,
-        schedule: Schedule,
+        schedule: optax.Schedule,
         writer: ScalarWriter,
         table: RowTable,
         usable_checkpoints: Callable[[], str],
@@ -165,6 +165,6 @@ class TrainLog:
             values |= {"steps_per_second": rate, "clips_per_second": rate * self.batch_size}
         self._write_line(step, rate)
         self.writer.write_scalars(step, {f"train/{name}": value for name, value in values.items()})
-        self.table.add({"step": step} | values)
+        self.table.add({"step": step, **values})
         self._since_row.reset()
         self._timer.restart(step)

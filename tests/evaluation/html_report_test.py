@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from ssa2d_jax.data.label_space import A2D, VIDOR
-from ssa2d_jax.evaluation import html_report, metrics
+from ssa2d_jax.evaluation import html_report, metrics, scored_run
 from ssa2d_jax.evaluation.metrics import Confusions, write_report
 from ssa2d_jax.evaluation.multilabel_metrics import MultilabelCounts
+from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.steps.multilabel_counts import PixelCounts, SetCounts
 from ssa2d_jax.utils.errors import InputError
 
 
@@ -21,12 +23,12 @@ def make_run(workdir, space=A2D, seed=0, published=True, layout=None):
     if space.multilabel:
         counts = MultilabelCounts.empty(space)
         overlap = rng.integers(0, 9, (44, 87))
-        tables = {kind: rng.integers(1, 9, (3, rows, 43)) for kind, rows in (("action", 1), ("joint", 81))}
-        for table in tables.values():
-            table[0] = 1  # hits: no more than there are
-        tables |= {f"{kind}_overlap{few}": overlap for kind in ("action", "joint") for few in ("", "_frequent")}
-        tables |= {"actor": rng.integers(1, 9, (81, 81)), "precision": rng.integers(1, 9, (2, 42, 4)), "frames": 3}
-        counts.add(tables)
+        sets = []
+        for rows in (1, 81):  # actions, joint; no more hits than there are pixels
+            _, truth, prediction = rng.integers(1, 9, (3, rows, 43))
+            sets.append(SetCounts(np.ones_like(truth), truth, prediction, overlap, overlap))
+        actor, precision = rng.integers(1, 9, (81, 81)), rng.integers(1, 9, (2, 42, 4))
+        counts.add(PixelCounts(actor, *sets, precision, np.array(3)))
     else:
         counts = Confusions.empty(space)
         counts.add(
@@ -35,7 +37,7 @@ def make_run(workdir, space=A2D, seed=0, published=True, layout=None):
     (workdir / "pictures").mkdir(parents=True)
     cv2.imwrite(str(workdir / "pictures/test_clip_0.png"), np.zeros((4, 16, 3), np.uint8))
     result = counts.report(step=5)
-    write_report(workdir / "metrics", "test", result, counts.per_class(), space)
+    write_report(Workdir(workdir), "test", result, counts.per_class(), space)
     layout = layout or ("vidor" if space.multilabel else "a2d")
     (workdir / "config.json").write_text(json.dumps({"data": {"layout": layout}, "eval": {"published": published}}))
     (workdir / "speed.json").write_text(json.dumps({"milliseconds_a_frame": 7.5}))
@@ -50,7 +52,7 @@ def test_the_page_gathers_all_runs(tmp_path):
     for name, result in results.items():
         row = re.search(rf"<td>{name.replace('<', '&lt;')}</td>(.*?)</tr>", text).group(1)
         found = [float(value) for value in re.findall(r"<td>([\d.]+)</td>", row)]
-        assert found == [round(value, 1) for three in metrics.figures(result) for value in three], name
+        assert found == [round(value, 1) for three in metrics.paper_row(result) for value in three], name
     assert "<td>SSA2D (RGB), A2D test, published</td><td>96.1</td>" in text
     assert "<td>SSA2D, VidOR test, published</td><td>72.2</td>" in text
     assert "<td>no atrous</td><td>62.0 (-5.5)</td>" in text
@@ -64,7 +66,7 @@ def test_curves_of_training_are_drawn_where_there_are_any(tmp_path, monkeypatch)
     for name in ("one", "two"):
         make_run(tmp_path / name)
     folder = tmp_path / "one" / "metrics"
-    (folder / "training.csv").write_text("update,loss\n50,7.5\n100,3.25\n")
+    (folder / "training.csv").write_text("step,loss\n50,7.5\n100,3.25\n")
     (folder / "scores.csv").write_text("update,split,joint_miou\n50,test,1.5\n50,train,9\n100,test,4\n")
     (tmp_path / "two/metrics/scores.csv").write_text("update,split,joint_miou\n100,test,4\n")  # once is no curve
     cv2.imwrite(str(tmp_path / "two/pictures/test_worst_0.png"), np.zeros((4, 16, 3), np.uint8))
@@ -109,26 +111,26 @@ def _unscored(workdir, **config):
 
 
 def test_runs_that_were_never_scored_are_named_with_the_command_that_scores_them(tmp_path, capsys):
-    told = _unscored(tmp_path / "x" / "seed0", train={"eval_splits": ["test"]})
+    message = _unscored(tmp_path / "x" / "seed0", train={"eval_splits": ["test"]})
     (tmp_path / "no_run" / "checkpoints" / "7").mkdir(parents=True)
     _unscored(tmp_path / "nothing_saved")
     (tmp_path / "nothing_saved" / "checkpoints" / "7").rmdir()
     with pytest.raises(InputError) as error:
         html_report.write_report(tmp_path, "test")
-    assert str(error.value).endswith(f"; {told}")
+    assert str(error.value).endswith(f"; {message}")
     with pytest.raises(InputError) as error:
         html_report.write_report(tmp_path / "x" / "seed0", "test")
-    assert str(error.value).endswith(f"; {told}")
+    assert str(error.value).endswith(f"; {message}")
     other = _unscored(tmp_path / "y", train={"eval_splits": ["train"]}) + " --config.train.eval_splits=\"('test',)\""
     with pytest.raises(InputError) as error:
         html_report.write_report(tmp_path, "test")
-    assert str(error.value).endswith(f"; {told} (others are listed above)")
+    assert str(error.value).endswith(f"; {message} (others are listed above)")
     assert capsys.readouterr().err.splitlines() == [other]  # the first is in the error itself
     make_run(tmp_path / "good")
     (tmp_path / "good" / "checkpoints").mkdir()
     text = html.unescape(html_report.write_report(tmp_path, "test").read_text())
-    assert capsys.readouterr().err.splitlines()[:2] == [told, other]
-    assert f"<li>{told}</li><li>{other}</li></ul>" in text and "1 run," in text
+    assert capsys.readouterr().err.splitlines()[:2] == [message, other]
+    assert f"<li>{message}</li><li>{other}</li></ul>" in text and "1 run," in text
 
 
 def test_the_scores_heading_names_the_layout(tmp_path):
@@ -151,6 +153,6 @@ def test_seeds_of_a_form_are_one_bar_and_data_have_tables_of_their_own(tmp_path,
     text = html_report.write_report(tmp_path, "test").read_text()
     assert text.count("<td>all background</td>") == 2 and "Data: sprites" in text
     assert [list(values) for values in drawn] == [["full, mean of 2 seeds"]] * 3 + [["_lr_$x^$y"]] * 3
-    rows = [html_report.read_run(tmp_path / f"full/seed{seed}", "test", "").classes["actor"] for seed in (0, 1)]
+    rows = [scored_run.read_run(tmp_path / f"full/seed{seed}", "test", "").classes["actor"] for seed in (0, 1)]
     expected = [(one[1] + two[1]) / 2 for one, two in zip(*rows, strict=True)]
     assert drawn[0]["full, mean of 2 seeds"] == pytest.approx(expected)

@@ -5,6 +5,7 @@ import pytest
 
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.evaluation import metrics
+from ssa2d_jax.runs.workdir import Workdir
 
 # truth 0: 6 right, 2 as class 1; truth 1: 1 as 0, 3 right; class 2 absent from the truth, predicted once.
 MATRIX = np.array([[5, 2, 1, 0], [1, 3, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
@@ -45,11 +46,11 @@ def test_report_files(tmp_path):
     confusions.matrices["actor"][:2, :2] = [[6, 2], [1, 3]]
     confusions.frames = 1
     result = confusions.report(step=12)
-    metrics.write_report(tmp_path, "test", result, confusions.per_class(), A2D)
-    saved = json.loads((tmp_path / "test.json").read_text())
+    metrics.write_report(Workdir(tmp_path), "test", result, confusions.per_class(), A2D)
+    saved = json.loads((tmp_path / "metrics/test.json").read_text())
     assert saved == result and saved["step"] == 12 and saved["frames"] == 1
     assert saved["background_baseline"]["actor"]["miou"] == pytest.approx(100 * (8 / 12) / 2)
-    lines = (tmp_path / "test_per_class.csv").read_text().splitlines()
+    lines = (tmp_path / "metrics/test_per_class.csv").read_text().splitlines()
     assert lines[0] == "kind,class,accuracy,iou,truth_pixels"
     assert "actor,background,75.00,66.67,8" in lines and "actor,dog,,,0" in lines
     assert len(lines) == 1 + 8 + 10 + 44

@@ -20,8 +20,9 @@ from ssa2d_jax.runs.run import check_label_space, load_run, load_variables
 from ssa2d_jax.steps import optimizer
 from ssa2d_jax.steps.state import TrainState, build_model, init_variables
 from ssa2d_jax.steps.train_step import summed_loss
-from ssa2d_jax.training import loop
-from ssa2d_jax.training.loop import Training, train
+from ssa2d_jax.training import setup
+from ssa2d_jax.training.loop import train
+from ssa2d_jax.training.setup import Training
 from ssa2d_jax.utils import safetensors_file
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import fake_weights
@@ -73,17 +74,17 @@ def test_encoder_weights_fill_the_encoder_and_the_table_says_so():
     config.init.encoder_weights = "i3d.h5"
     variables = _variables(config)
     weights = fake_weights.weights(head=True)
-    state, told = initial_weights.apply_weights(
+    state, table = initial_weights.apply_weights(
         _state(variables, ema=True), initial_weights.read_sources(config.init, {"i3d.h5": weights}.__getitem__), A2D
     )
     stem = state.params["encoder"]["rgb"]["Conv3d_1a_7x7"]["conv_3d"]["kernel"]
     np.testing.assert_array_equal(stem, weights["Conv3d_1a_7x7/conv_3d/kernel"])
     _assert_equal(state.ema, state.params)
     _assert_equal(state.params["actor_decoder"], variables["params"]["actor_decoder"])
-    lines = {line.split()[0]: line for line in told.splitlines()}
+    lines = {line.split()[0]: line for line in table.splitlines()}
     assert lines["encoder/rgb"].endswith("i3d.h5") and lines["encoder/Mixed_5c"].endswith("i3d.h5")
     assert lines["actor_head"].endswith("random")
-    assert "left out of i3d.h5: Logits (2 tensors)" in told
+    assert "left out of i3d.h5: Logits (2 tensors)" in table
 
 
 def test_without_anything_named_the_state_is_left_alone():
@@ -106,7 +107,7 @@ def test_an_earlier_run_gives_all_but_outputs_for_other_classes(tmp_path, kind):
         Checkpoints(tmp_path / "checkpoints").save(3, _state(before), {})
     fewer = vidor(False)
     fresh = _variables(config, fewer, seed=1)
-    state, told = initial_weights.apply_weights(_state(fresh), initial_weights.read_sources(config.init, None), fewer)
+    state, table = initial_weights.apply_weights(_state(fresh), initial_weights.read_sources(config.init, None), fewer)
     for module, params in state.params.items():
         if module != "actor_head":
             _assert_equal(params, (fresh if module == "action_head" else before)["params"][module])
@@ -117,7 +118,7 @@ def test_an_earlier_run_gives_all_but_outputs_for_other_classes(tmp_path, kind):
             told_before = actor in A2D.actors
             there = old[..., A2D.actors.index(actor)] if told_before else new[..., number]
             np.testing.assert_array_equal(params[..., number], there)
-    lines = {line.split()[0]: line for line in told.splitlines()}
+    lines = {line.split()[0]: line for line in table.splitlines()}
     assert ", but random for aircraft, antelope" in lines["actor_head"] and lines["actor_head"].endswith(" and 68 more")
     assert "adult" not in lines["actor_head"]
     assert lines["action_head"].endswith("random")  # several actions a pixel, one there
@@ -141,14 +142,14 @@ def test_outputs_are_taken_by_name_wherever_they_are(tmp_path, actors):
     config.init.run = str(_exported(tmp_path / "x.safetensors", config, before))
     own = LabelSpace.from_names(actors, ("running",), (("dog", "running"),))
     fresh = _variables(config, own, seed=1)
-    state, told = initial_weights.apply_weights(_state(fresh), initial_weights.read_sources(config.init, None), own)
+    state, table = initial_weights.apply_weights(_state(fresh), initial_weights.read_sources(config.init, None), own)
     for head, names, known in (("actor_head", own.actors, A2D.actors), ("action_head", own.actions, A2D.actions)):
         for name, params in flatten_dict(state.params[head], sep="/").items():
             old, new = (flatten_dict(one["params"][head], sep="/")[name] for one in (before, fresh))
             for number, one in enumerate(names):
                 there = old[..., known.index(one)] if one in known else new[..., number]
                 np.testing.assert_array_equal(params[..., number], there)
-    lines = {line.split()[0]: line for line in told.splitlines()}
+    lines = {line.split()[0]: line for line in table.splitlines()}
     assert lines["actor_head"].endswith("but random for zebra" if "zebra" in actors else "x.safetensors")
     assert lines["action_head"].endswith("x.safetensors")
 
@@ -261,7 +262,7 @@ def test_a_workdir_knows_what_it_began_with_by_name(tmp_path):
 def test_only_a_fresh_run_reads_what_it_begins_with(tmp_path, capsys, monkeypatch):
     config = toy_config()
     made_up = lambda *_: jax.tree.map(jnp.asarray, _state(_variables(config, seed=1)))
-    monkeypatch.setattr(loop, "init_state", made_up)  # compiles for longer than all else here takes
+    monkeypatch.setattr(setup, "init_state", made_up)  # compiles for longer than all else here takes
     path = _exported(tmp_path / "x.safetensors", config, _variables(config))
     config.init.run = str(path)
     run = Training(config, tmp_path / "run", toy_source())

@@ -1,4 +1,4 @@
-"""The ablation table: every form and seed once, resumed, failures listed, differences between the same seeds."""
+"""The ablation table: every variant and seed once, resumed, failures listed, differences between the same seeds."""
 
 import csv
 import json
@@ -14,10 +14,10 @@ from ssa2d_jax.utils.errors import Diverged, InputError
 from tests.fixtures.toy import toy_config, toy_source
 
 
-def config_of(forms, seeds):
+def config_of(variants, seeds):
     config = toy_config()
-    config.ablate.variants, config.ablate.seeds = forms, seeds
-    config.train.lr_phases = ((0.5, 1e-3, 1e-3),)  # one update
+    config.ablate.variants, config.ablate.seeds = variants, seeds
+    config.train.lr_phases = ((0.5, 1e-3, 1e-3),)  # one step
     return config
 
 
@@ -27,13 +27,13 @@ def scored(joint):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Every call of `train` is noted instead; a joint mIoU of 30 + seed, 2 less for each knob that is off."""
+    """Every call of `train` is noted instead; a joint mIoU of 30 + seed, 2 less for each option that is off."""
     calls = []
 
     def train(config, workdir, source, read_weights):
         calls.append((workdir.parent.name, config.seed, config.model.atrous, config.model.actor_prior))
         if (workdir.parent.name, config.seed) == ("no_atrous", 2):
-            raise Diverged("the loss is no longer finite at update 7")
+            raise Diverged("the loss is no longer finite at step 7")
         result = scored(30 + config.seed - 2 * (not config.model.atrous) - 3 * (config.model.actor_prior == "off"))
         (workdir / "metrics").mkdir(exist_ok=True)
         saved = result | {"step": 1, "data": source.identity}
@@ -48,24 +48,24 @@ def run(config, workdir):
     return ablation.run_ablation(config, default.NETWORK_VARIANTS, workdir, lambda _: toy_source(4))
 
 
-def test_every_form_is_trained_once_with_every_seed_and_not_again(trained, tmp_path, capfd):
+def test_every_variant_is_trained_once_with_every_seed_and_not_again(trained, tmp_path, capfd):
     config = config_of(("full", "no_atrous", "no_actor_prior"), (0, 1))
     run(config, tmp_path)
-    wanted = [(form, seed, form != "no_atrous", "off" if form == "no_actor_prior" else "concat")
-              for seed in (0, 1) for form in config.ablate.variants]  # fmt: skip
-    assert trained == wanted
-    assert run(config, tmp_path)["no_atrous"][1]["joint"] == 29 and trained == wanted  # nothing was trained again
-    assert "done before" in capfd.readouterr().err
-    # A form more: only that is trained.
+    expected = [(variant, seed, variant != "no_atrous", "off" if variant == "no_actor_prior" else "concat")
+                for seed in (0, 1) for variant in config.ablate.variants]  # fmt: skip
+    assert trained == expected
+    assert run(config, tmp_path)["no_atrous"][1]["joint"] == 29 and trained == expected  # nothing was trained again
+    assert "finished before" in capfd.readouterr().err
+    # One more variant: only that is trained.
     run(config_of(("full", "no_multi_scale"), (0,)), tmp_path)
-    assert trained[len(wanted) :] == [("no_multi_scale", 0, True, "concat")]
+    assert trained[len(expected) :] == [("no_multi_scale", 0, True, "concat")]
 
 
 def test_the_table_has_means_deviations_and_differences(trained, tmp_path):
     config = config_of(("full", "no_atrous"), (0, 1))
     config.eval.published = True
     run(config, tmp_path)
-    table = (Workdir(tmp_path).ablation_table).read_text()
+    table = Workdir(tmp_path).ablation_table.read_text()
     assert "| full | 32.5 ± 0.7 | 31.5 ± 0.7 | 30.5 ± 0.7 | 2 | 67.5 / 46.5 / 34.6 |" in table
     assert "| no atrous | 30.5 ± 0.7 (-2.0) | 29.5 ± 0.7 (-2.0) | 28.5 ± 0.7 (-2.0) | 2 | 62.0 / 41.6 / 31.7 |" in table
     with open(Workdir(tmp_path).ablation_csv, newline="") as file:
@@ -81,7 +81,7 @@ def test_a_run_that_fails_is_listed_and_the_others_are_done(trained, tmp_path):
         run(config_of(("full", "no_atrous"), (2, 3)), tmp_path)
     assert [call[:2] for call in trained] == [("full", 2), ("no_atrous", 2), ("full", 3), ("no_atrous", 3)]
     # Only seed 3 has both: 31 - 33, not 31 - 32.
-    assert "| no atrous | 33.0 (-2.0) | 32.0 (-2.0) | 31.0 (-2.0) | 1 |" in (Workdir(tmp_path).ablation_table).read_text()
+    assert "| no atrous | 33.0 (-2.0) | 32.0 (-2.0) | 31.0 (-2.0) | 1 |" in Workdir(tmp_path).ablation_table.read_text()
 
 
 def test_a_run_of_another_budget_is_not_taken_for_this_one(trained, tmp_path):
@@ -89,7 +89,7 @@ def test_a_run_of_another_budget_is_not_taken_for_this_one(trained, tmp_path):
     config = config_of(("full",), (0,))
     config.train.lr_phases = ((1.5, 1e-3, 1e-3),)
     run(config, tmp_path)
-    assert len(trained) == 2  # one update is not three
+    assert len(trained) == 2  # one step is not three
 
 
 def test_a_run_that_another_process_trains_is_left_alone(trained, tmp_path):
@@ -104,7 +104,7 @@ def test_a_run_that_another_process_trains_is_left_alone(trained, tmp_path):
     assert not (folder / "config.json").exists()
 
 
-def test_unknown_forms_are_named(tmp_path):
+def test_unknown_variants_are_named(tmp_path):
     with pytest.raises(InputError, match=r"names \['no_decoder'\]; there are \['full', 'no_actor_prior'"):
         run(config_of(("full", "no_decoder"), (0,)), tmp_path)
 
@@ -117,7 +117,7 @@ def test_a_config_that_is_an_ablation_already_is_refused(trained, tmp_path):
     assert not trained
 
 
-def test_a_form_that_changes_nothing_is_refused(trained, tmp_path):
+def test_a_variant_that_changes_nothing_is_refused(trained, tmp_path):
     config = config_of(("full", "no_atrous", "s3d"), (0,))
     config.model.encoder = "s3d"
     with pytest.raises(InputError, match="s3d changes nothing"):
@@ -125,21 +125,21 @@ def test_a_form_that_changes_nothing_is_refused(trained, tmp_path):
     assert not trained
 
 
-@pytest.mark.parametrize("knobs", [{"encoder": "s3d"}, {"encoder": "s3d", "feature_gating": True}])
-def test_any_encoder_may_be_the_full_models(trained, tmp_path, knobs):
+@pytest.mark.parametrize("options", [{"encoder": "s3d"}, {"encoder": "s3d", "feature_gating": True}])
+def test_any_encoder_may_be_the_full_models(trained, tmp_path, options):
     config = config_of(("full", "no_atrous"), (0,))
-    config.model.update(knobs)
+    config.model.update(options)
     assert set(run(config, tmp_path)) == {"full", "no_atrous"}
 
 
-def test_forms_are_really_trained(tmp_path):
+def test_variants_are_really_trained(tmp_path):
     config = config_of(("full", "no_actor_prior"), (0,))
     scores = run(config, tmp_path)
     assert set(scores) == {"full", "no_actor_prior"}
     saved = json.loads((tmp_path / "no_actor_prior" / "seed0" / "config.json").read_text())
     assert saved["model"]["actor_prior"] == "off"
-    parameters = [(tmp_path / form / "seed0" / "parameters.txt").read_text() for form in scores]
+    parameters = [(tmp_path / variant / "seed0" / "parameters.txt").read_text() for variant in scores]
     assert parameters[0] != parameters[1]
-    for form in scores:
-        result = json.loads((tmp_path / form / "seed0" / "metrics" / "test.json").read_text())
-        assert result["step"] == 1 and result["joint"]["miou"] == scores[form][0]["joint"]
+    for variant in scores:
+        result = json.loads((tmp_path / variant / "seed0" / "metrics" / "test.json").read_text())
+        assert result["step"] == 1 and result["joint"]["miou"] == scores[variant][0]["joint"]

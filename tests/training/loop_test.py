@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import time
 import types
 
 import jax
@@ -27,10 +28,11 @@ from ssa2d_jax.runs.run import load_run
 from ssa2d_jax.steps import devices, optimizer
 from ssa2d_jax.steps.inputs import normalize
 from ssa2d_jax.training.log import TrainLog
-from ssa2d_jax.training.loop import Stopped, _more_updates, time, train
+from ssa2d_jax.training.loop import short_training_warning, train
 from ssa2d_jax.training.profile import profile
 from ssa2d_jax.utils import csv_history, locks
 from ssa2d_jax.utils.errors import Diverged, InputError
+from ssa2d_jax.utils.signals import Stopped
 from tests.fixtures.toy import toy_batch, toy_config, toy_source
 
 
@@ -42,7 +44,7 @@ def _final(workdir):
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    """A run of 4 updates, and its workdir."""
+    """A run of 4 steps, and its workdir."""
     workdir = tmp_path_factory.mktemp("unbroken")
     results = train(toy_config(), workdir, toy_source())
     return workdir, results
@@ -56,9 +58,9 @@ def test_a_run_leaves_what_the_readme_promises(unbroken):
     assert {"config.json", "parameters.txt", "checkpoints", "metrics"} <= {path.name for path in workdir.iterdir()}
     assert list(workdir.glob("events.out.tfevents.*"))
     (row,) = csv_history.read_rows(workdir / "metrics" / "training.csv")
-    assert row["update"] == "4" and float(row["loss"]) > 0 and row["learning_rate"] == "0.001"
+    assert row["step"] == "4" and float(row["loss"]) > 0 and row["learning_rate"] == "0.001"
     (row,) = csv_history.read_rows(workdir / "metrics" / "scores.csv")
-    assert (row["update"], row["split"]) == ("4", "test")
+    assert (row["step"], row["split"]) == ("4", "test")
     assert float(row["joint_miou"]) == pytest.approx(saved["joint"]["miou"], rel=1e-4)
     with open(workdir / "metrics" / "test_per_clip.csv", newline="") as file:
         clips = list(csv.DictReader(file))
@@ -85,12 +87,12 @@ def test_a_stopped_run_goes_on_to_the_same_bits(unbroken, tmp_path):
 
     def stopping(step):
         for done, batch in enumerate(source.train_batches(step), step):
-            if done == 2:  # the third batch is being asked for: SIGTERM arrives during the third update
+            if done == 2:  # the third batch is being asked for: SIGTERM arrives during the third step
                 os.kill(os.getpid(), signal.SIGTERM)
             yield batch
 
     broken = dataclasses.replace(source, train_batches=stopping)
-    with pytest.raises(Stopped, match="after update 3; saved"):
+    with pytest.raises(Stopped, match="after step 3; saved"):
         train(toy_config(), tmp_path, broken)
     assert Checkpoints(tmp_path / "checkpoints", read_only=True).steps() == [3]
     train(toy_config(), tmp_path, source)
@@ -113,12 +115,12 @@ def test_a_stopped_run_that_cannot_be_saved_is_stopped_all_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_during_an_evaluation_loses_no_update(unbroken, tmp_path, number):
+def test_a_signal_during_an_evaluation_loses_no_step(unbroken, tmp_path, number):
     def stopping(split):
         os.kill(os.getpid(), number)
         yield toy_batch(1000)
 
-    with pytest.raises(Stopped, match=f"stopped by {number.name} after update 4; saved") as stopped:
+    with pytest.raises(Stopped, match=f"stopped by {number.name} after step 4; saved") as stopped:
         train(toy_config(), tmp_path, dataclasses.replace(toy_source(), eval_batches=stopping))
     assert stopped.value.signal == number
     assert Checkpoints(tmp_path / "checkpoints", read_only=True).steps() == [4]
@@ -164,12 +166,12 @@ def test_tensorboard_has_losses_rates_scores_and_pictures(unbroken):
         assert int(width) > 100 and int(height) > 30 and png.startswith(b"\x89PNG")
 
 
-def test_a_few_updates_are_traced_and_nothing_is_saved(tmp_path):
-    folder = profile(toy_config(), tmp_path, toy_source(), updates=1)
+def test_a_few_steps_are_traced_and_nothing_is_saved(tmp_path):
+    folder = profile(toy_config(), tmp_path, toy_source(), steps=1)
     assert list(folder.glob("*.xplane.pb")) and list(folder.glob("*.trace.json.gz"))
     assert [path.name for path in tmp_path.iterdir()] == ["plugins"]
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
-    with pytest.raises(InputError, match="holds a run; give --mode=profile a folder of its own"):
+    with pytest.raises(InputError, match="holds a run; give --mode=profile its own --workdir"):
         profile(toy_config(), tmp_path / "run", toy_source())
 
 
@@ -207,7 +209,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing_of_it(tmp_pat
         return step
 
     monkeypatch.setattr(devices, "pmap_train_step", broken_at_3)
-    with pytest.raises(Diverged, match="no longer finite at update 3 .*usable: .*step 2.*config.train.lr_phases"):
+    with pytest.raises(Diverged, match="no longer finite at step 3 .*usable: .*step 2.*config.train.lr_phases"):
         train(config, tmp_path, toy_source())
     assert max(Checkpoints(tmp_path / "checkpoints", read_only=True).steps()) == 2
 
@@ -332,7 +334,7 @@ def test_evaluation_equals_a_plain_oracle(unbroken):
         assert differing <= 1e-4 * matrix.sum(), f"{kind}: {differing} pixels of {matrix.sum()}"
 
 
-def test_a_person_who_waits_is_told_of_the_first_update_and_then_every_twenty_seconds(monkeypatch, capsys):
+def test_a_person_who_waits_is_told_of_the_first_step_and_then_every_twenty_seconds(monkeypatch, capsys):
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     sink = types.SimpleNamespace(write_scalars=lambda *_: None, add=lambda *_: None)
@@ -350,8 +352,8 @@ def test_a_person_who_waits_is_told_of_the_first_update_and_then_every_twenty_se
     clock[0] = 75.0
     log.add(1, sums)
     assert capsys.readouterr().err == "compiled; step 1 of 1000 done in 1 min 15 s\n"
-    for update in range(2, 56):
-        log.add(update, sums | {"loss": float(update)})  # which fetches what the update before it came to
+    for step in range(2, 56):
+        log.add(step, sums | {"loss": float(step)})  # which fetches the metrics of the step before it
         clock[0] += 8.0
     lines = capsys.readouterr().err.splitlines()
     assert [int(line.split()[1].split("/")[0]) for line in lines] == [*range(4, 50, 3), 50, 53]
@@ -364,10 +366,9 @@ def test_a_person_who_waits_is_told_of_the_first_update_and_then_every_twenty_se
 def test_a_training_that_is_over_too_soon_says_so_with_phases_to_copy(tmp_path):
     config = toy_config()
     config.train.lr_phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
-    run = types.SimpleNamespace(config=config, total=25, source=toy_source(train_clips=5))
-    told = _more_updates(run)  # 1 + 24 updates: each phase is rounded up
-    assert told.startswith("25 updates (20 epochs of 5 clips, 4 an update) will hardly teach it anything")
-    phases = told.rpartition('"--config.train.lr_phases=')[2].removesuffix('"')
+    text = short_training_warning(config, clips=5, steps=25)  # 1 + 24 steps: each phase is rounded up
+    assert text.startswith("25 steps (20 epochs of 5 clips, 4 per step) will hardly teach it anything")
+    phases = text.rpartition('"--config.train.lr_phases=')[2].removesuffix('"')
     config.train.lr_phases = ast.literal_eval(phases)
     assert config.train.lr_phases == ((6, 0, 0.002), (114, 0.002, 0))
     assert sum(optimizer.phase_lengths(config.train.lr_phases, 5, 4)) == 150

@@ -1,0 +1,173 @@
+"""What a training run consists of: its workdir, network, compiled steps, checkpoints, tables and TensorBoard."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import optax
+from clu import metric_writers, parameter_overview
+from ml_collections import ConfigDict
+
+from ssa2d_jax.data.batch import Source
+from ssa2d_jax.data.label_space import KINDS
+from ssa2d_jax.evaluation.evaluate import Evaluator
+from ssa2d_jax.evaluation.metrics import SCORES, Result
+from ssa2d_jax.models.ssa2d import SSA2D
+from ssa2d_jax.runs import initial_weights, saved_config
+from ssa2d_jax.runs.checkpoints import Checkpoints
+from ssa2d_jax.runs.compatibility import claim_workdir
+from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.steps import devices, optimizer
+from ssa2d_jax.steps.inputs import DEVICES
+from ssa2d_jax.steps.state import TrainState, build_model, init_state
+from ssa2d_jax.training.log import COLUMNS, TrainLog
+from ssa2d_jax.utils import locks
+from ssa2d_jax.utils.csv_history import CsvHistory
+from ssa2d_jax.utils.files import replace_text
+from ssa2d_jax.utils.progress import log
+from ssa2d_jax.utils.signals import StopSignal
+
+# (state, a batch with a device axis) -> (new state, metrics)
+TrainStep = Callable[[TrainState, Mapping[str, np.ndarray]], tuple[TrainState, Mapping[str, jax.Array]]]
+
+
+class StepParts(NamedTuple):
+    """A network, its optimizer, and the compiled training step (see `devices.pmap_train_step`)."""
+
+    model: SSA2D
+    optimizer: optax.GradientTransformation
+    train_step: TrainStep
+
+
+def make_step(config: ConfigDict, source: Source) -> StepParts:
+    """The network and training step that `config` describes, for the classes and the number of clips of `source`."""
+    train = config.train
+    rule = optimizer.make_optimizer(train, _schedule(config, source))
+    model = build_model(config.model, source.space, stats_axis=DEVICES)
+    loss = config.loss
+    train_step = devices.pmap_train_step(
+        model,
+        rule,
+        weights={"actor": loss.actor_weight, "action": loss.action_weight, "mask": loss.mask_weight},
+        microbatches=train.grad_accum_steps,
+        ema_decay=train.ema_decay,
+        frozen=train.encoder_lr_scale == 0,
+    )
+    return StepParts(model, rule, train_step)
+
+
+def total_steps(config: ConfigDict, source: Source) -> int:
+    """Number of training steps of all phases together."""
+    train = config.train
+    return sum(optimizer.phase_lengths(train.lr_phases, source.train_clips, train.batch_size))
+
+
+def _schedule(config: ConfigDict, source: Source) -> optimizer.Schedule:
+    train = config.train
+    return optimizer.learning_rate(train.lr_phases, source.train_clips, train.batch_size)
+
+
+@contextlib.contextmanager
+def claim_run(workdir: Path, config: ConfigDict, source: Source) -> Iterator[None]:
+    """Inside the block, `workdir` belongs to `config`'s run on `source`, and no other process trains in it.
+
+    Raises:
+        InputError: another process trains there, or another run has saved something there.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    refusal = f"{workdir}: another process trains here; wait for it, or use another --workdir"
+    with locks.try_lock(Workdir(workdir).lock, refusal):
+        claim_workdir(workdir, config, source.identity, source.space)
+        yield
+
+
+class Training:
+    """The fixed parts of a training run: network, compiled steps, checkpoints, tables, TensorBoard."""
+
+    def __init__(
+        self,
+        config: ConfigDict,
+        workdir: Path,
+        source: Source,
+        read_weights: initial_weights.ReadWeights | None = None,
+    ):
+        train = config.train
+        self.config, self.source, self.files = config, source, Workdir(workdir)
+        self.read_weights = read_weights
+        self.total = total_steps(config, source)
+        self.model, self.optimizer, self.train_step = make_step(config, source)
+        self.evaluator = Evaluator.of(
+            self.model,
+            source.space,
+            source,
+            workdir,
+            threshold=config.eval.threshold,
+            published=config.eval.published,
+            image_clips=train.image_clips,
+        )
+        self.checkpoints = Checkpoints(self.files.checkpoints, keep=train.keep_checkpoints)
+        self.writer = metric_writers.SummaryWriter(str(workdir))
+        self.stop = StopSignal("saving after this step")
+
+    def initial_state(self) -> TrainState:
+        """The state of the newest checkpoint; without one a fresh state, with the weights that `config.init` names."""
+        is_fresh = not self.checkpoints.steps()
+        # Files are read before the network is initialized, which takes long: a wrong file is an error at once.
+        sources = initial_weights.read_sources(self.config.init, self.read_weights) if is_fresh else None
+        state = init_state(self.model.clone(stats_axis=None), self.optimizer, self.config)
+        if sources is None:
+            step, state = self.checkpoints.restore(state)
+            log(f"resumed from {self.checkpoints.folder / str(step)}")
+        else:
+            state, table = initial_weights.apply_weights(state, sources, self.source.space)
+            self._describe_start(state, table)
+        return devices.replicate(state)
+
+    def _describe_start(self, state: TrainState, origin_table: str) -> None:
+        """Writes where the weights came from, the parameters and the config."""
+        self.files.initial_weights.unlink(missing_ok=True)  # of an earlier start that saved nothing
+        if origin_table:
+            log(origin_table)
+            replace_text(self.files.initial_weights, origin_table + "\n")
+        overview = parameter_overview.get_parameter_overview(state.params, include_stats=False)
+        options = saved_config.flatten(self.config.to_dict())
+        lines = "\n".join(f"config.{key} = {value!r}" for key, value in options.items())
+        self.writer.write_texts(0, {"config": f"```\n{lines}\n```", "parameters": f"```\n{overview}\n```"})
+        self.files.parameters.write_text(overview + "\n")
+
+    def open_tables(self, step: int) -> None:
+        """Opens the tables of the run; rows after step `step` are dropped."""
+        names = [f"{kind}_{score}" for kind in KINDS for score in SCORES]
+        self.history = CsvHistory(self.files.training_history, COLUMNS, step)
+        self.scores = CsvHistory(self.files.score_history, ["step", "split", *names], step, key_columns=2)
+
+    def new_log(self, step: int) -> TrainLog:
+        """The log of the training from now on, after step `step`."""
+        train = self.config.train
+        return TrainLog(
+            step,
+            total=self.total,
+            batch_size=train.batch_size,
+            log_every=train.log_every,
+            schedule=_schedule(self.config, self.source),
+            writer=self.writer,
+            table=self.history,
+            usable_checkpoints=self.checkpoints.steps_text,
+        )
+
+    def write_scores(self, step: int, split: str, result: Result) -> None:
+        """Writes the scores on a split to TensorBoard and to the table of scores."""
+        values = {f"{kind}_{score}": result[kind][score] for kind in KINDS for score in SCORES}
+        scalars = {f"{split}/{name}": value for name, value in values.items()}
+        precision = result.get("mean_average_precision", {})
+        scalars |= {f"{split}/{kind}_mean_average_precision": value for kind, value in precision.items()}
+        self.writer.write_scalars(step, scalars)
+        self.scores.add({"step": step, "split": split, **values})
+
+    def save(self, state: TrainState, joint_miou: float | None) -> None:
+        """Saves a checkpoint; `joint_miou` in percent if the state was just evaluated."""
+        self.checkpoints.save(int(state.step), state, json.loads(json.dumps(self.config.to_dict())), joint_miou)
