@@ -146,7 +146,7 @@ display(Image("runs/sprites/pictures/test_confusion_action.png"))
 # percentage beside a name in the video is the confidence.
 
 # %%
-sprites = a2d.Release(Path("data") / f"sprites{VARIANT and '_tiny'}" / "Release")
+sprites = a2d.A2DRelease(Path("data") / f"sprites{VARIANT and '_tiny'}" / "Release")
 clip = path_of(VIDEO) or sprites.video(sprites.splits["test"][0])
 label_video("runs/sprites", clip)
 

@@ -50,7 +50,8 @@ PIPELINE = [
     Room("workers", ("ssa2d_jax.utils",)),
     Room("transforms", SHARED, TF),
     Room("dataset", (*SHARED, "transforms"), TF),
-    Room("check", (*SHARED, "ssa2d_jax.visualization", "releases")),
+    Room("check_video", (*SHARED, "releases")),
+    Room("check", (*SHARED, "ssa2d_jax.visualization", "check_video", "releases")),
     Room("source", (*SHARED, "dataset", "records", "sprites"), TF),
 ]
 

@@ -1,54 +1,89 @@
-"""COCO's run lengths of a mask, as pycocotools writes them, read without trusting them."""
+"""Reads COCO's run lengths of masks, as pycocotools writes them, without trusting them."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Int64
 
+from input_pipeline.releases.json_fields import shorten
 from ssa2d_jax.utils.errors import InputError
 
 _MOST_DIGITS = 7  # of five bits each: more than any number of pixels needs
 
 
-def decode(told: Any, size: tuple[int, int]) -> np.ndarray:
-    """The mask bool [H, W] of `told`, {"size": [H, W], "counts": a list of whole numbers, or a compressed text}.
+class Mask(NamedTuple):
+    """A mask of a labelled frame: the code that it draws, its annotation, and its run lengths, not checked yet."""
 
-    Runs of 0 and 1 alternate, column after column. InputError for anything but runs that fill `size` (H, W) exactly.
+    code: int
+    annotation: str
+    run_lengths: object
+
+
+def draw_masks(masks: Iterable[Mask], size: tuple[int, int]) -> Int64[np.ndarray, "H W"]:
+    """Draws the codes of masks in their order, 0 where there is no mask.
+
+    Raises:
+        InputError: A mask is wrong; the message names its annotation.
     """
-    if isinstance(told, list):
-        raise InputError("a polygon; needed are run lengths, as pycocotools.mask.frPyObjects makes them")
-    if not isinstance(told, dict) or "counts" not in told:
-        raise InputError('no run lengths; needed is {"size": [height, width], "counts": ...}')
+    codes = np.zeros(size, np.int64)
+    for mask in masks:
+        try:
+            codes[decode(mask.run_lengths, size)] = mask.code
+        except InputError as error:
+            raise InputError(f"{mask.annotation}: {error}") from error
+    return codes
+
+
+def decode(mask: object, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
+    """Decodes a mask from the lengths of its runs of 0 and 1, which alternate, column after column.
+
+    Args:
+        mask: {"size": [H, W], "counts": a list of whole numbers, or a compressed text}, or anything else.
+        size: Expected height and width.
+
+    Raises:
+        InputError: `mask` is anything but runs that fill `size` exactly.
+    """
+    if isinstance(mask, list):
+        raise InputError("is a polygon; expected run lengths: pycocotools.mask.frPyObjects converts it")
+    if not isinstance(mask, dict) or "counts" not in mask:
+        raise InputError('has no run lengths; expected {"size": [height, width], "counts": ...}')
     height, width = size
-    if told.get("size") != [height, width]:
-        raise InputError(f"its size is {told.get('size')!r:.40}, that of the video [{height}, {width}] (height, width)")
-    counts = told["counts"]
+    if mask.get("size") != [height, width]:
+        raise InputError(f"its size is {shorten(mask.get('size'))}; the video's is [{height}, {width}] (height, width)")
+    counts = mask["counts"]
     if isinstance(counts, str):
-        counts = _decompressed(counts)
-    elif not isinstance(counts, list) or not all(type(n) is int for n in counts):
+        counts = _decompress(counts)
+    elif not isinstance(counts, list) or not all(type(count) is int for count in counts):
         raise InputError("its counts are neither a list of whole numbers nor a text")
-    if not all(0 <= n <= height * width for n in counts):
-        raise InputError(f"its runs have one below 0 or above {height} x {width}")
+    if not all(0 <= count <= height * width for count in counts):
+        raise InputError(f"one of its runs is below 0 or above {height} x {width}")
     if sum(counts) != height * width:
-        raise InputError(f"its runs cover {sum(counts)} pixels; {height} x {width} are {height * width}")
+        raise InputError(f"its runs cover {sum(counts)} pixels; expected {height} x {width} = {height * width}")
     values = np.arange(len(counts)) % 2 == 1
-    return np.repeat(values, counts).reshape(width, height).T  # [H, W]
+    return np.repeat(values, counts).reshape(width, height).T
 
 
-def _decompressed(text: str) -> list[int]:
-    """The counts of a text: five bits a character, low ones first; from the fourth on, steps from the last but one."""
+def _decompress(text: str) -> list[int]:
+    """Decodes the counts in a text.
+
+    A character holds five bits, the lowest come first. From the fourth number on, the text has the difference from the
+    number two places before.
+    """
     if not text or not text.isascii():
-        raise InputError("its counts are no text of run lengths")
+        raise InputError("its counts are not a text of run lengths")
     digits = np.frombuffer(text.encode(), np.uint8).astype(np.int64) - 48
-    strange = (digits < 0) | (digits > 63)
-    if strange.any():
-        raise InputError(f"its counts have a {text[int(strange.argmax())]!r}, which is none of run lengths' characters")
+    invalid = (digits < 0) | (digits > 63)
+    if invalid.any():
+        raise InputError(f"its counts contain {text[int(invalid.argmax())]!r}, which is not a character of run lengths")
     ends = np.flatnonzero((digits & 32) == 0)
     if len(ends) == 0 or ends[-1] != len(digits) - 1:
-        raise InputError("its counts break off in the middle of a number")
+        raise InputError("its counts end in the middle of a number")
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if lengths.max() > _MOST_DIGITS:
-        raise InputError("its counts have a number that is too large")
+        raise InputError("its counts contain a number that is too large")
     places = np.arange(len(digits)) - np.repeat(starts, lengths)
     values = np.add.reduceat((digits & 31) << (5 * places), starts)
     values -= np.where(digits[ends] & 16, 1 << (5 * lengths), 0)

@@ -1,68 +1,77 @@
-"""Reads data of one's own: videos or folders of frames, and who is where in them and does what.
+"""Reads your own data: videos or folders of frames, and where every instance is and what it does.
 
-    videos/<video>.mp4              or videos/<video>/*.jpg, a picture a frame, in order of their names
+    videos/<video>.mp4              or videos/<video>/*.jpg, one picture per frame, in the order of their names
     labels.csv                      video, instance, actor, action [, first, last] [, split]
-    labels/<video>/<frame>.png      an instance number a pixel, 0 = background, 255 = ignore (unless it is an instance)
+    labels/<video>/<frame>.png      an instance number per pixel, 0 = background, 255 = ignore unless it is an instance
 
-A DAVIS folder fits as it is, once labels.csv is in it: JPEGImages/480p/<video>/ and Annotations/480p/<video>/ (or both
-without 480p). Frames are counted from 0, as DAVIS's files are; where frames are pictures, a label belongs to the
-picture of its name. A row holds from frame `first` to frame `last`, both counted in, or always, where they are left
-out. `split` is train or test, the same in all rows of a video; where the column is left out, every fourth video, by
-name, is for the test, and a single one is for both.
+A DAVIS folder needs only a labels.csv besides JPEGImages/480p/<video>/ and Annotations/480p/<video>/ (or both without
+480p). Frames are counted from 0, as in the names of DAVIS's files. If frames are pictures, a label belongs to the
+picture with the same name. A row is about the frames from `first` to `last`, both included; without them it is about
+all frames. `split` is train or test, the same in all rows of a video. Without that column, every fourth video, by name,
+is for the test; a single video is for both.
 
-In place of labels.csv and PNGs, JSON as youtube_vis.py describes it:
+Instead of labels.csv and PNGs, JSON as youtube_vis.py describes it:
 
-    train.json, test.json           or instances.json alone, of which every fourth video is for the test
-    labels/<video>/tracks.json      or a file a video, as predict writes them; beside labels.csv, too
+    train.json, test.json           or only instances.json, in which every fourth video is for the test
+    labels/<video>/tracks.json      or one file per video, as predict writes them; also besides labels.csv
 """
 
 import functools
-import hashlib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from input_pipeline.releases import folder_table
-from input_pipeline.releases.folder_files import (
-    LABEL_FOLDERS,
-    VIDEO_FOLDERS,
-    _label_folders,
-    _listed,
-    frames_path,
-    labelled_frames,
-)
+from input_pipeline.releases import folder_files, folder_table
+from input_pipeline.releases.folder_files import TRACKS, list_videos
 from input_pipeline.releases.folder_instances import instance_regions, read_instances
-from input_pipeline.releases.folder_table import TABLE, Row, Splits, Table
-from input_pipeline.releases.regions import Regions
+from input_pipeline.releases.folder_json import JsonRelease
+from input_pipeline.releases.folder_table import TABLE, Row, Table
+from input_pipeline.releases.regions import Regions, Splits
+from input_pipeline.releases.youtube_vis import LabelledFrame
 from ssa2d_jax.data.label_space import IGNORE, LabelSpace
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import plural
 
+_SPLIT_ADVICE = f"to choose others, add a column split (train or test) to {TABLE}"
 
-class Release:
-    """Data of one's own with labels.csv, as `a2d_clips` reads any."""
 
-    first_number = 0  # of the frames, as they are told
-    ignored = f"instances of which {TABLE} says nothing at that frame, and 255"
-    otherwise = f"a column split, train or test, in {TABLE} chooses others"
+def read_regions(label: Path, frame: int, rows: tuple[Row, ...], space: LabelSpace) -> Regions:
+    """Reads the PNG that labels a frame of the video with these rows."""
+    regions = instance_regions(read_instances(label), frame, rows, space)
+    unknown = sorted(set(regions.codes.tolist()) - {IGNORE, *(row.instance for row in rows)})
+    if unknown:
+        raise InputError(f"{label}: instance {unknown[0]} is not in {TABLE} (video {rows[0].video})")
+    return regions
 
-    def __init__(self, root: Path, whole: "Release | None" = None):
-        """`whole`: the release that this is a part of, and whose classes it has."""
+
+class TableRelease:
+    """Your own data with labels.csv and PNGs."""
+
+    first_number = 0
+    ignored = f"instances without a row in {TABLE} for that frame, and 255"
+
+    def __init__(self, root: Path, other_videos: Collection[str] = ()) -> None:
+        """`other_videos` are known, too, but not in the table."""
         self.root = root
-        self._whole = whole or self
-
-    @property
-    def tables(self) -> tuple[Path, ...]:
-        """The files that say who does what."""
-        return (self.root / TABLE,)
+        self._other_videos = other_videos
 
     @functools.cached_property
     def table(self) -> Table:
-        """Who does what, the splits and the classes."""
+        """The rows, and the splits and classes that follow from them."""
         return folder_table.read_table(self.root)
+
+    @functools.cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset((*self.table.rows, *self._other_videos))
+
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """The files with the actions."""
+        return (self.root / TABLE,)
 
     @property
     def space(self) -> LabelSpace:
-        """The classes that the data name."""
-        return self._whole.table.space
+        """The classes that the table names."""
+        return self.table.space
 
     @property
     def splits(self) -> Splits:
@@ -70,72 +79,142 @@ class Release:
         return self.table.splits
 
     def video(self, name: str) -> Path:
-        """The video's file, or the folder of its frames; InputError if there is none."""
+        """The file of a video or the folder of its frames. Raises InputError if it is missing."""
         rows = self.table.rows[name]
         more = f" (and {plural(len(rows) - 1, 'more line')})" if len(rows) > 1 else ""
-        return frames_path(self.root, name, rows[0].place + more, self._whole.table.rows)
+        return folder_files.frames_path(self.root, name, rows[0].place + more, self._known)
 
     def labelled(self, name: str) -> dict[int, Path]:
-        """Labelled frames of a video: number from 0, ascending -> its PNG."""
-        return labelled_frames(self.root, name, self.video(name))
+        """The PNGs of a video by frame, counted from 0, in order."""
+        return folder_files.labelled_frames(self.root, name, self.video(name))
 
     def regions(self, name: str, frame: int, label: Path) -> Regions:
-        """What `label` says of frame `frame` of a video."""
-        rows = self.table.rows[name]
-        found = instance_regions(read_instances(label), frame, rows, self.space)
-        unknown = sorted(set(found.codes.tolist()) - {IGNORE, *(row.instance for row in rows)})
-        if unknown:
-            raise InputError(f"{label}: instance {unknown[0]} is not in {TABLE} (video {name})")
-        return found
+        """Reads the PNG of a frame of a video."""
+        return read_regions(label, frame, self.table.rows[name], self.space)
 
     def instance_name(self, name: str, code: int) -> str:
-        """What to call an instance of a video."""
+        """What messages call an instance of a video."""
         return str(code)
 
-    def unseen_rows(self, name: str, regions: dict[int, Regions]) -> list[str]:
-        """Rows of a video, given its labelled frames, that none of these shows: a number may be wrong."""
+    def unseen_rows(self, name: str, regions: Mapping[int, Regions]) -> list[str]:
+        """Problems: rows of a video that none of its labelled frames shows; a number may be wrong."""
         return [
-            f"{row.place}: nobody drew instance {row.instance} of {name} in {_when(row)}; draw it, or delete this line"
+            f"{row.place}: instance {row.instance} of {name} is drawn in no labelled frame{_span(row)}; "
+            "draw it, or delete this line"
             for row in self.table.rows[name]
-            if not any(row.instance in one.codes and row.holds(frame) for frame, one in regions.items())
+            if not any(row.instance in one.codes and row.covers(frame) for frame, one in regions.items())
         ]
 
     def dataset_problems(self) -> list[str]:
-        """What is wrong with more than a video: classes that differ in case alone."""
-        return [f"{self.root}: {problem}" for problem in folder_table.alike(self.space)]
+        """Problems: classes whose names differ only in case."""
+        return folder_table.case_conflicts(self.root, self.space)
 
     def warnings(self) -> list[str]:
-        """What is left out on purpose and may be meant otherwise."""
-        places = {path.parent.name for folder in _label_folders(self.root) for path in folder.glob("*/*.png")}
-        strays = sorted(places - self.table.rows.keys())
-        return [
-            *self._class_remarks(),
-            *([f"{self.root}: instance PNGs of {_listed(strays)} that {TABLE} doesn't name"] if strays else []),
-        ]
+        """What is left out on purpose and may be a mistake."""
+        return [*folder_table.class_warnings(self.root, self.table, _SPLIT_ADVICE), *self.stray_label_warnings()]
 
-    def _class_remarks(self) -> list[str]:
-        """What there is to say of splits and classes."""
-        if self._whole is not self:
-            return []
-        found = [folder_table.split_remark(self.splits, self.otherwise)] if self._splits_are_drawn else []
-        return [f"{self.root}: {remark}" for remark in (*found, *folder_table.similar(self.space))]
-
-    @property
-    def _splits_are_drawn(self) -> bool:
-        return not any(row.split for rows in self.table.rows.values() for row in rows)
+    def stray_label_warnings(self) -> list[str]:
+        """Warns of PNGs of videos that the table does not name."""
+        labelled = {
+            path.parent.name for folder in folder_files.label_folders(self.root) for path in folder.glob("*/*.png")
+        }
+        strays = sorted(labelled - self.table.rows.keys())
+        return [f"{self.root}: instance PNGs of {list_videos(strays)} that {TABLE} does not name"] if strays else []
 
     def fingerprint(self) -> str:
-        """Eight hex digits that change when what says who does what does, or name or size of a video or label."""
-        digest = hashlib.sha256(b"".join(path.read_bytes() for path in self.tables))
-        for folder in (*VIDEO_FOLDERS, *LABEL_FOLDERS):
-            for path in sorted((self.root / folder).rglob("*")) if (self.root / folder).is_dir() else ():
-                if path.is_file() and (folder in VIDEO_FOLDERS or path.suffix == ".png"):  # predict writes there, too
-                    digest.update(f"{path.relative_to(self.root).as_posix()}:{path.stat().st_size};".encode())
-        return digest.hexdigest()[:8]
+        """Eight hex digits that change with the table and with name or size of a video or PNG."""
+        return folder_files.fingerprint(self.root, self.tables)
 
 
-def _when(row: Row) -> str:
-    """The labelled frames that a row is of, in words."""
+class JoinedRelease:
+    """Your own data with labels.csv for some videos, and tracks.json for others, which are never in the test split."""
+
+    first_number = 0
+    ignored = "instances without an action at that frame, and 255"
+
+    def __init__(self, root: Path, tracks: Mapping[str, Path]) -> None:
+        self.root = root
+        self._tracks = tracks
+        self._drawn = TableRelease(root, other_videos=tracks)
+
+    @functools.cached_property
+    def _tracked(self) -> JsonRelease:
+        rows = self._drawn.table.rows
+        others = {name: path for name, path in self._tracks.items() if name not in rows}
+        return JsonRelease(self.root, others, other_videos=rows)
+
+    def _part(self, name: str) -> TableRelease | JsonRelease:
+        return self._drawn if name in self._drawn.table.rows else self._tracked
+
+    @functools.cached_property
+    def table(self) -> Table:
+        """The rows of all videos, and the splits and classes that follow from them."""
+        drawn, tracked = self._drawn.table, self._tracked
+        rows = {**drawn.rows, **tracked.rows}
+        train = (*drawn.splits["train"], *tracked.rows, *tracked.unusable)
+        space = folder_table.space_of(self.root, rows)
+        return Table(rows, {**drawn.splits, "train": train}, space, drawn.splits_given)
+
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """The files with the actions, without those that are not read."""
+        return (*self._drawn.tables, *self._tracked.tables)
+
+    @property
+    def space(self) -> LabelSpace:
+        """The classes that the table and the tracks name."""
+        return self.table.space
+
+    @property
+    def splits(self) -> Splits:
+        """The videos of every split, in order."""
+        return self.table.splits
+
+    def video(self, name: str) -> Path:
+        """The file of a video or the folder of its frames. Raises InputError if it is missing."""
+        return self._part(name).video(name)
+
+    def labelled(self, name: str) -> Mapping[int, Path | LabelledFrame]:
+        """The labels of a video by frame, counted from 0, in order."""
+        return self._part(name).labelled(name)
+
+    def regions(self, name: str, frame: int, label: Path | LabelledFrame) -> Regions:
+        """Reads the label of a frame of a video."""
+        rows = self.table.rows[name]
+        if isinstance(label, Path):
+            return read_regions(label, frame, rows, self.space)
+        return instance_regions(label.draw(), label.number, rows, self.space)
+
+    def instance_name(self, name: str, code: int) -> str:
+        """What messages call an instance of a video."""
+        return self._part(name).instance_name(name, code)
+
+    def unseen_rows(self, name: str, regions: Mapping[int, Regions]) -> list[str]:
+        """Problems: rows of a video that none of its labelled frames shows."""
+        return self._part(name).unseen_rows(name, regions)
+
+    def dataset_problems(self) -> list[str]:
+        """Problems: classes whose names differ only in case."""
+        return folder_table.case_conflicts(self.root, self.space)
+
+    def warnings(self) -> list[str]:
+        """What is left out on purpose and may be a mistake."""
+        both, read = sorted(self._tracks.keys() & self._drawn.table.rows.keys()), list(self._tracked.rows)
+        return [
+            *folder_table.class_warnings(self.root, self.table, _SPLIT_ADVICE),
+            *self._drawn.stray_label_warnings(),
+            *self._tracked.unlabelled_warnings(),
+            *([f"{self.root}: {TRACKS} of {list_videos(read)}: trained on, never scored"] if read else []),
+            *([f"{self.root}: {TRACKS} of {list_videos(both)}, not read: {TABLE} names the same"] if both else []),
+        ]
+
+    def fingerprint(self) -> str:
+        """Eight hex digits that change with the files that are read and with name or size of a video or PNG."""
+        return folder_files.fingerprint(self.root, self.tables)
+
+
+def _span(row: Row) -> str:
+    """The frames that a row is about, in words; nothing for all frames."""
     if row.last is None:
-        return f"a labelled frame from {row.first} on" if row.first else "any labelled frame"
-    return f"a labelled frame from {row.first} to {row.last}"
+        return f" from {row.first} on" if row.first else ""
+    return f" from {row.first} to {row.last}"

@@ -1,15 +1,15 @@
-"""Where the files of your own data lie."""
+"""Where the files of your own data are."""
 
 import difflib
 import functools
+import hashlib
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
-from input_pipeline.releases import folder_table
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.text import plural
+from ssa2d_jax.utils.text import first_few, plural
 from ssa2d_jax.video.reader import list_pictures
 
 ONE_JSON = "instances.json"
@@ -17,90 +17,118 @@ SPLIT_JSON = tuple(f"{split}.json" for split in SPLITS)
 TRACKS = "tracks.json"
 VIDEO_FOLDERS = ("videos", "JPEGImages/480p", "JPEGImages")
 LABEL_FOLDERS = ("labels", "Annotations/480p", "Annotations")
-_MOST_COMPARED = 200  # names with one that isn't there
+_MOST_COMPARED = 200  # file names that are compared with a missing one
 
 
-def frames_path(release: Path, name: str, place: str, known: Container[str]) -> Path:
-    """The file, or the folder of frames, of a video that `place` names; InputError if there is none, or several.
+def frames_path(root: Path, name: str, place: str, known: Container[str]) -> Path:
+    """Finds the file of a video or the folder of its frames.
 
-    What it may be called instead is none of the names that are `known`, of this video and others.
+    Args:
+        root: The folder of the data.
+        name: Name of the video.
+        place: Where that name is written.
+        known: Names of all videos that are written anywhere: no suggestion for a missing one.
+
+    Raises:
+        InputError: There is no such video, or there are several.
     """
-    places = [release / folder for folder in VIDEO_FOLDERS if (release / folder).is_dir()]
-    if not places:
-        raise InputError(f"{release}: no folder {' or '.join(VIDEO_FOLDERS)} for the videos")
-    found = sorted(path for path in places[0].glob(f"{_escaped(name)}.*") if path.is_file() and path.stem == name)
-    found += [places[0] / name] if (places[0] / name).is_dir() else []
-    if len(found) != 1:
-        ending = Path(name).suffix if not found and (places[0] / name).is_file() else ""
-        if ending:
-            raise InputError(
-                f"{place}: video {name} has to be named without its ending {ending}: {name[: -len(ending)]}"
-            )
-        if found:
-            told = ", ".join(path.name for path in found)
-            raise InputError(f"{place}: video {name}: {places[0]} has several of that name: {told}")
-        raise InputError(f"{place}: video {name}: {places[0]} has none of that name{_meant(name, places[0], known)}")
-    return found[0]
+    folder = next((root / folder for folder in VIDEO_FOLDERS if (root / folder).is_dir()), None)
+    if folder is None:
+        raise InputError(f"{root}: has no folder {' or '.join(VIDEO_FOLDERS)} with the videos")
+    paths = sorted(path for path in folder.glob(f"{_escape(name)}.*") if path.is_file() and path.stem == name)
+    paths += [folder / name] if (folder / name).is_dir() else []
+    if len(paths) == 1:
+        return paths[0]
+    if paths:
+        files = ", ".join(path.name for path in paths)
+        raise InputError(f"{place}: video {name}: {folder} has several with that name: {files}; keep one")
+    ending = Path(name).suffix if (folder / name).is_file() else ""
+    if ending:
+        raise InputError(f"{place}: video {name} must be written without its ending {ending}: {name[: -len(ending)]}")
+    raise InputError(f"{place}: video {name}: {folder} has none with that name{_suggestion(name, folder, known)}")
 
 
-def _meant(name: str, folder: Path, known: Container[str]) -> str:
-    """Which of the videos in `folder` that aren't `known` is called nearly as `name` is, as a question; or nothing."""
+def _suggestion(name: str, folder: Path, known: Container[str]) -> str:
+    """A question whether the video in `folder` with the most similar name is meant; or nothing."""
     others = {other.casefold(): other for other in _names_in(folder, folder.stat().st_mtime_ns) if other not in known}
-    few = others if len(others) <= _MOST_COMPARED else ()
-    nearest = [name.casefold()] if name.casefold() in others else difflib.get_close_matches(name.casefold(), few, n=1)
+    compared = others if len(others) <= _MOST_COMPARED else ()
+    same = [name.casefold()] if name.casefold() in others else []
+    nearest = same or difflib.get_close_matches(name.casefold(), compared, n=1)
     return f"; did you mean {others[nearest[0]]!r}?" if nearest else ""
 
 
 @functools.lru_cache(maxsize=4)
 def _names_in(folder: Path, _changed: int) -> tuple[str, ...]:
-    """The videos in `folder`, as they are called, in order."""
-    there = (path for path in folder.iterdir() if not path.name.startswith("."))
-    return tuple(sorted({path.name if path.is_dir() else path.stem for path in there}))
+    """Names of the videos in `folder` when it last changed at time `_changed`, in order."""
+    paths = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return tuple(sorted({path.name if path.is_dir() else path.stem for path in paths}))
 
 
-def labelled_frames(release: Path, name: str, frames: Path) -> dict[int, Path]:
-    """Labelled frames of a video, whose file or folder is `frames`: number from 0, ascending -> its PNG.
+def labelled_frames(root: Path, name: str, frames: Path) -> dict[int, Path]:
+    """The PNGs of a video by frame, counted from 0, in order.
 
-    InputError if there are none.
+    Args:
+        root: The folder of the data.
+        name: Name of the video.
+        frames: Its file, or the folder of its frames: then a PNG belongs to the picture with the same name.
+
+    Raises:
+        InputError: There are none, or one does not belong to a frame.
     """
-    places = _label_folders(release)
-    if not places:
-        raise InputError(f"{release}: no folder {' or '.join(LABEL_FOLDERS)} for the instance PNGs")
-    folder = next((place / name for place in places if any((place / name).glob("*.png"))), places[0] / name)
+    folders = label_folders(root)
+    if not folders:
+        raise InputError(f"{root}: has no folder {' or '.join(LABEL_FOLDERS)} with the instance PNGs")
+    folder = next((folder / name for folder in folders if any((folder / name).glob("*.png"))), folders[0] / name)
     files = sorted(folder.glob("*.png"))
     if not files:
-        raise InputError(f"{folder}: no instance PNG (<frame>.png) for video {name}")
-    if frames.is_dir():
-        stems = {path.stem: number for number, path in enumerate(list_pictures(frames))}
-        for path in files:
-            if path.stem not in stems:
-                raise InputError(f"{path}: labels a frame that {frames} doesn't have")
-        return {stems[path.stem]: path for path in files}
+        raise InputError(f"{folder}: has no instance PNG (<frame>.png) for video {name}")
+    if not frames.is_dir():
+        return number_files(files)
+    numbers = {path.stem: number for number, path in enumerate(list_pictures(frames))}
+    for path in files:
+        if path.stem not in numbers:
+            raise InputError(f"{path}: {frames} has no picture with that name")
+    return {numbers[path.stem]: path for path in files}
+
+
+def number_files(files: Iterable[Path]) -> dict[int, Path]:
+    """Files by the frame number that is their name, in order of the numbers."""
     numbered: dict[int, Path] = {}
     for path in files:
         if not path.stem.isdecimal():
-            raise InputError(f"{path}: the name has to be the frame's number, from 0")
-        if int(path.stem) in numbered:
-            raise InputError(f"{path}: frame {int(path.stem)} is labelled in {numbered[int(path.stem)].name}, too")
-        numbered[int(path.stem)] = path
+            raise InputError(f"{path}: the name must be the number of the frame, counted from 0")
+        other = numbered.setdefault(int(path.stem), path)
+        if other != path:
+            raise InputError(f"{path}: {other.name} is a label of frame {int(path.stem)}, too; keep one")
     return dict(sorted(numbered.items()))
 
 
-def _label_folders(release: Path) -> list[Path]:
-    """The folders for labels that there are: tracks.json may lie in labels/, and PNGs where DAVIS has them."""
-    return [release / folder for folder in LABEL_FOLDERS if (release / folder).is_dir()]
+def label_folders(root: Path) -> list[Path]:
+    """The existing folders for labels; tracks.json files may be in labels/ while PNGs are where DAVIS has them."""
+    return [root / folder for folder in LABEL_FOLDERS if (root / folder).is_dir()]
 
 
-def _tracks_in(release: Path) -> dict[str, Path]:
-    """What predict has written into the folders of the labels, by video, in order of names."""
-    found = [path for folder in _label_folders(release)[::-1] for path in folder.glob(f"*/{TRACKS}")]
-    return dict(sorted({path.parent.name: path for path in found}.items()))
+def tracks_files(root: Path) -> dict[str, Path]:
+    """The tracks.json files that predict has written into the folders for labels, by video, ordered by name."""
+    paths = [path for folder in label_folders(root)[::-1] for path in folder.glob(f"*/{TRACKS}")]
+    return dict(sorted({path.parent.name: path for path in paths}.items()))
 
 
-def _listed(names: list[str]) -> str:
-    """How many videos, and the names of the first few."""
-    return f"{plural(len(names), 'video')} ({folder_table.few(names)})"
+def list_videos(names: Sequence[str]) -> str:
+    """The number of videos and the names of the first few."""
+    return f"{plural(len(names), 'video')} ({first_few(names)})"
 
 
-def _escaped(name: str) -> str:
+def fingerprint(root: Path, tables: Iterable[Path]) -> str:
+    """Eight hex digits that change with the content of `tables` and with name or size of a video or PNG label."""
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in tables))
+    for folder in (*VIDEO_FOLDERS, *LABEL_FOLDERS):
+        for path in sorted((root / folder).rglob("*")) if (root / folder).is_dir() else ():
+            if path.is_file() and (folder in VIDEO_FOLDERS or path.suffix == ".png"):  # predict writes labels/, too
+                digest.update(f"{path.relative_to(root).as_posix()}:{path.stat().st_size};".encode())
+    return digest.hexdigest()[:8]
+
+
+def _escape(name: str) -> str:
+    """`name` as a pattern of glob that matches only itself."""
     return re.sub(r"([\[\]?*])", r"[\1]", name)

@@ -1,8 +1,9 @@
-"""Instance maps of your own data, and the regions that they make."""
+"""Maps of instance numbers in your own data, and the regions that follow from them."""
 
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int64, UInt16
 from PIL import Image, UnidentifiedImageError
 
 from input_pipeline.releases.folder_table import Row
@@ -11,53 +12,60 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.reader import MAX_PIXELS
 
-_MOST_COUNTED = 1 << 16  # a PNG's numbers are below
-_MODES = ("1", "L", "P", "I", "I;16", "I;16B")  # PNG: one number a pixel
+_MOST_COUNTED = 1 << 16  # the numbers of a PNG are smaller
+_MODES = ("1", "L", "P", "I", "I;16", "I;16B")  # of PNGs with one number per pixel
 
 
-def read_instances(path: Path) -> np.ndarray:
-    """The PNG's instance numbers, int64 [H, W]; InputError for a picture that isn't one number a pixel."""
+def read_instances(path: Path) -> Int64[np.ndarray, "H W"]:
+    """Reads the instance numbers of a PNG. Raises InputError for a picture without one number per pixel."""
     try:
         with Image.open(path, formats=("PNG",)) as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                raise InputError(f"{path}: {picture.width}x{picture.height} pixels; at most {MAX_PIXELS} are read")
+                raise InputError(
+                    f"{path}: has {picture.width}x{picture.height} pixels; at most {MAX_PIXELS} are allowed"
+                )
             if picture.mode not in _MODES:
                 raise InputError(
-                    f"{path}: a picture in {picture.mode}; needed is a number a pixel (grey, or a palette as in DAVIS)"
+                    f"{path}: has the colour mode {picture.mode}; expected one number per pixel (grey, or a palette as "
+                    "in DAVIS)"
                 )
             return np.asarray(picture).astype(np.int64)
+    except InputError:
+        raise
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not a PNG that can be read ({error})") from error
+        raise InputError(f"{path}: not a readable PNG ({error})") from error
 
 
-def instance_regions(instances: np.ndarray, frame: int, rows: tuple[Row, ...], space: LabelSpace) -> Regions:
-    """One labelled frame of instance numbers int64 [H, W], 0 = background: a region an instance.
+def instance_regions(
+    instances: Int64[np.ndarray, "H W"], frame: int, rows: tuple[Row, ...], space: LabelSpace
+) -> Regions:
+    """One region for every instance of a labelled frame; 0 is the background.
 
-    Those that no row tells of at this frame are ignored.
+    Instances without a row for this frame are ignored.
     """
-    found, region_map = _numbered(instances)
-    holding = {row.instance: row for row in rows if row.holds(frame)}
-    doing = [holding.get(int(one)) for one in found]
-    ignore = np.array([row is None for row in doing], bool)
-    actor = np.array([space.actors.index(row.actor) if row else 0 for row in doing], np.int64)
-    actions = np.zeros((len(found), len(space.actions)), bool)
-    for i, row in enumerate(doing):
+    codes, region_map = _number_regions(instances)
+    row_of = {row.instance: row for row in rows if row.covers(frame)}
+    actions = np.zeros((len(codes), len(space.actions)), bool)
+    actor, ignore = np.zeros(len(codes), np.int64), np.ones(len(codes), bool)
+    for region, code in enumerate(codes):
+        row = row_of.get(int(code))
         if row:
-            actions[i, space.actions.index(row.action)] = True
-    return Regions(region_map, actor, actions, ignore, found)
+            actor[region], ignore[region] = space.actors.index(row.actor), False
+            actions[region, space.actions.index(row.action)] = True
+    return Regions(region_map, actor, actions, ignore, codes)
 
 
-def _numbered(instances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers that there are, ascending, without 0; and uint16 [H, W], the place of a pixel's among them from 1."""
-    top = int(instances.max())
-    if top < _MOST_COUNTED:  # many times faster than to sort the pixels
-        found = np.flatnonzero(np.bincount(instances.ravel()))
-        found = found[found > 0]
-        places = np.zeros(top + 1, np.uint16)
-        places[found] = np.arange(1, len(found) + 1)
-        return found, places[instances]
-    found = np.unique(instances)
-    found = found[found > 0]
-    return found, (np.searchsorted(found, instances, side="right")).astype(np.uint16)
+def _number_regions(
+    instances: Int64[np.ndarray, "H W"],
+) -> tuple[Int64[np.ndarray, " R"], UInt16[np.ndarray, "H W"]]:
+    """The different numbers above 0, ascending, and for every pixel the place of its number among them, from 1."""
+    highest = int(instances.max())
+    if highest < _MOST_COUNTED:  # many times faster than sorting the pixels
+        codes = np.flatnonzero(np.bincount(instances.ravel()))
+        codes = codes[codes > 0]
+        places = np.zeros(highest + 1, np.uint16)
+        places[codes] = np.arange(1, len(codes) + 1)
+        return codes, places[instances]
+    codes = np.unique(instances)
+    codes = codes[codes > 0]
+    return codes, np.searchsorted(codes, instances, side="right").astype(np.uint16)

@@ -1,145 +1,190 @@
-"""Your own data with JSON in place of labels.csv and PNGs."""
+"""Your own data with JSON instead of labels.csv and PNGs."""
 
+import dataclasses
 import functools
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from input_pipeline.releases import folder_table, youtube_vis
-from input_pipeline.releases.folder import Release
-from input_pipeline.releases.folder_files import ONE_JSON, SPLIT_JSON, TRACKS, _listed, frames_path
+from input_pipeline.releases import folder_files, folder_table, youtube_vis
+from input_pipeline.releases.folder_files import ONE_JSON, SPLIT_JSON, TRACKS
 from input_pipeline.releases.folder_instances import instance_regions
-from input_pipeline.releases.folder_table import Table
-from input_pipeline.releases.regions import Regions
+from input_pipeline.releases.folder_table import Rows, Table
+from input_pipeline.releases.regions import Regions, Splits
+from input_pipeline.releases.youtube_vis import LabelledFrame, Video
 from ssa2d_jax.data.batch import SPLITS
+from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.errors import InputError, Problems
 from ssa2d_jax.video.reader import list_pictures
 
 
-class JsonRelease(Release):
-    """The same with JSON in the place of labels.csv and PNGs: `files`, and the split or the video that each is of."""
+@dataclasses.dataclass(frozen=True)
+class _Contents:
+    """What several JSON files hold.
 
+    Attributes:
+        videos: Videos by name, in order.
+        keys: Which file every video is in.
+        unusable: The problems of videos whose own tracks.json cannot be used.
+        problems: All problems.
+    """
+
+    videos: Mapping[str, Video]
+    keys: Mapping[str, str]
+    unusable: Mapping[str, tuple[str, ...]]
+    problems: tuple[str, ...]
+
+
+class JsonRelease:
+    """Your own data with JSON: `files` by split, by video, or only one."""
+
+    first_number = 0
     ignored = "annotations without an action at that frame, and crowds (255)"
 
-    def __init__(self, root: Path, files: dict[str, Path], whole: Release | None = None):
-        super().__init__(root, whole)
-        self._files = files
+    def __init__(self, root: Path, files: Mapping[str, Path], other_videos: Collection[str] = ()) -> None:
+        """`other_videos` are known, too, but not in the files."""
+        self.root = root
+        self._files, self._other_videos = files, other_videos
 
     @property
     def tables(self) -> tuple[Path, ...]:
-        """The files that say who does what."""
+        """The files with the actions."""
         return tuple(self._files.values())
 
     @functools.cached_property
-    def _read(self) -> tuple[dict[str, youtube_vis.Video], dict[str, str], dict[str, tuple[str, ...]]]:
-        """The videos by name; the files that tell of them, as keys of `_files`; what is wrong with unusable videos.
-
-        Those are videos with a file of their own that can't be used, while others can.
-        """
-        videos: dict[str, youtube_vis.Video] = {}
-        owners: dict[str, str] = {}
-        unusable: dict[str, tuple[str, ...]] = {}
-        problems: list[str] = []
-        for key, path in self._files.items():
-            try:
-                found = youtube_vis.read(path, key if path.name == TRACKS else None)
-            except InputError as error:
-                problems += error.args
-                if path.name == TRACKS:
-                    unusable[key] = error.args
-                continue
-            problems += [
-                f"{path}: video {name} is in {self._files[owners[name]].name}, too" for name in found if name in owners
-            ]
-            videos, owners = videos | found, owners | dict.fromkeys(found, key)
-        if problems and (not unusable or (len(unusable) == len(self._files) and self._whole is self)):
-            raise Problems(*problems)
-        return {name: videos[name] for name in sorted(videos)}, owners, unusable
-
-    def _file(self, name: str) -> Path:
-        """The file that tells of a video."""
-        return self._files[self._read[1][name]]
+    def _contents(self) -> _Contents:
+        """The files' contents. Problems of a tracks.json only matter to its video while there are other videos."""
+        contents = _read_files(self._files)
+        nothing_usable = len(contents.unusable) == len(self._files) and not self._other_videos
+        if contents.problems and (nothing_usable or not contents.unusable):
+            raise Problems(*contents.problems)
+        return contents
 
     @functools.cached_property
-    def rows(self) -> folder_table.Rows:
-        """Who does what, by video."""
-        drawn = self._splits_are_drawn
-        return {name: one.rows for name, one in self._read[0].items() if one.shots or not drawn}
+    def _known(self) -> frozenset[str]:
+        return frozenset((*self._contents.videos, *self._other_videos))
+
+    @functools.cached_property
+    def rows(self) -> Rows:
+        """The rows by video. Without given splits, videos without any mask are left out."""
+        videos = self._contents.videos.items()
+        return {name: video.rows for name, video in videos if video.frames or self._splits_given}
 
     @property
     def unusable(self) -> tuple[str, ...]:
-        """Videos with a file of their own that can't be used."""
-        return tuple(self._read[2])
+        """Videos whose own file cannot be used."""
+        return tuple(self._contents.unusable)
 
     @functools.cached_property
     def table(self) -> Table:
-        """Who does what, the splits and the classes."""
-        (videos, owners, _), rows = self._read, self.rows
+        """The rows, and the splits and classes that follow from them."""
+        rows, keys = self.rows, self._contents.keys
         if not any(rows.values()):
-            raise InputError(f"{self.tables[0]}: no annotation does anything")
-        if self._splits_are_drawn:
-            splits = folder_table.drawn_splits(list(rows))
-            splits["train"] += self.unusable  # so that they are told where others that can't be used are
-            return Table(rows, splits, folder_table.space_of(self.root, rows))
-        splits = {split: tuple(name for name in videos if owners[name] == split) for split in SPLITS}
+            raise InputError(f"{self.tables[0]}: no annotation has an action")
+        if not self._splits_given:
+            splits = dict(folder_table.choose_splits(list(rows)))
+            splits["train"] += self.unusable  # so that they are reported together with other unusable videos
+            return Table(rows, splits, folder_table.space_of(self.root, rows), splits_given=False)
+        splits = {split: tuple(name for name in self._contents.videos if keys[name] == split) for split in SPLITS}
         for split, names in splits.items():
             if not names:
-                raise InputError(f"{self._files[split]}: tells of no video")
-        return Table(rows, splits, folder_table.space_of(self.root, rows))
+                raise InputError(f"{self._files[split]}: contains no video")
+        return Table(rows, splits, folder_table.space_of(self.root, rows), splits_given=True)
+
+    @property
+    def space(self) -> LabelSpace:
+        """The classes that the files name."""
+        return self.table.space
+
+    @property
+    def splits(self) -> Splits:
+        """The videos of every split, in order."""
+        return self.table.splits
 
     def video(self, name: str) -> Path:
-        """The video's file, or the folder of its frames; InputError if there is none."""
-        videos, _, unusable = self._read
-        if name in unusable:
-            raise Problems(*unusable[name])
+        """The file of a video or the folder of its frames. Raises InputError if it is missing."""
+        contents = self._contents
+        if name in contents.unusable:
+            raise Problems(*contents.unusable[name])
         path = self._file(name)
-        file = frames_path(self.root, name, str(path), videos.keys() | self._whole.table.rows.keys())
-        if videos[name].has_pictures and not file.is_dir():
-            raise InputError(f"{file}: not a folder, but {path.name} has file_names, the pictures in it")
-        return file
+        frames = folder_files.frames_path(self.root, name, str(path), self._known)
+        if contents.videos[name].has_pictures and not frames.is_dir():
+            raise InputError(f"{frames}: not a folder, but {path.name} has file_names, the pictures in a folder")
+        return frames
 
-    def labelled(self, name: str) -> dict[int, youtube_vis.Shot]:
-        """Labelled frames of a video: number from 0, ascending -> what is said of it."""
-        told = self._read[0][name]
-        shots = told.shots
-        if not shots:
+    def labelled(self, name: str) -> dict[int, LabelledFrame]:
+        """The labelled frames of a video by frame of its file or folder, counted from 0, in order."""
+        video = self._contents.videos[name]
+        if not video.frames:
             raise InputError(f"{self._file(name)}: no annotation has a mask for video {name}")
-        if not told.has_pictures:
-            return {shot.number: shot for shot in shots}
+        if not video.has_pictures:
+            return {frame.number: frame for frame in video.frames}
         folder = self.video(name)
-        numbers = {path.name: number for number, path in enumerate(list_pictures(folder))}
-        for shot in shots:
-            if shot.picture not in numbers:
-                raise InputError(f"{shot}: {folder} doesn't have that picture")
-        return dict(sorted((numbers[shot.picture], shot) for shot in shots))
+        numbers: Mapping[str | None, int] = {path.name: number for number, path in enumerate(list_pictures(folder))}
+        for frame in video.frames:
+            if frame.picture not in numbers:
+                raise InputError(f"{frame}: {folder} does not have that picture")
+        return dict(sorted((numbers[frame.picture], frame) for frame in video.frames))
 
-    def regions(self, name: str, frame: int, label: youtube_vis.Shot) -> Regions:
-        """What `label` says of its frame of a video."""
-        return instance_regions(label.drawn(), label.number, self.rows[name], self.space)
+    def regions(self, name: str, frame: int, label: LabelledFrame) -> Regions:
+        """Draws a labelled frame of a video."""
+        return instance_regions(label.draw(), label.number, self.rows[name], self.space)
 
     def instance_name(self, name: str, code: int) -> str:
-        """What to call an instance of a video."""
-        return self._read[0][name].names[code]
+        """What messages call an instance of a video."""
+        return self._contents.videos[name].names[code]
 
-    def unseen_rows(self, name: str, regions: dict[int, Regions]) -> list[str]:
-        """What annotations of a video do while no labelled frame shows them."""
-        shots = self.labelled(name)
+    def unseen_rows(self, name: str, regions: Mapping[int, Regions]) -> list[str]:
+        """Problems: actions of a video that none of its labelled frames shows."""
+        frames = self.labelled(name)
         return [
-            f"{row.place}: {row.action}, frames {row.first} to {row.last} of {name}, is seen in none of them"
+            f"{row.place}: no mask shows {row.action} in frames {row.first} to {row.last} of {name}"
             for row in self.rows[name]
-            if not any(row.instance in one.codes and row.holds(shots[frame].number) for frame, one in regions.items())
+            if not any(row.instance in one.codes and row.covers(frames[frame].number) for frame, one in regions.items())
         ]
 
+    def dataset_problems(self) -> list[str]:
+        """Problems: classes whose names differ only in case."""
+        return folder_table.case_conflicts(self.root, self.space)
+
     def warnings(self) -> list[str]:
-        """What is left out on purpose and may be meant otherwise."""
-        silent = [name for name in self._read[0] if name not in self.rows]
-        told = f"{self.root}: {_listed(silent)} without any mask, left out of the splits"
-        return [*self._class_remarks(), *([told] if silent else [])]
+        """What is left out on purpose and may be a mistake."""
+        one_file = any(path.name == ONE_JSON for path in self.tables)
+        advice = f"to choose others, write {' and '.join(SPLIT_JSON)} instead of {ONE_JSON}" if one_file else ""
+        return [*folder_table.class_warnings(self.root, self.table, advice), *self.unlabelled_warnings()]
+
+    def unlabelled_warnings(self) -> list[str]:
+        """Warns of videos without any mask."""
+        names = [name for name in self._contents.videos if name not in self.rows]
+        return [f"{self.root}: {folder_files.list_videos(names)} without any mask, left out"] if names else []
+
+    def fingerprint(self) -> str:
+        """Eight hex digits that change with the files and with name or size of a video."""
+        return folder_files.fingerprint(self.root, self.tables)
 
     @property
-    def otherwise(self) -> str:
-        """How splits could be given."""
-        one = any(path.name == ONE_JSON for path in self.tables)
-        return f"{' and '.join(SPLIT_JSON)} in place of {ONE_JSON} choose others" if one else ""
+    def _splits_given(self) -> bool:
+        return any(path.name in SPLIT_JSON for path in self.tables)
 
-    @property
-    def _splits_are_drawn(self) -> bool:
-        return not any(path.name in SPLIT_JSON for path in self.tables)
+    def _file(self, name: str) -> Path:
+        """The file that a video is in."""
+        return self._files[self._contents.keys[name]]
+
+
+def _read_files(files: Mapping[str, Path]) -> _Contents:
+    videos: dict[str, Video] = {}
+    keys: dict[str, str] = {}
+    unusable: dict[str, tuple[str, ...]] = {}
+    problems: list[str] = []
+    for key, path in files.items():
+        try:
+            in_file = youtube_vis.read_videos(path, key if path.name == TRACKS else None)
+        except InputError as error:
+            problems += error.args
+            if path.name == TRACKS:
+                unusable[key] = error.args
+            continue
+        repeated = [name for name in in_file if name in keys]
+        problems += [f"{path}: video {name} is in {files[keys[name]].name}, too; keep one" for name in repeated]
+        videos |= in_file
+        keys |= dict.fromkeys(in_file, key)
+    return _Contents({name: videos[name] for name in sorted(videos)}, keys, unusable, tuple(problems))

@@ -1,46 +1,55 @@
-"""The layouts that a release may have, by the name in config.data.layout."""
+"""The layouts that a release may have, by their names in config.data.layout."""
 
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from input_pipeline.releases import a2d
-from input_pipeline.releases.folder import Release
-from input_pipeline.releases.folder_files import ONE_JSON, SPLIT_JSON, TRACKS, _tracks_in
-from input_pipeline.releases.folder_joined import JoinedRelease
+from input_pipeline.releases.a2d import A2DRelease
+from input_pipeline.releases.folder import JoinedRelease, TableRelease
+from input_pipeline.releases.folder_files import ONE_JSON, SPLIT_JSON, TRACKS, tracks_files
 from input_pipeline.releases.folder_json import JsonRelease
 from input_pipeline.releases.folder_table import TABLE
+from input_pipeline.releases.regions import Release
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils.errors import InputError
 
-AnyRelease = a2d.Release | Release
+AnyRelease = Release[Any]  # whatever its labels are
 
 
-def open_folder(root: Path) -> Release:
-    """The data in folder `root`, whichever of the forms they have; InputError if they have none, or two."""
+def open_folder(root: Path) -> AnyRelease:
+    """Opens your own data in any of their forms. Raises InputError if `root` has none of the forms, or several."""
     if not root.is_dir():
-        raise InputError(f"{root}: no such folder; config.data.root has to be a folder of your own data")
-    there = [name for name in (TABLE, ONE_JSON, *SPLIT_JSON) if (root / name).is_file()]
-    tracks = _tracks_in(root)
-    if there == [TABLE]:
-        return JoinedRelease(root, tracks) if tracks else Release(root)
-    if there == [ONE_JSON]:
+        raise InputError(f"{root}: no such folder; config.data.root must be the folder of your own data")
+    files = [name for name in (TABLE, ONE_JSON, *SPLIT_JSON) if (root / name).is_file()]
+    tracks = tracks_files(root)
+    if files == [TABLE]:
+        return JoinedRelease(root, tracks) if tracks else TableRelease(root)
+    if files == [ONE_JSON]:
         return JsonRelease(root, {"": root / ONE_JSON})
-    if there == list(SPLIT_JSON):
+    if files == list(SPLIT_JSON):
         return JsonRelease(root, {split: root / name for split, name in zip(SPLITS, SPLIT_JSON, strict=True)})
     forms = f"{TABLE}, or {' and '.join(SPLIT_JSON)}, or {ONE_JSON}"
-    if there:
-        raise InputError(f"{root}: has {' and '.join(there)}; needed is {forms}")
+    if files:
+        raise InputError(f"{root}: has {' and '.join(files)}; expected only {forms}")
     if not tracks:
-        raise InputError(f"{root}: says of no instance what it does; needed is {forms}, or labels/<video>/{TRACKS}")
+        raise InputError(f"{root}: has no file with the actions; expected {forms}, or labels/<video>/{TRACKS}")
     return JsonRelease(root, tracks)
 
 
 # A new layout of labelled regions is one file of this folder and its line here.
-LAYOUTS: dict[str, Callable[[Path], AnyRelease]] = {"a2d": a2d.Release, "folder": open_folder}
+LAYOUTS: dict[str, Callable[[Path], AnyRelease]] = {"a2d": A2DRelease, "folder": open_folder}
+
+
+def open_release(layout: str, root: Path) -> AnyRelease:
+    """Opens the release in `root`. Its tables are read when they are first needed, and never again."""
+    return LAYOUTS[layout](root)
 
 
 @functools.lru_cache(maxsize=4)
-def open_release(layout: str, release: Path) -> AnyRelease:
-    """The release in folder `release`, read as `layout` says."""
-    return LAYOUTS[layout](release)
+def open_release_once(layout: str, root: Path, fingerprint: str) -> AnyRelease:
+    """Opens the release in `root` for all callers in this process together, so that its tables are read only once.
+
+    A release that has changed has another `fingerprint` and is read again.
+    """
+    return open_release(layout, root)

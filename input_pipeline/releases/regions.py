@@ -1,23 +1,77 @@
-"""The regions of one labelled frame: who is where and does what."""
+"""What every release of labelled regions offers, and the regions of one labelled frame."""
 
 import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
+from jaxtyping import Bool, Int64, UInt16
+
+from ssa2d_jax.data.label_space import LabelSpace
+
+Label = TypeVar("Label")  # where the label of one frame is: a file, or an entry of a JSON file
+Splits = Mapping[str, tuple[str, ...]]  # split -> videos
 
 
 @dataclasses.dataclass(frozen=True)
 class Regions:
-    """What one labelled frame says: a region number for every pixel, and a table of the regions.
+    """The regions of one labelled frame: a region number for every pixel, and a table of the regions.
 
-    map      [H, W] uint16, 0 = background; region r >= 1 is line r - 1 of the table
-    actor    [R] int64 class, 0 where ignored
-    actions  [R, action classes] bool
-    ignore   [R] bool: codes outside the valid pairs
-    codes    [R] int64, as annotated
+    Attributes:
+        map: Region of every pixel: 0 = background, region r >= 1 is row r - 1 of the table.
+        actor: Actor class of every region, 0 where ignored.
+        actions: Whether a region does an action.
+        ignore: Regions whose code is not a valid pair of actor and action.
+        codes: The regions' numbers in the annotation.
     """
 
-    map: np.ndarray
-    actor: np.ndarray
-    actions: np.ndarray
-    ignore: np.ndarray
-    codes: np.ndarray
+    map: UInt16[np.ndarray, "H W"]
+    actor: Int64[np.ndarray, " R"]
+    actions: Bool[np.ndarray, "R A"]
+    ignore: Bool[np.ndarray, " R"]
+    codes: Int64[np.ndarray, " R"]
+
+
+class Release(Protocol[Label]):
+    """A release whose labelled frames are divided into regions."""
+
+    @property
+    def space(self) -> LabelSpace:
+        """The classes of the labels. Raises InputError if the release cannot be used."""
+
+    @property
+    def splits(self) -> Splits:
+        """The videos of every split, in order."""
+
+    @property
+    def first_number(self) -> int:
+        """The number that messages give to a video's first frame."""
+
+    @property
+    def ignored(self) -> str:
+        """Description of the regions that are ignored."""
+
+    def video(self, name: str) -> Path:
+        """The file of a video or the folder of its frames. Raises InputError if it is missing."""
+
+    def labelled(self, name: str) -> Mapping[int, Label]:
+        """The labels of a video by frame, counted from 0, in order. Raises InputError if there are none."""
+
+    def regions(self, name: str, frame: int, label: Label) -> Regions:
+        """Reads the label of a frame of a video. Raises InputError if it cannot be used."""
+
+    def instance_name(self, name: str, code: int) -> str:
+        """What messages call the region of a video with this code."""
+
+    def unseen_rows(self, name: str, regions: Mapping[int, Regions]) -> list[str]:
+        """Problems: what the release states about a video, but none of the labelled frames `regions` shows."""
+
+    def dataset_problems(self) -> list[str]:
+        """Problems that concern more than one video."""
+
+    def warnings(self) -> list[str]:
+        """What is left out on purpose and may be a mistake."""
+
+    def fingerprint(self) -> str:
+        """Eight hex digits that change with the release. Raises InputError if the release is not there."""

@@ -211,12 +211,12 @@ def test_check_lists_every_problem_and_keeps_two_releases_apart(tmp_path):
     )  # fmt: skip
     code, last, said = check(bad)
     assert code == 2 and "Traceback" not in said and last.startswith("error: 2 problems, listed above"), said
-    assert "labels.csv, line 2: instance is 'x'" in said and "labels.csv, line 3: 3 columns" in said, said
+    assert "labels.csv, line 2: instance is 'x'" in said and "labels.csv, line 3: has 3 columns" in said, said
     code, _, said = check(good[0])
     assert code == 0 and "no problem found" in said, said
     code, _, said = check(good[1])
     assert code == 0 and "no problem found" in said, said
-    assert f"remark: {good[1]}: instance PNGs of 1 video (e) that labels.csv doesn't name" in said, said
+    assert f"warning: {good[1]}: instance PNGs of 1 video (e) that labels.csv does not name" in said, said
     assert len(list((tmp_path / "prepared").glob("**/check.png"))) == 2
 
 

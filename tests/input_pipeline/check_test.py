@@ -9,7 +9,6 @@ import pytest
 from configs import folder
 from input_pipeline import check
 from input_pipeline.releases import layouts
-from input_pipeline.releases.layouts import open_release
 from ssa2d_jax.cli.arguments import Arguments
 from ssa2d_jax.cli.commands import COMMANDS
 from ssa2d_jax.utils.errors import InputError
@@ -23,7 +22,6 @@ def checked():
     def run(root):
         config = folder.get_config()
         config.data.root = str(root)
-        open_release.cache_clear()
         COMMANDS["check"].run(Arguments("check", "--mode=check", config=config, output=root.parent))
 
     return run
@@ -65,9 +63,9 @@ def test_the_sheet_shows_every_instance_in_each_of_its_actions(tmp_path, drawn, 
     shown = []
     (one,) = check.check_release(layouts.open_folder(root), lambda caption, *pictures: shown.append(caption))
     assert shown == [f"b, frame {number}" for number in frames]
-    assert one.shown == len(frames) and one.doings[0] - one.doings[1] == unseen
-    left_out = f"; not shown: {unseen} of the 4 actions of all instances" if unseen else ""
-    assert check.coverage([one]) == f"shown: {len(frames)} of {len(drawn)} labelled frames{left_out}"
+    assert one.shown == len(frames) and one.instance_actions[0] - one.instance_actions[1] == unseen
+    left_out = f"; missing are {unseen} of the 4 actions of all instances" if unseen else ""
+    assert check.coverage([one]) == f"shows {len(frames)} of {len(drawn)} labelled frames{left_out}"
     assert str(one).endswith(f"{len(drawn)} labelled, {len(frames)} shown")
 
 
@@ -84,7 +82,7 @@ def test_the_sheet_says_what_it_shows(tmp_path, checked, capfd):
     root = folder_release.write_folder(tmp_path / "own")
     checked(root)
     said = capfd.readouterr()
-    assert f"look at it: {tmp_path / 'check.png'}; shown: 5 of 8 labelled frames\n" in said.out
+    assert f"look at {tmp_path / 'check.png'}: shows 5 of 8 labelled frames\n" in said.out
     assert "a (train): 20 frames, 2 labelled, 2 shown\n" in said.err
     height, width = cv2.imread(str(tmp_path / "check.png")).shape[:2]
     assert width == 4 * (320 + 2) and height > 2 * 320 * 32 / 48
@@ -117,14 +115,14 @@ def test_a_video_with_bad_labels_is_read_all_the_same(tmp_path):
     (root / "labels" / "b" / "00003.png").rename(root / "labels" / "b" / "third.png")
     (root / "videos" / "b.mp4").write_text("no video")
     names, video = _read(root)["b"].problems
-    assert "third.png: the name has to be the frame's number" in names and "b.mp4: not a video" in video
+    assert "third.png: the name must be the number of the frame" in names and "b.mp4: not a video" in video
 
 
 def test_nobody_is_missed_while_a_label_cannot_be_read(tmp_path):
     root = folder_release.write_folder(tmp_path / "own")
     for number in (3, 12):
         (root / "labels" / "b" / f"{number:05d}.png").write_text("no picture")
-    assert all("not a PNG" in problem for problem in _read(root)["b"].problems)
+    assert all("not a readable PNG" in problem for problem in _read(root)["b"].problems)
 
 
 def test_one_is_singular_and_nothing_is_said_twice(tmp_path, checked, capfd):
@@ -138,5 +136,5 @@ def test_one_is_singular_and_nothing_is_said_twice(tmp_path, checked, capfd):
         checked(root)
     assert capfd.readouterr().err.count("instance 7 of b") == 1
     (root / "labels.csv").write_text("video,instance,actor,action\nb,0,worker,walking\n")
-    with pytest.raises(InputError, match=r"^1 problem, listed above, to be mended first: no video was read$"):
+    with pytest.raises(InputError, match=r"^1 problem, listed above; fix the table first: no video was read$"):
         checked(root)

@@ -47,10 +47,10 @@ def test_header_is_tolerated_once(tmp_path, mark):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (ROW.format("a", 2), "row 1: split is '2', allowed: 0 (train) or 1 (test)"),
+        (ROW.format("a", 2), "row 1: split is '2'; allowed: 0 (train) or 1 (test)"),
         (ROW.format("a", 0) + ROW.format("b", ""), "row 2: split is ''"),
-        (ROW.format("a", 0) + "b,11,0\n", "row 2: 3 columns, expected 9"),
-        ("a\n", "row 1: 1 columns, expected 9"),
+        (ROW.format("a", 0) + "b,11,0\n", "row 2: has 3 columns, expected 9"),
+        ("a\n", "row 1: has 1 column, expected 9"),
         (ROW.format("a", 0) + ROW.format("a", 1), "row 2: video 'a' is listed twice"),
         (ROW.format("../a", 0), "row 1: '../a' is not a plain video name"),
         (ROW.format("/etc/a", 0), "row 1: '/etc/a' is not"),
@@ -79,9 +79,9 @@ def test_labelled_frames_come_from_the_folder(tmp_path):
     assert a2d.annotations(tmp_path, "a") == {
         7: folder / "00007.h5", 40: folder / "00040.mat", 100: folder / "00100.mat"
     }  # fmt: skip
-    assert "no annotation" in error_of(a2d.annotations, tmp_path, "b")
+    assert "has no annotation" in error_of(a2d.annotations, tmp_path, "b")
     (folder / "00007.mat").touch()
-    assert "00007.mat: frame 7 is labelled in 00007.h5, too" in error_of(a2d.annotations, tmp_path, "a")
+    assert "00007.mat: 00007.h5 is a label of frame 7, too" in error_of(a2d.annotations, tmp_path, "a")
     (folder / "00007.mat").unlink()
     (folder / "00000.mat").touch()
     assert "frame numbers start at 1" in error_of(a2d.annotations, tmp_path, "a")
@@ -164,14 +164,14 @@ def test_nothing_but_background(tmp_path):
 @pytest.mark.parametrize(
     ("codes", "others", "words"),
     [
-        (None, {"reMask": np.ones((6, 4))}, "holds no reS_id, only ['reMask']"),
-        (np.ones((2, 3, 4)), {}, "reS_id has shape (4, 3, 2), expected (width, height)"),
+        (None, {"reMask": np.ones((6, 4))}, "has no reS_id, only ['reMask']"),
+        (np.ones((2, 3, 4)), {}, "reS_id has shape (4, 3, 2); expected (width, height)"),
         (np.ones((0, 4)), {}, "reS_id has shape (4, 0)"),
-        (np.full((2, 2), 1.5), {}, "not whole numbers"),
-        (np.full((2, 2), np.nan), {}, "not whole numbers"),
-        (np.full((2, 2), b"11"), {}, "expected whole numbers"),
-        (None, {"reS_id": h5py.ExternalLink("other.mat", "reS_id")}, "holds no reS_id"),
-        (None, {"reS_id/deeper": np.ones((2, 2))}, "holds no reS_id"),
+        (np.full((2, 2), 1.5), {}, "values that are not whole numbers"),
+        (np.full((2, 2), np.nan), {}, "values that are not whole numbers"),
+        (np.full((2, 2), b"11"), {}, "; expected whole numbers"),
+        (None, {"reS_id": h5py.ExternalLink("other.mat", "reS_id")}, "has no reS_id"),
+        (None, {"reS_id/deeper": np.ones((2, 2))}, "has no reS_id"),
     ],
 )
 def test_bad_annotations_are_named(tmp_path, codes, others, words):
@@ -189,10 +189,10 @@ def test_too_large_an_annotation_is_not_read(tmp_path):
 
 def test_not_hdf5(tmp_path):
     (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(600, b" "))
-    assert f"{tmp_path / 'a.mat'}: not a MATLAB v7.3" in error_of(a2d.read_annotation, tmp_path / "a.mat")
+    assert f"{tmp_path / 'a.mat'}: not a readable MATLAB v7.3" in error_of(a2d.read_annotation, tmp_path / "a.mat")
     whole = fixture.write_mat(tmp_path / "b.mat", np.ones((100, 100))).read_bytes()
     (tmp_path / "b.mat").write_bytes(whole[: len(whole) // 2])
-    assert "that can be read" in error_of(a2d.read_annotation, tmp_path / "b.mat")
+    assert "not a readable MATLAB" in error_of(a2d.read_annotation, tmp_path / "b.mat")
 
 
 def test_labels_stored_in_another_file_are_not_read(tmp_path):
@@ -207,15 +207,15 @@ def test_labels_stored_in_another_file_are_not_read(tmp_path):
     with h5py.File(tmp_path / "virtual.mat", "w") as file:
         file.create_virtual_dataset("reS_id", layout)
     for name in ("external.mat", "virtual.mat"):
-        assert f"{name}: holds no reS_id" in error_of(a2d.read_annotation, tmp_path / name)
+        assert f"{name}: has no reS_id" in error_of(a2d.read_annotation, tmp_path / name)
 
 
 def test_absurdly_many_instances_are_refused_before_they_are_read(tmp_path):
     with h5py.File(tmp_path / "00001.mat", "w") as file:
         file["reS_id"] = np.full((8, 6), 11, np.uint8)
         file.create_dataset("reMask", (1_000_000, 8, 6), "uint8", chunks=(1000, 8, 6), compression="gzip")
-    assert "reMask holds 1000000 instances; 255" in error_of(a2d.read_annotation, tmp_path / "00001.mat")
+    assert "reMask has 1000000 instances; at most 255" in error_of(a2d.read_annotation, tmp_path / "00001.mat")
     with h5py.File(tmp_path / "00002.mat", "w") as file:
         file["reS_id"] = np.full((8, 6), 11, np.uint8)
         file["reMask"] = np.full((2, 8, 6), b"1")
-    assert "reMask is |S1, expected numbers" in error_of(a2d.read_annotation, tmp_path / "00002.mat")
+    assert "reMask is |S1; expected numbers" in error_of(a2d.read_annotation, tmp_path / "00002.mat")

@@ -1,4 +1,6 @@
-"""labels.csv: what is said of everything that is wrong with it."""
+"""labels.csv: every problem has a message that names its line."""
+
+from pathlib import Path
 
 import pytest
 
@@ -10,34 +12,34 @@ from ssa2d_jax.utils.errors import InputError, Problems
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ([], "line 1 is missing; it has to name the columns video, instance, actor, action"),
-        (["a,1,dog,running"], "line 1 is .'a', '1', 'dog', 'running'.; it has to name"),
+        ([], "line 1 is missing; it must name the columns video, instance, actor, action"),
+        (["a,1,dog,running"], "line 1 is .'a', '1', 'dog', 'running'.; it must name"),
         (["video;instance;actor;action", "a;1;dog;running"], "line 1 seems to be separated by semicolons; .*by commas"),
         (["video\tinstance\tactor\tact", "a\t1\tdog\trunning"], "line 1 seems to be separated by tabs; .*by commas"),
-        (["video,instance,actor,action"], "names no instance"),
-        (["video,instance,actor,action,start"], "line 1 has a column 'start'; columns are video, instance"),
+        (["video,instance,actor,action"], "contains no instance"),
+        (["video,instance,actor,action,start"], "line 1 has the unknown column 'start'; allowed: video, instance"),
         (
             ["video,instance,actor,action", "a,1,dog,sled-run", "a,2,dog-sled,run"],
             "'dog', 'sled-run'. and .'dog-sled', 'run'. would both be called dog-sled-run",
         ),
-        (["video,instance,actor,action", "a,1,dog"], "line 2: 3 columns, line 1 names 4"),
+        (["video,instance,actor,action", "a,1,dog"], "line 2: has 3 columns, but line 1 has 4"),
         (["video,instance,actor,action", "../a,1,dog,running"], "line 2: '../a' is not a plain video name"),
-        (["video,instance,actor,action", "a,0,dog,running"], "line 2: instance is '0'; a whole number from 1 up"),
-        (["video,instance,actor,action", "a,1,,running"], "line 2: actor is ''; a name in letters is needed"),
-        (["video,instance,actor,action", "a,1,dog,background"], "action is 'background'; a name"),
-        (["video,instance,actor,action,first,last", "a,1,dog,running,9,3"], "line 2: last is 3, before first, 9"),
-        (["video,instance,actor,action,split", "a,1,dog,running,val"], "split is 'val', allowed: train or test"),
+        (["video,instance,actor,action", "a,0,dog,running"], "line 2: instance is '0'; expected a whole number, 1"),
+        (["video,instance,actor,action", "a,1,,running"], "line 2: actor is ''; a class name has letters"),
+        (["video,instance,actor,action", "a,1,dog,background"], "action is 'background'; a class name"),
+        (["video,instance,actor,action,first,last", "a,1,dog,running,9,3"], "line 2: last is 3, but first is 9"),
+        (["video,instance,actor,action,split", "a,1,dog,running,val"], "split is 'val'; allowed: train or test"),
         (
             ["video,instance,actor,action", "a,1,dog,sitting", "a,1,cat,sitting"],
-            "line 3: instance 1 of a is cat, but dog in line 2; it can be one",
+            "line 3: instance 1 of a is cat, but dog in line 2; an instance must",
         ),
         (
             ["video,instance,actor,action,first,last", "a,1,dog,running,0,9", "a,1,dog,barking,9,"],
-            r"line 3: instance 1 of a does barking, and running at once .line 2.; give each its frames",
+            r"line 3: instance 1 of a does barking and running at the same time .line 2.; give each action",
         ),
         (
             ["video,instance,actor,action,split", "a,1,dog,running,train", "b,1,dog,running,"],
-            "video b has no split, others have",
+            "video b has no split, but other videos have",
         ),
         (["video,instance,actor,action,split", "a,1,dog,running,train"], "no video is in split 'test'"),
         (
@@ -68,7 +70,7 @@ def test_all_bad_lines_are_listed(tmp_path):
     with pytest.raises(Problems, match="line 3.*and 5 more problems; --mode=check lists all") as error:
         folder_table.read_table(tmp_path)
     assert [int(one.split("line ")[1].split(":")[0]) for one in error.value.args] == [3, 5, 9, 6, 8, 7]
-    assert "does barking, and sitting at once (line 4)" in error.value.args[-1]
+    assert "does barking and sitting at the same time (line 4)" in error.value.args[-1]
 
 
 def test_every_action_at_the_same_time_as_another_is_named(tmp_path):
@@ -82,11 +84,13 @@ def test_every_action_at_the_same_time_as_another_is_named(tmp_path):
     with pytest.raises(Problems) as error:
         folder_table.read_table(tmp_path)
     sits, eats = error.value.args
-    assert "line 3: instance 1 of a does sitting, and running at once (line 2)" in sits
-    assert "line 4: instance 1 of a does eating, and running at once (line 2)" in eats
+    assert "line 3: instance 1 of a does sitting and running at the same time (line 2)" in sits
+    assert "line 4: instance 1 of a does eating and running at the same time (line 2)" in eats
 
 
 def test_classes_that_differ_in_case_alone_are_found():
-    space = LabelSpace.from_names(("Dog", "cat", "dog"), ("Run", "sit"), (("Dog", "Run"), ("cat", "sit"), ("dog", "Run")))
-    (one,) = folder_table.alike(space)
-    assert one == "actors 'Dog' and 'dog' differ in case alone; if they are one, write them alike"
+    space = LabelSpace.from_names(
+        ("Dog", "cat", "dog"), ("Run", "sit"), (("Dog", "Run"), ("cat", "sit"), ("dog", "Run"))
+    )
+    (problem,) = folder_table.case_conflicts(Path("own"), space)
+    assert problem == "own: actors 'Dog' and 'dog' differ only in case; if they are the same, spell them alike"

@@ -13,14 +13,14 @@ import tensorflow as tf
 from PIL import Image
 
 from input_pipeline import check
-from input_pipeline.records.prepare import PROBLEMS, label_space
+from input_pipeline.records.prepare import PROBLEMS
 from input_pipeline.releases import a2d, folder, folder_table, layouts
 from input_pipeline.releases.folder_instances import instance_regions
 from ssa2d_jax.data.label_space import A2D, IGNORE, LabelSpace
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import a2d_release
 from tests.fixtures import folder_release as fixture
-from tests.fixtures.prepared_folder import SETTINGS, prepare_folder
+from tests.fixtures.prepared_folder import OPTIONS, prepare_folder
 
 
 def records(builder, split):
@@ -32,7 +32,7 @@ def records(builder, split):
 def test_videos_and_davis_folders_become_records(tmp_path, davis):
     root = fixture.write_folder(tmp_path / "own", davis=davis)
     builder = prepare_folder(root, tmp_path / "prepared")
-    space = label_space(builder)
+    space = builder.space
     assert space.actors == ("background", "fork lift", "worker")
     assert space.actions == ("background", "driving", "lifting", "waiting", "walking")
     assert space.joint[1:] == ("fork lift-driving", "fork lift-waiting", "worker-lifting", "worker-walking")
@@ -77,7 +77,9 @@ def test_splits_as_given_and_a_single_video(tmp_path):
 
 def test_a_video_named_with_its_ending_is_told(tmp_path):
     root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("b,1,", "b.mp4,1,"))
-    with pytest.raises(InputError, match=r"labels.csv, line 5: video b.mp4 .* without its ending \.mp4: b$"):
+    with pytest.raises(
+        InputError, match=r"labels.csv, line 5: video b.mp4 must be written without its ending \.mp4: b$"
+    ):
         layouts.open_folder(root).video("b.mp4")
 
 
@@ -94,7 +96,7 @@ def test_a_video_that_is_not_there_is_named_with_its_lines_and_what_may_be_meant
             release.video(name)
         return str(error.value).removeprefix(f"{root / 'labels.csv'}, ")
 
-    none = f"{folder} has none of that name"
+    none = f"{folder} has none with that name"
     assert said("pnod") == f"line 5: video pnod: {none}; did you mean 'Pond'?"
     assert said("A_day") == f"line 2 (and 2 more lines): video A_day: {none}; did you mean 'a_day'?"
     assert said("clip 2") == f"line 9: video clip 2: {none}"  # clip 1 has a line of its own
@@ -102,7 +104,7 @@ def test_a_video_that_is_not_there_is_named_with_its_lines_and_what_may_be_meant
 
 
 def test_a_release_has_to_be_given(tmp_path):
-    with pytest.raises(InputError, match="release is ''"):
+    with pytest.raises(InputError, match="config.data.root is ''"):
         prepare_folder("", tmp_path / "prepared")
 
 
@@ -115,7 +117,7 @@ def _spoil(root, name):
         return "00003.png: instance 7 is not in labels.csv"
     if name == "colours":
         Image.fromarray(np.zeros((*fixture.SIZE, 3), np.uint8)).save(label)
-        return "00003.png: a picture in RGB; needed is a number a pixel"
+        return "00003.png: has the colour mode RGB; expected one number per pixel"
     if name == "size":
         fixture.write_png(label, fixture.instances("b", 3)[:16])
         return "label.*48x16"
@@ -124,13 +126,13 @@ def _spoil(root, name):
         return "frame 77.*20 frames"
     if name == "cut":
         label.write_bytes(label.read_bytes()[:50])
-        return "00003.png: not a PNG that can be read"
+        return "00003.png: not a readable PNG"
     if name == "name":
         shutil.move(label, label.with_name("first.png"))
-        return "first.png: the name has to be the frame's number"
+        return "first.png: the name must be the number of the frame"
     if name == "unlabelled":
         shutil.rmtree(root / "labels" / "b")
-        return "labels/b: no instance PNG"
+        return "labels/b: has no instance PNG"
     if name == "frame":
         place = root / "videos" / "b"
         place.mkdir()
@@ -142,7 +144,7 @@ def _spoil(root, name):
         (root / "videos" / "b.mp4").write_text("no video")
         return "b.mp4: not a video"
     shutil.copy(root / "videos" / "b.mp4", root / "videos" / "b.mkv")
-    return "several of that name: b.mkv, b.mp4"
+    return "several with that name: b.mkv, b.mp4"
 
 
 KINDS = ["frame", "unknown", "colours", "size", "late", "cut", "name", "unlabelled", "video", "two"]
@@ -164,7 +166,7 @@ def test_a_video_with_a_problem_is_left_out_and_found_by_the_check(tmp_path, kin
 def test_classes_that_differ_in_case_alone_are_a_problem(tmp_path):
     root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("c,3,fork lift", "c,3,Fork lift"))
     assert layouts.open_folder(root).dataset_problems() == [
-        f"{root}: actors 'Fork lift' and 'fork lift' differ in case alone; if they are one, write them alike"
+        f"{root}: actors 'Fork lift' and 'fork lift' differ only in case; if they are the same, spell them alike"
     ]
 
 
@@ -199,13 +201,13 @@ def test_maps_of_a_video_are_not_in_memory_all_at_once(tmp_path, monkeypatch):
     assert max(most) <= 2
     most.clear()
     prepare_folder(root, tmp_path / "prepared")
-    assert len(most) == 20 + 3 * 2 and max(most) <= SETTINGS["label_span"]
+    assert len(most) == 20 + 3 * 2 and max(most) <= OPTIONS.label_span
 
 
 def test_what_labels_csv_leaves_out_is_no_problem_but_a_remark(tmp_path):
     root = fixture.write_folder(tmp_path / "more")
     (drawn,) = layouts.open_folder(root).warnings()
-    assert drawn.endswith("drawn by name, is d; a column split, train or test, in labels.csv chooses others")
+    assert drawn.endswith("chosen by name, is d; to choose others, add a column split (train or test) to labels.csv")
     for name in ("e", "g", "h", "i", "j", "k"):
         shutil.copytree(root / "labels" / "a", root / "labels" / name)
     (root / "labels" / "f").mkdir()
@@ -213,7 +215,7 @@ def test_what_labels_csv_leaves_out_is_no_problem_but_a_remark(tmp_path):
     assert release.dataset_problems() == []
     assert release.warnings() == [
         drawn,
-        f"{root}: instance PNGs of 6 videos (e, g, h, i, j, ...) that labels.csv doesn't name",
+        f"{root}: instance PNGs of 6 videos (e, g, h, i, j and 1 more) that labels.csv does not name",
     ]
 
 
@@ -230,7 +232,7 @@ def test_a_video_that_cannot_be_read_is_told_once(tmp_path):
 
 
 def test_two_releases_have_folders_of_their_own(tmp_path):
-    places = {check.own_folder("data", tmp_path / name / "own") for name in ("one", "two")}
+    places = {check.output_folder("data", tmp_path / name / "own") for name in ("one", "two")}
     assert len(places) == 2 and all(place.parent == Path("data/check") for place in places)
 
 
@@ -257,26 +259,29 @@ def test_the_check_shows_what_it_read(tmp_path):
         assert frame.shape == (32, 48, 3) and abs(float(frame[..., 0].mean()) - 8 * number) < 6
         assert set(np.unique(joint)) == classes
     assert found["a"].pairs == {(2, 2): 2, (1, 1): 1, (1, 3): 1}
-    nobody, what = "labels.csv, line {}: nobody drew instance {} of {} in ", "; draw it, or delete this line$"
-    assert _matches(nobody.format(9, 2, "d") + "any labelled frame" + what, found["d"].problems)
-    assert _matches(nobody.format(10, 1, "b") + "a labelled frame from 500 to 510" + what, found["b"].problems)
-    assert _matches(nobody.format(11, 1, "b") + "a labelled frame from 511 on" + what, found["b"].problems)
+    nobody, what = (
+        "labels.csv, line {}: instance {} of {} is drawn in no labelled frame",
+        "; draw it, or delete this line$",
+    )
+    assert _matches(nobody.format(9, 2, "d") + what, found["d"].problems)
+    assert _matches(nobody.format(10, 1, "b") + " from 500 to 510" + what, found["b"].problems)
+    assert _matches(nobody.format(11, 1, "b") + " from 511 on" + what, found["b"].problems)
     space = layouts.open_folder(root).space
     # d alone is for the test, and shows a worker who walks, as b does.
     assert check.one_sided(list(found.values()), space) == [
-        f"{pair} is trained on, but in no video of the test split"
+        f"{pair} is trained on, but no video of the test split shows it"
         for pair in ("fork lift-driving", "fork lift-waiting", "worker-lifting")
     ]
     one = check.VideoCheck("a", "train, test", (), 9, 1, pairs={(1, 1): 1})
     assert check.one_sided([one], space) == []
     one = check.VideoCheck("a", "test", (), 9, 1, pairs={(1, 1): 1})
-    assert check.one_sided([one], space) == ["fork lift-driving is scored, but in no video to train on"]
+    assert check.one_sided([one], space) == ["fork lift-driving is scored, but no video of the training split shows it"]
 
 
 def test_a_release_in_a2ds_layout_is_checked_too(tmp_path):
     root = a2d_release.write_release(tmp_path / "Release", train=2, test=1)
     (root / "clips320H" / "v01.mp4").unlink()
-    found = {one.name: one for one in check.check_release(a2d.Release(root))}
+    found = {one.name: one for one in check.check_release(a2d.A2DRelease(root))}
     assert found["v00"].problems == found["w00"].problems == () and found["v00"].labelled == 3
     assert _matches("v01.mp4: no such file", found["v01"].problems)
 
@@ -299,11 +304,11 @@ def test_label_spaces_survive_json():
 def test_classes_that_are_written_nearly_alike_are_a_remark(tmp_path):
     root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("d,1,worker", "d,1,wroker"))
     (told,) = [one for one in layouts.open_folder(root).warnings() if "alike" in one]
-    assert told == f"{root}: actors 'worker' and 'wroker' are written nearly alike: a slip, if they are one"
+    assert told == f"{root}: actors 'worker' and 'wroker' are spelled almost alike; is one of them a mistake?"
 
 
 def test_classes_that_are_meant_to_be_nearly_alike_are_none():
-    told = lambda *actions: folder_table.similar(LabelSpace.from_names(("dog",), actions, (("dog", actions[0]),)))
+    told = lambda *actions: folder_table.similar_names(LabelSpace.from_names(("dog",), actions, (("dog", actions[0]),)))
     assert told("standing", "standing up", "walking", "talking", "trick 1", "trick 12", "female", "male") == []
     many = [f"walking{letter}" for letter in "abcdefgh"]
     assert len(told(*many)) == 6 and told(*many)[-1].startswith("and 23 more pairs")

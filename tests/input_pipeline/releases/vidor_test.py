@@ -126,27 +126,27 @@ def changed(**changes):
 
 
 BAD = {
-    "not JSON": ("{", "not JSON that can be read"),
-    "a list": ([], "no annotation of a video, but list"),
+    "not JSON": ("{", "not a JSON file"),
+    "a list": ([], "expected an object with the annotation of a video, found a list"),
     "no field": ({k: v for k, v in awkward().items() if k != "trajectories"}, "trajectories is missing"),
-    "text for a number": (changed(width="8"), "width is '8'; it has to be a whole number"),
+    "text for a number": (changed(width="8"), "width is '8'; expected a whole number"),
     "no pixels": (changed(height=0), "3 frames of 8x0"),
     "too large": (changed(height=10**6, width=10**6), "at most 9437184 pixels"),
     "length": (changed(frame_count=4), "frame_count is 4, but trajectories has 3 frames"),
     "category": (changed(**{"subject/objects": [{"tid": 0, "category": "unicorn"}]}), "unknown category 'unicorn'"),
     "tid twice": (changed(**{"subject/objects": [{"tid": 0, "category": "cat"}] * 2}), "tid 0 is listed twice"),
-    "stray box": (changed(trajectories=[[box(9, 0, 0, 1, 1)], [], []]), "frame 0: tid 9 is not among"),
+    "stray box": (changed(trajectories=[[box(9, 0, 0, 1, 1)], [], []]), "frame 0: tid 9 is not in subject/objects"),
     "two boxes": (changed(trajectories=[[box(0, 0, 0, 1, 1)] * 2, [], []]), "frame 0: tid 0 has two boxes"),
     "no corner": (changed(trajectories=[[{"tid": 0, "bbox": {"xmin": 1}}], [], []]), "ymin is missing"),
     "predicate": (changed(relation_instances=[relation(0, "teleport", 7, 0, 1)]), "unknown predicate 'teleport'"),
-    "stray subject": (changed(relation_instances=[relation(5, "watch", 7, 0, 1)]), "tid 5 is not among"),
-    "backwards": (changed(relation_instances=[relation(0, "watch", 7, 2, 2)]), "begin_fid is 2, end_fid 2"),
-    "outside": (changed(video_path="../../secret.mp4"), "leaves .*video"),
-    "absolute": (changed(video_path="/etc/passwd"), "leaves .*video"),
+    "stray subject": (changed(relation_instances=[relation(5, "watch", 7, 0, 1)]), "tid 5 is not in subject/objects"),
+    "backwards": (changed(relation_instances=[relation(0, "watch", 7, 2, 2)]), "begin_fid is 2 and end_fid is 2"),
+    "outside": (changed(video_path="../../secret.mp4"), "leads out of .*video"),
+    "absolute": (changed(video_path="/etc/passwd"), "leads out of .*video"),
     "surrogate": (changed(video_path="0001/\ud800.mp4"), "names no file .UnicodeEncodeError"),
     "corners": (changed(trajectories=[[box(0, 5, 0, 1, 1)], [], []]), r"tid 0 has a box from \(5, 0\) back to"),
-    "path's type": (changed(video_path=3), "video_path is 3; it has to be text"),
-    "name": (changed(video_id="../123"), "not a plain name"),
+    "path's type": (changed(video_path=3), "video_path is 3; expected a text"),
+    "name": (changed(video_id="../123"), "which is not a plain name"),
 }  # fmt: skip
 
 
@@ -161,7 +161,7 @@ def test_what_cannot_be_used_is_named(case, release):
 
 def test_a_link_does_not_lead_out_of_the_folder(release, tmp_path):
     (release / "video/0001/123.mp4").symlink_to(tmp_path / "elsewhere.mp4")
-    with pytest.raises(InputError, match="leaves"):
+    with pytest.raises(InputError, match="leads out of"):
         vidor.read_annotation(write(release, awkward()), release)
 
 
@@ -178,7 +178,7 @@ def test_the_layout_is_asked_for(release):
     with pytest.raises(InputError, match="validation: no such folder"):
         vidor.annotation_files(release, "test")
     (release / "annotation/validation").mkdir()
-    with pytest.raises(InputError, match="holds no annotation"):
+    with pytest.raises(InputError, match="contains no annotation"):
         vidor.annotation_files(release, "test")
 
 
