@@ -1,58 +1,44 @@
-"""One clip through the network, within limits: overlay and tracks as files, and what a page tells of them."""
+"""One clip through the network, within limits: overlay and tracks as files, and what the page shows of them."""
 
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from ssa2d_jax.inference import track_files
 from ssa2d_jax.inference.detector import Detector
-from ssa2d_jax.inference.frame_labels import LabelStatistics
+from ssa2d_jax.inference.frame_labels import ClassStatistics
+from ssa2d_jax.inference.label_stream import OVERLAY, label_stream, overlay_sink, overlay_writer, track_files
+from ssa2d_jax.inference.results import FrameResult
 from ssa2d_jax.inference.timeline import timeline
-from ssa2d_jax.inference.track_files import TrackFiles
-from ssa2d_jax.inference.tracker import Track, Tracker
+from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON
+from ssa2d_jax.inference.tracker import Tracker
+from ssa2d_jax.inference.tracks import Instances, Track
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.sources import FrameSource
-from ssa2d_jax.video.writer import VideoWriter
+from ssa2d_jax.web.limits import MAX_RATE, Limits
 
-OVERLAY = "overlay.mp4"
-_USUAL_RATE = 25  # frames a second, of a clip that doesn't say when its frames are shown
-_HIGHEST_RATE = 60  # frames a second that the limit in seconds allows for
+_USUAL_RATE = 25  # frames per second, of a clip that does not say when its frames are shown
 
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """What a clip may have at most: `seconds`, `megabytes` (2^20 bytes), and `width` x `height` pixels a frame."""
-
-    seconds: float
-    megabytes: float
-    width: int = 1920
-    height: int = 1080
-
-    @property
-    def bytes(self) -> int:
-        """The most bytes of a clip's file."""
-        return int(self.megabytes * 2**20)
-
-    @property
-    def frames(self) -> int:
-        """The most frames of a clip."""
-        return int(_HIGHEST_RATE * self.seconds)
+ReportProgress = Callable[[int, int | None], None]  # frames done, and all frames (None: unknown)
 
 
 @dataclasses.dataclass(frozen=True)
-class Labelled:
-    """A clip's labels, as a page shows them.
+class LabelledClip:
+    """A clip's labels, as the page shows them.
 
-    overlay, tables    files: the video with its labels; tracks.csv and tracks.json
-    timeline           SVG of the tracks (`charts.timeline`); None without a track
-    shares             of every joint class: frames with it, share of all pixels, confidence (`Tally.summary`)
-    broken             why the clip ends early, where it is damaged; else None
+    Attributes:
+        overlay: the video with its labels.
+        tables: tracks.csv and tracks.json.
+        timeline: an SVG of the tracks; None without a track.
+        shares: statistics of every joint class.
+        frames: the number of frames.
+        tracks: the number of tracks.
+        broken: why a damaged clip ends early, else None.
     """
 
     overlay: Path
     tables: tuple[Path, ...]
     timeline: str | None
-    shares: dict[str, dict]
+    shares: dict[str, ClassStatistics]
     frames: int
     tracks: int
     broken: str | None
@@ -63,85 +49,113 @@ def label_clip(
     clip: Path,
     folder: Path,
     limits: Limits,
-    progress: Callable[[int, int | None], None] = lambda done, total: None,
-) -> Labelled:
-    """Labels `clip` and writes overlay and tracks into `folder`, which is there; in memory that the limits bound.
+    progress: ReportProgress = lambda done, total: None,
+) -> LabelledClip:
+    """Label `clip` and write overlay and tracks into `folder`, in memory that the limits bound.
 
-    `progress` is told how many frames are done, of how many (None: not known); what it raises ends the work. InputError
-    for what is no video or beyond the limits: by the file's size and what the container says before anything is
-    labelled, else as soon as a frame is. Messages call the clip by its name alone. A clip that breaks off is labelled
-    up to there.
+    A clip that breaks off is labelled up to there.
+
+    Args:
+        detector: the network.
+        clip: a video file.
+        folder: an existing folder.
+        limits: what the clip may have.
+        progress: is called after every frame; what it raises ends the work.
+
+    Raises:
+        InputError: the file is no video or exceeds the limits. What the file announces (bytes, size, length) is
+            checked before anything is labelled, its real length with every frame. Messages name the clip without
+            its folder.
     """
     try:
         return _label_clip(detector, clip, folder, limits, progress)
     except InputError as error:
-        raise InputError(_by_name(error, clip)) from error
+        raise InputError(_without_folder(error, clip)) from error
 
 
-def _label_clip(
-    detector: Detector, clip: Path, folder: Path, limits: Limits, progress: Callable[[int, int | None], None]
-) -> Labelled:
-    if clip.is_file() and clip.stat().st_size > limits.bytes:
-        raise InputError(f"{clip} has {clip.stat().st_size / 2**20:.2f} MB; at most {limits.megabytes:g} MB are taken")
+def _label_clip(detector: Detector, clip: Path, folder: Path, limits: Limits, progress: ReportProgress) -> LabelledClip:
+    _check_bytes(clip, limits)
     stream = detector.stream(clip)
-    source, space, shape = stream.source, detector.space, {"height": stream.source.height, "width": stream.source.width}
+    source, space, tracks = stream.source, detector.space, list[Track]()
     _check_announced(clip, source, limits)
-    tally, tracker, tracks, seconds = LabelStatistics(), Tracker(space), list[Track](), list[float]()
-    usual = float(1 / (source.rate or _USUAL_RATE))
-    with (
-        TrackFiles(folder, space, threshold=detector.threshold, video={"file_name": clip.name, **shape}) as tables,
-        VideoWriter(folder / OVERLAY, time_base=source.time_base, rate=source.rate, **shape) as overlay,
-    ):
-        for frame in stream.until_the_end():
-            seconds.append(_shown(frame.seconds, seconds, usual))
-            _check_length(clip, seconds, limits)
-            tally.add(frame.labels)
-            _, over = tracker.add_result(frame)
-            tracks += over
-            overlay.write(frame.overlay(), frame.pts)
-            progress(len(seconds), source.frames)
-        tracks = sorted(tracks + tracker.finish(), key=lambda track: track.number)
+    times = FrameTimes(usual=float(1 / (source.rate or _USUAL_RATE)))
+
+    def check_length(frame: FrameResult, instances: Instances | None) -> None:
+        times.add(frame.seconds)
+        _check_length(clip, times.seconds, limits)
+
+    def report(frame: FrameResult, instances: Instances | None) -> None:
+        progress(len(times.seconds), source.frames)
+
+    with track_files(stream, folder) as tables, overlay_writer(stream, folder) as overlay:
+        sinks = (check_length, overlay_sink(overlay), report)
+        statistics = label_stream(stream, sinks, Tracker(space), tracks.extend)
+        tracks.sort(key=lambda track: track.number)
         tables.add(tracks)
-        tables.end(tally.frames)
-    seconds.append(seconds[-1] + usual)
-    return Labelled(
+        tables.end(statistics.frames)
+    seconds = times.with_end()
+    return LabelledClip(
         overlay=folder / OVERLAY,
-        tables=tuple(folder / name for name in reversed(track_files.NAMES)),
+        tables=(folder / TRACKS_CSV, folder / TRACKS_JSON),
         timeline=timeline(tracks, space, seconds, threshold=detector.threshold) if tracks else None,
-        shares=tally.summary(space)["joint"],
-        frames=tally.frames,
+        shares=statistics.summary(space)["joint"],
+        frames=statistics.frames,
         tracks=len(tracks),
-        broken=_by_name(source.error, clip) if source.error else None,
+        broken=_without_folder(source.error, clip) if source.error else None,
     )
 
 
-def _shown(told: float | None, before: list[float], usual: float) -> float:
-    """When a frame is shown, in seconds: as it says, but never before the one before it; else `usual` after that."""
-    if not before:
-        return told or 0.0
-    return before[-1] + usual if told is None else max(told, before[-1])
+class FrameTimes:
+    """When the frames of a clip are shown, in seconds; never before the frame before."""
+
+    def __init__(self, usual: float):
+        """Start without a frame; `usual` is the time between two frames that do not say when they are shown."""
+        self._usual = usual
+        self.seconds: list[float] = []
+
+    def add(self, seconds: float | None) -> None:
+        """Append a frame; None: its time is unknown."""
+        if not self.seconds:
+            self.seconds.append(seconds or 0.0)
+        elif seconds is None:
+            self.seconds.append(self.seconds[-1] + self._usual)
+        else:
+            self.seconds.append(max(seconds, self.seconds[-1]))
+
+    def with_end(self) -> list[float]:
+        """The times of the frames, and the end of the last one."""
+        return [*self.seconds, self.seconds[-1] + self._usual]
+
+
+def _check_bytes(clip: Path, limits: Limits) -> None:
+    """InputError for a file of too many bytes."""
+    if clip.is_file() and clip.stat().st_size > limits.bytes:
+        megabytes = clip.stat().st_size / 2**20
+        raise InputError(f"{clip} has {megabytes:.2f} MB; at most {limits.megabytes:g} MB are allowed")
 
 
 def _check_announced(clip: Path, source: FrameSource, limits: Limits) -> None:
-    """Size and length as the file tells them."""
+    """InputError for too many pixels or too long a video, by what the file says."""
     if source.height * source.width > limits.height * limits.width:
-        most = f"at most {limits.width}x{limits.height}, or as many in another shape, are taken; scale it down"
-        raise InputError(f"{clip} has {source.width}x{source.height} pixels; {most}")
+        allowed = f"at most {limits.width}x{limits.height}, or as many in another shape, are allowed; scale it down"
+        raise InputError(f"{clip} has {source.width}x{source.height} pixels; {allowed}")
     if source.frames and source.rate and source.frames / source.rate > limits.seconds:
-        raise InputError(_too_long(clip, f"{float(source.frames / source.rate):.1f} seconds long", limits))
+        raise InputError(_too_long(clip, f"is {float(source.frames / source.rate):.1f} seconds long", limits))
 
 
 def _check_length(clip: Path, seconds: list[float], limits: Limits) -> None:
-    """Length so far, whatever the file tells."""
+    """InputError if the frames so far are too many or take too long, whatever the file says."""
     if seconds[-1] - seconds[0] > limits.seconds:
-        raise InputError(_too_long(clip, f"longer than {limits.seconds:g} seconds", limits))
+        raise InputError(_too_long(clip, f"is longer than {limits.seconds:g} seconds", limits))
     if len(seconds) > limits.frames:
-        raise InputError(_too_long(clip, f"of more than {limits.frames} frames", limits))
+        raise InputError(_too_long(clip, f"has more than {limits.frames} frames", limits))
 
 
-def _too_long(clip: Path, how_long: str, limits: Limits) -> str:
-    return f"{clip} is {how_long}; at most {limits.seconds:g} seconds are taken, {_HIGHEST_RATE} frames each; cut it"
+def _too_long(clip: Path, length: str, limits: Limits) -> str:
+    allowed = f"at most {limits.seconds:g} seconds with {MAX_RATE} frames per second are allowed"
+    return f"{clip} {length}; {allowed}; shorten it"
 
 
-def _by_name(error: InputError, clip: Path) -> str:
+def _without_folder(error: InputError, clip: Path) -> str:
+    """The error's message, with the clip's name in place of its path."""
     return str(error).replace(str(clip), clip.name)

@@ -1,4 +1,4 @@
-"""Whose files are whose: what a page uploaded or got is deleted when it is closed."""
+"""The files of each open page: what it uploaded or received is deleted when it is closed."""
 
 import shutil
 import tempfile
@@ -6,47 +6,47 @@ import threading
 from pathlib import Path
 
 
-class Gone(Exception):
+class PageClosed(Exception):
     """The page was closed before the work for it was done."""
 
 
-class Visits:
-    """Files of every open page, each known by a text of its own; may be asked from several threads."""
+class Sessions:
+    """The files of every open page, which has a text of its own as its name; several threads may use it."""
 
     def __init__(self, folder: Path):
-        """Results go into folders in `folder`."""
+        """Start without pages; results go into folders in `folder`."""
         self._folder, self._lock = folder, threading.Lock()
         self._files: dict[str, set[Path]] = {}
-        self._ended: set[str] = set()
+        self._closed: set[str] = set()
 
-    def check(self, visit: str) -> None:
-        """Gone if this page was closed."""
-        if visit in self._ended:
-            raise Gone
+    def check_open(self, page: str) -> None:
+        """Raise PageClosed if this page was closed."""
+        if page in self._closed:
+            raise PageClosed
 
-    def new_folder(self, visit: str) -> Path:
-        """A folder for a result of this page, in place of the one before; Gone if it was closed."""
+    def new_folder(self, page: str) -> Path:
+        """Make a folder for a result of this page, which replaces the one before; PageClosed if it was closed."""
         with self._lock:
-            self.check(visit)
-            own = self._files.setdefault(visit, set())
-            for before in [path for path in own if path.is_dir()]:
-                shutil.rmtree(before, ignore_errors=True)
-                own.remove(before)
+            self.check_open(page)
+            files = self._files.setdefault(page, set())
+            for earlier in [path for path in files if path.is_dir()]:
+                shutil.rmtree(earlier, ignore_errors=True)
+                files.remove(earlier)
             folder = Path(tempfile.mkdtemp(prefix="result-", dir=self._folder))
-            own.add(folder)
+            files.add(folder)
         return folder
 
-    def uploaded(self, visit: str, file: Path) -> None:
-        """Notes an upload of this page, which from now on no other page's end deletes."""
+    def add_upload(self, page: str, file: Path) -> None:
+        """Note an upload of this page; closing another page does not delete it from now on."""
         with self._lock:
-            self._files.setdefault(visit, set()).add(file)
+            self._files.setdefault(page, set()).add(file)
 
-    def end(self, visit: str) -> None:
-        """Deletes what this page had, but uploads that another has, too: Gradio keeps the same file once."""
+    def close(self, page: str) -> None:
+        """Delete this page's files, except uploads that another page has as well: Gradio keeps equal files once."""
         with self._lock:
-            self._ended.add(visit)
-            own = self._files.pop(visit, set())
-            for path in own.difference(*self._files.values()):
+            self._closed.add(page)
+            files = self._files.pop(page, set())
+            for path in files.difference(*self._files.values()):
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
                 else:

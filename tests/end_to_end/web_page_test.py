@@ -1,4 +1,4 @@
-"""The page in a real browser, served by ssa2d_jax/web/server.py with a random network: make test-web."""
+"""The page in a real browser, served with a random network: make test-web."""
 
 import contextlib
 import csv
@@ -20,7 +20,7 @@ from ssa2d_jax.video.reader import read_frames
 from tests.fixtures.toy import toy_run
 from tests.fixtures.toy_detector import make_video
 
-pytest.importorskip("gradio", reason="the page needs gradio: pip install -r requirements-web.txt")
+pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'ssa2d_jax[web]'")
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = (sys.executable, "-m", "ssa2d_jax.web.server")
@@ -45,22 +45,15 @@ def clips(tmp_path_factory):
 
 
 def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 @contextlib.contextmanager
 def serving(network, clips, folder):
-    """The page's address and the process, whose temporary files go into `folder`; ended if the test didn't."""
-    command = [
-        sys.executable,
-        "-m",
-        "ssa2d_jax.web.server",
-        f"--workdir={network}",
-        f"--examples={clips}",
-        f"--port={free_port()}",
-    ]
+    """The page's address and its process, whose temporary files go into `folder`; the process is ended at last."""
+    command = [*SERVER, f"--workdir={network}", f"--examples={clips}", f"--port={free_port()}"]
     with open(folder.with_suffix(".log"), "w+") as log:
         server = subprocess.Popen(
             [*command, "--max_seconds=2", "--max_megabytes=1"],
@@ -76,21 +69,21 @@ def serving(network, clips, folder):
 def _address(log, server):
     for _ in range(WAIT // 100):
         log.seek(0)
-        said = log.read()
-        if "open http" in said:
-            return said.split("open ")[1].split()[0]
-        assert server.poll() is None, said
+        text = log.read()
+        if "open http" in text:
+            return text.split("open ")[1].split()[0]
+        assert server.poll() is None, text
         time.sleep(0.1)
-    raise AssertionError(f"no page after {WAIT / 1000:g} s: {said}")
+    raise AssertionError(f"no page after {WAIT / 1000:g} s: {text}")
 
 
 def files_in(folder):
-    """Whatever was uploaded or made; Gradio leaves empty files behind until the end."""
+    """All uploads and results; Gradio leaves empty files until the end."""
     return [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size]
 
 
-def ends(condition):
-    """Whether it holds before long."""
+def becomes_true(condition):
+    """Whether the condition holds within 30 seconds."""
     for _ in range(300):
         if condition():
             return True
@@ -122,11 +115,11 @@ def browser():
 
 @pytest.fixture
 def visit(browser, address):
-    """Opens the page anew; at the end every request that any of them made must have gone to this machine."""
+    """Opens the page again; at the end every request of all pages must have gone to this machine."""
     with contextlib.ExitStack() as stack:
         requested, errors = [], []
 
-        def opened():
+        def open_page():
             page = stack.enter_context(contextlib.closing(browser.new_page()))
             page.set_default_timeout(WAIT)
             page.on("request", lambda request: requested.append(request.url))
@@ -135,7 +128,7 @@ def visit(browser, address):
             page.get_by_role("button", name="Label it").wait_for()
             return page
 
-        yield opened
+        yield open_page
     elsewhere = [url for url in requested if not url.startswith((address, "data:", "blob:"))]
     assert len(requested) > 5 and elsewhere == [] and errors == []
 
@@ -172,7 +165,7 @@ def test_a_clip_is_uploaded_and_its_labels_are_seen_and_downloaded(visit, folder
     assert tuple(next(csv.reader(files["tracks.csv"].read_text().splitlines()))) == COLUMNS
     assert files_in(folder)
     page.close()
-    assert ends(lambda: files_in(folder) == []), files_in(folder)
+    assert becomes_true(lambda: files_in(folder) == []), files_in(folder)
 
 
 def test_one_of_the_examples_is_picked(visit):
@@ -197,7 +190,7 @@ def test_what_cannot_be_labelled_is_said_in_the_page(visit, tmp_path):
     take_back(page)
     give(page, make_video(tmp_path / "long.mp4", 60))
     press(page)
-    page.locator(".refused", has_text="long.mp4 is 2.4 seconds long; at most 2 seconds are taken").wait_for()
+    page.locator(".refused", has_text="long.mp4 is 2.4 seconds long; at most 2 seconds").wait_for()
     (tmp_path / name).write_bytes(bytes(1_100_000))
     take_back(page)
     page.locator("input[type=file]").first.set_input_files(tmp_path / name)
@@ -230,13 +223,7 @@ def test_ctrl_c_ends_it_and_leaves_nothing(network, clips, tmp_path):
     folder = tmp_path / "served"
     folder.mkdir()
     with serving(network, clips, folder) as (url, server):
-        taken = [
-            sys.executable,
-            "-m",
-            "ssa2d_jax.web.server",
-            f"--workdir={network}",
-            f"--port={url.strip('/').rsplit(':')[-1]}",
-        ]
+        taken = [*SERVER, f"--workdir={network}", f"--port={url.strip('/').rsplit(':')[-1]}"]
         done = subprocess.run(taken, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 2 and "can't be used" in done.stderr and "--port" in done.stderr
         assert "Traceback" not in done.stderr

@@ -1,34 +1,29 @@
-"""What the page needs but Gradio: a clip's result, its limits, what is said of one that can't be used, HTML, files."""
+"""A clip's result, its limits, and what is said about one that cannot be used."""
 
 import csv
-import importlib.util
 import re
-import runpy
-import sys
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ssa2d_jax.data.label_space import A2D, LabelSpace
+from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.reader import read_frames
 from ssa2d_jax.web import html
-from ssa2d_jax.web.label_clip import Limits, _shown, label_clip
-from ssa2d_jax.web.sessions import Gone, Visits
+from ssa2d_jax.web.label_clip import FrameTimes, label_clip
+from ssa2d_jax.web.limits import Limits
 from tests.fixtures.toy_detector import DOG_RUNNING, detector, make_video
 
-PROGRAM = Path(__file__).resolve().parents[2] / "ssa2d_jax" / "web" / "server.py"
 LIMITS = Limits(seconds=2, megabytes=1)
 
 
 def test_a_clip_gives_overlay_tracks_timeline_and_shares(tmp_path):
-    clip, told = make_video(tmp_path / "a.mp4", 20), []
+    clip, reports = make_video(tmp_path / "a.mp4", 20), []
     out = tmp_path / "out"
     out.mkdir()
-    labelled = label_clip(detector(), clip, out, LIMITS, lambda *progress: told.append(progress))
-    assert told == [(i + 1, 20) for i in range(20)]
+    labelled = label_clip(detector(), clip, out, LIMITS, lambda *report: reports.append(report))
+    assert reports == [(i + 1, 20) for i in range(20)]
     assert (labelled.frames, labelled.tracks, labelled.broken) == (20, 1, None)
     overlay = list(read_frames(labelled.overlay))
     assert len(overlay) == 20 and overlay[0].rgb.shape == (64, 96, 3)
@@ -41,38 +36,38 @@ def test_a_clip_gives_overlay_tracks_timeline_and_shares(tmp_path):
     shares = {name: row["share"] for name, row in labelled.shares.items() if row["frames"]}
     assert set(shares) == {"background", A2D.joint[DOG_RUNNING]} and sum(shares.values()) == pytest.approx(1)
     assert shares["dog-running"] == pytest.approx(1 / 16, abs=0.02)  # a quarter of the height and of the width
-    assert html.summary(labelled) == "<div class=told role=status>20 frames labelled, 1 track.</div>"
+    assert html.summary(labelled) == "<div class=message role=status>20 frames labelled, 1 track.</div>"
     assert html.timeline(labelled).count("<svg") == 1 and "<?xml" not in html.timeline(labelled)
 
 
 def test_a_clip_of_one_frame_has_no_track(tmp_path):
     labelled = label_clip(detector(), make_video(tmp_path / "a.mp4", 1), tmp_path, LIMITS)
     assert (labelled.frames, labelled.tracks, labelled.timeline) == (1, 0, None)
-    assert "1 frame labelled, no actor was seen long enough" in html.summary(labelled)
+    assert "1 frame labelled, no actor was visible long enough" in html.summary(labelled)
     assert html.timeline(labelled) == ""
 
 
 def _refused(tmp_path, clip, limits=LIMITS):
     with pytest.raises(InputError) as caught:
         label_clip(detector(), clip, tmp_path, limits)
-    assert str(tmp_path) not in str(caught.value)  # it is called by its name alone
+    assert str(tmp_path) not in str(caught.value)  # messages name it without its folder
     return str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "name, content, told",
+    "name, content, message",
     [
         ("text.mp4", b"no video at all " * 100, "text.mp4: not a video that FFmpeg can read"),
         ("empty.mp4", b"", "empty.mp4: the file is empty"),
-        ("big.mp4", bytes(1_100_000), "big.mp4 has 1.05 MB; at most 1 MB are taken"),
+        ("big.mp4", bytes(1_100_000), "big.mp4 has 1.05 MB; at most 1 MB are allowed"),
         ("list.mp4", b"#EXTM3U\n#EXTINF:1,\nhttp://localhost/a.ts\n", "list.mp4: "),
         ("gone.mp4", None, "gone.mp4: no such file"),
     ],
 )
-def test_what_is_no_clip_is_said(tmp_path, name, content, told):
+def test_what_is_no_clip_is_said(tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    assert _refused(tmp_path, tmp_path / name).startswith(told)
+    assert _refused(tmp_path, tmp_path / name).startswith(message)
 
 
 def test_a_clip_without_a_frame_is_said(tmp_path):
@@ -85,15 +80,18 @@ def test_a_clip_without_a_frame_is_said(tmp_path):
 
 
 def test_times_never_go_back():
-    shown: list[float] = []
-    for told in (None, 0.5, 0.3, None, 9.0):
-        shown.append(_shown(told, shown, 0.1))
-    assert shown == [0.0, 0.5, 0.5, pytest.approx(0.6), 9.0]
+    times = FrameTimes(usual=0.1)
+    for seconds in (None, 0.5, 0.3, None, 9.0):
+        times.add(seconds)
+    assert times.seconds == [0.0, 0.5, 0.5, pytest.approx(0.6), 9.0]
+    assert times.with_end() == [*times.seconds, pytest.approx(9.1)]
 
 
 def test_too_long_is_said_before_anything_is_labelled(tmp_path):
     clip = make_video(tmp_path / "long.mp4", 60)
-    with pytest.raises(InputError, match="^long.mp4 is 2.4 seconds long; at most 2 seconds are taken"):
+    with pytest.raises(
+        InputError, match="^long.mp4 is 2.4 seconds long; at most 2 seconds with 60 frames per second are allowed"
+    ):
         label_clip(detector(), clip, tmp_path, LIMITS, progress=lambda *_: pytest.fail("a frame was labelled"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["long.mp4"]
 
@@ -105,7 +103,7 @@ def test_a_clip_that_says_little_of_its_length_is_stopped_at_the_limit(tmp_path)
     limits = Limits(seconds=4, megabytes=1)
     assert _refused(tmp_path, clip, limits).startswith("jump.mp4 is longer than 4 seconds")
     many = make_video(tmp_path / "many.mp4", 70, pts=range(70), time_base=Fraction(1, 1000))
-    assert _refused(tmp_path, many, Limits(seconds=1, megabytes=1)).startswith("many.mp4 is of more than 60 frames")
+    assert _refused(tmp_path, many, Limits(seconds=1, megabytes=1)).startswith("many.mp4 has more than 60 frames")
     assert sorted(path.name for path in tmp_path.glob("*overlay*")) == []
 
 
@@ -135,81 +133,3 @@ def test_what_progress_raises_ends_the_work_and_leaves_no_overlay(tmp_path):
     with pytest.raises(KeyError, match="enough"):
         label_clip(detector(), make_video(tmp_path / "a.mp4", 30), tmp_path, LIMITS, stop)
     assert list(tmp_path.glob("*overlay*")) == []
-
-
-def test_names_from_files_and_runs_are_escaped():
-    space = LabelSpace.from_names(("<b>",), ("<i>",), (("<b>", "<i>"),))
-    table = html.shares({"<b>-<i>": {"frames": 2, "share": 0.25, "confidence": 0.5}}, space)
-    assert "&lt;b&gt;-&lt;i&gt;" in table and "<b>" not in table and "25.0 %" in table and "width:25.00%" in table
-    assert "<b>" not in html.about(space, LIMITS) and "1 MB, 2 seconds and 1920x1080 pixels" in html.about(
-        space, LIMITS
-    )
-    assert html.error("<img src=x>.mp4").count("<") == 2
-
-
-def test_shares_are_ordered_and_small_ones_counted():
-    found = {name: {"frames": 0, "share": 0.0, "confidence": None} for name in A2D.joint}
-    for number, share in ((0, 0.6), (3, 0.1), (5, 0.2999), (7, 0.0001)):
-        found[A2D.joint[number]] = {"frames": 4, "share": share, "confidence": 0.7}
-    table = html.shares(found, A2D)
-    first = re.findall(r"<tr[^>]*><td[^>]*>([^<]+)</td>", table)
-    assert first == [A2D.joint[5], A2D.joint[3], "background", "and 1 of less than 0.05 % each"]
-
-
-@pytest.mark.parametrize(
-    "flags, gradio, told",
-    [
-        ([], None, "the page needs gradio: pip install -r requirements-web.txt"),
-        (["--workdir={}"], "there", "holds no run"),
-        (["--examples={}/gone"], "there", "no such folder; --examples is a folder of videos"),
-    ],
-)
-def test_the_program_says_what_it_lacks(tmp_path, monkeypatch, capsys, flags, gradio, told):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: gradio if name == "gradio" else find(name, *rest)
-    )
-    monkeypatch.setattr(sys, "argv", ["web.py", *(flag.format(tmp_path) for flag in flags)])
-    assert runpy.run_path(str(PROGRAM))["main"]() == 2
-    said = capsys.readouterr().err
-    assert said.startswith("error: ") and told in said
-
-
-@pytest.mark.parametrize("flag", ["--port=70000", "--port=0", "--max_seconds=nan", "--max_megabytes=-1"])
-def test_flags_out_of_range_are_said(monkeypatch, capsys, flag):
-    monkeypatch.setattr(sys, "argv", ["web.py", flag])
-    with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(str(PROGRAM))["main"]()
-    assert stopped.value.code == 2 and f"error: {flag.split('=')[0]} is" in capsys.readouterr().err
-
-
-def test_of_many_examples_the_first_can_be_picked(tmp_path, capsys):
-    for number in range(103):
-        (tmp_path / f"{number:03d}.mp4").touch()
-    (tmp_path / "notes.txt").touch()
-    examples = runpy.run_path(str(PROGRAM))["find_examples"](tmp_path)
-    assert len(examples) == 100 and examples["099.mp4"] == tmp_path / "099.mp4"
-    assert "of 103 clips the first 100" in capsys.readouterr().err
-
-
-def test_a_closed_page_keeps_nothing_and_gets_nothing_and_others_keep_theirs(tmp_path):
-    visits = Visits(tmp_path)
-    shared, own = tmp_path / "shared.mp4", tmp_path / "own.mp4"
-    for file in (shared, own):
-        file.touch()
-    for visit, files in {"one": (shared, own), "other": (shared,)}.items():
-        for file in files:
-            visits.uploaded(visit, file)
-        (visits.new_folder(visit) / "overlay.mp4").touch()
-    assert len(list(tmp_path.glob("result-*/overlay.mp4"))) == 2
-    (visits.new_folder("one") / "overlay.mp4").touch()  # in place of its first
-    assert len(list(tmp_path.glob("result-*/overlay.mp4"))) == 2
-    visits.check("one")
-    visits.end("one")
-    assert shared.exists() and not own.exists() and len(list(tmp_path.glob("result-*/overlay.mp4"))) == 1
-    with pytest.raises(Gone):
-        visits.check("one")
-    with pytest.raises(Gone):
-        visits.new_folder("one")
-    visits.end("other")
-    assert list(tmp_path.iterdir()) == []
