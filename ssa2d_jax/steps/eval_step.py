@@ -1,27 +1,29 @@
 """Decisions and counts for one evaluation batch on one device."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+from flax.typing import VariableDict
+from jaxtyping import Bool, Float32, Int32, UInt8
 
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.steps import label_grid, multilabel_counts
-from ssa2d_jax.steps.inputs import DEVICES, Arrays, network_inputs
+from ssa2d_jax.steps.inputs import DEVICES, Arrays, network_outputs
+from ssa2d_jax.steps.multilabel_counts import PixelCounts
 
 
-def label_maps(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace, threshold: float = 0.5) -> Arrays:
-    """Decisions at the labelled frames, at the labels' size: actor, action, joint, mask, each uint8 [B, L, h, w].
+def label_maps(
+    variables: VariableDict, batch: Arrays, *, model: SSA2D, space: LabelSpace, threshold: float = 0.5
+) -> Arrays:
+    """Decides the labels of the labelled frames, at the labels' size.
 
-    Where a pixel may have several actions, action is bool [B, L, h, w, A] (see `several.decisions`), and there is
-    no joint.
+    Returns:
+        actor, action, joint and mask, each uint8 [B, L, h, w]. Where a pixel may have several actions, action is bool
+        [B, L, h, w, A] (see `multilabel_counts.decisions`), and there is no joint.
     """
-    outputs = model.apply(variables, *network_inputs(batch, model))
-    actor, action = (
-        label_grid.resample_to_labels(outputs.actor, batch),
-        label_grid.resample_to_labels(outputs.action, batch),
-    )
+    outputs = network_outputs(variables, batch, model)
+    actor = label_grid.resample_to_labels(outputs.actor, batch)
+    action = label_grid.resample_to_labels(outputs.action, batch)
     mask = jnp.argmax(label_grid.resample_to_labels(outputs.mask, batch), -1).astype(jnp.uint8)
     if space.multilabel:
         best, actions = multilabel_counts.decisions(actor, action, threshold)
@@ -35,38 +37,44 @@ def label_maps(variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace
 
 
 def eval_step(
-    variables: Any, batch: Arrays, *, model: SSA2D, space: LabelSpace, threshold: float = 0.5
-) -> tuple[Arrays, jax.Array]:
-    """Confusion matrices [truth, prediction] int32 over this batch of all devices, and what each clip's own pixels say.
+    variables: VariableDict, batch: Arrays, *, model: SSA2D, space: LabelSpace, threshold: float = 0.5
+) -> tuple[Arrays | PixelCounts, Float32[jax.Array, "B 2"]]:
+    """Counts over this batch of all devices, and each clip's agreement; it runs under `DEVICES`.
 
-    -> (counts: actor, action, joint, and `frames`, the labelled frames that went in; `agreement` of this device's
-    clips, [B, 2] float32: pixels whose joint labels agree, among those that truth or prediction calls foreground, and
-    the number of these). Runs under `DEVICES`. Where a pixel may have several actions, both are those of
-    `several.count`.
+    Returns:
+        The confusion matrices [truth, prediction] int32 actor, action, joint, and `frames`, the number of labelled
+        frames; and for this device's clips, the number of pixels whose joint labels agree, among those that truth or
+        prediction calls foreground, and the number of these. Where a pixel may have several actions, both are those of
+        `multilabel_counts.count`.
     """
     if space.multilabel:
-        outputs = model.apply(variables, *network_inputs(batch, model))
-        counts, clips = multilabel_counts.count(outputs, batch, space, threshold)
-        return jax.lax.psum(counts, DEVICES), clips
+        outputs = network_outputs(variables, batch, model)
+        counts, agreement = multilabel_counts.count(outputs, batch, space, threshold)
+        return jax.lax.psum(counts, DEVICES), agreement
     maps = label_maps(variables, batch, model=model, space=space)
     truth = {"actor": batch["actor"], "action": batch["action"]}
     truth["joint"] = label_grid.joint_labels(batch["actor"], batch["action"], space)
-    counts = {
+    matrices = {
         kind: confusion_matrix(
             truth[kind], maps[kind], label_grid.valid_pixel_mask(truth[kind], batch), len(space.names[kind])
         )
         for kind in space.names
     }
-    counts["frames"] = jnp.sum(batch["label_valid"] & batch["clip_valid"][:, None], dtype=jnp.int32)
-    counted = label_grid.valid_pixel_mask(truth["joint"], batch)
-    foreground = counted & ((truth["joint"] > 0) | (maps["joint"] > 0))
+    frames = jnp.sum(label_grid.valid_frames(batch), dtype=jnp.int32)
+    valid = label_grid.valid_pixel_mask(truth["joint"], batch)
+    foreground = valid & ((truth["joint"] > 0) | (maps["joint"] > 0))
     agreeing = foreground & (truth["joint"] == maps["joint"])
     agreement = jnp.stack([jnp.sum(x, axis=(1, 2, 3), dtype=jnp.float32) for x in (agreeing, foreground)], axis=-1)
-    return jax.lax.psum(counts, DEVICES), agreement
+    return jax.lax.psum(matrices | {"frames": frames}, DEVICES), agreement
 
 
-def confusion_matrix(truth: jax.Array, prediction: jax.Array, counted: jax.Array, classes: int) -> jax.Array:
-    """Confusion matrix [truth, prediction] int32 [classes, classes] of the counted pixels."""
+def confusion_matrix(
+    truth: UInt8[jax.Array, "B L h w"],
+    prediction: UInt8[jax.Array, "B L h w"],
+    valid: Bool[jax.Array, "B L h w"],
+    classes: int,
+) -> Int32[jax.Array, "{classes} {classes}"]:
+    """Confusion matrix [truth, prediction] of the valid pixels."""
     cell = truth.astype(jnp.int32) * classes + prediction
-    cell = jnp.where(counted, cell, classes * classes)
+    cell = jnp.where(valid, cell, classes * classes)
     return jnp.bincount(cell.ravel(), length=classes * classes + 1)[:-1].reshape(classes, classes)

@@ -2,38 +2,47 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from flax.typing import VariableDict
+from jaxtyping import Float32, UInt8
 
 from ssa2d_jax.models import layers
-from ssa2d_jax.models.ssa2d import FOREGROUND, SSA2D
+from ssa2d_jax.models.ssa2d import FOREGROUND, SSA2D, Outputs
 from ssa2d_jax.steps.inputs import normalize
 from ssa2d_jax.video import optical_flow
 
+Probabilities = tuple[
+    Float32[jax.Array, "B T H W actors"], Float32[jax.Array, "B T H W actions"], Float32[jax.Array, "B T H W"]
+]  # actor, action, foreground
+
 
 def make_forward(
-    model: SSA2D, variables: Any, multilabel: bool = False
-) -> Callable[[jax.Array], tuple[jax.Array, jax.Array, jax.Array]]:
-    """Compiled probabilities for every frame of a clip at the input's size, for prediction.
-
-    The result maps frames uint8 [B, T, H, W, 3] (for two streams [B, T, H, W, 5], RGB and flow as optical_flow.py
-    packs it) to actor [B, T, H, W, actor classes], action [B, T, H, W, action classes] and foreground
-    [B, T, H, W], float32. `several`: actions are independent of one another, each with a probability of its own.
-    """
-
+    model: SSA2D, variables: VariableDict, multilabel: bool = False
+) -> Callable[[UInt8[jax.Array | np.ndarray, "B T H W C"]], Probabilities]:
+    """Compiles `probabilities` for `model` and `variables`; the result takes frames alone."""
     forward = jax.jit(lambda variables, frames: probabilities(model, variables, frames, multilabel))
     return partial(forward, variables)
 
 
 def probabilities(
-    model: SSA2D, variables: Any, frames: jax.Array, multilabel: bool
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """What `make_forward` compiles."""
+    model: SSA2D, variables: VariableDict, frames: UInt8[jax.Array, "B T H W C"], multilabel: bool
+) -> Probabilities:
+    """Computes probabilities for every frame of clips, at the frames' size.
+
+    Args:
+        frames: RGB, C = 3; for two streams RGB and flow as optical_flow.py packs it, C = 5.
+        multilabel: Whether actions are independent, each with its own probability.
+
+    Returns:
+        Probabilities of the actor classes, the action classes and the foreground.
+    """
     flow = optical_flow.unpack(frames[..., 3:].astype(jnp.float32)) if model.flow else None
-    outputs = model.apply(variables, normalize(frames[..., :3]), flow)
-    grown = jax.tree.map(lambda x: layers.upsample_linear(x, frames.shape[1:4]), outputs)
-    actor, mask = jax.nn.softmax(grown.actor, axis=-1), jax.nn.softmax(grown.mask, axis=-1)
-    action = jax.nn.sigmoid(grown.action) if multilabel else jax.nn.softmax(grown.action, axis=-1)
+    outputs = cast(Outputs, model.apply(variables, normalize(frames[..., :3]), flow))
+    upsampled = Outputs(*(layers.upsample_linear(logits, frames.shape[1:4]) for logits in outputs))
+    actor, mask = jax.nn.softmax(upsampled.actor, axis=-1), jax.nn.softmax(upsampled.mask, axis=-1)
+    action = jax.nn.sigmoid(upsampled.action) if multilabel else jax.nn.softmax(upsampled.action, axis=-1)
     return actor, action, mask[..., FOREGROUND]

@@ -1,28 +1,28 @@
-"""Adam, or Muon, with the paper's phases of learning rate."""
+"""Adam, or Muon, with the paper's phases of the learning rate."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 import optax.contrib
+from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
 from ssa2d_jax.models.encoders import ENCODER
 
-Schedule = Callable[[jax.Array], jax.Array]
-Phases = Sequence[tuple[float, float, float]]
+Phases = Sequence[tuple[float, float, float]]  # of each: epochs, rate at its start, rate at its end
 OPTIMIZERS = ("adam", "muon")
 
 
 def phase_lengths(phases: Phases, clips: int, batch_size: int) -> list[int]:
-    """Updates of every phase (epochs, rate at start, rate at end) over a training set of `clips`."""
+    """Returns the training steps of every phase, for a training set of `clips`."""
     return [max(1, round(epochs * clips / batch_size)) for epochs, _, _ in phases]
 
 
-def learning_rate(phases: Phases, clips: int, batch_size: int) -> Schedule:
-    """Learning rate by updates done; linear from start to end within a phase, the last rate afterwards."""
+def learning_rate(phases: Phases, clips: int, batch_size: int) -> optax.Schedule:
+    """Returns the learning rate by steps done: linear within a phase, the last rate after all phases."""
     lengths = phase_lengths(phases, clips, batch_size)
     pieces = [
         optax.linear_schedule(start, end, length) for (_, start, end), length in zip(phases, lengths, strict=True)
@@ -31,15 +31,15 @@ def learning_rate(phases: Phases, clips: int, batch_size: int) -> Schedule:
     return optax.join_schedules(pieces, boundaries)
 
 
-def make_optimizer(train: ConfigDict, schedule: Schedule) -> optax.GradientTransformation:
-    """`config.train`'s optimizer at rate `schedule`: optional clip of the gradient's global norm, then Adam or Muon.
+def make_optimizer(train: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
+    """Builds the optimizer of `config.train`: clips the gradient's global norm if asked to, then Adam or Muon.
 
     Muon (`train.optimizer = "muon"`) moves every convolution kernel, seen as a matrix from taps and input channels to
-    output channels, along the nearest orthogonal matrix to its momentum (of decay 0.95), at `train.muon_factor` times
-    the rate; all else goes by Adam with Nesterov's momentum. `train.weight_decay` is decoupled and on kernels alone.
-    `train.temporal_lr_scale` below 1 slows kernels' temporal taps off the middle (see `_slower_in_time`).
-    `train.encoder_lr_scale` multiplies the encoder's rate (0: it is neither moved nor decayed, and has no moments),
-    `train.encoder_frozen_steps` updates leave it as it is.
+    output channels, along the orthogonal matrix nearest to its momentum (of decay 0.95), at `train.muon_factor` times
+    the rate; Adam with Nesterov's momentum moves all other parameters. `train.weight_decay` is decoupled and acts on
+    kernels only. `train.temporal_lr_scale` below 1 slows the temporal taps of kernels, except the middle one (see
+    `_slower_in_time`). `train.encoder_lr_scale` multiplies the encoder's rate (0: it is neither moved nor decayed, and
+    has no moments); the first `train.encoder_frozen_steps` training steps do not change the encoder.
     """
     first = optax.clip_by_global_norm(train.clip_gradient) if train.clip_gradient > 0 else optax.identity()
     if train.optimizer == "adam":
@@ -62,34 +62,34 @@ def make_optimizer(train: ConfigDict, schedule: Schedule) -> optax.GradientTrans
 
 
 def _slower_in_time(inner: optax.GradientTransformation, rate: float) -> optax.GradientTransformation:
-    """`inner` on kernels whose temporal taps off the middle are counted in units of `rate`.
+    """Applies `inner` to kernels whose temporal taps, except the middle one, are expressed in units of `rate`.
 
-    A tap w = rate * v is moved as v would be: v has the gradient rate * dL/dw, and w changes by rate times v's update.
+    A tap w = rate * v moves as v would: v has the gradient rate * dL/dw, and w changes by rate times v's change.
     """
 
-    def update(gradients: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+    def update(gradients: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
         updates, state = inner.update(_off_middle(gradients, rate), state, _off_middle(params, 1 / rate))
         return _off_middle(updates, rate), state
 
     return optax.GradientTransformation(inner.init, update)
 
 
-def _off_middle(tree: Any, factor: float) -> Any:
-    """`tree` with `factor` times the taps of kernels [kt, kh, kw, Cin, Cout] that aren't in the middle of an odd kt."""
+def _off_middle(tree: PyTree, factor: float) -> PyTree:
+    """Multiplies by `factor` the taps of kernels [kt, kh, kw, Cin, Cout] with odd kt, except the middle tap."""
 
-    def scaled(x: Any) -> Any:
+    def scale(x: jax.Array) -> jax.Array:
         if jnp.ndim(x) != 5 or x.shape[0] % 2 == 0:
             return x
         middle = jnp.arange(x.shape[0]) == x.shape[0] // 2
         return x * jnp.where(middle, 1.0, factor).astype(x.dtype)[:, None, None, None, None]
 
-    return jax.tree.map(scaled, tree)
+    return jax.tree.map(scale, tree)
 
 
 def _with_encoder_rate(train: ConfigDict, inner: optax.GradientTransformation) -> optax.GradientTransformation:
-    """`inner`, then what multiplies the encoder's updates; a frozen encoder has neither moments nor updates.
+    """Applies `inner`, then scales the encoder's changes; an encoder of rate 0 has neither moments nor changes.
 
-    While the encoder waits, the optimizer goes on averaging its gradients, so that its first update is like any other.
+    During `encoder_frozen_steps` the optimizer still averages the encoder's gradients, so its first move is ordinary.
     """
     if train.encoder_lr_scale == 0:
         kinds = {"moving": inner, "frozen": optax.set_to_zero()}
@@ -107,7 +107,7 @@ def _is_kernel(parameter: jax.Array) -> bool:
 
 
 def _as_matrix(parameter: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
-    """How Muon sees a kernel [..., Cin, Cout]; None for what it leaves to Adam."""
+    """Returns how Muon sees a kernel [..., Cin, Cout]; None for a parameter of Adam."""
     if not _is_kernel(parameter):
         return None
     *inputs, output = range(jnp.ndim(parameter))

@@ -1,41 +1,48 @@
-"""The network that a config describes and the state that a training step reads and writes."""
+"""The network that a config describes, and the state that a training step reads and writes."""
 
-from typing import Any
+from typing import Any, no_type_check
 
 import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
+from flax.typing import Collection, VariableDict
+from jaxtyping import Int32
 from ml_collections import ConfigDict
 
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.ssa2d import SSA2D
 
 
+@no_type_check  # at run time: jax rebuilds the state with other leaves than arrays (shapes, shardings, None)
 @flax.struct.dataclass
 class TrainState:
-    """All that an update reads and writes, and all that a checkpoint holds."""
+    """All that a training step reads and writes, and all that a checkpoint holds."""
 
-    step: jax.Array  # updates done, int32
-    params: Any
-    batch_stats: Any
-    opt_state: Any
-    ema: Any  # moving average of the parameters, or {} when it is switched off
+    step: Int32[jax.Array, ""]  # training steps done
+    params: Collection
+    batch_stats: Collection
+    opt_state: Any  # of optax
+    ema: Collection  # moving average of the parameters, {} if it is switched off
 
-    def variables(self) -> dict[str, Any]:
-        """What evaluation and prediction run with: the averaged parameters where there are any."""
+    def variables(self) -> dict[str, Collection]:
+        """Returns what evaluation and prediction use: the averaged parameters if there are any."""
         return {"params": self.ema or self.params, "batch_stats": self.batch_stats}
 
 
 def build_model(config: ConfigDict, space: LabelSpace, stats_axis: str | None) -> SSA2D:
-    """The network that `config.model` describes, with heads for the classes of `space`."""
+    """Builds the network that `config.model` describes, with heads for the classes of `space`.
+
+    Args:
+        stats_axis: The device axis over which batch norm shares statistics, None for one device.
+    """
     fields = dict(config)
     dtype = jnp.bfloat16 if fields.pop("bfloat16") else jnp.float32
     return SSA2D(classes=space.heads, stats_axis=stats_axis, dtype=dtype, **fields)
 
 
 def init_state(model: SSA2D, optimizer: optax.GradientTransformation, config: ConfigDict) -> TrainState:
-    """A fresh state; its weights follow from `config.seed` (on one backend and version of XLA)."""
+    """Makes the state before the first step; its weights depend on `config.seed` (on one backend and XLA version)."""
     variables = init_variables(model, config)
     params = variables["params"]
     return TrainState(
@@ -47,8 +54,8 @@ def init_state(model: SSA2D, optimizer: optax.GradientTransformation, config: Co
     )
 
 
-def init_variables(model: SSA2D, config: ConfigDict) -> dict[str, Any]:
-    """Fresh parameters and statistics: params and batch_stats."""
+def init_variables(model: SSA2D, config: ConfigDict) -> VariableDict:
+    """Makes random parameters and initial statistics: `params` and `batch_stats`."""
     shape = (1, config.data.clip_frames, *config.data.size)
     flow = jnp.zeros((*shape, 2)) if model.flow else None
     # The "rbg" generator compiles several times faster than the default one.

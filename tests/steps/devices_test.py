@@ -19,7 +19,7 @@ WEIGHTS = {"actor": 1.3, "action": 1.3, "mask": 0.3}
 
 @functools.cache
 def _start(device_count, microbatches=1, ema_decay=0.0):
-    """The toy with its own optimiser in float64, where agreement shows errors and not rounding -> state, step."""
+    """The toy with its own optimizer in float64, where agreement shows errors and not rounding -> state, step."""
     config = toy_config()
     config.train.ema_decay = ema_decay
     model = build_model(config.model, A2D, stats_axis=DEVICES).clone(dtype=jnp.float64)
@@ -49,7 +49,7 @@ def _close(one, other, tolerance):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance), one, other)
 
 
-def test_one_device_and_four_agree_after_three_updates():
+def test_one_device_and_four_agree_after_three_steps():
     batches = [toy_batch(seed) for seed in range(3)]
     one, metrics_one = _train(1, batches)
     four, metrics_four = _train(4, batches)
@@ -133,12 +133,12 @@ def test_several_actions_are_counted_on_all_devices():
     batch["clip_valid"][2] = False
     step = devices.pmap_eval_step(model, space)
     counts, agreement = jax.device_get(step(state.variables(), devices.shard(batch)))
-    assert int(counts["frames"]) == 6
+    assert int(counts.frames) == 6
     assert agreement.shape == (4, 1, 2) and not agreement[2].any() and agreement[0, 0, 1] >= 2 * 144
-    assert counts["actor"].sum() == counts["action_overlap"].sum() == counts["precision"][1, 0].sum() == 6 * 32 * 32
+    assert counts.actor.sum() == counts.action.overlap.sum() == counts.precision[1, 0].sum() == 6 * 32 * 32
     block = 6 * 144
-    assert counts["action"][1, 0].tolist() == [6 * 1024 - block, block, block, *[0] * 40]
-    assert counts["precision"][0, :, :].sum(1).tolist() == [block, block, *[0] * 40]
+    assert counts.action.truth[0].tolist() == [6 * 1024 - block, block, block, *[0] * 40]
+    assert counts.precision[0].sum(1).tolist() == [block, block, *[0] * 40]
 
 
 def test_several_actions_are_learned():
@@ -147,11 +147,11 @@ def test_several_actions_are_learned():
     optimizer = optax.adam(1e-2)
     step = devices.pmap_train_step(model, optimizer, weights=WEIGHTS, microbatches=1, ema_decay=0.0)
     state = init_state(model.clone(stats_axis=None), optimizer, config)
-    found = []
+    losses = []
     for _ in range(12):
         state, sums = step(state, devices.shard(multilabel_batch(0)))
-        found.append(float(sums["action"]))
-    assert found[-1] < 0.85 * found[0]
+        losses.append(float(sums["action"]))
+    assert losses[-1] < 0.85 * losses[0]
 
 
 @pytest.mark.parametrize("count", [3, 6])

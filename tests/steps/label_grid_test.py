@@ -37,7 +37,7 @@ def test_time_weights_meet_the_eight_output_times():
     np.testing.assert_allclose(weights[3], [0, 0, 0, 0, 0, 0, 0, 1])
 
 
-def test_at_labels_equals_image_resize_at_the_inputs_size_and_at_every_frame():
+def test_resampling_equals_image_resize_at_the_inputs_size_and_at_every_frame():
     logits = jax.random.normal(jax.random.key(0), (2, 8, 4, 6, 3))
     batch = _batch(np.zeros((2, 8, 16, 24)), label_time=[list(range(8)), list(range(15, 7, -1))])
     whole = jax.image.resize(logits, (2, 16, 16, 24, 3), "linear")
@@ -45,7 +45,7 @@ def test_at_labels_equals_image_resize_at_the_inputs_size_and_at_every_frame():
     np.testing.assert_allclose(label_grid.resample_to_labels(logits, batch), expected, atol=1e-5)
 
 
-def test_at_labels_of_unequal_sizes_ignores_the_padding():
+def test_resampling_of_unequal_sizes_ignores_the_padding():
     logits = jax.random.normal(jax.random.key(0), (2, 8, 4, 4, 2))
     batch = _batch(np.zeros((2, 1, 40, 50)), size=(16, 16))
     batch["label_size"] = jnp.array([[40, 50], [20, 30]])
@@ -57,15 +57,15 @@ def test_at_labels_of_unequal_sizes_ignores_the_padding():
     np.testing.assert_allclose(result[1, 0, :20, :30], small, atol=1e-5)
 
 
-def test_counted_pixels_leave_out_ignored_padded_and_invalid():
+def test_valid_pixels_leave_out_ignored_padded_and_invalid():
     actor = np.array([[[[1, IGNORE]], [[2, 0]]], [[[1, 1]], [[1, 1]]]])
     batch = _batch(actor, label_valid=[[True, False], [True, True]])
     batch["clip_valid"] = jnp.array([True, False])
-    counted = label_grid.valid_pixel_mask(batch["actor"], batch)
-    np.testing.assert_array_equal(counted, [[[[True, False]], [[False, False]]], [[[False, False]]] * 2])
+    valid = label_grid.valid_pixel_mask(batch["actor"], batch)
+    np.testing.assert_array_equal(valid, [[[[True, False]], [[False, False]]], [[[False, False]]] * 2])
 
 
-def test_foreground_is_the_annotated_actors():
+def test_foreground_is_where_actors_are_annotated():
     batch = _batch([[[[0, 1, 7, IGNORE]]]])
     np.testing.assert_array_equal(label_grid.foreground_labels(batch)[0, 0, 0], [0, 1, 1, IGNORE])
 

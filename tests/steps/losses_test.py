@@ -15,11 +15,15 @@ def _logits(probabilities):
     return jnp.log(jnp.asarray(probabilities, jnp.float32))[None, None, None]
 
 
-def test_cross_entropy_is_the_mean_over_counted_pixels():
+def _on_device(loss, *arrays):
+    return loss(*map(jnp.asarray, arrays))
+
+
+def test_cross_entropy_is_the_mean_over_valid_pixels():
     logits = _logits([[0.5, 0.5], [0.25, 0.75], [0.9, 0.1]])
-    labels, counted = _maps([0, 0, 0]), _maps([True, True, False])
+    labels, valid = _maps([0, 0, 0]), _maps([True, True, False])
     expected = (np.log(2) + np.log(4)) / 2
-    np.testing.assert_allclose(losses.cross_entropy(logits, labels, counted), [expected], rtol=1e-6)
+    np.testing.assert_allclose(losses.cross_entropy(logits, labels, valid), [expected], rtol=1e-6)
 
 
 def test_dice_by_hand():
@@ -41,28 +45,28 @@ def test_dice_is_one_ratio_over_all_classes_and_frames():
 
 def test_dice_of_perfect_and_disjoint_answers():
     sure = 100 * jax.nn.one_hot(jnp.array([0, 1, 2]), 3)[None, None, None]
-    counted = _maps([True] * 3)
-    np.testing.assert_allclose(losses.generalised_dice(sure, _maps([0, 1, 2]), counted), [0.0], atol=1e-6)
-    np.testing.assert_allclose(losses.generalised_dice(sure, _maps([1, 2, 0]), counted), [1.0], atol=1e-6)
+    valid = _maps([True] * 3)
+    np.testing.assert_allclose(losses.generalised_dice(sure, _maps([0, 1, 2]), valid), [0.0], atol=1e-6)
+    np.testing.assert_allclose(losses.generalised_dice(sure, _maps([1, 2, 0]), valid), [1.0], atol=1e-6)
 
 
 @pytest.mark.parametrize("loss", [losses.cross_entropy, losses.generalised_dice, losses.segmentation_loss])
 def test_a_masked_pixel_equals_a_deleted_one(loss):
     logits = jax.random.normal(jax.random.key(0), (2, 1, 1, 5, 3))
     labels = jnp.array([0, 1, 2, 1, 255])[None, None, None].repeat(2, 0)
-    counted = labels != 255
-    whole = loss(logits, labels, counted)
-    deleted = loss(logits[..., :4, :], labels[..., :4], counted[..., :4])
+    valid = labels != 255
+    whole = loss(logits, labels, valid)
+    deleted = loss(logits[..., :4, :], labels[..., :4], valid[..., :4])
     np.testing.assert_allclose(whole, deleted, rtol=1e-6)
-    other = loss(logits.at[..., 4, :].set(9.0), labels, counted)
+    other = loss(logits.at[..., 4, :].set(9.0), labels, valid)
     np.testing.assert_allclose(whole, other, rtol=1e-6)
 
 
 @pytest.mark.parametrize("loss", [losses.cross_entropy, losses.generalised_dice])
 def test_a_clip_without_labels_has_loss_and_gradient_zero(loss):
     logits = jax.random.normal(jax.random.key(0), (1, 1, 1, 4, 3))
-    labels, counted = _maps([255] * 4), _maps([False] * 4)
-    value, gradient = jax.value_and_grad(lambda x: loss(x, labels, counted)[0])(logits)
+    labels, valid = _maps([255] * 4), _maps([False] * 4)
+    value, gradient = jax.value_and_grad(lambda x: loss(x, labels, valid)[0])(logits)
     assert float(value) == 0.0
     np.testing.assert_array_equal(gradient, np.zeros_like(gradient))
 
@@ -76,9 +80,9 @@ def test_absent_classes_and_extreme_logits_have_finite_gradients():
 def test_segmentation_loss_is_cross_entropy_plus_dice():
     logits = jax.random.normal(jax.random.key(1), (1, 2, 3, 4, 5))
     labels = jax.random.randint(jax.random.key(2), (1, 2, 3, 4), 0, 5)
-    counted = jnp.ones(labels.shape, bool)
-    parts = losses.cross_entropy(logits, labels, counted) + losses.generalised_dice(logits, labels, counted)
-    np.testing.assert_allclose(losses.segmentation_loss(logits, labels, counted), parts, rtol=1e-6)
+    valid = jnp.ones(labels.shape, bool)
+    parts = losses.cross_entropy(logits, labels, valid) + losses.generalised_dice(logits, labels, valid)
+    np.testing.assert_allclose(losses.segmentation_loss(logits, labels, valid), parts, rtol=1e-6)
 
 
 def test_balanced_cross_entropy_by_hand():
@@ -86,27 +90,31 @@ def test_balanced_cross_entropy_by_hand():
     truth = np.zeros((1, 1, 2, 2, 2), bool)
     truth[0, 0, 0, 0, 0] = True
     logits = np.zeros(truth.shape, np.float32)
-    counted = np.ones((1, 1, 2, 2), bool)
-    np.testing.assert_allclose(losses.balanced_cross_entropy(logits, truth, counted), [np.log(2)], rtol=1e-6)
+    valid = np.ones((1, 1, 2, 2), bool)
+    np.testing.assert_allclose(_on_device(losses.balanced_cross_entropy, logits, truth, valid), [np.log(2)], rtol=1e-6)
     # p = 3/4 on class 0's pixel, 1/4 for class 0 on the other three, 1/2 for class 1: both halves over their classes.
     logits[..., 0] = np.where(truth[..., 0], np.log(3), -np.log(3))
-    wanted, unwanted = -np.log(0.75), np.mean([-np.log(0.75), -np.log(0.5)])
-    expected = 0.5 * (wanted + unwanted)
-    np.testing.assert_allclose(losses.balanced_cross_entropy(logits, truth, counted), [expected], rtol=1e-6)
-    # A pixel that doesn't count changes nothing.
+    present, absent = -np.log(0.75), np.mean([-np.log(0.75), -np.log(0.5)])
+    expected = 0.5 * (present + absent)
+    np.testing.assert_allclose(_on_device(losses.balanced_cross_entropy, logits, truth, valid), [expected], rtol=1e-6)
+    # A pixel that is not valid changes nothing.
     logits[0, 0, 1, 1] = 50
-    counted[0, 0, 1, 1] = False
-    np.testing.assert_allclose(losses.balanced_cross_entropy(logits, truth, counted), [expected], rtol=1e-6)
+    valid[0, 0, 1, 1] = False
+    np.testing.assert_allclose(_on_device(losses.balanced_cross_entropy, logits, truth, valid), [expected], rtol=1e-6)
 
 
-def test_several_dice_by_hand():
+def test_multilabel_dice_by_hand():
     truth = np.zeros((2, 1, 1, 2, 2), bool)
     truth[0, 0, 0, 0] = True  # both classes on the first pixel; the second clip has none at all
     logits = np.zeros(truth.shape, np.float32)
-    counted = np.ones((2, 1, 1, 2), bool)
+    valid = np.ones((2, 1, 1, 2), bool)
     # p = 1/2 four times: overlap 1, sum of squares 1, two labels.
-    np.testing.assert_allclose(losses.multilabel_dice(logits, truth, counted), [1 - 2 * 1 / (1 + 2), 0], atol=1e-6)
-    counted[0, 0, 0, 1] = False
-    np.testing.assert_allclose(losses.multilabel_dice(logits, truth, counted), [1 - 2 * 1 / (0.5 + 2), 0], atol=1e-6)
-    total = losses.multilabel_loss(logits, truth, counted)
+    np.testing.assert_allclose(
+        _on_device(losses.multilabel_dice, logits, truth, valid), [1 - 2 * 1 / (1 + 2), 0], atol=1e-6
+    )
+    valid[0, 0, 0, 1] = False
+    np.testing.assert_allclose(
+        _on_device(losses.multilabel_dice, logits, truth, valid), [1 - 2 * 1 / (0.5 + 2), 0], atol=1e-6
+    )
+    total = _on_device(losses.multilabel_loss, logits, truth, valid)
     np.testing.assert_allclose(total[1], 0.5 * np.log(2), rtol=1e-6)

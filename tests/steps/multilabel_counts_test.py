@@ -1,6 +1,7 @@
 """The score for several actions a pixel: against a plain numpy reading of its definition, and by hand."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -36,7 +37,7 @@ def _batch(rng, batch=2, labelled=3, size=(6, 8)):
 
 
 def _sets(actor, actions):
-    """The three label sets of one pixel, as the docstring of several_scores says it."""
+    """The three label sets of one pixel, as the docstring of multilabel_metrics defines them."""
     doing = {k + 1 for k in np.flatnonzero(actions)}
     pairs = {(actor, k) for k in doing} if actor else set()
     return {"actor": {actor}, "action": doing or {0}, "joint": pairs or {0}}
@@ -69,19 +70,20 @@ def test_scores_follow_their_definition():
     counts, pixels = MultilabelCounts.empty(SPACE), []
     for _ in range(2):
         batch = _batch(rng)
+        on_device = jax.tree.map(jnp.asarray, batch)
         # Logits on a grid as fine as the labels in time; coarser in space, so interpolation is in play.
         outputs = Outputs(
-            actor=rng.normal(size=(2, 4, 3, 4, 4)).astype(np.float32),
-            action=rng.normal(size=(2, 4, 3, 4, 2)).astype(np.float32),
-            mask=np.zeros((2, 4, 6, 8, 2), np.float32),
+            actor=jnp.asarray(rng.normal(size=(2, 4, 3, 4, 4)), jnp.float32),
+            action=jnp.asarray(rng.normal(size=(2, 4, 3, 4, 2)), jnp.float32),
+            mask=jnp.zeros((2, 4, 6, 8, 2)),
         )
-        found, agreement = jax.device_get(
-            jax.jit(lambda o, b: multilabel_counts.count(o, b, SPACE, 0.6))(outputs, batch)
+        batch_counts, agreement = jax.device_get(
+            jax.jit(lambda o, b: multilabel_counts.count(o, b, SPACE, 0.6))(outputs, on_device)
         )
-        counts.add(found)
+        counts.add(batch_counts)
 
-        actor = np.asarray(label_grid.resample_to_labels(outputs.actor, batch)).argmax(-1)
-        action = 1 / (1 + np.exp(-np.asarray(label_grid.resample_to_labels(outputs.action, batch)))) >= 0.6
+        actor = np.asarray(label_grid.resample_to_labels(outputs.actor, on_device)).argmax(-1)
+        action = 1 / (1 + np.exp(-np.asarray(label_grid.resample_to_labels(outputs.action, on_device)))) >= 0.6
         expected = np.zeros((2, 2))
         for place in np.ndindex(batch["actor"].shape):
             if batch["actor"][place] != IGNORE and batch["label_valid"][place[:2]]:
@@ -104,18 +106,22 @@ def test_scores_follow_their_definition():
 
 def test_four_pixels_by_hand():
     # Truth: dog {chase, bite}; dog {chase}; cat {}; nothing. Predicted: dog {chase}; cat {chase}; cat {bite}; nothing.
-    frame = {
-        "actor": np.array([[1, 1, 2, 0]]),
-        "action": np.array([[[1, 1], [1, 0], [0, 0], [0, 0]]], bool),
-        "counted": np.ones((1, 4), bool),
-    }
-    actor_logits = 10.0 * np.eye(4)[np.array([[1, 2, 2, 0]])]
-    action_logits = np.array([[[9, -9], [9, -9], [-9, 9], [-9, -9]]], float)
-    one = multilabel_counts._count_frame(actor_logits, action_logits, *frame.values(), SPACE, 0.5)
+    actor_logits = 10.0 * jnp.eye(4)[jnp.array([[1, 2, 2, 0]])]
+    action_logits = jnp.array([[[9, -9], [9, -9], [-9, 9], [-9, -9]]], float)
+    frame_counts, agreement = multilabel_counts.count_frame(
+        actor_logits,
+        action_logits,
+        actor=jnp.array([[1, 1, 2, 0]]),
+        action=jnp.array([[[1, 1], [1, 0], [0, 0], [0, 0]]], bool),
+        frame_valid=jnp.array(True),
+        space=SPACE,
+        threshold=0.5,
+    )
     # Foreground on either side: the first three pixels, whose joint overlaps are 1/2, 0, 0.
-    assert one.pop("agreement").tolist() == [0.5, 3]
+    assert agreement.tolist() == [0.5, 3]
     counts = MultilabelCounts.empty(SPACE)
-    counts.add(jax.device_get(one) | {"frames": 1})
+    counts.add(jax.device_get(frame_counts))
+    assert counts.frames == 1
     report = counts.report(0)
     # Actions: overlaps 1/2, 1, 0 (background against bite), 1.
     assert report["action"]["glo"] == pytest.approx(100 * (0.5 + 1 + 0 + 1) / 4)

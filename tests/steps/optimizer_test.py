@@ -8,8 +8,8 @@ from configs import default
 from ssa2d_jax.steps import optimizer
 
 
-def test_the_papers_two_phases_by_updates():
-    # 140 clips, 14 an update: 10 updates an epoch, so 50 at 1e-4, then 60 at 1e-5.
+def test_the_papers_two_phases_by_steps():
+    # 140 clips, 14 per step: 10 steps per epoch, so 50 at 1e-4, then 60 at 1e-5.
     phases = default.get_config().train.lr_phases
     assert optimizer.phase_lengths(phases, clips=140, batch_size=14) == [50, 60]
     rate = optimizer.learning_rate(phases, clips=140, batch_size=14)
@@ -21,9 +21,9 @@ def test_rates_are_linear_within_a_phase():
     assert [float(rate(step)) for step in (0, 5, 10, 15, 20, 99)] == pytest.approx([0, 0.5, 1, 0.75, 0.5, 0.5])
 
 
-def _updates(gradient, **knobs):
+def _updates(gradient, **options):
     config = default.get_config()
-    config.train.update(knobs)
+    config.train.update(options)
     params = {"kernel": jnp.ones((1, 2)), "bias": jnp.ones(2)}
     tx = optimizer.make_optimizer(config.train, lambda _: 0.1)
     gradients = {"kernel": jnp.array([gradient]), "bias": jnp.zeros(2)}
@@ -50,9 +50,9 @@ def test_decay_is_decoupled_and_on_kernels_alone():
     np.testing.assert_allclose(updates["bias"], [0, 0])
 
 
-def _muon_updates(gradient, rate=0.01, **knobs):
+def _muon_updates(gradient, rate=0.01, **options):
     train = default.get_config().train
-    train.update(dict(optimizer="muon", muon_factor=5.0, clip_gradient=0.0) | knobs)
+    train.update(dict(optimizer="muon", muon_factor=5.0, clip_gradient=0.0) | options)
     params = {"kernel": jnp.ones(gradient.shape), "bias": jnp.ones(2)}
     tx = optimizer.make_optimizer(train, lambda _: rate)
     return tx.update({"kernel": gradient, "bias": jnp.array([3.0, -0.02])}, tx.init(params), params)[0]
@@ -80,7 +80,7 @@ def test_muons_decay_is_decoupled_and_on_kernels_alone():
 @pytest.mark.parametrize("name", ["adam", "muon"])
 def test_the_encoder_waits_and_then_moves_at_its_own_rate(name):
     config = default.get_config()
-    config.train.update(dict(optimizer=name, encoder_rate=0.25, encoder_frozen_steps=2))
+    config.train.update(dict(optimizer=name, encoder_lr_scale=0.25, encoder_frozen_steps=2))
     params = {part: {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)} for part in ("encoder", "actor_head")}
     tx = optimizer.make_optimizer(config.train, lambda _: 0.1)
     state = tx.init(params)
@@ -96,7 +96,7 @@ def test_the_encoder_waits_and_then_moves_at_its_own_rate(name):
 
 
 @pytest.mark.parametrize("name", ["adam", "muon"])
-def test_temporal_rate_is_the_same_optimizer_on_taps_counted_in_that_unit(name):
+def test_temporal_rate_is_the_same_optimizer_on_taps_in_that_unit(name):
     train = default.get_config().train
     train.update(dict(optimizer=name, clip_gradient=0.0, weight_decay=0.1))
     plain = optimizer.make_optimizer(train, lambda _: 0.1)
@@ -118,14 +118,14 @@ def test_temporal_rate_is_the_same_optimizer_on_taps_counted_in_that_unit(name):
 @pytest.mark.parametrize("taps", [1, 2])
 def test_temporal_rate_leaves_kernels_without_other_taps_or_without_a_middle_alone(taps):
     gradient = jax.random.normal(jax.random.key(0), (taps, 3, 3, 4, 8))
-    slow, plain = _muon_updates(gradient, temporal_rate=0.5), _muon_updates(gradient)
+    slow, plain = _muon_updates(gradient, temporal_lr_scale=0.5), _muon_updates(gradient)
     np.testing.assert_array_equal(slow["kernel"], plain["kernel"])
 
 
 @pytest.mark.parametrize("name", ["adam", "muon"])
 def test_a_frozen_encoder_has_no_moments_no_decay_and_no_say_in_the_others_updates(name):
     train = default.get_config().train
-    train.update(dict(optimizer=name, weight_decay=0.1, temporal_rate=0.5, encoder_rate=0.0))
+    train.update(dict(optimizer=name, weight_decay=0.1, temporal_lr_scale=0.5, encoder_lr_scale=0.0))
     tx = optimizer.make_optimizer(train, lambda _: 0.1)
     key = jax.random.key(0)
     head = {"kernel": jax.random.normal(key, (3, 1, 1, 4, 8)), "bias": jnp.ones(8)}
@@ -136,7 +136,7 @@ def test_a_frozen_encoder_has_no_moments_no_decay_and_no_say_in_the_others_updat
     for step in range(3):
         gradient = {"actor_head": jax.tree.map(lambda x, step=step: (step - 1.5) * x, head)}
         updates, state_both = tx.update(zeros | gradient, state_both, both)
-        wanted, state_alone = tx.update(gradient, state_alone, alone)
+        expected, state_alone = tx.update(gradient, state_alone, alone)
         assert not updates["encoder"]["kernel"].any()
-        jax.tree.map(np.testing.assert_array_equal, updates["actor_head"], wanted["actor_head"])
-        assert all(x.all() for x in jax.tree.leaves(wanted))
+        jax.tree.map(np.testing.assert_array_equal, updates["actor_head"], expected["actor_head"])
+        assert all(x.all() for x in jax.tree.leaves(expected))
