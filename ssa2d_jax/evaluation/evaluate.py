@@ -1,7 +1,7 @@
 """Scoring a model by the A2D protocol: every annotated frame once, at its own resolution."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,10 @@ from ssa2d_jax.utils.progress import Progress, log
 from ssa2d_jax.utils.text import plural
 
 Counts = metrics.Confusions | MultilabelCounts
-# (variables, a batch with a device axis) -> (counts over all devices, each clip's agreement with a device axis)
-EvalStep = Callable[[VariableDict, Mapping[str, np.ndarray]], tuple[Mapping[str, jax.Array], jax.Array]]
 
 
 def evaluate(
-    eval_step: EvalStep,
+    eval_step: devices.EvalStep,
     variables: VariableDict,
     batches: Batches,
     space: LabelSpace,
@@ -92,7 +90,7 @@ class Evaluator:
     space: LabelSpace
     source: Source
     workdir: Path
-    eval_step: EvalStep
+    eval_step: devices.EvalStep
     label_maps: pictures.LabelMaps
     published: bool  # print the papers' scores, too
     image_clips: int  # clips for pictures, of each: the first, the best and the worst

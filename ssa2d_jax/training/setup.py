@@ -2,12 +2,10 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
-import numpy as np
 import optax
 from clu import metric_writers, parameter_overview
 from ml_collections import ConfigDict
@@ -16,14 +14,13 @@ from ssa2d_jax.data.batch import Source
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.evaluation.evaluate import Evaluator
 from ssa2d_jax.evaluation.metrics import SCORES, Result
-from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.runs import initial_weights, saved_config
 from ssa2d_jax.runs.checkpoints import Checkpoints
 from ssa2d_jax.runs.compatibility import claim_workdir
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.steps import devices, optimizer
 from ssa2d_jax.steps.inputs import DEVICES
-from ssa2d_jax.steps.state import TrainState, build_model, init_state
+from ssa2d_jax.steps.state import SSA2D, TrainState, build_model, init_state
 from ssa2d_jax.training.log import COLUMNS, TrainLog
 from ssa2d_jax.utils import locks
 from ssa2d_jax.utils.csv_history import CsvHistory
@@ -31,16 +28,13 @@ from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import log
 from ssa2d_jax.utils.signals import StopSignal
 
-# (state, a batch with a device axis) -> (new state, metrics)
-TrainStep = Callable[[TrainState, Mapping[str, np.ndarray]], tuple[TrainState, Mapping[str, jax.Array]]]
-
 
 class StepParts(NamedTuple):
     """A network, its optimizer, and the compiled training step (see `devices.pmap_train_step`)."""
 
     model: SSA2D
     optimizer: optax.GradientTransformation
-    train_step: TrainStep
+    train_step: devices.TrainStep
 
 
 def make_step(config: ConfigDict, source: Source) -> StepParts:
@@ -66,7 +60,7 @@ def total_steps(config: ConfigDict, source: Source) -> int:
     return sum(optimizer.phase_lengths(train.lr_phases, source.train_clips, train.batch_size))
 
 
-def _schedule(config: ConfigDict, source: Source) -> optimizer.Schedule:
+def _schedule(config: ConfigDict, source: Source) -> optax.Schedule:
     train = config.train
     return optimizer.learning_rate(train.lr_phases, source.train_clips, train.batch_size)
 
