@@ -38,16 +38,16 @@ class Stream:
     of the frames before come first, then InputError is raised.
     """
 
-    def __init__(self, detector: "Detector", source: FrameSource):
+    def __init__(self, detector: "Detector", source: FrameSource) -> None:
         self.detector, self.source = detector, source
         self.windows = SlidingWindow(detector.forward, detector.space, detector.window_options)
 
     def __iter__(self) -> Iterator[FrameResult]:
-        yield from self.until_the_end()
+        yield from self.until_error()
         if self.source.error is not None:
             raise self.source.error
 
-    def until_the_end(self) -> Iterator[FrameResult]:
+    def until_error(self) -> Iterator[FrameResult]:
         """Yield the same results; where frames break off, `source.error` holds the error afterwards."""
         detector, source = self.detector, self.source
         waiting = collections.deque[tuple[Frame, bool]]()  # frames that have no labels yet, and whether a shot begins
@@ -78,7 +78,7 @@ class Detector:
         threshold: float = 0.5,
         max_pixels: int = MAX_PIXELS,
         step: int | None = None,
-    ):
+    ) -> None:
         """Build a detector from a network; `from_run` is the usual way.
 
         Args:

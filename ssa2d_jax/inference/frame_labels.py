@@ -18,11 +18,12 @@ _SMALLEST = np.finfo(np.float32).tiny
 class FrameLabels:
     """Label maps by name, and statistics by kind of label (`KINDS`) and class.
 
-    maps          `actor`, `action` and `joint` [H, W]; where a pixel may have several actions, `actor`, the strongest
-                  `action`, and `actions`, all of them, bit-packed [H, W, ceil(A / 8)] (see `unpack_actions`)
-    pixels        number of pixels of each class
-    confidence    sum of the confidence over these pixels: the probability of an actor or action class, the product of
-                  both probabilities for a pair
+    Attributes:
+        maps: `actor`, `action` and `joint` [H, W]; where a pixel may have several actions, `actor`, the strongest
+            `action`, and `actions`, all of them, bit-packed [H, W, ceil(A / 8)] (see `unpack_actions`).
+        pixels: number of pixels of each class.
+        confidence: sum of the confidence over these pixels: the probability of an actor or action class, the product
+            of both probabilities for a pair.
     """
 
     maps: dict[str, UInt8[np.ndarray, "H W ..."]]

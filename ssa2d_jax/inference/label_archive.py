@@ -24,7 +24,7 @@ class LabelArchive:
     if it ends by an exception, nothing is left, and a file that was at `path` before stays.
     """
 
-    def __init__(self, path: str | Path, shapes: Mapping[str, tuple[int, ...]]):
+    def __init__(self, path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Start without frames; `shapes` are those of a frame's maps, by name."""
         self.path = Path(path)
         self.frames = 0

@@ -33,7 +33,7 @@ def label_stream(
         track_sink: is called with the tracks that have ended, after each frame and at the end.
     """
     statistics = LabelStatistics()
-    for frame in stream.until_the_end():
+    for frame in stream.until_error():
         instances = None
         if tracker is not None:
             instances, ended = tracker.add_result(frame)
@@ -46,22 +46,22 @@ def label_stream(
     return statistics
 
 
-def overlay_writer(stream: Stream, folder: Path) -> VideoWriter:
-    """A writer of overlay.mp4 in `folder`, with the size and timing of the stream."""
+def new_overlay_writer(stream: Stream, folder: Path) -> VideoWriter:
+    """Open overlay.mp4 in `folder`, with the size and timing of the stream."""
     source = stream.source
     size = {"height": source.height, "width": source.width}
     return VideoWriter(folder / OVERLAY, time_base=source.time_base, rate=source.rate, **size)
 
 
 def overlay_sink(writer: VideoWriter, opacity: float = OPACITY, draw_instances: bool = False) -> FrameSink:
-    """Writes every frame's overlay; `draw_instances`: with boxes of the instances in place of the class names."""
+    """A sink that writes every frame's overlay; `draw_instances`: boxes of the instances replace the class names."""
     return lambda frame, instances: writer.write(
         frame.overlay(opacity, instances if draw_instances else None), frame.pts
     )
 
 
-def track_files(stream: Stream, folder: Path) -> TrackFiles:
-    """tracks.json and tracks.csv of the stream, in `folder`."""
+def new_track_files(stream: Stream, folder: Path) -> TrackFiles:
+    """Prepare tracks.json and tracks.csv of the stream in `folder`."""
     source, detector = stream.source, stream.detector
     video = {"file_name": Path(source.name).name, "height": source.height, "width": source.width}
     return TrackFiles(folder, detector.space, threshold=detector.threshold, video=video)

@@ -15,7 +15,7 @@ from typing import Any
 from ssa2d_jax.inference.detector import Detector, Stream
 from ssa2d_jax.inference.frame_labels import map_shapes
 from ssa2d_jax.inference.label_archive import LabelArchive
-from ssa2d_jax.inference.label_stream import OVERLAY, label_stream, overlay_sink, overlay_writer, track_files
+from ssa2d_jax.inference.label_stream import OVERLAY, label_stream, new_overlay_writer, new_track_files, overlay_sink
 from ssa2d_jax.inference.results import OPACITY
 from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON
 from ssa2d_jax.inference.tracker import MIN_FRAMES, Tracker
@@ -38,11 +38,12 @@ Summary = dict[str, Any]  # what summary.json holds
 class PredictOptions:
     """What is drawn and written of a video's labels.
 
-    opacity             of the labels on the overlay, 0 to 1
-    tracks              whether to write tracks.json and tracks.csv, instances over time
-    draw_tracks         whether the overlay shows boxes with the tracks' numbers in place of class names
-    track_frames        tracks of fewer frames are dropped
-    track_confidence    tracks of a lower mean confidence are dropped, 0 to 1
+    Attributes:
+        opacity: of the labels on the overlay, 0 to 1.
+        tracks: whether to write tracks.json and tracks.csv, the instances over time.
+        draw_tracks: whether boxes with the tracks' numbers replace the class names on the overlay.
+        track_frames: tracks of fewer frames are dropped.
+        track_confidence: tracks of a lower mean confidence are dropped, 0 to 1.
     """
 
     opacity: float = OPACITY
@@ -150,10 +151,10 @@ def _predict(stream: Stream, folder: Path, options: PredictOptions) -> Summary:
     progress = Progress(Path(source.name).name, "frames", source.frames)
     tracker = Tracker(detector.space, min_frames=options.track_frames, min_confidence=options.track_confidence)
     with contextlib.ExitStack() as files:
-        tracks = files.enter_context(track_files(stream, folder)) if options.tracks else None
+        tracks = files.enter_context(new_track_files(stream, folder)) if options.tracks else None
         shapes = map_shapes(detector.space, source.height, source.width)
         archive = files.enter_context(LabelArchive(folder / LABELS, shapes))
-        overlay = files.enter_context(overlay_writer(stream, folder))
+        overlay = files.enter_context(new_overlay_writer(stream, folder))
         sinks = (
             lambda frame, instances: archive.append(**frame.labels.maps),
             overlay_sink(overlay, options.opacity, options.draw_tracks),

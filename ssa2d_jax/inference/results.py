@@ -26,12 +26,14 @@ OPACITY = 0.55
 class FrameResult:
     """One frame and its labels.
 
-    index            of the frame, from 0
-    frame            RGB
-    pts              when the frame is shown, in ticks of `time_base` seconds; None: unknown
-    labels           label maps and their statistics
-    probabilities    on the network's own grid: actor classes, action classes, foreground
-    cut              whether a new shot begins here (see video/shot_boundaries.py)
+    Attributes:
+        index: of the frame, from 0.
+        frame: RGB.
+        pts: when the frame is shown, in ticks of `time_base` seconds; None: unknown.
+        labels: label maps and their statistics.
+        probabilities: on the network's own grid: actor classes, action classes, foreground.
+        space: the classes.
+        cut: whether a new shot begins here (see video/shot_boundaries.py).
     """
 
     index: int
@@ -89,8 +91,9 @@ class FrameResult:
         space = self.space
         frame = resize(self.frame, (scale * self.frame.shape[0], scale * self.frame.shape[1]))
         if instances is not None:
-            pairs = DrawnPairs(self.actor, space.actors, np.array(space.actor_colours, np.uint8))
-            if not space.multilabel:
+            if space.multilabel:
+                pairs = DrawnPairs(self.actor, space.actors, np.array(space.actor_colours, np.uint8))
+            else:
                 pairs = DrawnPairs(self.joint, space.joint, space.joint_colours)
             picture = draw_overlay(frame, _enlarge_labels(pairs.map, scale), pairs, opacity=opacity, names=None)
             return draw_boxes(picture, [_instance_box(track, region, space, scale) for track, region in instances])
@@ -107,7 +110,7 @@ class Result:
 
     frames: tuple[FrameResult, ...]
     space: LabelSpace
-    rate: Fraction | None  # frames a second
+    rate: Fraction | None  # frames per second
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -26,7 +26,7 @@ class TrackFiles:
 
     def __init__(
         self, folder: Path, space: LabelSpace, *, threshold: float, video: Mapping[str, str | int], smooth: int = SMOOTH
-    ):
+    ) -> None:
         """Prepare the files.
 
         Args:

@@ -58,7 +58,7 @@ class Tracker:
         max_gap: int = MAX_GAP,
         min_frames: int = MIN_FRAMES,
         min_confidence: float = 0.0,
-    ):
+    ) -> None:
         """Start without tracks.
 
         Args:

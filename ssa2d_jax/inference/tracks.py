@@ -26,12 +26,14 @@ class RunLengths(TypedDict):
 class Region:
     """One connected region of an actor class in a frame.
 
-    actor         class
-    mask          the region's pixels in its box
-    area          number of pixels
-    confidence    mean probability of the actor class
-    actions       mean probability of every action class; the background is first, unless a pixel may have several
-                  actions
+    Attributes:
+        actor: class.
+        box: the smallest that holds the region.
+        mask: the region's pixels in its box.
+        area: number of pixels.
+        confidence: mean probability of the actor class.
+        actions: mean probability of every action class; the background comes first, unless a pixel may have several
+            actions.
     """
 
     actor: int

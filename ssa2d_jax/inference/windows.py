@@ -27,10 +27,11 @@ Forward = Callable[
 class WindowOptions:
     """How the network's windows lie on a video; InputError for values that do not fit.
 
-    clip_frames    frames of a window
-    frame_step     a window takes every n-th frame of the video
-    overlap        frames that a window shares with the next one, fewer than `clip_frames`
-    batch_size     windows that go through the network together
+    Attributes:
+        clip_frames: the length of a window.
+        frame_step: a window takes every n-th frame of the video.
+        overlap: frames that a window shares with the next one, fewer than `clip_frames`.
+        batch_size: windows that go through the network together.
     """
 
     clip_frames: int
@@ -60,7 +61,7 @@ class SlidingWindow:
     the last of them the probabilities of the last. Memory holds a few windows, however long the video is.
     """
 
-    def __init__(self, forward: Forward, space: LabelSpace, options: WindowOptions):
+    def __init__(self, forward: Forward, space: LabelSpace, options: WindowOptions) -> None:
         self._forward, self._space, self._options = forward, space, options
         self.count = 0  # windows that went through the network
 
@@ -138,7 +139,7 @@ class SlidingWindow:
 class _WindowSums:
     """Weighted sums for the frames that may still get a window; weights fall towards both ends of a window."""
 
-    def __init__(self, length: int):
+    def __init__(self, length: int) -> None:
         self._taper = np.minimum(np.arange(length) + 1, length - np.arange(length)).astype(np.float32)
         self._first = 0  # the frame of the first sum
         self._sums: collections.deque[tuple[np.float32, np.ndarray]] = collections.deque()  # total weight, sum

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ssa2d_jax.inference.detector import Detector
 from ssa2d_jax.inference.frame_labels import ClassStatistics
-from ssa2d_jax.inference.label_stream import OVERLAY, label_stream, overlay_sink, overlay_writer, track_files
+from ssa2d_jax.inference.label_stream import OVERLAY, label_stream, new_overlay_writer, new_track_files, overlay_sink
 from ssa2d_jax.inference.results import FrameResult
 from ssa2d_jax.inference.timeline import timeline
 from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON
@@ -87,7 +87,7 @@ def _label_clip(detector: Detector, clip: Path, folder: Path, limits: Limits, pr
     def report(frame: FrameResult, instances: Instances | None) -> None:
         progress(len(times.seconds), source.frames)
 
-    with track_files(stream, folder) as tables, overlay_writer(stream, folder) as overlay:
+    with new_track_files(stream, folder) as tables, new_overlay_writer(stream, folder) as overlay:
         sinks = (check_length, overlay_sink(overlay), report)
         statistics = label_stream(stream, sinks, Tracker(space), tracks.extend)
         tracks.sort(key=lambda track: track.number)
@@ -108,7 +108,7 @@ def _label_clip(detector: Detector, clip: Path, folder: Path, limits: Limits, pr
 class FrameTimes:
     """When the frames of a clip are shown, in seconds; never before the frame before."""
 
-    def __init__(self, usual: float):
+    def __init__(self, usual: float) -> None:
         """Start without a frame; `usual` is the time between two frames that do not say when they are shown."""
         self._usual = usual
         self.seconds: list[float] = []

@@ -13,7 +13,7 @@ class PageClosed(Exception):
 class Sessions:
     """The files of every open page, which has a text of its own as its name; several threads may use it."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         """Start without pages; results go into folders in `folder`."""
         self._folder, self._lock = folder, threading.Lock()
         self._files: dict[str, set[Path]] = {}
