@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ml_collections import ConfigDict
+
 from ssa2d_jax.cli.arguments import FLAGS, Arguments, is_missing, parse
 from ssa2d_jax.cli.commands import COMMANDS, Command, ConfigSource
 from ssa2d_jax.utils.errors import Diverged, InputError
@@ -127,6 +129,8 @@ def check_needs(command: Command, arguments: Arguments) -> None:
         raise InputError(f"{arguments.config_json}: no such file; --config needs {FLAGS['config']}")
     if command.config is ConfigSource.RUN and not has_config and arguments.workdir is not None:
         _check_run(arguments.workdir)
+    if command.config is ConfigSource.FILE and arguments.config is not None:
+        _check_paths(arguments.config, arguments)
     if "input" in command.needs and arguments.input is not None:
         _check_input(arguments.input)
 
@@ -137,6 +141,16 @@ def _check_run(workdir: Path) -> None:
         from ssa2d_jax.runs import saved_config
 
         saved_config.read_run_config(workdir)
+
+
+def _check_paths(config: ConfigDict, arguments: Arguments) -> None:
+    """Raises InputError for a path in `config` that is not there."""
+    from ssa2d_jax.runs import config_paths, overrides
+
+    if arguments.workdir is not None:
+        overrides.prefer_init_run(config, set(arguments.options))
+        config_paths.check_init_paths(config.init, arguments.workdir)
+    config_paths.check_data_root(config.data)
 
 
 def _check_input(text: str) -> None:

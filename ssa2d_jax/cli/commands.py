@@ -103,12 +103,10 @@ def _train(arguments: Arguments) -> None:
     config, workdir = load_config(arguments, trains=True, scores=True), _workdir(arguments)
     from input_pipeline.source import open_source
     from ssa2d_jax.pretrained.reader import read_weights
-    from ssa2d_jax.runs import initial_weights
     from ssa2d_jax.training.loop import train
     from ssa2d_jax.utils import host_memory
 
     host_memory.keep_freed_memory()
-    initial_weights.check_paths(config.init, workdir)
     train(config, workdir, open_source(config), read_weights)
 
 
@@ -217,7 +215,9 @@ def _check(arguments: Arguments) -> None:
 
     data = load_config(arguments).data
     if data.layout == "vidor" or not data.root:
-        raise InputError(f"{arguments.program} reads a release in the layout 'a2d' or 'folder'; give --config.data.root")
+        raise InputError(
+            f"{arguments.program} reads a release in the layout 'a2d' or 'folder'; give --config.data.root"
+        )
     root = Path(data.root).absolute()
     folder = arguments.output or check.output_folder(data.shards_dir, root)
     result = check.run_check(open_release(data.layout, root), folder)

@@ -16,7 +16,6 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.encoders import ENCODER
 from ssa2d_jax.pretrained.place import Weights, place
 from ssa2d_jax.runs.run import load_variables, run_label_space
-from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.steps.state import TrainState
 from ssa2d_jax.utils.array_trees import compare_arrays
 from ssa2d_jax.utils.errors import InputError
@@ -25,7 +24,6 @@ from ssa2d_jax.utils.text import first_few
 ReadWeights = Callable[[str], Weights]
 Origin = dict[str, str]  # name of a tensor -> where its values are from
 RANDOM = "random"
-FETCHED_WEIGHTS = "i3d_kinetics400_rgb.safetensors"
 _SHOWN = 6
 
 
@@ -44,20 +42,6 @@ class Sources:
 
     run: EarlierRun | None
     weights: dict[str, tuple[str, Weights]]
-
-
-def check_paths(init: ConfigDict, workdir: Path) -> None:
-    """Raises InputError if a path in `config.init` does not exist: now, and not after the data were prepared.
-
-    A run that has a checkpoint in `workdir` does not read these paths any more.
-    """
-    if Workdir(workdir).has_checkpoint():
-        return
-    for option, path in init.items():
-        # A TensorFlow checkpoint is named by a prefix, which is not a file itself.
-        if path and not Path(path).exists() and not Path(f"{path}.index").exists():
-            hint = "; make weights downloads it" if Path(path).name == FETCHED_WEIGHTS else ""
-            raise InputError(f"config.init.{option}: {path}: no such file or folder{hint}")
 
 
 def read_sources(init: ConfigDict, read_weights: ReadWeights | None) -> Sources:

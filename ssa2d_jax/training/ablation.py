@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from ssa2d_jax.data.batch import Source
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.evaluation.published import FULL_MODEL, PUBLISHED_ABLATIONS
-from ssa2d_jax.runs import initial_weights
+from ssa2d_jax.runs import config_paths, initial_weights
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.training.loop import train
 from ssa2d_jax.training.setup import claim_run, total_steps
@@ -57,7 +57,7 @@ def run_ablation(
         run_config, folder = variant_config(config, variants, variant, seed), workdir / variant / f"seed{seed}"
         log(f"\nrun {number} of {len(plan)}: {variant}, seed {seed}, in {folder}")
         try:
-            initial_weights.check_paths(run_config.init, folder)
+            config_paths.check_init_paths(run_config.init, folder)
             result = _train_or_read(run_config, folder, make_source(run_config), split, read_weights)
         except (InputError, Diverged) as error:
             log(f"failed: {error}")

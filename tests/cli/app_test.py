@@ -60,6 +60,18 @@ def _light(words, program):
             2,
             "error: --config.train.phases was renamed: use --config.train.lr_phases",
         ),
+        (
+            "main.py",
+            ["--config=configs/a2d.py:small", "--workdir=w", "--config.data.root=/nowhere/Release"],
+            2,
+            "error: /nowhere/Release: no such folder; config.data.root has to be",
+        ),
+        (
+            "main.py",
+            ["--config=configs/a2d.py:kinetics", "--workdir=w", "--config.init.encoder_weights=/gone/rgb.h5"],
+            2,
+            "error: config.init.encoder_weights: /gone/rgb.h5: no such file or folder",
+        ),
         ("main.py", ["--config=configs/sprites.py:big", "--workdir=w"], 2, "has no variant 'big'"),
         ("main.py", ["--config=/nowhere/config.json", "--workdir=w"], 2, "/nowhere/config.json: no such file"),
     ],

@@ -1,0 +1,30 @@
+"""Files and folders that a config names. Nothing heavy is imported, so that a wrong path is reported at once."""
+
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.utils.errors import InputError
+
+FETCHED_WEIGHTS = "i3d_kinetics400_rgb.safetensors"
+
+
+def check_init_paths(init: ConfigDict, workdir: Path) -> None:
+    """Raises InputError if a path in `config.init` does not exist: now, and not after the data were prepared.
+
+    A run that has a checkpoint in `workdir` does not read these paths any more.
+    """
+    if Workdir(workdir).has_checkpoint():
+        return
+    for option, path in init.items():
+        # A TensorFlow checkpoint is named by a prefix, which is not a file itself.
+        if path and not Path(path).exists() and not Path(f"{path}.index").exists():
+            hint = "; make weights downloads it" if Path(path).name == FETCHED_WEIGHTS else ""
+            raise InputError(f"config.init.{option}: {path}: no such file or folder{hint}")
+
+
+def check_data_root(data: ConfigDict) -> None:
+    """Raises InputError if `config.data.root` does not exist, unless it will be rendered or downloaded."""
+    if data.root and not data.sprites.train_clips and not Path(data.root).is_dir():
+        raise InputError(f"{data.root}: no such folder; config.data.root has to be the folder of a release")
