@@ -113,3 +113,20 @@ def test_checkpoints_without_their_config_are_not_taken_over(tmp_path):
     (tmp_path / "config.json").unlink()
     with pytest.raises(InputError, match="config.json is missing, but there are checkpoints"):
         claim_workdir(tmp_path, toy_config(), DATA, A2D)
+
+
+def test_a_run_with_old_names_of_options_goes_on(tmp_path):
+    _begun(tmp_path, toy_config())
+    path = tmp_path / "config.json"
+    older = json.loads(path.read_text())
+    for old, new in saved_config.RENAMED_KEYS.items():
+        group, name = new.split(".")
+        older[group][old.split(".")[1]] = older[group].pop(name)
+    path.write_text(json.dumps(older))
+    assert _network_of(tmp_path, toy_config()).train.keep_checkpoints == 2
+    other = toy_config()
+    other.train.grad_accum_steps = 2
+    with pytest.raises(InputError, match="config.train.grad_accum_steps: 1 there, 2 now"):
+        claim_workdir(tmp_path, other, DATA, A2D)
+    claim_workdir(tmp_path, toy_config(), DATA, A2D)
+    assert json.loads(path.read_text())["train"]["keep_checkpoints"] == 2

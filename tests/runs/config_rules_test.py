@@ -144,3 +144,38 @@ def test_trained_weights_need_the_full_width_and_no_run_beside_them():
     config.model.encoder_width, config.init.run = 1.0, "runs/first"
     with pytest.raises(InputError, match="init.run.*one or the other"):
         config_rules.check_config(config, devices=1)
+
+
+def test_every_violation_is_reported_at_once():
+    config = default.get_config()
+    config.data.clip_frames, config.model.actor_prior, config.train.grad_accum_steps = 10, "sum", 0
+    config.predict.opacity = 2.0
+    with pytest.raises(InputError) as error:
+        config_rules.check_config(config, devices=1)
+    for option in (
+        "data.clip_frames", "data.label_span", "model.actor_prior", "train.grad_accum_steps", "predict.opacity",
+    ):  # fmt: skip
+        assert str(error.value).count(f"config.{option} is ") == 1
+
+
+def test_an_old_name_in_a_config_is_refused_with_the_new_one():
+    config = default.get_config()
+    config.train.keep = 3
+    config.data.render = {"train_clips": 5}
+    with pytest.raises(InputError, match="config.data.render was renamed: use config.data.sprites; .*train.keep was"):
+        config_rules.check_config(config, devices=1)
+
+
+def test_only_the_named_groups_are_checked():
+    config = default.get_config()
+    config.data.clip_frames, config.predict.opacity = 10, 2.0
+    with pytest.raises(InputError, match="^config.predict.opacity is 2.0; allowed: 0 to 1$"):
+        config_rules.check_config(config, devices=1, groups=("eval", "predict"))
+    config_rules.check_config(config, devices=1, groups=("augment",))
+
+
+def test_options_that_a_config_lacks_are_not_checked():
+    config = default.get_config()
+    with config.unlocked():
+        del config.predict, config.model.encoder, config.data.clip_frames
+    config_rules.check_config(config, devices=1)

@@ -17,6 +17,7 @@ from ssa2d_jax.runs import initial_weights, weights_file
 from ssa2d_jax.runs.checkpoints import Checkpoints
 from ssa2d_jax.runs.compatibility import claim_workdir
 from ssa2d_jax.runs.run import check_label_space, load_run, load_variables
+from ssa2d_jax.runs.saved_config import RENAMED_KEYS
 from ssa2d_jax.steps import optimizer
 from ssa2d_jax.steps.state import TrainState, build_model, init_variables
 from ssa2d_jax.steps.train_step import summed_loss
@@ -322,3 +323,15 @@ def test_the_encoders_wait_goes_on_after_a_checkpoint(tmp_path, rate):
         state, resumed = update(state), update(resumed)
         jax.tree.map(np.testing.assert_array_equal, state, resumed)
     assert (state.params["encoder"]["kernel"] != 1).all() == (rate > 0)
+
+
+def test_a_file_exported_with_old_names_of_options_is_read(tmp_path):
+    config = toy_config()
+    older = json.loads(json.dumps(config.to_dict()))
+    for old, new in RENAMED_KEYS.items():
+        group, name = new.split(".")
+        older[group][old.split(".")[1]] = older[group].pop(name)
+    path = tmp_path / "x.safetensors"
+    weights_file.save_run(path, _variables(config), step=7, config=older, space=A2D, workdir=tmp_path / "run")
+    found = load_run(path, config)
+    assert found.config.to_dict() == json.loads(json.dumps(config.to_dict()))

@@ -53,3 +53,11 @@ def test_a_run_on_the_command_line_takes_the_place_of_a_variants_weights(given, 
     config.init.encoder_weights, config.init.flow_weights, config.init.run = "rgb.h5", "flow.h5", "runs/first"
     overrides.prefer_init_run(config, given)
     assert (config.init.encoder_weights, config.init.flow_weights, config.init.run) == (*left, "runs/first")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("train.keep", "train.keep_checkpoints"), ("data.render.size", "data.sprites.size")]
+)
+def test_an_old_name_on_the_command_line_is_refused_with_the_new_one(old, new):
+    with pytest.raises(InputError, match=f"^--config.{old} was renamed: use --config.{new}$"):
+        overrides.set_option(default.get_config(), old, "3")
