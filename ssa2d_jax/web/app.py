@@ -136,5 +136,5 @@ def open_page(page: gr.Blocks, port: int, limits: Limits) -> str:
             run_history=False, enable_monitoring=False, inbrowser=False,
         )  # fmt: skip
     except (OSError, ValueError) as error:
-        raise InputError(f"port {port} can't be used ({error}); choose another with --port") from error
+        raise InputError(f"port {port} cannot be used ({error}); choose another with --port") from error
     return url

@@ -225,7 +225,7 @@ def test_ctrl_c_ends_it_and_leaves_nothing(network, clips, tmp_path):
     with serving(network, clips, folder) as (url, server):
         taken = [*SERVER, f"--workdir={network}", f"--port={url.strip('/').rsplit(':')[-1]}"]
         done = subprocess.run(taken, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == 2 and "can't be used" in done.stderr and "--port" in done.stderr
+        assert done.returncode == 2 and "cannot be used" in done.stderr and "--port" in done.stderr
         assert "Traceback" not in done.stderr
         assert list(folder.iterdir()) != []
         server.send_signal(signal.SIGINT)
