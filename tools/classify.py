@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("videos", nargs="+", type=Path)
     arguments = parser.parse_args()
     try:
-        model, variables = i3d_classifier.variables_of(read_weights(arguments.weights), str(arguments.weights))
+        model, variables = i3d_classifier.make_classifier(read_weights(arguments.weights), str(arguments.weights))
         classes = i3d_classifier.kinetics_classes()
         if model.classes != len(classes):
             raise InputError(f"{arguments.weights} has {model.classes} classes; Kinetics-400 has {len(classes)}")

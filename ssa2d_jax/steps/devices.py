@@ -20,7 +20,7 @@ from ssa2d_jax.steps.state import TrainState
 from ssa2d_jax.steps.train_step import train_step
 from ssa2d_jax.utils.errors import InputError
 
-Shards = dict[str, np.ndarray]
+Shards = Mapping[str, np.ndarray]  # a batch with a leading device axis
 TrainStep = Callable[[TrainState, Shards], tuple[TrainState, Arrays]]
 EvalStep = Callable[[VariableDict, Shards], tuple[Arrays | PixelCounts, Float32[jax.Array, "devices B 2"]]]
 _Tree = TypeVar("_Tree")

@@ -48,13 +48,13 @@ def _count(tree):
 )
 def test_endpoints_have_the_shapes_of_i3d(width, size, gated, flow):
     inputs = [(2, *size, channels) for channels in (3, 2)[: 1 + flow]]
-    found, variables = _shapes(S3D(width, feature_gating=gated), *inputs)
-    wanted, _ = _shapes(I3D(width), *inputs)
-    assert found == wanted
+    actual, variables = _shapes(S3D(width, feature_gating=gated), *inputs)
+    expected, _ = _shapes(I3D(width), *inputs)
+    assert actual == expected
     time, height, width = size
-    assert found["Conv3d_2c_3x3"].shape[:4] == (2, time // 2, height // 4, width // 4)
-    assert found["Mixed_3c"].shape[:4] == (2, time // 2, height // 8, width // 8)
-    assert found["Mixed_5c"].shape[:4] == (2, time // 4, height // 16, width // 16)
+    assert actual["Conv3d_2c_3x3"].shape[:4] == (2, time // 2, height // 4, width // 4)
+    assert actual["Mixed_3c"].shape[:4] == (2, time // 2, height // 8, width // 8)
+    assert actual["Mixed_5c"].shape[:4] == (2, time // 4, height // 16, width // 16)
     streams = {"rgb", "flow"} if flow else {"rgb"}
     assert set(variables["params"]) == streams | {"Mixed_5b", "Mixed_5c"}
 
@@ -109,10 +109,10 @@ def test_mixed_3b_equals_a_twin(gated):
     weights = _random(model, shape)
     video = np.random.default_rng(1).uniform(-1, 1, shape).astype(np.float32)
     variables = unflatten_dict(weights, sep="/")
-    found = jax.jit(lambda video: model.apply(variables, video)["Mixed_3b"])(video)
-    wanted = jax.jit(lambda video: _twin(video, weights))(video)
-    assert found.shape == wanted.shape and float(wanted.std()) > 0.1
-    assert float(jnp.abs(found - wanted).max()) < 1e-4 * float(wanted.std())
+    actual = jax.jit(lambda video: model.apply(variables, video)["Mixed_3b"])(video)
+    expected = jax.jit(lambda video: _twin(video, weights))(video)
+    assert actual.shape == expected.shape and float(expected.std()) > 0.1
+    assert float(jnp.abs(actual - expected).max()) < 1e-4 * float(expected.std())
 
 
 def test_a_gate_of_zeros_halves_and_each_clip_has_gates_of_its_own():
@@ -131,8 +131,8 @@ def test_a_gate_of_zeros_halves_and_each_clip_has_gates_of_its_own():
     np.testing.assert_allclose(shut[..., 1], 0, atol=1e-6)
     np.testing.assert_allclose(shut[..., 4], before[..., 4], rtol=1e-6)
     means = before.mean((1, 2, 3))
-    wanted = before / (1 + jnp.exp(-3 * means))[:, None, None, None]
-    np.testing.assert_allclose(apply(3 * jnp.eye(5)[None, None, None], jnp.zeros(5)), wanted, rtol=1e-5)
+    expected = before / (1 + jnp.exp(-3 * means))[:, None, None, None]
+    np.testing.assert_allclose(apply(3 * jnp.eye(5)[None, None, None], jnp.zeros(5)), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("kept", "endpoint"), [(True, "Mixed_3c"), (False, "Mixed_5c")])

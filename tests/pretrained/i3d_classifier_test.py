@@ -59,15 +59,15 @@ def weights():
 
 @pytest.mark.parametrize("size", [(8, 48, 32), (7, 37, 43)])
 def test_endpoints_equal_a_twin_on_even_and_odd_sizes(weights, size):
-    model, variables = i3d_classifier.variables_of(weights, "x.h5")
+    model, variables = i3d_classifier.make_classifier(weights, "x.h5")
     video = np.random.default_rng(0).uniform(-1, 1, (1, *size, 3)).astype(np.float32)
-    found = jax.jit(lambda video: model.apply(variables, video)[1]["Mixed_3b"])(video)
-    wanted = jax.jit(lambda video: _twin(video, weights))(video)
-    assert found.shape == wanted.shape
-    assert float(jnp.abs(found - wanted).max()) < 1e-4 * float(wanted.std())
+    actual = jax.jit(lambda video: model.apply(variables, video)[1]["Mixed_3b"])(video)
+    expected = jax.jit(lambda video: _twin(video, weights))(video)
+    assert actual.shape == expected.shape
+    assert float(jnp.abs(actual - expected).max()) < 1e-4 * float(expected.std())
 
 
 def test_weights_without_a_head_are_refused(weights):
     encoder = {name: array for name, array in weights.items() if not name.startswith("Logits")}
     with pytest.raises(InputError, match="x.h5 has no classification head"):
-        i3d_classifier.variables_of(encoder, "x.h5")
+        i3d_classifier.make_classifier(encoder, "x.h5")

@@ -1,4 +1,4 @@
-"""Reading I3D's weights in every format, and refusing what is none of them."""
+"""Reading I3D's weights in every format, and refusing files in any other."""
 
 import pickle
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssa2d_jax.pretrained import i3d_classifier, safe_pickle, tensor_names
-from ssa2d_jax.pretrained.reader import _folded, read_weights
+from ssa2d_jax.pretrained.reader import fold_gamma, read_weights
 from ssa2d_jax.utils import safetensors_file
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import fake_weights
@@ -17,11 +17,11 @@ def tensors():
     return fake_weights.weights(head=True)
 
 
-def _assert_same(found, wanted):
-    assert found.keys() == wanted.keys()
-    for name in wanted:
-        assert found[name].dtype == np.float32, name
-        np.testing.assert_array_equal(found[name], wanted[name], err_msg=name)
+def _assert_same(actual, expected):
+    assert actual.keys() == expected.keys()
+    for name in expected:
+        assert actual[name].dtype == np.float32, name
+        np.testing.assert_array_equal(actual[name], expected[name], err_msg=name)
 
 
 def _without_head(tensors):
@@ -30,9 +30,9 @@ def _without_head(tensors):
 
 def test_every_tensor_of_the_network_has_a_canonical_name(tensors):
     assert len(tensors) == 57 * 4 + 2
-    assert all(tensor_names.own(name) == name for name in tensors)
-    assert tensor_names.own("Mixed_3b/Branch_4_Conv3d_0a_1x1/conv_3d/kernel") is None
-    assert tensor_names.own("params/Conv3d_1a_7x7/conv_3d/kernel") is None
+    assert all(tensor_names.from_canonical(name) == name for name in tensors)
+    assert tensor_names.from_canonical("Mixed_3b/Branch_4_Conv3d_0a_1x1/conv_3d/kernel") is None
+    assert tensor_names.from_canonical("params/Conv3d_1a_7x7/conv_3d/kernel") is None
 
 
 def test_deepmind_checkpoint_with_its_misspelt_unit(tmp_path, tensors):
@@ -72,25 +72,25 @@ def test_pytorch_with_gamma_folded_in(tmp_path, tensors, legacy):
     gamma = lambda beta: np.linspace(-2, 2, beta.size, dtype=np.float32)
     state = {"module." + name: value for name, value in fake_weights.torch_state(tensors, gamma).items()}
     torch.save({"state_dict": state}, tmp_path / "i3d.pt", _use_new_zipfile_serialization=not legacy)
-    found = read_weights(tmp_path / "i3d.pt")
-    assert found.keys() == tensors.keys()
+    actual = read_weights(tmp_path / "i3d.pt")
+    assert actual.keys() == tensors.keys()
     unit = "Mixed_5b/Branch_2_Conv3d_0b_3x3/"
     before, after = (
         {kind: t[unit + kind] for kind in (tensor_names.KERNEL, tensor_names.MEAN, tensor_names.VAR)}
-        for t in (tensors, found)
+        for t in (tensors, actual)
     )
     x = np.random.default_rng(1).standard_normal(before[tensor_names.KERNEL].shape[:4])
     scaled = []
-    for one in (before, after):
-        y = np.einsum("thwi,thwio->o", x, one[tensor_names.KERNEL]) - one[tensor_names.MEAN]
-        scaled.append(y / np.sqrt(one[tensor_names.VAR] + 1e-3))
+    for weights in (before, after):
+        y = np.einsum("thwi,thwio->o", x, weights[tensor_names.KERNEL]) - weights[tensor_names.MEAN]
+        scaled.append(y / np.sqrt(weights[tensor_names.VAR] + 1e-3))
     np.testing.assert_allclose(scaled[0] * gamma(scaled[0]), scaled[1], rtol=1e-4, atol=1e-4)
-    _assert_same({tensor_names.HEAD + "/" + tensor_names.KERNEL: found["Logits/conv_3d/kernel"]},
+    _assert_same({tensor_names.HEAD + "/" + tensor_names.KERNEL: actual["Logits/conv_3d/kernel"]},
                  {tensor_names.HEAD + "/" + tensor_names.KERNEL: tensors["Logits/conv_3d/kernel"]})  # fmt: skip
 
 
 def test_pytorch_names_by_position_in_a_branch():
-    for name, wanted in {
+    for name, expected in {
         "conv3d_1a_7x7.batch3d.running_var": "Conv3d_1a_7x7/batch_norm/var",
         "mixed_3b.branch_0.conv3d.weight": "Mixed_3b/Branch_0_Conv3d_0a_1x1/conv_3d/kernel",
         "module.mixed_5c.branch_2.1.batch3d.bias": "Mixed_5c/Branch_2_Conv3d_0b_3x3/batch_norm/bias",
@@ -99,7 +99,7 @@ def test_pytorch_names_by_position_in_a_branch():
         "mixed_4f.branch_3.0.conv3d.weight": None,
         "layer1.0.conv1.weight": None,
     }.items():
-        assert tensor_names.torch(name) == wanted
+        assert tensor_names.from_torch(name) == expected
 
 
 def test_pytorch_file_with_code_in_it_is_not_run(tmp_path):
@@ -168,12 +168,12 @@ def test_gamma_goes_into_kernel_and_mean():
     unit, gamma = "Conv3d_2b_1x1/", np.array([2.0, -0.5], np.float32)
     kernel, mean = np.ones((1, 1, 1, 3, 2), np.float32), np.array([1.0, 4.0], np.float32)
     given = {unit + tensor_names.KERNEL: kernel, unit + tensor_names.MEAN: mean, unit + tensor_names.GAMMA: gamma}
-    folded = _folded("x.pt", given)
+    folded = fold_gamma("x.pt", given)
     assert folded.keys() == {unit + tensor_names.KERNEL, unit + tensor_names.MEAN}
     np.testing.assert_array_equal(folded[unit + tensor_names.KERNEL][0, 0, 0], [[2.0, -0.5]] * 3)
     np.testing.assert_array_equal(folded[unit + tensor_names.MEAN], [2.0, -2.0])
     with pytest.raises(InputError, match=r"x.pt: Conv3d_2b_1x1/batch_norm/scale has shape \[1\]"):
-        _folded("x.pt", given | {unit + tensor_names.GAMMA: gamma[:1]})
+        fold_gamma("x.pt", given | {unit + tensor_names.GAMMA: gamma[:1]})
 
 
 def test_truncated_files_are_refused(tmp_path, tensors):
@@ -188,8 +188,8 @@ def test_truncated_files_are_refused(tmp_path, tensors):
         with pytest.raises(InputError, match=rf"{tmp_path}.*again"):
             read_weights(path)
     (tmp_path / "empty").write_bytes(b"")
-    for name, told in (("empty", "no known format"), ("absent", "is not there"), ("..", "without a TensorFlow")):
-        with pytest.raises(InputError, match=told):
+    for name, message in (("empty", "unknown format"), ("absent", "does not exist"), ("..", "without a TensorFlow")):
+        with pytest.raises(InputError, match=message):
             read_weights(tmp_path / name)
 
 
@@ -222,7 +222,6 @@ def test_two_streams_in_one_checkpoint_are_refused(tmp_path, tensors):
 
 
 def test_class_list():
-
     classes = i3d_classifier.kinetics_classes()
     assert len(classes) == len(set(classes)) == 400
     assert classes == sorted(classes, key=str.lower)
