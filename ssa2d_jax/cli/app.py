@@ -42,8 +42,8 @@ def main(words: Sequence[str], *, program: str = "ssa2d", default_command: str |
         default_command: with it, the command is given as --mode=<command> and may be left out; without it, the first
             word is the command.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # TensorFlow only reads data here
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # of XLA, too
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # before CLU imports TensorFlow
     try:
         return _run(words, program, default_command)
     except Stopped as error:
