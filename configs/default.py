@@ -6,7 +6,7 @@ from ssa2d_jax.runs import defaults
 
 # Ablations (the paper's Table 2) and other variants of the network, for every data set: name -> options of
 # config.model.
-NETWORK_VARIANTS = {
+NETWORK_VARIANTS: dict[str, dict[str, str | bool]] = {
     "no_actor_prior": {"actor_prior": "off"},
     "add_actor_prior": {"actor_prior": "add"},
     "no_ssa_masking": {"ssa_masking": False},

@@ -99,6 +99,11 @@ def _output(arguments: Arguments) -> Path:
     return arguments.output
 
 
+def _input(arguments: Arguments) -> str:
+    assert arguments.input is not None, "the table says that it is needed"
+    return arguments.input
+
+
 def _train(arguments: Arguments) -> None:
     config, workdir = load_config(arguments, trains=True, scores=True), _workdir(arguments)
     from input_pipeline.source import open_source
@@ -154,7 +159,7 @@ def _predict(arguments: Arguments) -> None:
     )
     names = ("opacity", "tracks", "draw_tracks", "track_frames", "track_confidence")
     drawing = PredictOptions(**{name: options[name] for name in names})
-    predict_path(arguments.input, _output(arguments), detector=detector, options=drawing)
+    predict_path(_input(arguments), _output(arguments), detector=detector, options=drawing)
 
 
 def _export_weights(arguments: Arguments) -> None:
