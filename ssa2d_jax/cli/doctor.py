@@ -65,18 +65,18 @@ def _packages() -> list[str]:
 def _devices() -> str:
     import jax
 
-    told = []
+    devices = []
     for device in jax.local_devices():
         limit = (device.memory_stats() or {}).get("bytes_limit")
-        told.append(f"{device.device_kind} ({device.platform}{f', {limit / _GIB:.1f} GiB' if limit else ''})")
-    return ", ".join(told)
+        devices.append(f"{device.device_kind} ({device.platform}{f', {limit / _GIB:.1f} GiB' if limit else ''})")
+    return ", ".join(devices)
 
 
 def _decoder() -> str:
     import av
 
     versions = ", ".join(f"{name} {'.'.join(map(str, version))}" for name, version in av.library_versions.items())
-    return f"FFmpeg: {versions}; H.264 {'can' if 'libx264' in av.codecs_available else 'can NOT'} be written"
+    return f"FFmpeg: {versions}; H.264 {'can' if 'libx264' in av.codecs_available else 'CANNOT'} be written"
 
 
 def _version(name: str) -> str:
@@ -96,7 +96,7 @@ def _video() -> str:
             for i in range(8):
                 writer.write(np.full((64, 96, 3), 30 * i, np.uint8), i)
         values = [int(frame.rgb.mean()) for frame in sources.open_source(path)]
-    return "well" if np.abs(np.array(values) - 30 * np.arange(8)).max() < 4 else f"FAILED: {values} is not 0, 30, ..."
+    return "works" if np.abs(np.array(values) - 30 * np.arange(8)).max() < 4 else f"FAILED: {values} is not 0, 30, ..."
 
 
 def _network() -> str:
@@ -111,4 +111,4 @@ def _network() -> str:
     variables = jax.jit(model.init)(jax.random.key(0, impl="rbg"), jnp.zeros((1, 4, 32, 32, 3)))
     actor, action, _ = make_forward(model, variables)(np.zeros((1, 4, 32, 32, 3), np.uint8))
     sums = [float(jnp.abs(one.sum(-1) - 1).max()) for one in (actor, action)]
-    return "well" if max(sums) < 1e-4 else f"FAILED: probabilities are off by {max(sums):.3g}"
+    return "works" if max(sums) < 1e-4 else f"FAILED: probabilities are off by {max(sums):.3g}"
