@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> None:
     # Imported here because the worker processes import this file, too.
+    from input_pipeline.records.options import VidorOptions
     from input_pipeline.records.prepare import prepare_vidor
     from input_pipeline.sprites.render_vidor import render_vidor
 
@@ -24,8 +25,10 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=320)
     parser.add_argument("--flow", default="", help="tvl1 or dis")
     arguments = parser.parse_args()
-    shape = dict(clip_frames=16, labels_per_clip=4, clips_per_video=4, store_height=0, jpeg_quality=95)
-    shape |= dict(flow=arguments.flow, flow_height=112 if arguments.flow else 0)
+    options = VidorOptions(
+        clip_frames=16, labels_per_clip=4, clips_per_video=4, store_height=0, jpeg_quality=95,
+        flow=arguments.flow, flow_height=112 if arguments.flow else 0,
+    )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         release, seconds = f"{folder}/Release", {}
         clips = dict(train_clips=arguments.videos - arguments.videos // 5, test_clips=arguments.videos // 5)
@@ -33,7 +36,7 @@ def main() -> None:
         render_vidor(release, seed=0, **clips)
         for processes in (1, 2):
             start = time.perf_counter()
-            prepare_vidor(release, f"{folder}/prepared{processes}", processes=processes, **shape)
+            prepare_vidor(release, f"{folder}/prepared{processes}", options, processes=processes)
             seconds[processes] = time.perf_counter() - start
         limit = machine_limit(Path(release))
     print(f"{arguments.videos} videos of {arguments.frames} frames, {arguments.width}x{arguments.height}: one process "

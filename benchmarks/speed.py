@@ -127,28 +127,15 @@ def peak_gib() -> float:
 
 def measure_input() -> None:
     from configs import sprites
-    from input_pipeline import dataset
-    from input_pipeline.records.prepare import prepare_a2d
+    from input_pipeline import source
 
     config = sprites.get_config()
     data = config.data
-    shape = {"clip_frames": data.clip_frames, "frame_step": data.frame_step}
-    stored = {key: data[key] for key in ("label_span", "store_height", "jpeg_quality")}
+    data.sprites.train_clips = 0  # render nothing
     try:
-        builder = prepare_a2d(data.root, data.shards_dir, **shape, **stored)
+        batches = source.open_source(config).train_batches(0)
     except InputError as error:
         sys.exit(f"error: {error}\nrun make demo first: it renders the release")
-    batches = dataset.train_batches(
-        builder,
-        batch_size=config.train.batch_size,
-        seed=0,
-        start_step=0,
-        size=data.size,
-        augment=dict(config.augment),
-        shuffle_buffer=data.shuffle_buffer,
-        decode_threads=data.decode_threads,
-        **shape,
-    )
     next(batches)
     count, start = 100, time.perf_counter()
     for _ in range(count):

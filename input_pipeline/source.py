@@ -1,70 +1,85 @@
-"""From a config to batches: renders and prepares what is missing, and opens the shards."""
+"""Makes batches from a config: renders and prepares what is missing, and opens the shards."""
 
-from typing import Any
+import dataclasses
+from typing import TypeVar
 
 import tensorflow as tf
 from ml_collections import ConfigDict
 
 from input_pipeline import dataset
 from input_pipeline.records import prepare
+from input_pipeline.records.options import A2dOptions, RecordOptions, VidorOptions
 from input_pipeline.sprites.render_a2d import render_release
 from input_pipeline.sprites.render_vidor import render_vidor
+from input_pipeline.transforms import Augmentation, ClipOptions
 from ssa2d_jax.data.batch import Source
 
-_COMMON = ("clip_frames", "store_height", "jpeg_quality", "flow", "processes", "strict")
-_A2D = ("frame_step", "label_span", "layout")
-_VIDOR = ("labels_per_clip", "clips_per_video", "spatial", "beam")
 _RENDER_VIDOR = ("train_clips", "test_clips", "size", "frames", "seed", "processes")
+Options = TypeVar("Options", bound=RecordOptions)
 
 
 def prepare_shards(config: ConfigDict) -> prepare.Builder:
-    """The TFDS builder of the shards that `config.data` describes; renders and builds what is missing.
+    """Renders and builds what is missing, and opens the shards that `config.data` describes.
 
-    TensorFlow never sees a GPU. Raises InputError for data that can't be used.
+    TensorFlow does not use a GPU.
+
+    Raises:
+        InputError: the data can't be used.
     """
     tf.config.set_visible_devices([], "GPU")
     data = config.data
-    options = {name: data[name] for name in _COMMON} | {"flow_height": data.flow_height or data.size[0]}
     if data.layout == "vidor":
         if data.sprites.train_clips:
             render_vidor(data.root, **{name: data.sprites[name] for name in _RENDER_VIDOR})
-        return prepare.prepare_vidor(data.root, data.shards_dir, **options, **{name: data[name] for name in _VIDOR})
+        return prepare.prepare_vidor(
+            data.root,
+            data.shards_dir,
+            record_options(VidorOptions, data),
+            processes=data.processes,
+            beam=data.beam,
+            strict=data.strict,
+        )
     if data.sprites.train_clips:
         render_release(data.root, **dict(data.sprites))
-    return prepare.prepare_a2d(data.root, data.shards_dir, **options, **{name: data[name] for name in _A2D})
+    return prepare.prepare_a2d(
+        data.root, data.shards_dir, record_options(A2dOptions, data), processes=data.processes, strict=data.strict
+    )
+
+
+def record_options(kind: type[Options], data: ConfigDict) -> Options:
+    """The options of the same names in `config.data`; the default height of the flow is that of the network's input."""
+    values = {field.name: data[field.name] for field in dataclasses.fields(kind)}
+    return kind(**values | {"flow_height": data.flow_height or data.size[0]})
 
 
 def open_source(config: ConfigDict, process_index: int = 0, process_count: int = 1) -> Source:
-    """The batches of this process, of `process_count`, from shards that are prepared first where they are missing."""
+    """Prepares the shards if they are missing, and opens the batches of this process of `process_count` processes."""
     builder = prepare_shards(config)
-    dataset.check_shards(builder)  # now, not when the first evaluation comes to it
-    space = prepare.label_space(builder)
-    # VidOR's records hold the very frames of a clip, whatever the step between them.
-    step = 1 if config.data.layout == "vidor" else config.data.frame_step
-    common: dict[str, Any] = dict(
-        size=config.data.size,
-        clip_frames=config.data.clip_frames,
-        frame_step=step,
+    dataset.check_shards(builder)  # now, and not only before the first evaluation
+    data, space = config.data, builder.space
+    clip = ClipOptions(
+        size=data.size,
+        clip_frames=data.clip_frames,
+        # A record of VidOR has exactly the frames of a clip, whatever the step between them.
+        frame_step=1 if data.layout == "vidor" else data.frame_step,
         flow=config.model.flow,
         multilabel=space.multilabel,
-        decode_threads=config.data.decode_threads,
-        process_index=process_index,
-        process_count=process_count,
     )
+    options = dataset.BatchOptions(clip, data.decode_threads, process_index, process_count)
     return Source(
         space=space,
         train_clips=dataset.num_train_clips(builder),
         label_frames={split: dataset.num_label_frames(builder, split) for split in builder.info.splits},
-        left_out=prepare.left_out(builder),
+        left_out=prepare.count_left_out(builder),
         identity=f"{builder.builder_config.name}, {dataset.num_train_clips(builder)} clips to train on",
         train_batches=lambda start: dataset.train_batches(
             builder,
+            options,
+            Augmentation(**config.augment),
             batch_size=config.train.batch_size,
             seed=config.seed,
             start_step=start,
-            augment=dict(config.augment),
-            shuffle_buffer=config.data.shuffle_buffer,
-            **common,
+            shuffle_buffer=data.shuffle_buffer,
         ),
-        eval_batches=lambda split: dataset.eval_batches(builder, split, batch_size=config.eval.batch_size, **common),
+        eval_batches=lambda split: dataset.eval_batches(builder, split, options, batch_size=config.eval.batch_size),
     )

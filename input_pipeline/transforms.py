@@ -1,27 +1,83 @@
-"""From a clip record to one example: pick frames, decode, crop, resize, flip, colour; labels from regions."""
+"""Makes an example of a batch from a clip record: picks, decodes, crops, resizes, mirrors and recolours its frames."""
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.video import optical_flow
 
+Tensors = Mapping[str, tf.Tensor]
+Range = tuple[float, float]
+
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipOptions:
+    """What an example holds; configs/default.py describes the options.
+
+    Attributes:
+        size: (height, width) of the network's input.
+        clip_frames: frames of a clip.
+        frame_step: a clip takes every `frame_step`-th frame of its record.
+        flow: whether the example has optical flow; the record must have it.
+        multilabel: whether a pixel can have several actions.
+    """
+
+    size: tuple[int, int]
+    clip_frames: int
+    frame_step: int
+    flow: bool = False
+    multilabel: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """Random changes of training examples; configs/default.py describes the options."""
+
+    crop_scale: Range
+    crop_aspect: Range
+    flip: bool
+    jitter_time: bool
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+
+    @property
+    def crops(self) -> bool:
+        """Whether crops are smaller than the frame."""
+        return tuple(self.crop_scale) != (1.0, 1.0)
+
+    @property
+    def recolours(self) -> bool:
+        """Whether colours change."""
+        return any((self.brightness, self.contrast, self.saturation, self.hue))
 
 
 def clip_start(
     position: tf.Tensor, frames: tf.Tensor, clip_frames: int, frame_step: int, seed: tf.Tensor | None
 ) -> tf.Tensor:
-    """Index of the clip's first frame, so that every labelled frame (position [L]) is one of the clip's.
+    """Chooses the first frame of a clip that contains every labelled frame.
 
-    Any such start that stays within the `frames` stored ones, at random if there is a seed, else the one that
-    has the labels nearest to the clip's middle. Where the video is too short, the clip reaches over its ends.
+    If the record has enough frames, the clip stays inside it; otherwise it extends beyond its ends.
+
+    Args:
+        position: [L] int64, indices of the labelled frames in the record, ascending.
+        frames: int64, number of frames of the record.
+        clip_frames: frames of the clip.
+        frame_step: the clip takes every `frame_step`-th frame.
+        seed: for a random start; None = the start with the labels nearest to the middle of the clip.
+
+    Returns:
+        The index of the first frame in the record, int64; may be negative.
     """
     first, last = position[0], position[-1]
     span = tf.constant((clip_frames - 1) * frame_step, tf.int64)
-    most = (span - (last - first)) // frame_step  # steps that the start can lie before the first label
+    most = (span - (last - first)) // frame_step  # largest number of steps from the start to the first label
     earliest = tf.minimum(most, first // frame_step)
     latest = tf.maximum(tf.constant(0, tf.int64), -((frames - 1 - span - first) // frame_step))
     low, high = tf.minimum(earliest, latest), tf.minimum(tf.maximum(earliest, latest), most)
@@ -33,11 +89,18 @@ def clip_start(
     return first - steps * frame_step
 
 
-def crop_box(seed: tf.Tensor, size: tf.Tensor, scale: tuple[float, float], aspect: tuple[float, float]) -> tf.Tensor:
-    """A random crop (top, left, height, width) in pixels, int32, of a frame of `size` (height, width).
+def crop_box(seed: tf.Tensor, size: tf.Tensor, scale: Range, aspect: Range) -> tf.Tensor:
+    """Draws a random crop of a frame.
 
-    It keeps a share of the area drawn from `scale`; its aspect leaves the frame's by a factor drawn from
-    `aspect`, evenly in its logarithm, as far as the frame has room.
+    Args:
+        seed: of the draw.
+        size: (height, width) of the frame.
+        scale: range of the share of the frame's area that the crop keeps.
+        aspect: range of the factor between the crop's aspect ratio and the frame's, uniform in its logarithm; the crop
+            is cut where the frame ends.
+
+    Returns:
+        (top, left, height, width) in pixels, int32.
     """
     draws = tf.random.stateless_uniform([4], seed)
     area = scale[0] + draws[0] * (scale[1] - scale[0])
@@ -51,15 +114,15 @@ def crop_box(seed: tf.Tensor, size: tf.Tensor, scale: tuple[float, float], aspec
     return tf.cast(tf.concat([corner, cropped], 0), tf.int32)
 
 
-def whole_box(size: tf.Tensor) -> tf.Tensor:
-    """The box (top, left, height, width) that crops nothing off a frame of `size`."""
+def full_box(size: tf.Tensor) -> tf.Tensor:
+    """The box (top, left, height, width) of a whole frame of `size` (height, width)."""
     return tf.concat([tf.zeros([2], tf.int32), tf.cast(size, tf.int32)], 0)
 
 
 def decode_frames(data: tf.Tensor, box: tf.Tensor, size: tuple[int, int], count: int) -> tf.Tensor:
-    """JPEG bytes [count] -> uint8 [count, H, W, 3]: the box of every frame, resized to `size`.
+    """Decodes the box of every frame, resized to `size`: JPEG bytes [count] -> uint8 [count, H, W, 3].
 
-    Shrinking averages (no aliasing), growing interpolates linearly.
+    Shrinking averages areas, so that nothing aliases; growing interpolates linearly.
     """
     frames = tf.stack([tf.io.decode_and_crop_jpeg(data[i], box, channels=3) for i in range(count)])
     shrinks = tf.logical_and(box[2] >= size[0], box[3] >= size[1])
@@ -73,13 +136,17 @@ def decode_frames(data: tf.Tensor, box: tf.Tensor, size: tuple[int, int], count:
 
 
 def decode_flow(data: tf.Tensor, box: tf.Tensor, frame_size: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """PNG bytes [T] -> float32 [T, H, W, 2] in [-1, 1]: the flow of the box of every frame, resized to `size`.
+    """Decodes the flow of the box of every frame, resized to `size`: PNG bytes [T] -> float32 [T, H, W, 2] in [-1, 1].
 
-    `frame_size` (height, width) is what `box` is measured in; the flow may have another resolution. Vectors
-    shrink and grow with the picture, and are clipped again.
+    Vectors are scaled like the picture, and clipped again.
+
+    Args:
+        data: the flow of every frame.
+        box: (top, left, height, width) in a frame.
+        frame_size: (height, width) of a frame; the flow may have another resolution.
+        size: (height, width) of the result.
     """
-    decode = lambda one: tf.io.decode_png(one, channels=1)[..., 0]
-    both = tf.map_fn(decode, data, fn_output_signature=tf.TensorSpec([None, None], tf.uint8))
+    both = _decode_pngs(data, tf.uint8)
     flow = optical_flow.unpack(tf.cast(tf.stack(tf.split(both, 2, axis=2), axis=-1), tf.float32))
     part = tf.cast(box, tf.float32) * tf.cast(tf.tile(tf.shape(flow)[1:3] / frame_size, [2]), tf.float32)
     weights = [_resize_weights(part[axis], part[2 + axis], tf.shape(flow)[1 + axis], size[axis]) for axis in (0, 1)]
@@ -89,9 +156,10 @@ def decode_flow(data: tf.Tensor, box: tf.Tensor, frame_size: tf.Tensor, size: tu
 
 
 def _resize_weights(start: tf.Tensor, length: tf.Tensor, pixels: tf.Tensor, size: int) -> tf.Tensor:
-    """[size, pixels] float32: how the part `start` to `start + length` of an axis becomes `size` pixels.
+    """The matrix float32 [size, pixels] that resizes the part `start` to `start + length` of an axis to `size` pixels.
 
-    Linear interpolation at the pixels' centres, widened where it shrinks, so that nothing aliases.
+    Linear interpolation at the centres of the pixels, over a wider range where the axis shrinks, so that nothing
+    aliases.
     """
     centre = start + (tf.range(size, dtype=tf.float32) + 0.5) * length / size - 0.5
     centre = tf.clip_by_value(centre, 0.0, tf.cast(pixels, tf.float32) - 1.0)
@@ -101,15 +169,28 @@ def _resize_weights(start: tf.Tensor, length: tf.Tensor, pixels: tf.Tensor, size
 
 
 def region_maps(data: tf.Tensor) -> tf.Tensor:
-    """PNG bytes [L] -> int32 [L, height, width]."""
-    decode = lambda one: tf.io.decode_png(one, channels=1, dtype=tf.uint16)[..., 0]
-    return tf.cast(tf.map_fn(decode, data, fn_output_signature=tf.TensorSpec([None, None], tf.uint16)), tf.int32)
+    """Decodes maps of region numbers: PNG bytes [L] -> int32 [L, height, width]."""
+    return tf.cast(_decode_pngs(data, tf.uint16), tf.int32)
+
+
+def _decode_pngs(data: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Decodes grey pictures of one size: PNG bytes [N] -> [N, height, width]."""
+
+    def decode(png: tf.Tensor) -> tf.Tensor:
+        return tf.io.decode_png(png, channels=1, dtype=dtype)[..., 0]
+
+    signature: Any = tf.TensorSpec([None, None], dtype)  # the stubs do not know this kind of signature
+    return tf.map_fn(decode, data, fn_output_signature=signature)
 
 
 def crop_maps(maps: tf.Tensor, box: tf.Tensor, frame_size: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """[L, height, width] -> [L, H, W]: the nearest label at every pixel's centre of the frames' crop `box`.
+    """Crops label maps like the frames, with the nearest label for every pixel: [L, height, width] -> [L, H, W].
 
-    `frame_size` (height, width) is what `box` is measured in; the maps may have another resolution.
+    Args:
+        maps: the maps of whole frames.
+        box: (top, left, height, width) in a frame.
+        frame_size: (height, width) of a frame; the maps may have another resolution.
+        size: (height, width) of the result.
     """
     for axis in (0, 1):
         pixels = tf.shape(maps)[axis + 1]
@@ -120,33 +201,45 @@ def crop_maps(maps: tf.Tensor, box: tf.Tensor, frame_size: tf.Tensor, size: tupl
     return maps
 
 
-def class_maps(
-    regions: tf.Tensor, record: Mapping[str, tf.Tensor], multilabel: bool = False
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Region numbers [L, H, W] -> actor and action classes, uint8, `IGNORE` where the region is ignored.
+def class_maps(regions: tf.Tensor, record: Tensors, multilabel: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+    """Looks up the classes of every pixel.
 
-    With `several`, action is which actions a pixel has, bool [L, H, W, A]; ignored regions have none.
+    Args:
+        regions: [L, H, W] region numbers.
+        record: the tables of the regions.
+        multilabel: whether a pixel can have several actions.
+
+    Returns:
+        Actor and action classes, uint8 [L, H, W], `IGNORE` in ignored regions. With `multilabel`, the actions are bool
+        [L, H, W, A], and ignored regions have none.
     """
     before = tf.cumsum(record["region_count"], exclusive=True)[:, None, None]
-    line = tf.where(regions > 0, regions + tf.cast(before, tf.int32), 0)
+    row = tf.where(regions > 0, regions + tf.cast(before, tf.int32), 0)  # of the table; 0 = background
     ignored, actions = record["region_ignore"], record["region_actions"]
 
     def classes(table: tf.Tensor) -> tf.Tensor:
         table = tf.concat([[0], tf.where(ignored, tf.cast(IGNORE, tf.int64), table)], 0)
-        return tf.cast(tf.gather(table, line), tf.uint8)
+        return tf.cast(tf.gather(table, row), tf.uint8)
 
     if not multilabel:
         return classes(record["region_actor"]), classes(tf.argmax(tf.cast(actions, tf.uint8), axis=-1))
-    table = tf.logical_and(actions, ~ignored[:, None])
-    return classes(record["region_actor"]), tf.gather(tf.pad(table, [[1, 0], [0, 0]]), line)
+    table = tf.logical_and(actions, tf.logical_not(ignored[:, None]))
+    return classes(record["region_actor"]), tf.gather(tf.pad(table, [[1, 0], [0, 0]]), row)
 
 
 def colour_transform(
     seed: tf.Tensor, brightness: float, contrast: float, saturation: float, hue: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """A random change of colours as one affine map: rgb @ matrix [3, 3] + offset [3], in 0 to 255.
+    """Draws a random change of colours as one affine map: rgb @ matrix [3, 3] + offset [3], in 0 to 255.
 
-    Contrast turns about mid-grey, saturation and hue about grey, in YIQ.
+    Contrast leaves medium grey unchanged; saturation and hue leave every grey unchanged and change the colours in YIQ.
+
+    Args:
+        seed: of the draw.
+        brightness: largest change, as a share of the full scale.
+        contrast: the factor lies in 1 +- this.
+        saturation: the factor lies in 1 +- this.
+        hue: largest rotation, as a share of the colour circle.
     """
     draws = tf.random.stateless_uniform([4], seed, -1.0, 1.0)
     gain, chroma = 1.0 + contrast * draws[1], 1.0 + saturation * draws[2]
@@ -160,73 +253,85 @@ def colour_transform(
 
 
 def recolour(video: tf.Tensor, matrix: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
-    """uint8 [T, H, W, 3] -> the same after an affine map of its colours, rounded and clipped."""
+    """Applies an affine map to the colours of uint8 [T, H, W, 3]; the result is rounded and clipped."""
     changed = tf.tensordot(tf.cast(video, tf.float32), matrix, 1) + offset
     return tf.cast(tf.clip_by_value(tf.round(changed), 0.0, 255.0), tf.uint8)
 
 
-def mirror(frames: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Video and, if there, flow, left to right: motion to the right becomes motion to the left."""
+def mirror(frames: Tensors) -> dict[str, tf.Tensor]:
+    """Mirrors video and, if present, flow left to right: motion to the right becomes motion to the left."""
     return {key: _mirror(x) * ([-1.0, 1.0] if key == "flow" else tf.ones([], x.dtype)) for key, x in frames.items()}
 
 
 def _mirror(video: tf.Tensor) -> tf.Tensor:
-    """Left to right. On three axes tf.reverse has a fast path; on four it, and slices more so, are slow."""
+    """Mirrors left to right. tf.reverse is fast with three axes, but slow with four, and slices are slower still."""
     return tf.reshape(tf.reverse(tf.reshape(video, [-1, *video.shape[2:]]), [1]), video.shape)
 
 
-def example(
-    record: Mapping[str, tf.Tensor],
-    seed: tf.Tensor | None,
-    *,
-    clip_frames: int,
-    frame_step: int,
-    size: tuple[int, int],
-    augment: Mapping[str, Any] | None,
-    flow: bool = False,
-    multilabel: bool = False,
-) -> dict[str, tf.Tensor]:
-    """One example of a batch from a clip record (see ssa2d_jax/batch.py; no batch axis yet).
+class _Seeds(NamedTuple):
+    """One seed for each kind of augmentation."""
 
-    With `augment` and a seed [2] int64: one random draw for all frames, flow and maps. Without: the whole frame,
-    the labels in the middle of the clip, and maps at their own size.
+    time: tf.Tensor
+    crop: tf.Tensor
+    flip: tf.Tensor
+    colour: tf.Tensor
+
+
+def example(
+    record: Tensors, seed: tf.Tensor | None, options: ClipOptions, augmentation: Augmentation | None
+) -> dict[str, tf.Tensor]:
+    """Makes one example of a batch, as ssa2d_jax/data/batch.py describes it but without the batch axis.
+
+    For training, one random draw holds for all frames, flow and maps. Without augmentation, the example has the whole
+    frame, the labels in the middle of the clip, and maps at their own size.
+
+    Args:
+        record: a clip record.
+        seed: int64 [2], needed for augmentation.
+        options: what the example holds.
+        augmentation: None for evaluation.
     """
-    time_seed, crop_seed, flip_seed, colour_seed = (
-        tf.unstack(tf.random.split(seed, 4)) if seed is not None else (None,) * 4
-    )
     stored = tf.size(record["frames"], tf.int64)
-    jitter = time_seed if augment and augment["jitter_time"] else None
-    start = clip_start(record["label_position"], stored, clip_frames, frame_step, jitter)
-    reached = start + tf.range(clip_frames, dtype=tf.int64) * frame_step
+    seeds = None
+    if augmentation is not None:
+        assert seed is not None, "augmentation needs a seed"
+        seeds = _Seeds(*tf.unstack(tf.random.split(seed, 4)))
+    jitter = seeds.time if augmentation and seeds and augmentation.jitter_time else None
+    start = clip_start(record["label_position"], stored, options.clip_frames, options.frame_step, jitter)
+    reached = start + tf.range(options.clip_frames, dtype=tf.int64) * options.frame_step
     index = tf.clip_by_value(reached, 0, stored - 1)
     data = tf.gather(record["frames"], index)
     frame_size = tf.image.extract_jpeg_shape(data[0])[:2]
-    cropped = augment is not None and tuple(augment["crop_scale"]) != (1.0, 1.0)
-    box = (
-        crop_box(crop_seed, frame_size, augment["crop_scale"], augment["crop_aspect"])
-        if cropped
-        else whole_box(frame_size)
-    )
-    frames = {"video": decode_frames(data, box, size, clip_frames)}
-    if flow:
-        stills = tf.logical_or(reached < 0, reached >= stored)  # over the video's ends nothing moves
-        moved = decode_flow(tf.ensure_shape(tf.gather(record["flow"], index), [clip_frames]), box, frame_size, size)
-        frames["flow"] = tf.where(stills[:, None, None, None], 0.0, moved)
+    box = full_box(frame_size)
+    if augmentation and seeds and augmentation.crops:
+        box = crop_box(seeds.crop, frame_size, augmentation.crop_scale, augmentation.crop_aspect)
+    frames = {"video": decode_frames(data, box, options.size, options.clip_frames)}
+    if options.flow:
+        outside = tf.logical_or(reached < 0, reached >= stored)  # beyond the ends of the record nothing moves
+        flow_data = tf.ensure_shape(tf.gather(record["flow"], index), [options.clip_frames])
+        flow = decode_flow(flow_data, box, frame_size, options.size)
+        frames["flow"] = tf.where(outside[:, None, None, None], 0.0, flow)
     regions = region_maps(record["regions"])
-    if augment is not None:
-        regions = crop_maps(regions, box, frame_size, size)
-        if augment["flip"]:
-            mirrored = tf.random.stateless_uniform([], flip_seed) < 0.5
+    if augmentation and seeds:
+        regions = crop_maps(regions, box, frame_size, options.size)
+        if augmentation.flip:
+            mirrored = tf.random.stateless_uniform([], seeds.flip) < 0.5
             frames, regions = tf.cond(
                 mirrored, lambda: (mirror(frames), regions[:, :, ::-1]), lambda: (frames, regions)
             )
-        strength = [augment[name] for name in ("brightness", "contrast", "saturation", "hue")]
-        if any(strength):
-            frames["video"] = recolour(frames["video"], *colour_transform(colour_seed, *strength))
-    actor, action = class_maps(regions, record, multilabel)
+        if augmentation.recolours:
+            change = colour_transform(
+                seeds.colour,
+                augmentation.brightness,
+                augmentation.contrast,
+                augmentation.saturation,
+                augmentation.hue,
+            )
+            frames["video"] = recolour(frames["video"], *change)
+    actor, action = class_maps(regions, record, options.multilabel)
     names = tf.strings.reduce_join(tf.strings.as_string(record["label_frame"]), separator=",")
     return frames | {
-        "label_time": tf.cast((record["label_position"] - start) // frame_step, tf.int32),
+        "label_time": tf.cast((record["label_position"] - start) // options.frame_step, tf.int32),
         "label_valid": tf.ones_like(record["label_position"], tf.bool),
         "actor": actor,
         "action": action,

@@ -1,11 +1,11 @@
-"""The clip record as TFDS stores it; clip_record.py says what is in it."""
+"""The clip record as TFDS stores it; clip_record.py describes its fields."""
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 
-def features(actions: int) -> tfds.features.FeaturesDict:
-    """The record as TFDS stores it, for `actions` action classes (background included)."""
+def record_features(actions: int) -> tfds.features.FeaturesDict:
+    """The fields of a record with `actions` action classes, the background included."""
     number, text = tf.int64, tf.string
     return tfds.features.FeaturesDict(
         {

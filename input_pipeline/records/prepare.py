@@ -1,4 +1,4 @@
-"""Builds the shards of a release when they are missing, and opens them."""
+"""Builds the shards of a release if they are missing, and opens them."""
 
 import collections
 import contextlib
@@ -8,27 +8,29 @@ import io
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import tensorflow_datasets as tfds
 from absl import logging
 from tensorflow_datasets.core.utils import shard_utils
 
-from input_pipeline.records import a2d_builder, vidor_builder
+from input_pipeline.records.a2d_builder import A2d, A2dConfig, Folder, Problem, log_problems
+from input_pipeline.records.options import A2dOptions, VidorOptions
+from input_pipeline.records.vidor_builder import Vidor, VidorConfig, beam_options
 from input_pipeline.releases import vidor
-from input_pipeline.releases.layouts import open_release
+from input_pipeline.releases.layouts import open_release, open_release_once
 from ssa2d_jax.data.batch import SPLITS
-from ssa2d_jax.data.label_space import LabelSpace
-from ssa2d_jax.data.label_space import vidor as vidor_space
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.locks import wait_for_lock
 from ssa2d_jax.utils.progress import log
-from ssa2d_jax.utils.text import plural
+from ssa2d_jax.utils.text import csv_text, plural
 
-Builder = a2d_builder.A2d | vidor_builder.Vidor
+Builder = A2d | Vidor
+Config = A2dConfig | VidorConfig
+AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
 PROBLEMS = "problems.csv"
-_SHARDS = 8  # files of a split at least, so that processes can divide them among themselves
+_SHARDS = 8  # smallest number of files of a split, so that processes can divide them among themselves
 _SHARD_BYTES = 64 << 20
 
 
@@ -42,174 +44,144 @@ class _DownloadConfig(tfds.download.DownloadConfig):
         return _Shards()
 
 
-def prepare_a2d(
-    release: str,
-    prepared: str,
-    *,
-    clip_frames: int,
-    frame_step: int,
-    label_span: int,
-    store_height: int,
-    jpeg_quality: int,
-    flow: str = "",
-    flow_height: int = 0,
-    processes: int = 2,
-    strict: bool = False,
-    layout: str = "a2d",
-) -> a2d_builder.A2d:
-    """The builder of an A2D release's clip records in folder `prepared`, built first if they aren't there.
+def prepare_a2d(root: str, shards_dir: str, options: A2dOptions, *, processes: int = 2, strict: bool = False) -> A2d:
+    """Opens the clip records of a release with labelled regions, and builds them first if they are missing.
 
-    release="" is the official archive, downloaded by TFDS. `layout`: "a2d", or "folder", data of one's own as
-    folder_release.py describes them. `processes` work side by side, which doesn't change what
-    is built. An interrupted build leaves nothing that is taken for a whole one. Lists videos that had to be left out;
-    raises InputError for them if `strict`.
+    An interrupted build is never mistaken for a complete one. Videos that can't be used are left out and logged.
+
+    Args:
+        root: folder of the release; "" = the official archive of A2D, which TFDS downloads.
+        shards_dir: folder of the shards of all releases.
+        options: what the shards depend on.
+        processes: that read videos in parallel; they don't change the shards.
+        strict: whether a video that can't be used is an error.
+
+    Raises:
+        InputError: the release or `shards_dir` can't be used, or `strict` and a video can't be used.
     """
-    if not release and layout != "a2d":
-        raise InputError("config.data.root is ''; it has to be the folder of your own data")
-    place = Path(release).absolute()
-    if release:
-        open_release.cache_clear()  # a table of its own for what is there now
-        _ = open_release(layout, place).splits
-    mark = open_release(layout, place).fingerprint() if release else "official"
-    settings = {
-        "clip_frames": clip_frames, "frame_step": frame_step, "label_span": label_span,
-        "store_height": store_height, "jpeg_quality": jpeg_quality,
-        "flow": flow, "flow_height": flow_height,
-    }  # fmt: skip
-    name = f"t{clip_frames}x{frame_step}_span{label_span}_h{store_height}_q{jpeg_quality}"
-    name += f"_{flow}{flow_height}_{mark}" if flow else f"_{mark}"
-    config = a2d_builder.Config(
-        name=name, layout=layout, release=str(place) if release else "", processes=processes, **settings
+    if not root and options.layout != "a2d":
+        raise InputError("config.data.root is ''; set it to the folder of your own data")
+    folder = Path(root).absolute()
+    fingerprint = open_release(options.layout, folder).fingerprint() if root else "official"
+    if root:
+        _ = open_release_once(options.layout, folder, fingerprint).splits  # raises the problems of the release's tables
+    config = A2dConfig(
+        name=options.shards_name(fingerprint),
+        options=options,
+        root=str(folder) if root else "",
+        fingerprint=fingerprint,
+        processes=processes,
     )
-    return _ready(a2d_builder.Folder if layout == "folder" else a2d_builder.A2d, config, Path(prepared), strict)
+    return _prepare(Folder if options.layout == "folder" else A2d, config, Path(shards_dir), strict)
 
 
 def prepare_vidor(
-    release: str,
-    prepared: str,
-    *,
-    clip_frames: int,
-    labels_per_clip: int,
-    clips_per_video: int,
-    store_height: int,
-    jpeg_quality: int,
-    flow: str = "",
-    flow_height: int = 0,
-    spatial: bool = False,
-    processes: int = 2,
-    beam: str = "",
-    strict: bool = False,
-) -> vidor_builder.Vidor:
-    """The same for a release in VidOR's layout. An interrupted build goes on after the videos that are done.
+    root: str, shards_dir: str, options: VidorOptions, *, processes: int = 2, beam: str = "", strict: bool = False
+) -> Vidor:
+    """Does the same as `prepare_a2d` for a release in VidOR's layout.
 
-    `processes` work side by side, or a Beam pipeline with the options `beam`: neither changes what is built.
+    An interrupted build continues after the finished videos.
+
+    Args:
+        root: folder of the release.
+        shards_dir: folder of the shards of all releases.
+        options: what the shards depend on.
+        processes: that read videos in parallel; they don't change the shards.
+        beam: options of a Beam pipeline that reads the videos instead; "" = none.
+        strict: whether a video that can't be used is an error.
     """
+    release = Path(root).absolute()
     for split in SPLITS:
-        vidor.annotation_files(Path(release), split)
-    settings = {
-        "clip_frames": clip_frames, "labels_per_clip": labels_per_clip, "clips_per_video": clips_per_video,
-        "store_height": store_height, "jpeg_quality": jpeg_quality,
-        "flow": flow, "flow_height": flow_height, "spatial": spatial,
-    }  # fmt: skip
-    name = f"t{clip_frames}_l{labels_per_clip}_c{clips_per_video}_h{store_height}_q{jpeg_quality}"
-    name += (f"_{flow}{flow_height}" if flow else "") + ("_spatial" if spatial else "")
-    name += f"_{vidor.fingerprint(Path(release))}"
-    place = dict(release=str(Path(release).absolute()), processes=processes, beam=beam)
-    config = vidor_builder.Config(name=name, **settings, **place)
-    return _ready(vidor_builder.Vidor, config, Path(prepared).absolute(), strict)  # workers may run elsewhere
+        vidor.annotation_files(Path(root), split)
+    name = options.shards_name(vidor.fingerprint(release))
+    config = VidorConfig(name=name, options=options, root=str(release), processes=processes, beam=beam)
+    return _prepare(Vidor, config, Path(shards_dir).absolute(), strict)  # Beam's workers may have another folder
 
 
-def _ready(kind: type[Builder], config: Any, folder: Path, strict: bool) -> Builder:
-    """The builder of that configuration, built in `folder` if it isn't there."""
+def _prepare(kind: type[AnyBuilder], config: Config, folder: Path, strict: bool) -> AnyBuilder:
+    """Opens the shards of `config` in `folder`, and builds them first if they are missing."""
     tfds.disable_progress_bar()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise InputError(f"{folder}: not a folder; config.data.shards_dir has to be one, or to be free") from error
+        raise InputError(
+            f"{folder}: not a folder; config.data.shards_dir has to be a folder, or a path that does not exist"
+        ) from error
     waiting = "another process is preparing this data; waiting for it"
     with wait_for_lock(folder / f".{config.name}.lock", waiting), _quiet():
-        place = folder / kind.name / config.name / str(kind.VERSION)
-        if not (place / PROBLEMS).is_file():  # the last file that a build writes
-            shutil.rmtree(place, ignore_errors=True)
+        shards = folder / kind.name / config.name / str(kind.VERSION)
+        if not (shards / PROBLEMS).is_file():  # the last file that a build writes
+            shutil.rmtree(shards, ignore_errors=True)
             _build(kind(data_dir=str(folder), config=config))
-        builder = _opened(place, kind, folder, config)
-        if isinstance(builder, vidor_builder.Vidor):
-            vidor_builder.finish(builder)
-    problems = _saved_problems(builder)
+        builder = _open(shards, kind, folder, config)
+        if isinstance(builder, Vidor):
+            builder.remove_parts()
+    problems = _read_problems(builder)
     if problems:
-        a2d_builder.say_problems(problems)
+        log_problems(problems)
         if strict:
             raise InputError(
                 f"{plural(len(problems), 'video')} had to be left out, see {builder.data_path / PROBLEMS}; "
-                "mend them and prepare again, or set config.data.strict=False"
+                "fix the videos and prepare again, or set config.data.strict=False"
             )
     return builder
 
 
-def _opened(place: Path, kind: type[Builder], folder: Path, config: Any) -> Builder:
-    """The builder of the shards in `place`; InputError if the files that describe them are damaged."""
+def _open(shards: Path, kind: type[AnyBuilder], folder: Path, config: Config) -> AnyBuilder:
+    """The builder of the shards in the folder `shards`; InputError if the files that describe them are damaged."""
+    damaged = (
+        f"{shards}: the files that describe these shards are damaged; "
+        "delete the folder and build it again with --mode=prepare"
+    )
     try:
         builder = kind(data_dir=str(folder), config=config)
-        whole = set(builder.info.splits) == set(builder.info.metadata["label_frames"]) == set(SPLITS)
-    except Exception as error:  # of TFDS, JSON or protobuf, and an assertion
-        raise InputError(f"{_spoilt(place)} ({str(error).splitlines()[0]})") from error
-    if not whole:
-        raise InputError(_spoilt(place))
+        complete = set(builder.info.splits) == set(builder.info.metadata["label_frames"]) == set(SPLITS)
+    except Exception as error:  # from TFDS, JSON or protobuf, or an assertion
+        raise InputError(f"{damaged} ({str(error).splitlines()[0]})") from error
+    if not complete:
+        raise InputError(damaged)
     return builder
 
 
-def _spoilt(place: Path) -> str:
-    return (
-        f"{place}: the files that describe these shards are damaged; "
-        "delete the folder and build it again with --mode=prepare"
-    )
-
-
 def _build(builder: Builder) -> None:
+    """Builds the shards, and logs what the release warns of and what the shards contain."""
     for stale in Path(builder.data_path).parent.glob("*incomplete*"):
         shutil.rmtree(stale)
     log(f"building {builder.data_path}")
-    if isinstance(builder, a2d_builder.A2d):
-        for remark in open_release(builder.builder_config.layout, Path(builder.builder_config.release)).warnings():
-            log(f"remark: {remark}")
-    config = _DownloadConfig(register_checksums=False, force_checksums_validation=False)
-    if isinstance(builder, vidor_builder.Vidor) and builder.builder_config.beam:
-        config = dataclasses.replace(config, beam_options=vidor_builder.beam_options(builder.builder_config.beam))
+    download_config = _DownloadConfig(register_checksums=False, force_checksums_validation=False)
+    if isinstance(builder, A2d):
+        for warning in builder.open_release().warnings():
+            log(f"warning: {warning}")
+    elif builder.builder_config.beam:
+        pipeline = beam_options(builder.builder_config.beam)
+        download_config = dataclasses.replace(download_config, beam_options=pipeline)
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints sizes that it doesn't know
-        builder.download_and_prepare(download_config=config)
-    problems = io.StringIO()
-    csv.writer(problems).writerows([("video", "split", "reason"), *builder.problems])
-    replace_text(Path(builder.data_path) / PROBLEMS, problems.getvalue())
+        builder.download_and_prepare(download_config=download_config)
+    problems = [("video", "split", "reason"), *builder.problems]
+    replace_text(Path(builder.data_path) / PROBLEMS, csv_text(problems))
     clips = {split: info.num_examples for split, info in builder.info.splits.items()}
     left_out = "" if builder.problems else "; no video was left out"
     log(f"built: {clips} clips, {dict(builder.info.metadata['label_frames'])} labelled frames{left_out}")
-    for split, codes in builder.info.metadata.get("ignored_codes", {}).items():
-        if codes:
-            kind = open_release(builder.builder_config.layout, Path(builder.builder_config.release)).ignored
-            log(f"{split}: {kind}, ignored: {dict(codes)}")
+    if isinstance(builder, A2d):
+        for split, codes in builder.info.metadata["ignored_codes"].items():
+            if codes:
+                log(f"{split}: {builder.open_release().ignored}, ignored: {dict(codes)}")
 
 
-def label_space(builder: Builder) -> LabelSpace:
-    """The classes of the labels in the shards."""
-    if isinstance(builder, vidor_builder.Vidor):
-        return vidor_space(builder.builder_config.spatial)
-    return builder.space
-
-
-def left_out(builder: Builder) -> dict[str, int]:
+def count_left_out(builder: Builder) -> dict[str, int]:
     """How many videos of each split could not be used."""
-    counts = collections.Counter(split for _, split, _ in _saved_problems(builder))
+    counts = collections.Counter(split for _, split, _ in _read_problems(builder))
     return {split: counts[split] for split in SPLITS}
 
 
-def _saved_problems(builder: Builder) -> list[tuple[str, ...]]:
+def _read_problems(builder: Builder) -> list[Problem]:
     with open(builder.data_path / PROBLEMS, newline="") as file:
         return [tuple(row) for row in csv.reader(file)][1:]
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without TFDS's remarks on what it does and on a configuration that it doesn't know."""
+    """Without TFDS's log messages about its steps and about a configuration that it doesn't know."""
     before = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:

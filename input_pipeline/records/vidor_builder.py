@@ -1,4 +1,4 @@
-"""The TFDS builder that makes clip records of a release in VidOR's layout, in several processes or by Apache Beam."""
+"""The TFDS builder that makes clip records of a release in VidOR's layout, in several processes or with Apache Beam."""
 
 import dataclasses
 import functools
@@ -7,36 +7,36 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from input_pipeline.records import features, vidor_clips
-from input_pipeline.records.vidor_clips import Options, Planned
+from input_pipeline.records import vidor_clips, vidor_notes, vidor_plan
+from input_pipeline.records.clip_record import Record
+from input_pipeline.records.features import record_features
+from input_pipeline.records.options import VidorOptions
+from input_pipeline.records.vidor_notes import Note
+from input_pipeline.records.vidor_plan import VideoPlan
 from input_pipeline.releases import vidor
 from input_pipeline.workers import Workers
+from ssa2d_jax.data import label_space
 from ssa2d_jax.data.batch import SPLITS
+from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress, log
 
 _SEED = 0  # of the choice of clips
+_SHOWN = 5  # problems that an error message shows
 
 
-@dataclasses.dataclass
-class Config(tfds.core.BuilderConfig):
-    """What the shards depend on; its name says it all, so other settings never meet stale shards."""
+@dataclasses.dataclass(kw_only=True, eq=False)
+class VidorConfig(tfds.core.BuilderConfig):
+    """How shards are made; `name` contains everything that they depend on, so that other options find no old shards."""
 
-    release: str = ""
-    clip_frames: int = 16
-    labels_per_clip: int = 4
-    clips_per_video: int = 8
-    store_height: int = 0
-    jpeg_quality: int = 95
-    flow: str = ""  # or a method of ssa2d_jax/optical_flow.py
-    flow_height: int = 0
-    spatial: bool = False
+    options: VidorOptions
+    root: str
     processes: int = 2
     beam: str = ""  # options of a Beam pipeline; "" = `processes` processes of this machine
 
@@ -44,173 +44,184 @@ class Config(tfds.core.BuilderConfig):
 class Vidor(tfds.core.GeneratorBasedBuilder):
     """Clip records of a release in VidOR's layout: splits train and test (the official validation split).
 
-    Train: `clips_per_video` clips a video on average, drawn evenly over the predicates. Test: up to that many of every
-    video, evenly spaced, so that no frame is scored twice. Each video's records are kept, beside the shards, until the
-    whole is built: an interrupted build goes on after the videos that are done. Videos that can't be used are left
-    out and listed in `problems`, as (video, split, reason).
+    Train: on average `clips_per_video` clips per video, drawn evenly over the predicates. Test: up to that many of
+    every video, evenly spaced, so that no frame is scored twice. The records of each video are kept beside the shards
+    until the build is finished, so that an interrupted build can continue. Videos that can't be used are left out and
+    listed in `problems`, as (video, split, reason).
     """
 
     VERSION = tfds.core.Version("1.0.0")
     name = "vidor"
+    builder_config: VidorConfig
 
     def __init__(self, **kwargs: Any):
-        self.problems: list[tuple[str, str, str]] = []
+        self.problems: list[tuple[str, ...]] = []
         super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
             builder=self,
             description="Clips of videos with boxes and relations, in the layout of VidOR.",
-            features=features.features(len(vidor.predicates(self.builder_config.spatial))),
+            features=record_features(len(vidor.predicates(self.builder_config.options.spatial))),
             homepage="https://xdshang.github.io/docs/vidor.html",
             metadata=tfds.core.MetadataDict(label_frames={}, labels_a_clip={}, label_size={}),
         )
 
     @property
+    def space(self) -> LabelSpace:
+        """The classes of the labels."""
+        return label_space.vidor(self.builder_config.options.spatial)
+
+    @property
     def parts(self) -> Path:
-        """Where what is done of an unfinished build waits."""
+        """The folder with the finished videos of an unfinished build."""
         return Path(self.data_path).parent / "parts"
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.builder_config.root)
+
+    def remove_parts(self) -> None:
+        """Deletes what an interrupted build would need."""
+        shutil.rmtree(self.parts, ignore_errors=True)
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         return {split: self._generate_examples(split) for split in SPLITS}
 
     def _generate_examples(self, split: str) -> Any:
-        config, options = self.builder_config, self._options()
-        (self.parts / split).mkdir(parents=True, exist_ok=True)
-        plan = self._plan(split, options)
-        if not config.beam:
-            return self._in_processes(split, plan, options)
-        work = functools.partial(vidor_clips.records_of_video, folder=self.parts / split, options=options)
+        folder = self.parts / split
+        folder.mkdir(parents=True, exist_ok=True)
+        plans = self._plan(split)
+        work = functools.partial(
+            vidor_clips.records_of_video, folder=folder, root=self._root, options=self.builder_config.options
+        )
+        if not self.builder_config.beam:
+            return self._generate_in_processes(split, plans, work)
         beam = tfds.core.lazy_imports.apache_beam
-        # A shuffle between listing and decoding lets a runner spread the videos over its workers.
-        return beam.Create(plan) | beam.Reshuffle() | beam.FlatMap(work)
+        # A shuffle between listing and decoding lets a runner distribute the videos over its workers.
+        return beam.Create(plans) | beam.Reshuffle() | beam.FlatMap(work)
 
-    def _options(self) -> Options:
-        config = self.builder_config
-        fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(Options)}
-        return Options(**fields | {"release": Path(config.release)})
-
-    def _plan(self, split: str, options: Options) -> list[Planned]:
-        """Every video of the split that has a clip, with its clips; needs all annotations, so it comes first."""
-        config = self.builder_config
-        files = vidor.annotation_files(options.release, split)
-        progress, outlines = Progress(f"reading annotations of {split}", "videos", len(files)), []
-        for path, result in self._workers.in_order(functools.partial(vidor_clips.outline, options=options), files):
-            if isinstance(result, Exception):
-                vidor_clips.note(self.parts / split, path, {"problem": str(result)})
+    def _plan(self, split: str) -> list[VideoPlan]:
+        """Plans the clips of every video of the split. The choice needs all annotations, so they are read first."""
+        options, folder = self.builder_config.options, self.parts / split
+        files = vidor.annotation_files(self._root, split)
+        progress = Progress(f"reading annotations of {split}", "videos", len(files))
+        outlines = []
+        work = functools.partial(vidor_plan.read_outline, root=self._root, options=options)
+        for path, outline in self._workers.in_order(work, files):
+            if isinstance(outline, Exception):
+                vidor_notes.note_problem(folder, path, outline)
             else:
-                outlines.append(result)
+                outlines.append(outline)
             progress.add(1)
         if split == "train":
-            count = config.clips_per_video * len(outlines)
-            plan = vidor_clips.drawn_evenly(outlines, count, config.clip_frames, _SEED)
+            count = options.clips_per_video * len(outlines)
+            plan = vidor_plan.draw_evenly(outlines, count, options.clip_frames, _SEED)
         else:
-            plan = vidor_clips.evenly_spaced(outlines, config.clips_per_video, config.clip_frames)
+            plan = vidor_plan.space_evenly(outlines, options.clips_per_video, options.clip_frames)
         if outlines and not plan:
-            raise InputError(f"{options.release}: no video of the {split} split has a relation to learn from")
+            raise InputError(f"{self._root}: no video of the {split} split has a relation to learn from")
         if not outlines:
-            self._usable(split)  # says why
+            self._read_usable_notes(split)  # raises an error with the reasons
         return list(plan.items())
 
-    def _in_processes(self, split: str, plan: list[Planned], options: Options) -> Iterator[tuple[str, Any]]:
-        """The examples of `plan`: of videos that were done before as they were kept, of the others newly made."""
+    def _generate_in_processes(self, split: str, plans: list[VideoPlan], work: Any) -> Iterator[tuple[str, Record]]:
+        """Yields the examples of `plans`: reads those of finished videos, and makes and keeps the others."""
         folder, features = self.parts / split, self.info.features
-        left = [planned for planned in plan if not _is_kept(vidor_clips.part(folder, planned[0]))]
-        missing = {planned[0] for planned in left}
-        if len(left) < len(plan):
-            log(f"{split}: {len(plan) - len(left)} of {len(plan)} videos were done before")
-        progress = Progress(f"preparing {split}", "videos", len(left))
-        work = functools.partial(vidor_clips.records_of_video, folder=folder, options=options)
-        made = self._workers.in_order(work, left)
-        for planned in plan:
-            part = vidor_clips.part(folder, planned[0])
-            if planned[0] not in missing:
-                yield from _kept(part, features)
+        unfinished = [plan for plan in plans if not _is_finished(folder, plan[0])]
+        unfinished_paths = {path for path, _ in unfinished}
+        if len(unfinished) < len(plans):
+            log(f"{split}: {len(plans) - len(unfinished)} of {len(plans)} videos were finished before")
+        progress = Progress(f"preparing {split}", "videos", len(unfinished))
+        results = self._workers.in_order(work, unfinished)
+        for path, _ in plans:
+            file = vidor_notes.records_file(folder, path)
+            if path not in unfinished_paths:
+                yield from _read_records(file, features)
                 continue
-            _, result = next(made)
-            if isinstance(result, Exception):
-                raise result
-            _keep(part, result, features)
+            _, records = next(results)
+            if isinstance(records, Exception):
+                raise records
+            _write_records(file, records, features)
             progress.add(1)
-            yield from result
+            yield from records
 
     def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
         try:
             with Workers(self.builder_config.processes) as self._workers:
                 super()._download_and_prepare(*args, **kwargs)
         except Exception:
-            for split in SPLITS:  # without one example TFDS fails an assertion; the reason is in the notes
-                if self._none_left(split):
-                    self._usable(split)
+            for split in SPLITS:  # a split without examples fails an assertion of TFDS; the notes have the reason
+                if self._is_unusable(split):
+                    self._read_usable_notes(split)
             raise
+        metadata = self.info.metadata
         for split in SPLITS:
-            done = self._usable(split)
-            self.info.metadata["label_frames"][split] = sum(sum(note["labels"]) for note in done)
-            self.info.metadata["labels_a_clip"][split] = max(max(note["labels"]) for note in done)
-            self.info.metadata["label_size"][split] = np.max([note["size"] for note in done], axis=0).tolist()
+            notes = self._read_usable_notes(split)
+            metadata["label_frames"][split] = sum(sum(note.labels) for note in notes)
+            metadata["labels_a_clip"][split] = max(max(note.labels) for note in notes)
+            metadata["label_size"][split] = np.max([note.size for note in notes], axis=0).tolist()
 
-    def _none_left(self, split: str) -> bool:
-        """Whether every video of the split is noted as one that can't be used."""
-        files = vidor.annotation_files(Path(self.builder_config.release), split)
-        notes = [vidor_clips.part(self.parts / split, path).with_suffix(".json") for path in files]
-        return all(note.exists() and "problem" in json.loads(note.read_text()) for note in notes)
+    def _is_unusable(self, split: str) -> bool:
+        """Whether every video of the split has a note that it can't be used."""
+        files = [vidor_notes.note_file(self.parts / split, path) for path in vidor.annotation_files(self._root, split)]
+        return all(file.exists() and vidor_notes.read_note(file).problem for file in files)
 
-    def _usable(self, split: str) -> list[dict[str, Any]]:
-        """The notes of the videos that have clips; lists the others in `problems`. InputError if none has."""
-        notes = [json.loads(path.read_text()) for path in sorted((self.parts / split).glob("*.json"))]
-        bad = [(note["video"], split, note["problem"]) for note in notes if "problem" in note]
-        done = [note for note in notes if "labels" in note]
-        if not done:
+    def _read_usable_notes(self, split: str) -> list[Note]:
+        """The notes of the videos with clips; adds the other videos to `problems`. InputError if no video has clips."""
+        notes = [vidor_notes.read_note(path) for path in sorted((self.parts / split).glob("*.json"))]
+        unusable = [(note.video, split, note.problem) for note in notes if not note.labels]
+        usable = [note for note in notes if note.labels]
+        if not usable:
             raise InputError(
-                f"{self.builder_config.release}: no usable video in the {split} split, {len(notes)} are listed"
-                + "".join(f"\n  {reason}" for *_, reason in bad[:5])
+                f"{self._root}: no usable video in the {split} split, {len(notes)} are listed"
+                + "".join(f"\n  {reason}" for *_, reason in unusable[:_SHOWN])
             )
-        self.problems += bad
-        return done
+        self.problems += unusable
+        return usable
 
 
-def finish(builder: Vidor) -> None:
-    """Removes what was kept in case the build is interrupted."""
-    shutil.rmtree(builder.parts, ignore_errors=True)
-
-
-def _keep(part: Path, made: Sequence[tuple[str, Any]], features: tfds.features.FeaturesDict) -> None:
-    """Writes a video's keys and serialized records, whole or not at all."""
-    unfinished = part.with_suffix(".unfinished")
+def _write_records(file: Path, records: Sequence[tuple[str, Record]], features: tfds.features.FeaturesDict) -> None:
+    """Writes the keys and the serialized records of a video; the file appears when it is complete."""
+    unfinished = file.with_suffix(".unfinished")
     with tf.io.TFRecordWriter(str(unfinished)) as writer:
-        writer.write(json.dumps([key for key, _ in made]).encode())
-        for _, record in made:
+        writer.write(json.dumps([key for key, _ in records]).encode())
+        for _, record in records:
             writer.write(features.serialize_example(features.encode_example(record)))
-    unfinished.replace(part)
+    unfinished.replace(file)
 
 
-def _is_kept(part: Path) -> bool:
-    """Whether `_keep` wrote it and its note is there, and it can be read to its end."""
-    if not part.exists() or not part.with_suffix(".json").exists():
+def _is_finished(folder: Path, annotation: Path) -> bool:
+    """Whether the records and the note of a video were written, and the records can be read to their end."""
+    file = vidor_notes.records_file(folder, annotation)
+    if not file.exists() or not vidor_notes.note_file(folder, annotation).exists():
         return False
     try:
-        keys, *data = tf.data.TFRecordDataset(str(part)).as_numpy_iterator()
-        return len(json.loads(keys)) == len(data)
+        keys, records = _read_serialized(file)
+        return len(keys) == len(records)
     except (tf.errors.OpError, ValueError):
         return False
 
 
-def _kept(part: Path, features: tfds.features.FeaturesDict) -> Iterator[tuple[str, Any]]:
-    """What `_keep` wrote."""
-    keys, *data = tf.data.TFRecordDataset(str(part)).as_numpy_iterator()
-    for key, one in zip(json.loads(keys), data, strict=True):
-        yield key, tfds.as_numpy(features.deserialize_example(one))
+def _read_records(file: Path, features: tfds.features.FeaturesDict) -> Iterator[tuple[str, Record]]:
+    """Reads what `_write_records` wrote."""
+    for key, record in zip(*_read_serialized(file), strict=True):
+        yield key, tfds.as_numpy(features.deserialize_example(record))
+
+
+def _read_serialized(file: Path) -> tuple[list[str], list[bytes]]:
+    """The keys and the serialized records of a video."""
+    keys, *records = cast(Iterator[bytes], tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
+    return json.loads(keys), records
 
 
 def beam_options(text: str) -> Any:
-    """A Beam pipeline's options from words such as "--runner=DirectRunner --direct_num_workers=2"."""
+    """The options of a Beam pipeline from text such as "--runner=DirectRunner --direct_num_workers=2"."""
     try:
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:
-        raise InputError(
-            f"config.data.beam needs Apache Beam: pip install -r requirements-beam.txt ({error})"
-        ) from error
+        raise InputError(f"config.data.beam needs Apache Beam: pip install -e '.[beam]' ({error})") from error
     words = text.split()
     if not all(re.match(r"--\w", word) for word in words):
-        raise InputError(f"config.data.beam is {text!r}; it has to be options of a Beam pipeline, --name=value ...")
+        raise InputError(f"config.data.beam is {text!r}; it must be options of a Beam pipeline, --name=value ...")
     return PipelineOptions(words)

@@ -1,4 +1,4 @@
-"""Batches: nothing lost, nothing twice, the same after a resume, divided among processes without gaps."""
+"""Batches: every clip once, the same after resuming, divided among processes without gaps."""
 
 import itertools
 from collections import Counter
@@ -8,36 +8,38 @@ import numpy as np
 import pytest
 
 from input_pipeline import dataset
+from input_pipeline.records.options import A2dOptions
 from input_pipeline.records.prepare import prepare_a2d
 from input_pipeline.releases import a2d
+from input_pipeline.transforms import Augmentation, ClipOptions
 from ssa2d_jax.data.batch import check_batch
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import a2d_release as fixture
 
 CLIP = {"clip_frames": 8, "frame_step": 1}
-AUGMENT = {
-    "crop_scale": (0.5, 1.0), "crop_aspect": (0.8, 1.25), "flip": True, "jitter_time": True,
-    "brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.05,
-}  # fmt: skip
-PLAIN = (
-    AUGMENT
-    | {"crop_scale": (1.0, 1.0), "flip": False, "jitter_time": False}
-    | dict.fromkeys(("brightness", "contrast", "saturation", "hue"), 0.0)
-)
+SHAPE = ClipOptions(size=(16, 32), **CLIP)
+AUGMENT = Augmentation(
+    crop_scale=(0.5, 1.0), crop_aspect=(0.8, 1.25), flip=True, jitter_time=True,
+    brightness=0.2, contrast=0.2, saturation=0.2, hue=0.05,
+)  # fmt: skip
+PLAIN = Augmentation(
+    crop_scale=(1.0, 1.0), crop_aspect=(0.8, 1.25), flip=False, jitter_time=False,
+    brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory):
     """7 train videos of two records each: 14 clips. 5 test videos, w03 and w04 of another size: 10 clips."""
-    folder = fixture.write_release(tmp_path_factory.mktemp("whole") / "Release", train=7, test=5)
+    folder = fixture.write_release(tmp_path_factory.mktemp("complete") / "Release", train=7, test=5)
     fixture.write_video(folder, "w03", size=(32, 80))
     fixture.write_video(folder, "w04", size=(68, 40))
     return folder
 
 
 def prepare(release, prepared):
-    stored = dict(label_span=6, store_height=0, jpeg_quality=90)
-    return prepare_a2d(str(release), str(prepared), **stored, **CLIP, processes=1)
+    options = A2dOptions(label_span=6, store_height=0, jpeg_quality=90, **CLIP)
+    return prepare_a2d(str(release), str(prepared), options, processes=1)
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +48,16 @@ def builder(release, tmp_path_factory):
 
 
 def train(builder, batches, start_step=0, batch_size=4, seed=0, augment=AUGMENT, **others):
-    made = dataset.train_batches(
-        builder, batch_size=batch_size, seed=seed, start_step=start_step, size=(16, 32), augment=augment,
-        shuffle_buffer=100, **CLIP, **others,
+    endless = dataset.train_batches(
+        builder, dataset.BatchOptions(SHAPE, **others), augment,
+        batch_size=batch_size, seed=seed, start_step=start_step, shuffle_buffer=100,
     )  # fmt: skip
-    return list(itertools.islice(made, batches))
+    return list(itertools.islice(endless, batches))
 
 
 def evaluate(builder, split="test", batch_size=4, **others):
-    return list(dataset.eval_batches(builder, split, batch_size=batch_size, size=(16, 32), **CLIP, **others))
+    options = dataset.BatchOptions(SHAPE, **others)
+    return list(dataset.eval_batches(builder, split, options, batch_size=batch_size))
 
 
 def names(batches):
@@ -84,7 +87,7 @@ def test_training_batches_keep_the_contract(builder):
         assert set(np.unique(batch["actor"][batch["label_valid"]])) <= {0, 1, 3, 7}
 
 
-def test_every_epoch_has_every_clip_once_and_carries_its_rest_on(builder):
+def test_every_epoch_has_every_clip_once_and_its_rest_begins_the_next(builder):
     seen = names(train(builder, 14))  # 56 clips: 4 epochs of 14, which 4 doesn't divide
     epochs = [seen[i : i + 14] for i in range(0, 56, 14)]
     assert all(sorted(epoch) == all_names("v", 7) for epoch in epochs)
@@ -122,9 +125,9 @@ def test_processes_divide_the_training_clips(builder, count):
         train(builder, 28, batch_size=count, augment=PLAIN, process_index=index, process_count=count)
         for index in range(count)
     ]
-    found = [set(names(part)) for part in parts]
-    assert sorted(itertools.chain(*found)) == all_names("v", 7)  # no clip in two processes
-    for part, mine in zip(parts, found, strict=True):
+    clips = [set(names(part)) for part in parts]
+    assert sorted(itertools.chain(*clips)) == all_names("v", 7)  # no clip in two processes
+    for part, mine in zip(parts, clips, strict=True):
         assert all(len(batch["clip_id"]) == 1 for batch in part)
         counts = Counter(names(part)[: 28 // len(mine) * len(mine)])
         assert set(counts.values()) == {28 // len(mine)}
@@ -195,7 +198,7 @@ def test_clips_shorter_than_the_window(tmp_path):
     for j, frame in enumerate((1, 5)):
         joint = 10 * batch["actor"][0, j, :32, :48].astype(int) + batch["action"][0, j, :32, :48]
         np.testing.assert_array_equal(joint, fixture.label(frame))
-    (batch,) = train(short, 1)  # one clip four times, each time drawn anew
+    (batch,) = train(short, 1)  # one clip four times, each time with another random start
     assert batch["clip_id"] == ["a:1"] * 4 and len(set(batch["label_time"][:, 0])) > 1
 
 
@@ -212,8 +215,8 @@ def test_missing_and_damaged_shards_are_named(release, builder, tmp_path):
     with pytest.raises(InputError, match="damaged") as error:
         evaluate(again)
     assert str(files[2]) in str(error.value) and f"delete the folder {files[2].parent}" in str(error.value)
-    files[2].write_bytes(b"")  # TensorFlow itself would take it for a shard without records
-    with pytest.raises(InputError, match=f"{files[2].name}: this shard is damaged .it is not as long"):
+    files[2].write_bytes(b"")  # TensorFlow alone would take it for a shard without records
+    with pytest.raises(InputError, match=f"{files[2].name}: this shard is damaged .it has another size"):
         evaluate(again)
     files[2].unlink()
     with pytest.raises(InputError, match="shard is missing") as error:
@@ -222,7 +225,7 @@ def test_missing_and_damaged_shards_are_named(release, builder, tmp_path):
     with pytest.raises(InputError, match="shard is missing"):
         dataset.check_shards(again)
     dataset.check_shards(builder)
-    assert len(train(again, 4)) == 4  # the other split is whole
+    assert len(train(again, 4)) == 4  # the other split is complete
 
 
 def test_unknown_split(builder):

@@ -1,4 +1,6 @@
-"""Transforms: frames and maps move together, one draw a clip, the same eagerly and inside tf.data."""
+"""Transforms: frames and maps change together, one random draw per clip, the same eagerly and inside tf.data."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,16 +8,17 @@ import tensorflow as tf
 
 from input_pipeline import transforms
 from input_pipeline.records import clip_record
-from input_pipeline.records import features as record_features
+from input_pipeline.records.features import record_features
 from input_pipeline.releases.regions import Regions
+from input_pipeline.transforms import Augmentation, ClipOptions
 from ssa2d_jax.video import optical_flow
 from tests.fixtures import a2d_release as fixture
 
-PLAIN = {
-    "crop_scale": (1.0, 1.0), "crop_aspect": (1.0, 1.0), "flip": False, "jitter_time": False,
-    "brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0,
-}  # fmt: skip
-MOVING = PLAIN | {"crop_scale": (0.3, 1.0), "crop_aspect": (0.7, 1.4), "flip": True, "jitter_time": True}
+PLAIN = Augmentation(
+    crop_scale=(1.0, 1.0), crop_aspect=(1.0, 1.0), flip=False, jitter_time=False,
+    brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0,
+)  # fmt: skip
+MOVING = replace(PLAIN, crop_scale=(0.3, 1.0), crop_aspect=(0.7, 1.4), flip=True, jitter_time=True)
 
 
 def seed(number):
@@ -24,8 +27,8 @@ def seed(number):
 
 def start(position, frames, clip_frames=16, frame_step=1, number=None):
     draw = None if number is None else seed(number)
-    at = tf.constant(position, tf.int64)
-    return int(transforms.clip_start(at, tf.constant(frames, tf.int64), clip_frames, frame_step, draw))
+    labelled = tf.constant(position, tf.int64)
+    return int(transforms.clip_start(labelled, tf.constant(frames, tf.int64), clip_frames, frame_step, draw))
 
 
 def record(frames=31, labelled=(13, 16, 17), size=(64, 96), label_size=(32, 48), quality=98):
@@ -34,17 +37,18 @@ def record(frames=31, labelled=(13, 16, 17), size=(64, 96), label_size=(32, 48),
     map_ = np.where(down[:, None], 1, np.where(right, 2, 0)).astype(np.uint16)
     actions = np.zeros((2, 10), bool)
     actions[0, 4] = True
-    one = Regions(map_, np.array([3, 0]), actions, np.array([False, True]), np.array([34, 99]))
+    label = Regions(map_, np.array([3, 0]), actions, np.array([False, True]), np.array([34, 99]))
     window = clip_record.Window(labelled, 0, frames - 1)
     video = fixture.frames(frames, size)
-    encoded = clip_record.encode("v", window, fixture.jpegs(video, quality), [], [one] * len(labelled))
-    features = record_features.features(10)
+    encoded = clip_record.encode("v", window, fixture.jpegs(video, quality), [], [label] * len(labelled))
+    features = record_features(10)
     return features.deserialize_example(features.serialize_example(features.encode_example(encoded)))
 
 
 def example(record, draw, augment, size=(32, 48), clip_frames=16, frame_step=1):
-    made = transforms.example(record, draw, clip_frames=clip_frames, frame_step=frame_step, size=size, augment=augment)
-    return {key: value.numpy() for key, value in made.items()}
+    options = ClipOptions(size=size, clip_frames=clip_frames, frame_step=frame_step)
+    tensors = transforms.example(record, draw, options, augment)
+    return {key: value.numpy() for key, value in tensors.items()}
 
 
 def test_labels_in_the_middle():
@@ -80,7 +84,7 @@ def test_label_time_points_at_the_labelled_frame(frame_step, number):
     made = example(
         record(frames=32, labelled=labelled),
         seed(number),
-        PLAIN | {"jitter_time": True},
+        replace(PLAIN, jitter_time=True),
         frame_step=frame_step,
     )
     red = made["video"][made["label_time"], 2, 2, 0].astype(int)
@@ -100,8 +104,8 @@ def test_frames_and_maps_move_together(size):
         expected = np.where(green > 127, 3, np.where(blue > 127, 255, 0))
         np.testing.assert_array_equal(made["actor"][1][clear], expected[clear])
         np.testing.assert_array_equal(made["action"][2][clear], np.where(expected == 3, 4, expected)[clear])
-        for one in made["video"][1:]:  # one draw for all frames
-            np.testing.assert_allclose(one[..., 1:].astype(int), made["video"][0, ..., 1:].astype(int), atol=8)
+        for frame in made["video"][1:]:  # one draw for all frames
+            np.testing.assert_allclose(frame[..., 1:].astype(int), made["video"][0, ..., 1:].astype(int), atol=8)
         flips.add(bool(blue[:, 0].mean() > blue[:, -1].mean()))
         shares.append((green.max() - green.min()) / 255 * (blue.max() - blue.min()) / 255)
         assert made["label_size"].tolist() == list(size) and made["actor"].shape == (3, *size)
@@ -119,8 +123,8 @@ def test_crops_stay_in_the_frame_and_keep_their_share():
     assert 0.29 < share.min() < 0.33 and 0.77 < share.max() < 0.81
     assert 0.78 < aspect.min() < 0.85 and 1.18 < aspect.max() < 1.27
     assert (top == 0).any() and (top + height == 120).any() and (left == 0).any()
-    whole = transforms.crop_box(seed(0), tf.constant([7, 9]), (1.0, 1.0), (1.0, 1.0))
-    assert whole.numpy().tolist() == [0, 0, 7, 9]
+    full = transforms.crop_box(seed(0), tf.constant([7, 9]), (1.0, 1.0), (1.0, 1.0))
+    assert full.numpy().tolist() == [0, 0, 7, 9]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (7, 3), (480, 20)])
@@ -142,7 +146,7 @@ def test_maps_are_cropped_by_the_nearest_label():
     np.testing.assert_array_equal(same, maps)
 
 
-def test_evaluation_shows_the_whole_frame_and_maps_as_they_are():
+def test_evaluation_shows_the_whole_frame_and_unchanged_maps():
     made = example(record(), None, None, size=(32, 48))
     green, blue = made["video"][0, :, 5, 1].astype(int), made["video"][0, 5, :, 2].astype(int)
     np.testing.assert_allclose(green, (np.arange(32) * 2 + 0.5) / 63 * 255, atol=4)
@@ -157,7 +161,7 @@ def test_shrinking_does_not_alias():
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 255
     encoded = tf.constant(fixture.jpegs([stripes], 100))
-    box = transforms.whole_box(tf.constant([64, 64]))
+    box = transforms.full_box(tf.constant([64, 64]))
     for size in ((16, 16), (64, 16), (96, 16)):
         small = transforms.decode_frames(encoded, box, size, 1).numpy()
         assert small.shape == (1, *size, 3)
@@ -212,15 +216,12 @@ def test_extremes_are_clipped():
 
 
 def test_inside_tf_data_as_eagerly():
-    one = record()
-    augment = MOVING | {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.05}
-    ds = tf.data.Dataset.range(3).map(
-        lambda i: transforms.example(
-            one, tf.stack([3, i]), clip_frames=16, frame_step=1, size=(32, 32), augment=augment
-        )
-    )
+    sample = record()
+    augment = replace(MOVING, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.05)
+    options = ClipOptions(size=(32, 32), clip_frames=16, frame_step=1)
+    ds = tf.data.Dataset.range(3).map(lambda i: transforms.example(sample, tf.stack([3, i]), options, augment))
     for number, inside in enumerate(ds.as_numpy_iterator()):
-        eager = example(one, seed(number), augment, size=(32, 32))
+        eager = example(sample, seed(number), augment, size=(32, 32))
         for key in eager:
             np.testing.assert_array_equal(inside[key], eager[key], err_msg=key)
 
@@ -230,12 +231,13 @@ def flow_record(frames=8, size=(40, 60), flow_size=(20, 30)):
     row, column = np.indices(flow_size)
     flow = optical_flow.pack(np.stack([0.5 * column - 6, 3 + 0.25 * row], axis=-1))
     plain = record(frames=frames, labelled=(3,), size=size, label_size=size)
-    return plain | {"flow": tf.constant([clip_record.flow_png(flow)] * frames)}
+    return plain | {"flow": tf.constant([clip_record.encode_flow(flow)] * frames)}
 
 
 def flow_of(one, draw, augment, size):
-    made = transforms.example(one, draw, clip_frames=4, frame_step=1, size=size, augment=augment, flow=True)
-    return {key: value.numpy() for key, value in made.items()}
+    options = ClipOptions(size=size, clip_frames=4, frame_step=1, flow=True)
+    tensors = transforms.example(one, draw, options, augment)
+    return {key: value.numpy() for key, value in tensors.items()}
 
 
 def test_flow_keeps_its_place_and_grows_with_the_picture():
@@ -261,16 +263,17 @@ def test_flow_is_cropped_and_mirrored_with_the_frames(size, monkeypatch):
         blue = made["video"][0, 0, :, 2].astype(int)  # grows to the right before it is mirrored
         mirrored = bool(blue[0] > blue[-1])
         u, v = (0.5 * column - 6) * 2 * size[1] / width, (3 + 0.25 * row) * 2 * size[0] / height
-        wanted = np.stack(np.broadcast_arrays(-u[::-1] if mirrored else u, v[:, None]), axis=-1)
+        expected = np.stack(np.broadcast_arrays(-u[::-1] if mirrored else u, v[:, None]), axis=-1)
         inner = np.s_[1:-1, 1:-1]
-        np.testing.assert_allclose(made["flow"][0][inner] * 20, np.clip(wanted, -20, 20)[inner], atol=0.25)
+        np.testing.assert_allclose(made["flow"][0][inner] * 20, np.clip(expected, -20, 20)[inner], atol=0.25)
         flips.add(mirrored)
     assert flips == {False, True}
 
 
 def test_a_clip_that_reaches_over_the_ends_of_its_video_stands_still_there():
     one = flow_record(frames=3)
-    made = transforms.example(one, None, clip_frames=8, frame_step=1, size=(20, 30), augment=None, flow=True)
+    options = ClipOptions(size=(20, 30), clip_frames=8, frame_step=1, flow=True)
+    made = transforms.example(one, None, options, None)
     start_ = 3 - int(made["label_time"][0])
     inside = [0 <= start_ + i < 3 for i in range(8)]
     assert [bool(np.any(frame)) for frame in made["flow"].numpy()] == inside

@@ -1,4 +1,4 @@
-"""Building shards: what is left out is named, nothing stale or half-built is used, the archive unpacks."""
+"""Building shards: what is left out is named, nothing old or incomplete is used, the archive is unpacked."""
 
 import csv
 import io
@@ -16,7 +16,8 @@ import tensorflow_datasets as tfds
 
 from input_pipeline.records import a2d_builder, clip_record
 from input_pipeline.records import prepare as shards
-from input_pipeline.records.prepare import PROBLEMS, _DownloadConfig, left_out, prepare_a2d
+from input_pipeline.records.options import A2dOptions
+from input_pipeline.records.prepare import PROBLEMS, _DownloadConfig, count_left_out, prepare_a2d
 from input_pipeline.releases import a2d
 from input_pipeline.sprites import a2d_files
 from ssa2d_jax.data.batch import SPLITS
@@ -28,7 +29,8 @@ SETTINGS = {"clip_frames": 8, "frame_step": 1, "label_span": 6, "store_height": 
 
 
 def prepare(release, prepared, **changes):
-    return prepare_a2d(str(release), str(prepared), **{"processes": 1} | SETTINGS | changes)
+    how = {"processes": changes.pop("processes", 1), "strict": changes.pop("strict", False)}
+    return prepare_a2d(str(release), str(prepared), A2dOptions(**SETTINGS | changes), **how)
 
 
 def records(builder, split):
@@ -61,19 +63,19 @@ def test_every_labelled_frame_is_in_one_record(builder):
     assert builder.info.metadata["labels_a_clip"] == {"train": 2, "test": 2}
     assert builder.info.metadata["label_size"] == {"train": [32, 48], "test": [32, 48]}
     assert problems(builder) == {}
-    found = [
-        (one["video"].numpy().decode(), frame)
-        for one in records(builder, "train")
-        for frame in one["label_frame"].numpy()
+    labelled = [
+        (record["video"].numpy().decode(), frame)
+        for record in records(builder, "train")
+        for frame in record["label_frame"].numpy()
     ]
-    assert sorted(found) == [(f"v{i:02d}", frame) for i in range(3) for frame in (7, 12, 17)]
+    assert sorted(labelled) == [(f"v{i:02d}", frame) for i in range(3) for frame in (7, 12, 17)]
 
 
 def test_label_of_frame_k_is_on_decoded_frame_k_minus_1(builder):
     for one in records(builder, "test"):
         first, positions = int(one["first_frame"]), one["label_position"].numpy()
         assert (first + positions + 1).tolist() == one["label_frame"].numpy().tolist()
-        # Windows of 7 frames about the labels: 12 - 1 - 7 = 4 to 7 - 1 + 7 = 13; 9 to 23, the video's last.
+        # Windows of 7 frames around the labels: 12 - 1 - 7 = 4 to 7 - 1 + 7 = 13; 9 to 23, the video's last.
         assert (first, len(one["frames"])) in {(4, 10), (9, 15)}
         for position in range(len(one["frames"])):
             red = tf.io.decode_jpeg(one["frames"][position]).numpy()[..., 0].mean()
@@ -89,13 +91,13 @@ def test_prepared_shards_are_found_again(release, builder, monkeypatch):
 
 
 @pytest.mark.parametrize("name", list(SETTINGS))
-def test_other_settings_get_other_shards(release, builder, monkeypatch, name):
+def test_other_options_get_other_shards(release, builder, monkeypatch, name):
     built = []
     monkeypatch.setattr(shards, "_build", lambda builder: built.append(builder))
     monkeypatch.setattr(
-        shards, "_opened", lambda place, kind, folder, config: a2d_builder.A2d(data_dir=folder, config=config)
+        shards, "_open", lambda path, kind, folder, config: a2d_builder.A2d(data_dir=folder, config=config)
     )
-    monkeypatch.setattr(shards, "_saved_problems", lambda builder: [])
+    monkeypatch.setattr(shards, "_read_problems", lambda builder: [])
     other = prepare(release, Path(builder.data_path).parents[2], **{name: SETTINGS[name] + 1})
     assert [one.data_path for one in built] == [other.data_path] != [builder.data_path]
 
@@ -116,13 +118,13 @@ def test_number_of_shards(clips, size, expected):
     assert _DownloadConfig().get_shard_config().get_number_shards(size, clips) == expected
 
 
-def test_frames_are_stored_at_the_height_asked_for(release, tmp_path):
+def test_frames_are_stored_at_the_given_height(release, tmp_path):
     one = records(prepare(release, tmp_path, store_height=16), "train")[0]
     assert tf.io.decode_jpeg(one["frames"][0]).shape == (16, 24, 3)
     assert one["label_size"].numpy().tolist() == [32, 48]
 
 
-def test_building_says_only_what_a_user_needs(release, tmp_path, capfd, caplog):
+def test_building_logs_only_what_a_user_needs(release, tmp_path, capfd, caplog):
     prepare(release, tmp_path)
     out, err = capfd.readouterr()
     assert out == "" and not caplog.records
@@ -130,7 +132,7 @@ def test_building_says_only_what_a_user_needs(release, tmp_path, capfd, caplog):
 
 
 def broken_release(folder):
-    """Train: g is good, the others are each broken in a way of their own. Test: t is good."""
+    """Train: g is good, each of the others is broken in another way. Test: t is good."""
     names = ("g", "nomp4", "nomat", "text", "cut", "past", "size", "nohdf5", "noresid", "code")
     fixture.write_videoset(folder, dict.fromkeys(names, 0) | {"t": 1})
     for name in (*names, "t"):
@@ -152,32 +154,32 @@ def broken_release(folder):
 
 def test_what_is_left_out_is_named(tmp_path, capfd):
     builder = prepare(broken_release(tmp_path / "Release"), tmp_path / "prepared")
-    found, said = problems(builder), capfd.readouterr().err
+    reasons, logged = problems(builder), capfd.readouterr().err
     expected = {
         "nomp4": "nomp4.mp4: no such file",
-        "nomat": "nomat: no annotation",
+        "nomat": "nomat: has no annotation",
         "text": "text.mp4: not a video",
         "cut": "cut.mp4: ",
         "past": "past.mp4: frame 25 is labelled, but the video has 24 frames",
-        "size": "the label of frame 7 is 32x48, the video 48x32",
-        "nohdf5": "00012.mat: not a MATLAB v7.3",
-        "noresid": "00007.mat: holds no reS_id",
+        "size": "the label of frame 7 is 32x48, the video is 48x32",
+        "nohdf5": "00012.mat: not a readable MATLAB v7.3",
+        "noresid": "00007.mat: has no reS_id",
     }
-    assert set(found) == set(expected)
+    assert set(reasons) == set(expected)
     for video, words in expected.items():
-        assert words in found[video] and words in said
-    assert "8 videos left out" in said and "{'99': 1}" in said
-    assert left_out(builder) == {"train": 8, "test": 0}
+        assert words in reasons[video] and words in logged
+    assert "8 videos left out" in logged and "{'99': 1}" in logged
+    assert count_left_out(builder) == {"train": 8, "test": 0}
     assert builder.info.metadata["label_frames"] == {"train": 6, "test": 3}  # g, code; t
     assert builder.info.metadata["ignored_codes"] == {"train": {"99": 1}, "test": {}}
-    prepare(tmp_path / "Release", tmp_path / "prepared")  # shards are there, and what they lack is said again
-    said = capfd.readouterr().err
-    assert "8 videos left out" in said and all(words in said for words in expected.values())
+    prepare(tmp_path / "Release", tmp_path / "prepared")  # the shards exist; the missing videos are logged again
+    logged = capfd.readouterr().err
+    assert "8 videos left out" in logged and all(words in logged for words in expected.values())
     with pytest.raises(InputError, match="8 videos had to be left out"):
         prepare(tmp_path / "Release", tmp_path / "prepared", strict=True)
 
 
-def test_mended_release_is_built_anew(tmp_path):
+def test_fixed_release_is_built_again(tmp_path):
     folder = fixture.write_release(tmp_path / "Release", train=2, test=1)
     clip = folder / "clips320H/v01.mp4"
     whole = clip.read_bytes()
@@ -220,7 +222,7 @@ def _prepare_slowly(release, prepared):
     prepare(release, prepared)
 
 
-def test_killed_build_is_never_taken_for_a_whole_one(release, builder, tmp_path):
+def test_killed_build_is_never_taken_for_a_complete_one(release, builder, tmp_path):
     process = multiprocessing.get_context("spawn").Process(target=_prepare_slowly, args=(release, tmp_path))
     process.start()
     for _ in range(600):
@@ -235,7 +237,7 @@ def test_killed_build_is_never_taken_for_a_whole_one(release, builder, tmp_path)
     assert built.info.splits["train"].num_examples == 6 and not any(path.exists() for path in stale)
 
 
-def test_build_that_lacks_its_last_file_is_built_anew(release, tmp_path):
+def test_build_without_its_last_file_is_built_again(release, tmp_path):
     built = prepare(release, tmp_path)
     (Path(built.data_path) / PROBLEMS).unlink()
     file = Path(built.info.splits["train"].filepaths[0])
@@ -244,12 +246,12 @@ def test_build_that_lacks_its_last_file_is_built_anew(release, tmp_path):
     assert len(records(again, "train")) == 6 and problems(again) == {}
 
 
-def test_two_at_once_wait_for_one_another(release, tmp_path, capfd):
+def test_the_second_of_two_builds_waits_for_the_first(release, tmp_path, capfd):
     with ThreadPoolExecutor(2) as pool:
         first, second = [pool.submit(prepare, release, tmp_path) for _ in range(2)]
         assert first.result().data_path == second.result().data_path
-    said = capfd.readouterr().err
-    assert said.count("built:") == 1 and "another process is preparing this data" in said
+    logged = capfd.readouterr().err
+    assert logged.count("built:") == 1 and "another process is preparing this data" in logged
 
 
 def test_place_for_shards_is_a_file(release, tmp_path):
@@ -270,12 +272,12 @@ def test_damaged_description_of_the_shards(release, builder, tmp_path, name, con
 
 
 def test_missing_release(tmp_path, builder):
-    with pytest.raises(InputError, match="no such folder; .*needed even when its shards are prepared"):
+    with pytest.raises(InputError, match="no such folder; .*needed even if its shards have been built"):
         prepare(tmp_path / "gone", Path(builder.data_path).parents[2])
 
 
 def archive(folder, release):
-    """The release as a .tar.bz, as the official one is, with a member that wants to leave the folder."""
+    """The release as a .tar.bz, like the official one, with a member whose path leaves the folder."""
     with tarfile.open(folder / "A2D_main_1_0.tar.bz", "w:bz2") as tar:
         tar.add(release, "Release")
         evil = tarfile.TarInfo("../escaped.txt")
@@ -294,12 +296,12 @@ def test_official_archive(release, tmp_path, monkeypatch):
     assert prepare("", tmp_path / "prepared").info.metadata["label_frames"] == {"train": 9, "test": 6}
 
 
-def test_archive_that_cannot_be_had(tmp_path, monkeypatch, capfd):
+def test_archive_that_cannot_be_downloaded(tmp_path, monkeypatch, capfd):
     def fail(self, url):
         raise ConnectionError("no network")
 
     monkeypatch.setattr(tfds.download.DownloadManager, "download", fail)
-    with pytest.raises(InputError, match="no network.*unpack it by hand and set config.data.root"):
+    with pytest.raises(InputError, match="no network.*unpack it yourself and set config.data.root"):
         prepare("", tmp_path / "prepared")
     (tmp_path / "cut.tar.bz2").write_bytes(b"BZh91AY&SY, and no more")
     monkeypatch.setattr(tfds.download.DownloadManager, "download", lambda self, url: tmp_path / "cut.tar.bz2")
@@ -321,7 +323,7 @@ def test_sprites_release(tmp_path):
     rows = a2d.read_videoset(tmp_path / "Release")
     assert len(rows) == 3
     builder = prepare(tmp_path / "Release", tmp_path / "prepared", label_span=13, clip_frames=16, strict=True)
-    assert builder.info.metadata["label_frames"] == {"train": 10, "test": 5}  # five a clip
+    assert builder.info.metadata["label_frames"] == {"train": 10, "test": 5}  # five per clip
 
 
 def test_records_hold_the_flow_from_each_frame_to_the_clips_next(tmp_path):
@@ -331,7 +333,7 @@ def test_records_hold_the_flow_from_each_frame_to_the_clips_next(tmp_path):
     noise = cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX)
     for name in "ab":
         fixture.write_video(release, name, labelled=(12,), count=24)
-        # Stands still up to frame 9 (from 0), then moves a pixel right a frame.
+        # Stands still up to frame 9 (from 0), then moves to the right by a pixel per frame.
         moved = [max(0, i - 9) for i in range(24)]
         frames = [np.ascontiguousarray(noise[:, 60 - m : 108 - m]) for m in moved]
         a2d_files.write_clip(release / "clips320H" / f"{name}.mp4", frames)

@@ -1,21 +1,23 @@
-"""Clip records: which frames go together, what a window holds, and that bytes come back as they were."""
+"""Clip records: which frames share a window, which frames it has, and that the bytes are read back unchanged."""
 
 import numpy as np
 import tensorflow as tf
 
 from input_pipeline.records import clip_record
-from input_pipeline.records import features as record_features
 from input_pipeline.records.clip_record import Window
+from input_pipeline.records.features import record_features
 from input_pipeline.releases import a2d
 from tests.fixtures import a2d_release as fixture
 
 
 def windows(labelled, frames=100, clip_frames=16, frame_step=1, label_span=13):
-    return clip_record.windows(labelled, frames, clip_frames=clip_frames, frame_step=frame_step, label_span=label_span)
+    return clip_record.divide_into_windows(
+        labelled, frames, clip_frames=clip_frames, frame_step=frame_step, label_span=label_span
+    )
 
 
 def test_frames_within_the_span_share_a_window():
-    # 20 to 32 are 13 frames, both counted; 33 would be the 14th. Window: 32 - 15 to 20 + 15, 33 -+ 15.
+    # 20 to 32 are 13 frames, both included; 33 would be the 14th. Window: 32 - 15 to 20 + 15, 33 -+ 15.
     assert windows([20, 26, 32, 33]) == [Window((20, 26, 32), 17, 35), Window((33,), 18, 48)]
 
 
@@ -27,7 +29,7 @@ def test_a_group_never_outgrows_the_clip():
     ]
 
 
-def test_frames_off_the_clips_grid_go_apart():
+def test_frames_off_the_clips_grid_are_separated():
     assert windows([20, 22, 23, 25], frame_step=2) == [Window((20, 22), 0, 50), Window((23, 25), 0, 53)]
 
 
@@ -53,7 +55,7 @@ def test_record_holds_frames_maps_and_tables(tmp_path):
     regions = [a2d.read_annotation(fixture.write_mat(tmp_path / f"{i}.mat", one)) for i, one in enumerate(codes)]
     frames = fixture.frames(9, (16, 24))
     record = clip_record.encode("v", Window((3, 5), 2, 8), fixture.jpegs(frames[2:], 100), [], regions)
-    features = record_features.features(10)
+    features = record_features(10)
     back = features.deserialize_example(features.serialize_example(features.encode_example(record)))
     assert back["video"] == b"v" and back["first_frame"] == 2
     assert back["label_position"].numpy().tolist() == [1, 3] and back["label_frame"].numpy().tolist() == [
@@ -71,7 +73,7 @@ def test_record_holds_frames_maps_and_tables(tmp_path):
     assert [np.flatnonzero(row).tolist() for row in back["region_actions"].numpy()] == [[1], [4], [], [5]]
 
 
-def test_more_regions_than_a_byte_counts(tmp_path):
+def test_more_regions_than_a_byte_can_count(tmp_path):
     # 200 instances of two pixels each, which differ in their label: 400 regions.
     pixel = np.arange(400).reshape(20, 20)
     masks = pixel // 2 == np.arange(200)[:, None, None]

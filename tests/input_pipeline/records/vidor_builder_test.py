@@ -1,4 +1,4 @@
-"""VidOR's shards: the same however they are built, resumed, and with every bad video named."""
+"""VidOR's shards: the same from processes, Beam and a resumed build, and every unusable video is named."""
 
 import csv
 import json
@@ -10,8 +10,11 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from input_pipeline import dataset
-from input_pipeline.records import vidor_builder, vidor_clips
+from input_pipeline.records import vidor_clips
+from input_pipeline.records.options import VidorOptions
 from input_pipeline.records.prepare import PROBLEMS, prepare_vidor
+from input_pipeline.records.vidor_plan import ClipSpan
+from input_pipeline.transforms import Augmentation, ClipOptions
 from ssa2d_jax.data.batch import check_batch
 from ssa2d_jax.data.vidor_classes import ACTIONS, OBJECTS
 from ssa2d_jax.utils.errors import InputError
@@ -22,13 +25,14 @@ DOG = 1 + OBJECTS.index("dog")
 
 
 def build(release, prepared, **changes):
-    return prepare_vidor(str(release), str(prepared), **SETTINGS | {"processes": 1} | changes)
+    how = {name: changes.pop(name) for name in ("processes", "beam", "strict") if name in changes}
+    return prepare_vidor(str(release), str(prepared), VidorOptions(**SETTINGS | changes), **{"processes": 1} | how)
 
 
 def shards(builder):
-    """split -> sorted records, byte for byte but for the order of their fields, which protobuf leaves open."""
+    """split -> sorted records, byte for byte except for the order of their fields, which protobuf does not define."""
     fields = lambda data: sorted(  # noqa: E731
-        (name, one.SerializeToString()) for name, one in tf.train.Example.FromString(data).features.feature.items()
+        (name, value.SerializeToString()) for name, value in tf.train.Example.FromString(data).features.feature.items()
     )
     return {
         split: sorted(fields(data) for data in tf.data.TFRecordDataset(info.filepaths).as_numpy_iterator())
@@ -55,8 +59,8 @@ def test_counts(builder):
     assert builder.info.metadata["label_frames"]["test"] == 2 * 3 * 2  # videos, clips of 24 frames, labels
     assert builder.info.splits["test"].num_examples == 6
     assert builder.info.metadata["label_size"]["test"] == list(fixture.SIZE)
-    assert 4 <= builder.info.splits["train"].num_examples <= 12  # less what was drawn twice
-    assert not vidor_builder.Vidor.parts.fget(builder).exists()
+    assert 4 <= builder.info.splits["train"].num_examples <= 12  # less the clips that were drawn twice
+    assert not builder.parts.exists()
 
 
 def test_two_processes_build_the_same_as_one(release, builder, tmp_path):
@@ -70,34 +74,34 @@ def test_beam_builds_the_same(release, builder, tmp_path):
     assert build(release, tmp_path).info.metadata == builder.info.metadata
 
 
-def test_beam_that_is_missing_or_misspelt_is_said(release, tmp_path):
+def test_beam_that_is_missing_or_misspelt_is_named(release, tmp_path):
     with pytest.raises(InputError, match="config.data.beam"):
         build(release, tmp_path, beam="DirectRunner")
 
 
-def test_an_interrupted_build_goes_on_after_what_is_done(release, builder, tmp_path, monkeypatch, capsys):
-    real, seen = vidor_clips.records, []
+def test_an_interrupted_build_continues_after_the_finished_videos(release, builder, tmp_path, monkeypatch, capsys):
+    real, seen = vidor_clips.make_records, []
 
-    def third_fails(planned, options):
-        seen.append(planned[0].stem)
+    def third_fails(plan, root, options):
+        seen.append(plan[0].stem)
         if len(seen) == 3:
             raise KeyboardInterrupt
-        return real(planned, options)
+        return real(plan, root, options)
 
-    monkeypatch.setattr(vidor_clips, "records", third_fails)
+    monkeypatch.setattr(vidor_clips, "make_records", third_fails)
     with pytest.raises(KeyboardInterrupt):
         build(release, tmp_path)
     before = list(seen)
     (part,) = tmp_path.glob(f"vidor/*/parts/*/*{before[0]}.tfrecord")
-    part.write_bytes(part.read_bytes()[:-7])  # and the first one's records are damaged
+    part.write_bytes(part.read_bytes()[:-7])  # damages the records of the first video
     assert shards(build(release, tmp_path)) == shards(builder)
     assert before[0] in seen[3:] and before[1] not in seen[3:]
-    assert "1 of 4 videos were done before" in capsys.readouterr().err
+    assert "1 of 4 videos were finished before" in capsys.readouterr().err
 
 
 def test_batches_carry_sets_of_actions(builder):
-    shape = dict(size=(16, 32), clip_frames=8, frame_step=1, multilabel=True)
-    batches = list(dataset.eval_batches(builder, "test", batch_size=4, **shape))
+    options = dataset.BatchOptions(ClipOptions(size=(16, 32), clip_frames=8, frame_step=1, multilabel=True))
+    batches = list(dataset.eval_batches(builder, "test", options, batch_size=4))
     for batch in batches:
         check_batch(batch)
         assert batch["action"].shape == (*batch["actor"].shape, len(ACTIONS))
@@ -111,18 +115,17 @@ def test_batches_carry_sets_of_actions(builder):
     for name in ("chase", "watch"):
         np.testing.assert_array_equal(one["action"][i, 0, ..., ACTIONS.index(name)], expected)
     assert one["action"].sum() == 2 * (one["actor"] == DOG).sum()
-    augment = {"crop_scale": (0.7, 1.0), "crop_aspect": (0.9, 1.1), "flip": True, "jitter_time": True}
-    augment |= dict.fromkeys(("brightness", "contrast", "saturation", "hue"), 0.1)
-    batch = next(
-        dataset.train_batches(
-            builder, batch_size=4, seed=0, start_step=0, augment=augment, shuffle_buffer=10, **shape
-        )  # fmt: skip
-    )
+    augment = Augmentation(
+        crop_scale=(0.7, 1.0), crop_aspect=(0.9, 1.1), flip=True, jitter_time=True,
+        brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1,
+    )  # fmt: skip
+    batches = dataset.train_batches(builder, options, augment, batch_size=4, seed=0, start_step=0, shuffle_buffer=10)
+    batch = next(batches)
     check_batch(batch)
     np.testing.assert_array_equal(batch["action"][..., ACTIONS.index("chase")], batch["actor"] == DOG)
 
 
-def test_bad_videos_are_listed_and_the_rest_goes_on(tmp_path, capsys):
+def test_unusable_videos_are_listed_and_the_others_are_built(tmp_path, capsys):
     release = fixture.write_release(tmp_path / "Release", train=2)
     (release / "annotation/training/0000/bad.json").write_text("{not JSON")
     fixture.write_annotation(release, "train", fixture.annotation("lost"))
@@ -132,11 +135,14 @@ def test_bad_videos_are_listed_and_the_rest_goes_on(tmp_path, capsys):
     unknown = fixture.annotation("unknown", **{"subject/objects": [{"tid": 2, "category": "dragon"}]})
     fixture.write_annotation(release, "test", unknown)
     # Half of the clips go to each of three predicates, so that every video is drawn.
-    found = problems(build(release, tmp_path / "prepared", clips_per_video=30, processes=2))
-    assert set(found) == {"bad", "lost", "away", "lacking", "unknown"}
-    for name, reason in {"bad": "not JSON", "lost": "no such file", "away": "leaves", "lacking": "trajectories",
-                         "unknown": "dragon"}.items():  # fmt: skip
-        assert reason in found[name], name
+    reasons = problems(build(release, tmp_path / "prepared", clips_per_video=30, processes=2))
+    assert set(reasons) == {"bad", "lost", "away", "lacking", "unknown"}
+    expected = {
+        "bad": "not a JSON file", "lost": "no such file", "away": "leads out of", "lacking": "trajectories",
+        "unknown": "dragon",
+    }  # fmt: skip
+    for name, reason in expected.items():
+        assert reason in reasons[name], name
     assert "5 videos left out" in capsys.readouterr().err
     with pytest.raises(InputError, match="5 videos had to be left out"):
         build(release, tmp_path / "prepared", clips_per_video=30, strict=True)
@@ -152,14 +158,14 @@ def test_nothing_usable_is_an_error(tmp_path):
         build(release, tmp_path / "prepared")
 
 
-def test_another_error_is_not_taken_for_bad_videos(tmp_path, monkeypatch):
+def test_another_error_is_not_taken_for_unusable_videos(tmp_path, monkeypatch):
     release = fixture.write_release(tmp_path / "Release", train=1, test=1)
     (release / "annotation/validation/0000/bad.json").write_text("{not JSON")
 
-    def broken(planned, options):
+    def broken(plan, root, options):
         raise RuntimeError("the real reason")
 
-    monkeypatch.setattr(vidor_clips, "records", broken)
+    monkeypatch.setattr(vidor_clips, "make_records", broken)
     with pytest.raises(RuntimeError, match="the real reason"):
         build(release, tmp_path / "prepared")
 
@@ -181,8 +187,9 @@ def test_without_relations_there_is_nothing_to_learn(tmp_path):
 
 def test_notes_name_the_video(tmp_path):
     path = fixture.write_annotation(tmp_path, "train", fixture.annotation("7"))
-    options = vidor_clips.Options(tmp_path, 8, 2, 0, 95, "", 0, False)
-    assert vidor_clips.records_of_video((path, (vidor_clips.Clip(0, 1),)), folder=tmp_path, options=options) == []
+    plan = (path, (ClipSpan(0, 1),))
+    options = VidorOptions(**SETTINGS)
+    assert vidor_clips.records_of_video(plan, folder=tmp_path, root=tmp_path, options=options) == []
     (note,) = tmp_path.glob("*.json")
     assert json.loads(note.read_text())["video"] == "7" and "7.mp4" in json.loads(note.read_text())["problem"]
 
