@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from ssa2d_jax.utils.errors import InputError
 
 Entry = Mapping[str, Any]  # an object of a JSON file
-_Value = TypeVar("_Value", int, str, list[Any], dict[str, Any])
+_Value = TypeVar("_Value", int, str, list, dict)
 _KINDS: Mapping[type, str] = {int: "a whole number", str: "a text", list: "a list", dict: "an object"}
 
 

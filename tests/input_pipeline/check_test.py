@@ -1,4 +1,4 @@
-"""What --mode=check says of data of one's own, and what its contact sheet shows."""
+"""What --mode=check reports about your own data, and what its contact sheet shows."""
 
 import shutil
 
@@ -28,15 +28,15 @@ def checked():
 
 
 def _read(root):
-    return {one.name: one for one in check.check_release(layouts.open_folder(root))}
+    return {result.name: result for result in check.check_release(layouts.open_folder(root))}
 
 
 def _draw(root, name, drawn):
     """Labels of a video: frame -> instances."""
     shutil.rmtree(root / "labels" / name)
-    for number, some in drawn.items():
+    for number, instances in drawn.items():
         picture = np.zeros(folder_release.SIZE, np.uint8)
-        for instance in some:
+        for instance in instances:
             picture[4 * instance : 4 * instance + 4] = instance
         folder_release.write_png(root / "labels" / name / f"{number:05d}.png", picture)
 
@@ -61,16 +61,16 @@ def test_the_sheet_shows_every_instance_in_each_of_its_actions(tmp_path, drawn, 
     root = folder_release.write_folder(tmp_path / "own", table=f"video,instance,actor,action,first,last\n{rows}")
     _draw(root, "b", drawn)
     shown = []
-    (one,) = check.check_release(layouts.open_folder(root), lambda caption, *pictures: shown.append(caption))
+    (result,) = check.check_release(layouts.open_folder(root), lambda caption, *pictures: shown.append(caption))
     assert shown == [f"b, frame {number}" for number in frames]
-    assert one.shown == len(frames) and one.instance_actions[0] - one.instance_actions[1] == unseen
+    assert result.shown == len(frames) and result.instance_actions[0] - result.instance_actions[1] == unseen
     left_out = f"; missing are {unseen} of the 4 actions of all instances" if unseen else ""
-    assert check.coverage([one]) == f"shows {len(frames)} of {len(drawn)} labelled frames{left_out}"
-    assert str(one).endswith(f"{len(drawn)} labelled, {len(frames)} shown")
+    assert check.coverage([result]) == f"shows {len(frames)} of {len(drawn)} labelled frames{left_out}"
+    assert str(result).endswith(f"{len(drawn)} labelled, {len(frames)} shown")
 
 
 @pytest.mark.parametrize(("most", "videos"), [(9, "aabcd"), (5, "aabcd"), (4, "abcd"), (3, "aac"), (2, "ac"), (1, "a")])
-def test_the_sheet_has_no_more_tiles_than_may_be(tmp_path, monkeypatch, most, videos):
+def test_the_sheet_has_no_more_tiles_than_allowed(tmp_path, monkeypatch, most, videos):
     root, shown = folder_release.write_folder(tmp_path / "own"), []
     monkeypatch.setattr(check, "_MOST_TILES", most)
     show = lambda caption, *pictures: shown.append(caption[0])
@@ -78,12 +78,12 @@ def test_the_sheet_has_no_more_tiles_than_may_be(tmp_path, monkeypatch, most, vi
     assert "".join(shown) == videos
 
 
-def test_the_sheet_says_what_it_shows(tmp_path, checked, capfd):
+def test_the_summary_says_what_the_sheet_shows(tmp_path, checked, capfd):
     root = folder_release.write_folder(tmp_path / "own")
     checked(root)
-    said = capfd.readouterr()
-    assert f"look at {tmp_path / 'check.png'}: shows 5 of 8 labelled frames\n" in said.out
-    assert "a (train): 20 frames, 2 labelled, 2 shown\n" in said.err
+    captured = capfd.readouterr()
+    assert f"look at {tmp_path / 'check.png'}: shows 5 of 8 labelled frames\n" in captured.out
+    assert "a (train): 20 frames, 2 labelled, 2 shown\n" in captured.err
     height, width = cv2.imread(str(tmp_path / "check.png")).shape[:2]
     assert width == 4 * (320 + 2) and height > 2 * 320 * 32 / 48
 
@@ -92,22 +92,22 @@ def test_only_what_was_read_is_counted(tmp_path):
     root = folder_release.write_folder(tmp_path / "own")
     videos, labels = root / "videos", root / "labels"
     (labels / "a" / "00003.png").rename(labels / "a" / "third.png")
-    whole = (videos / "b.mp4").read_bytes()
-    (videos / "b.mp4").write_bytes(whole[: len(whole) // 2])
+    content = (videos / "b.mp4").read_bytes()
+    (videos / "b.mp4").write_bytes(content[: len(content) // 2])
     frames = folder_release.frames(20, folder_release.SIZE)
     (videos / "c.mp4").unlink()
     for i, frame in enumerate(frames):
         (videos / "c").mkdir(exist_ok=True)
         cv2.imwrite(str(videos / "c" / f"{i:05d}.png"), frame[:16] if i == 5 else frame)
     (videos / "d.mp4").unlink()
-    found = _read(root)
-    assert [str(found[name]) for name in "abcd"] == [
+    results = _read(root)
+    assert [str(results[name]) for name in "abcd"] == [
         "a (train): 20 frames, labels not read",
         "b (train): no frame read, 2 labelled",
         "c (train): 6 frames read, 2 labelled",
         "d (test): nothing read",
     ]
-    assert all(len(one.problems) == 1 for one in found.values())
+    assert all(len(result.problems) == 1 for result in results.values())
 
 
 def test_a_video_with_bad_labels_is_read_all_the_same(tmp_path):
@@ -125,11 +125,11 @@ def test_nobody_is_missed_while_a_label_cannot_be_read(tmp_path):
     assert all("not a readable PNG" in problem for problem in _read(root)["b"].problems)
 
 
-def test_one_is_singular_and_nothing_is_said_twice(tmp_path, checked, capfd):
+def test_one_is_singular_and_nothing_is_reported_twice(tmp_path, checked, capfd):
     root = folder_release.write_folder(tmp_path / "own", table="video,instance,actor,action\nb,1,worker,walking\n")
     checked(root)
-    said = capfd.readouterr().out
-    assert "1 video, 1 actor, 1 action, 1 pair\n" in said and "no problem found" in said
+    captured = capfd.readouterr().out
+    assert "1 video, 1 actor, 1 action, 1 pair\n" in captured and "no problem found" in captured
     with open(root / "labels.csv", "a") as file:
         file.write("b,7,worker,walking\n")
     with pytest.raises(InputError, match=r"^1 problem, listed above$"):

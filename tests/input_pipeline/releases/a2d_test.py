@@ -45,7 +45,7 @@ def test_header_is_tolerated_once(tmp_path, mark):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "expected"),
     [
         (ROW.format("a", 2), "row 1: split is '2'; allowed: 0 (train) or 1 (test)"),
         (ROW.format("a", 0) + ROW.format("b", ""), "row 2: split is ''"),
@@ -61,9 +61,9 @@ def test_header_is_tolerated_once(tmp_path, mark):
         (b"\xff\xfe\x00a", "not a csv file"),
     ],
 )
-def test_bad_rows_are_named(tmp_path, text, words):
+def test_bad_rows_are_named(tmp_path, text, expected):
     message = error_of(a2d.read_videoset, videoset(tmp_path, text))
-    assert str(tmp_path / "videoset.csv") in message and words in message
+    assert str(tmp_path / "videoset.csv") in message and expected in message
 
 
 def test_missing_folder_or_csv(tmp_path):
@@ -162,7 +162,7 @@ def test_nothing_but_background(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("codes", "others", "words"),
+    ("codes", "others", "expected"),
     [
         (None, {"reMask": np.ones((6, 4))}, "has no reS_id, only ['reMask']"),
         (np.ones((2, 3, 4)), {}, "reS_id has shape (4, 3, 2); expected (width, height)"),
@@ -174,11 +174,11 @@ def test_nothing_but_background(tmp_path):
         (None, {"reS_id/deeper": np.ones((2, 2))}, "has no reS_id"),
     ],
 )
-def test_bad_annotations_are_named(tmp_path, codes, others, words):
+def test_bad_annotations_are_named(tmp_path, codes, others, expected):
     fixture.write_mat(tmp_path / "other.mat", np.ones((2, 2)))
     path = fixture.write_mat(tmp_path / "a.mat", codes, **others)
     message = error_of(a2d.read_annotation, path)
-    assert str(path) in message and words in message
+    assert str(path) in message and expected in message
 
 
 def test_too_large_an_annotation_is_not_read(tmp_path):
@@ -190,8 +190,8 @@ def test_too_large_an_annotation_is_not_read(tmp_path):
 def test_not_hdf5(tmp_path):
     (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(600, b" "))
     assert f"{tmp_path / 'a.mat'}: not a readable MATLAB v7.3" in error_of(a2d.read_annotation, tmp_path / "a.mat")
-    whole = fixture.write_mat(tmp_path / "b.mat", np.ones((100, 100))).read_bytes()
-    (tmp_path / "b.mat").write_bytes(whole[: len(whole) // 2])
+    content = fixture.write_mat(tmp_path / "b.mat", np.ones((100, 100))).read_bytes()
+    (tmp_path / "b.mat").write_bytes(content[: len(content) // 2])
     assert "not a readable MATLAB" in error_of(a2d.read_annotation, tmp_path / "b.mat")
 
 

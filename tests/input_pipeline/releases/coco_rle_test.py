@@ -1,4 +1,4 @@
-"""Run lengths: what pycocotools makes of them, and nothing but an InputError for whatever is malformed."""
+"""Run lengths are decoded as by pycocotools, and only an InputError comes of malformed ones."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from pycocotools import mask as coco
 
 from input_pipeline.releases import coco_rle
 from ssa2d_jax.utils.errors import InputError
-from tests.fixtures.youtube_vis_json import run_lengths as told_of
+from tests.fixtures.youtube_vis_json import run_lengths as encode
 
 
 @pytest.mark.parametrize("compressed", [True, False])
@@ -17,16 +17,16 @@ def test_masks_are_those_of_pycocotools(size, share, compressed):
     for _ in range(5):
         mask = rng.random(size) < share
         mask[: size[0] // 3] ^= rng.random() < 0.5  # long runs, too
-        told = told_of(mask, compressed)
-        found = coco_rle.decode(told, size)
-        assert found.dtype == bool
-        np.testing.assert_array_equal(found, mask)
-        encoded = told if compressed else coco.frPyObjects(told, *size)
-        np.testing.assert_array_equal(found, coco.decode(encoded))
+        mask_json = encode(mask, compressed)
+        decoded = coco_rle.decode(mask_json, size)
+        assert decoded.dtype == bool
+        np.testing.assert_array_equal(decoded, mask)
+        encoded = mask_json if compressed else coco.frPyObjects(mask_json, *size)
+        np.testing.assert_array_equal(decoded, coco.decode(encoded))
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("mask_json", "message"),
     [
         ([[1, 1, 5, 5, 1, 5]], "is a polygon"),
         ("PPYo1", "has no run lengths"),
@@ -51,9 +51,9 @@ def test_masks_are_those_of_pycocotools(size, share, compressed):
         ({"size": [4, 5], "counts": "O"}, "one of its runs is below 0"),
     ],
 )
-def test_what_is_malformed_is_said(told, said):
-    with pytest.raises(InputError, match=said):
-        coco_rle.decode(told, (4, 5))
+def test_malformed_masks_are_named(mask_json, message):
+    with pytest.raises(InputError, match=message):
+        coco_rle.decode(mask_json, (4, 5))
 
 
 def _characters(rng, count):
@@ -64,17 +64,17 @@ def test_no_text_reads_out_of_bounds():
     """Whole texts with characters changed, dropped or added, and random ones: a mask that fits, or an InputError."""
     rng = np.random.default_rng(1)
     size, masks = (24, 30), 0
-    whole = told_of(rng.random(size) < 0.2, compressed=True)["counts"]
+    valid = encode(rng.random(size) < 0.2, compressed=True)["counts"]
     for _ in range(4000):
-        text = whole if rng.random() < 0.7 else _characters(rng, 12)
+        text = valid if rng.random() < 0.7 else _characters(rng, 12)
         for _ in range(rng.integers(0, 3)):
             place, dropped, added = rng.integers(0, (len(text), 3, 3))
             text = text[:place] + _characters(rng, added) + text[place + dropped :]
-        told = {"size": list(size), "counts": text}
+        mask_json = {"size": list(size), "counts": text}
         try:
-            found = coco_rle.decode(told, size)
+            decoded = coco_rle.decode(mask_json, size)
         except InputError:
             continue
         masks += 1
-        np.testing.assert_array_equal(found, coco.decode(told))
+        np.testing.assert_array_equal(decoded, coco.decode(mask_json))
     assert 500 < masks < 3500

@@ -10,7 +10,7 @@ from ssa2d_jax.utils.errors import InputError, Problems
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         ([], "line 1 is missing; it must name the columns video, instance, actor, action"),
         (["a,1,dog,running"], "line 1 is .'a', '1', 'dog', 'running'.; it must name"),
@@ -48,9 +48,9 @@ from ssa2d_jax.utils.errors import InputError, Problems
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_named_with_its_line(tmp_path, lines, said):
+def test_what_cannot_be_used_is_named_with_its_line(tmp_path, lines, message):
     (tmp_path / "labels.csv").write_text("\n".join(lines))
-    with pytest.raises(InputError, match=rf"labels\.csv.*{said}"):
+    with pytest.raises(InputError, match=rf"labels\.csv.*{message}"):
         folder_table.read_table(tmp_path)
 
 
@@ -69,7 +69,7 @@ def test_all_bad_lines_are_listed(tmp_path):
     (tmp_path / "labels.csv").write_text("\n".join(lines))
     with pytest.raises(Problems, match="line 3.*and 5 more problems; --mode=check lists all") as error:
         folder_table.read_table(tmp_path)
-    assert [int(one.split("line ")[1].split(":")[0]) for one in error.value.args] == [3, 5, 9, 6, 8, 7]
+    assert [int(problem.split("line ")[1].split(":")[0]) for problem in error.value.args] == [3, 5, 9, 6, 8, 7]
     assert "does barking and sitting at the same time (line 4)" in error.value.args[-1]
 
 
@@ -88,7 +88,7 @@ def test_every_action_at_the_same_time_as_another_is_named(tmp_path):
     assert "line 4: instance 1 of a does eating and running at the same time (line 2)" in eats
 
 
-def test_classes_that_differ_in_case_alone_are_found():
+def test_classes_that_differ_only_in_case_are_found():
     space = LabelSpace.from_names(
         ("Dog", "cat", "dog"), ("Run", "sit"), (("Dog", "Run"), ("cat", "sit"), ("dog", "Run"))
     )

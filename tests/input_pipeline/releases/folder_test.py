@@ -1,4 +1,4 @@
-"""Data of one's own: what is read, how it becomes records, and what is said of everything that is wrong."""
+"""Your own data: what is read, how it becomes records, and a message for every problem."""
 
 import csv
 import re
@@ -65,7 +65,7 @@ def test_videos_and_davis_folders_become_records(tmp_path, davis):
 def test_splits_as_given_and_a_single_video(tmp_path):
     table = "video,instance,actor,action,split\n" + "".join(
         f"{name},{i},worker,walking,{'test' if name == 'b' else 'train'}\n"
-        for name, some in fixture.INSTANCES.items() for i in some
+        for name, numbers in fixture.INSTANCES.items() for i in numbers
     )  # fmt: skip
     root = fixture.write_folder(tmp_path / "own", table=table)
     assert layouts.open_folder(root).splits == {"train": ("a", "c", "d"), "test": ("b",)}
@@ -75,7 +75,7 @@ def test_splits_as_given_and_a_single_video(tmp_path):
     assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2}
 
 
-def test_a_video_named_with_its_ending_is_told(tmp_path):
+def test_a_video_must_be_named_without_its_ending(tmp_path):
     root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("b,1,", "b.mp4,1,"))
     with pytest.raises(
         InputError, match=r"labels.csv, line 5: video b.mp4 must be written without its ending \.mp4: b$"
@@ -83,7 +83,7 @@ def test_a_video_named_with_its_ending_is_told(tmp_path):
         layouts.open_folder(root).video("b.mp4")
 
 
-def test_a_video_that_is_not_there_is_named_with_its_lines_and_what_may_be_meant(tmp_path):
+def test_a_missing_video_is_named_with_its_lines_and_a_suggestion(tmp_path):
     table = fixture.TABLE.replace("b,1,", "pnod,1,") + "clip 2,1,worker,walking,,\nx,1,worker,walking,,\n"
     root = fixture.write_folder(tmp_path / "own", table=table.replace("a,", "A_day,"))
     for name, other in (("a", "a_day"), ("b", "Pond"), ("d", "d1"), ("d", "clip 1")):
@@ -91,16 +91,16 @@ def test_a_video_that_is_not_there_is_named_with_its_lines_and_what_may_be_meant
     (root / "labels.csv").write_text((root / "labels.csv").read_text() + "clip 1,1,worker,walking,,\n")
     release, folder = layouts.open_folder(root), root / "videos"
 
-    def said(name):
+    def error_of(name):
         with pytest.raises(InputError) as error:
             release.video(name)
         return str(error.value).removeprefix(f"{root / 'labels.csv'}, ")
 
     none = f"{folder} has none with that name"
-    assert said("pnod") == f"line 5: video pnod: {none}; did you mean 'Pond'?"
-    assert said("A_day") == f"line 2 (and 2 more lines): video A_day: {none}; did you mean 'a_day'?"
-    assert said("clip 2") == f"line 9: video clip 2: {none}"  # clip 1 has a line of its own
-    assert said("x") == f"line 10: video x: {none}"
+    assert error_of("pnod") == f"line 5: video pnod: {none}; did you mean 'Pond'?"
+    assert error_of("A_day") == f"line 2 (and 2 more lines): video A_day: {none}; did you mean 'a_day'?"
+    assert error_of("clip 2") == f"line 9: video clip 2: {none}"  # clip 1 has a line of its own
+    assert error_of("x") == f"line 10: video x: {none}"
 
 
 def test_a_release_has_to_be_given(tmp_path):
@@ -153,17 +153,17 @@ KINDS = ["frame", "unknown", "colours", "size", "late", "cut", "name", "unlabell
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_video_with_a_problem_is_left_out_and_found_by_the_check(tmp_path, kind):
     root = fixture.write_folder(tmp_path / "own")
-    said = _spoil(root, kind)
-    found = {one.name: one for one in check.check_release(layouts.open_folder(root))}
-    assert [name for name, one in found.items() if one.problems] == ["b"]
-    assert _matches(said, found["b"].problems)
+    message = _spoil(root, kind)
+    results = {result.name: result for result in check.check_release(layouts.open_folder(root))}
+    assert [name for name, result in results.items() if result.problems] == ["b"]
+    assert _matches(message, results["b"].problems)
     builder = prepare_folder(root, tmp_path / "prepared")
     with open(Path(builder.data_path) / PROBLEMS, newline="") as file:
         problems = {row["video"]: row["reason"] for row in csv.DictReader(file)}
-    assert set(problems) == {"b"} and _matches(said, problems.values())
+    assert set(problems) == {"b"} and _matches(message, problems.values())
 
 
-def test_classes_that_differ_in_case_alone_are_a_problem(tmp_path):
+def test_classes_that_differ_only_in_case_are_a_problem(tmp_path):
     root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("c,3,fork lift", "c,3,Fork lift"))
     assert layouts.open_folder(root).dataset_problems() == [
         f"{root}: actors 'Fork lift' and 'fork lift' differ only in case; if they are the same, spell them alike"
@@ -174,37 +174,37 @@ def test_classes_that_differ_in_case_alone_are_a_problem(tmp_path):
 def test_regions_are_numbered_in_order_of_their_instances(numbers):
     instances = np.random.default_rng(0).choice(numbers, fixture.SIZE)
     row = folder_table.Row("labels.csv, line 2", "a", 7, "worker", "lifting", 0, None)
-    found = instance_regions(instances, 0, (row,), folder_table.space_of(Path(), {"a": (row,)}))
+    regions = instance_regions(instances, 0, (row,), folder_table.space_of(Path(), {"a": (row,)}))
     expected = [number for number in numbers if number]
-    assert found.codes.tolist() == expected and found.ignore.tolist() == [number != 7 for number in expected]
-    assert found.map.dtype == np.uint16
-    np.testing.assert_array_equal(np.int64([0, *expected])[found.map], instances)
+    assert regions.codes.tolist() == expected and regions.ignore.tolist() == [number != 7 for number in expected]
+    assert regions.map.dtype == np.uint16
+    np.testing.assert_array_equal(np.int64([0, *expected])[regions.map], instances)
 
 
 def test_maps_of_a_video_are_not_in_memory_all_at_once(tmp_path, monkeypatch):
     root = fixture.write_folder(tmp_path / "own")
     for number in range(20):
         fixture.write_png(root / "labels" / "a" / f"{number:05d}.png", fixture.instances("a", number))
-    made, most = [], []
-    whole = instance_regions
+    references, alive = [], []
+    original = instance_regions
 
-    def counted(*args):
-        one = whole(*args)
-        made.append(weakref.ref(one.map))
-        most.append(sum(ref() is not None for ref in made))
-        return one
+    def count_maps(*args):
+        result = original(*args)
+        references.append(weakref.ref(result.map))
+        alive.append(sum(ref() is not None for ref in references))
+        return result
 
-    monkeypatch.setattr(folder, "instance_regions", counted)
+    monkeypatch.setattr(folder, "instance_regions", count_maps)
     show = lambda *shown: None
-    found = {one.name: one for one in check.check_release(layouts.open_folder(root), show)}
-    assert found["a"].labelled == 20 and found["a"].problems == () and found["a"].shown == 2
-    assert max(most) <= 2
-    most.clear()
+    results = {result.name: result for result in check.check_release(layouts.open_folder(root), show)}
+    assert results["a"].labelled == 20 and results["a"].problems == () and results["a"].shown == 2
+    assert max(alive) <= 2
+    alive.clear()
     prepare_folder(root, tmp_path / "prepared")
-    assert len(most) == 20 + 3 * 2 and max(most) <= OPTIONS.label_span
+    assert len(alive) == 20 + 3 * 2 and max(alive) <= OPTIONS.label_span
 
 
-def test_what_labels_csv_leaves_out_is_no_problem_but_a_remark(tmp_path):
+def test_what_labels_csv_leaves_out_is_a_warning(tmp_path):
     root = fixture.write_folder(tmp_path / "more")
     (drawn,) = layouts.open_folder(root).warnings()
     assert drawn.endswith("chosen by name, is d; to choose others, add a column split (train or test) to labels.csv")
@@ -219,16 +219,16 @@ def test_what_labels_csv_leaves_out_is_no_problem_but_a_remark(tmp_path):
     ]
 
 
-def test_a_video_that_cannot_be_read_is_told_once(tmp_path):
+def test_a_video_that_cannot_be_read_is_reported_once(tmp_path):
     root = fixture.write_folder(tmp_path / "own")
     (root / "videos" / "a.mp4").write_text("no video")
-    whole = (root / "videos" / "b.mp4").read_bytes()
-    (root / "videos" / "b.mp4").write_bytes(whole[: len(whole) // 2])
+    original = (root / "videos" / "b.mp4").read_bytes()
+    (root / "videos" / "b.mp4").write_bytes(original[: len(original) // 2])
     shutil.move(root / "labels" / "c" / "00003.png", root / "labels" / "c" / "00020.png")
-    found = {one.name: one.problems for one in check.check_release(layouts.open_folder(root))}
-    assert [len(found[name]) for name in "abcd"] == [1, 1, 1, 0]
-    assert "a.mp4: not a video" in found["a"][0] and "b.mp4: " in found["b"][0]
-    assert "labels frame 20, but" in found["c"][0]
+    results = {result.name: result.problems for result in check.check_release(layouts.open_folder(root))}
+    assert [len(results[name]) for name in "abcd"] == [1, 1, 1, 0]
+    assert "a.mp4: not a video" in results["a"][0] and "b.mp4: " in results["b"][0]
+    assert "labels frame 20, but" in results["c"][0]
 
 
 def test_two_releases_have_folders_of_their_own(tmp_path):
@@ -236,8 +236,8 @@ def test_two_releases_have_folders_of_their_own(tmp_path):
     assert len(places) == 2 and all(place.parent == Path("data/check") for place in places)
 
 
-def _matches(said, problems):
-    return any(re.search(said, problem) for problem in problems)
+def _matches(message, problems):
+    return any(re.search(message, problem) for problem in problems)
 
 
 def test_the_check_shows_what_it_read(tmp_path):
@@ -251,39 +251,41 @@ def test_the_check_shows_what_it_read(tmp_path):
     )
     shown = {}
     show = lambda caption, frame, joint: shown.update({caption: (frame, joint)})
-    found = {one.name: one for one in check.check_release(layouts.open_folder(root), show)}
-    assert found["a"].problems == () and (found["a"].frames, found["a"].labelled) == (20, 2)
+    results = {result.name: result for result in check.check_release(layouts.open_folder(root), show)}
+    assert results["a"].problems == () and (results["a"].frames, results["a"].labelled) == (20, 2)
     assert list(shown) == ["a, frame 3", "a, frame 12", "b, frame 12", "c, frame 12", "d, frame 12"]
     for number, classes in ((3, {0, 1, 3, IGNORE}), (12, {0, 2, 3, IGNORE})):
         frame, joint = shown[f"a, frame {number}"]
         assert frame.shape == (32, 48, 3) and abs(float(frame[..., 0].mean()) - 8 * number) < 6
         assert set(np.unique(joint)) == classes
-    assert found["a"].pairs == {(2, 2): 2, (1, 1): 1, (1, 3): 1}
+    assert results["a"].pairs == {(2, 2): 2, (1, 1): 1, (1, 3): 1}
     nobody, what = (
         "labels.csv, line {}: instance {} of {} is drawn in no labelled frame",
         "; draw it, or delete this line$",
     )
-    assert _matches(nobody.format(9, 2, "d") + what, found["d"].problems)
-    assert _matches(nobody.format(10, 1, "b") + " from 500 to 510" + what, found["b"].problems)
-    assert _matches(nobody.format(11, 1, "b") + " from 511 on" + what, found["b"].problems)
+    assert _matches(nobody.format(9, 2, "d") + what, results["d"].problems)
+    assert _matches(nobody.format(10, 1, "b") + " from 500 to 510" + what, results["b"].problems)
+    assert _matches(nobody.format(11, 1, "b") + " from 511 on" + what, results["b"].problems)
     space = layouts.open_folder(root).space
     # d alone is for the test, and shows a worker who walks, as b does.
-    assert check.one_sided(list(found.values()), space) == [
+    assert check.one_sided(list(results.values()), space) == [
         f"{pair} is trained on, but no video of the test split shows it"
         for pair in ("fork lift-driving", "fork lift-waiting", "worker-lifting")
     ]
-    one = check.VideoCheck("a", "train, test", (), 9, 1, pairs={(1, 1): 1})
-    assert check.one_sided([one], space) == []
-    one = check.VideoCheck("a", "test", (), 9, 1, pairs={(1, 1): 1})
-    assert check.one_sided([one], space) == ["fork lift-driving is scored, but no video of the training split shows it"]
+    result = check.VideoCheck("a", "train, test", (), 9, 1, pairs={(1, 1): 1})
+    assert check.one_sided([result], space) == []
+    result = check.VideoCheck("a", "test", (), 9, 1, pairs={(1, 1): 1})
+    assert check.one_sided([result], space) == [
+        "fork lift-driving is scored, but no video of the training split shows it"
+    ]
 
 
 def test_a_release_in_a2ds_layout_is_checked_too(tmp_path):
     root = a2d_release.write_release(tmp_path / "Release", train=2, test=1)
     (root / "clips320H" / "v01.mp4").unlink()
-    found = {one.name: one for one in check.check_release(a2d.A2DRelease(root))}
-    assert found["v00"].problems == found["w00"].problems == () and found["v00"].labelled == 3
-    assert _matches("v01.mp4: no such file", found["v01"].problems)
+    results = {result.name: result for result in check.check_release(a2d.A2DRelease(root))}
+    assert results["v00"].problems == results["w00"].problems == () and results["v00"].labelled == 3
+    assert _matches("v01.mp4: no such file", results["v01"].problems)
 
 
 def test_label_spaces_survive_json():
@@ -301,20 +303,22 @@ def test_label_spaces_survive_json():
     assert len({tuple(colour) for colour in many.joint_colours}) > 100
 
 
-def test_classes_that_are_written_nearly_alike_are_a_remark(tmp_path):
+def test_classes_that_are_spelled_almost_alike_are_a_warning(tmp_path):
     root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("d,1,worker", "d,1,wroker"))
-    (told,) = [one for one in layouts.open_folder(root).warnings() if "alike" in one]
-    assert told == f"{root}: actors 'worker' and 'wroker' are spelled almost alike; is one of them a mistake?"
+    (warning,) = [result for result in layouts.open_folder(root).warnings() if "alike" in result]
+    assert warning == f"{root}: actors 'worker' and 'wroker' are spelled almost alike; is one of them a mistake?"
 
 
-def test_classes_that_are_meant_to_be_nearly_alike_are_none():
-    told = lambda *actions: folder_table.similar_names(LabelSpace.from_names(("dog",), actions, (("dog", actions[0]),)))
-    assert told("standing", "standing up", "walking", "talking", "trick 1", "trick 12", "female", "male") == []
+def test_classes_that_are_similar_on_purpose_are_no_warning():
+    similar = lambda *actions: folder_table.similar_names(
+        LabelSpace.from_names(("dog",), actions, (("dog", actions[0]),))
+    )
+    assert similar("standing", "standing up", "walking", "talking", "trick 1", "trick 12", "female", "male") == []
     many = [f"walking{letter}" for letter in "abcdefgh"]
-    assert len(told(*many)) == 6 and told(*many)[-1].startswith("and 23 more pairs")
+    assert len(similar(*many)) == 6 and similar(*many)[-1].startswith("and 23 more pairs")
 
 
-def test_splits_that_someone_gave_are_no_remark_and_a_single_video_is(tmp_path):
+def test_given_splits_are_no_warning_and_a_single_video_is(tmp_path):
     rows = fixture.TABLE.splitlines()
     given = "\n".join([rows[0] + ",split", *(row + (",test" if row[0] == "d" else ",train") for row in rows[1:])])
     assert layouts.open_folder(fixture.write_folder(tmp_path / "given", table=given)).warnings() == []

@@ -1,4 +1,4 @@
-"""VidOR's annotations: the awkward cases give exactly the expected maps, and what is wrong is named."""
+"""VidOR's annotations: difficult cases give exactly the expected maps, and problems are named."""
 
 import json
 
@@ -60,9 +60,9 @@ def actions(*names):
 
 
 def test_the_awkward_cases_give_exactly_these_maps(release):
-    one = vidor.read_annotation(write(release, awkward()), release)
-    assert one.video == (release / "video/0001/123.mp4").resolve() and one.size == (6, 8)
-    first = vidor.regions(one, 0, ACTIONS)
+    annotation = vidor.read_annotation(write(release, awkward()), release)
+    assert annotation.video == (release / "video/0001/123.mp4").resolve() and annotation.size == (6, 8)
+    first = vidor.regions(annotation, 0, ACTIONS)
     A, D, B = 1, 2, 3  # the adult alone, the dog alone, both
     places = {region: set(zip(*(axis.tolist() for axis in np.nonzero(first.map == region)), strict=True))
               for region in np.unique(first.map) if region}  # fmt: skip
@@ -73,15 +73,15 @@ def test_the_awkward_cases_give_exactly_these_maps(release):
     assert len(by_place) == len(lines) == 3 and {A, D, B} == set(places)
     # The dog's box comes later, so it covers; where both are, the actions of both.
     assert [first.actor[line] for line in lines] == [CLASS["adult"], CLASS["dog"], CLASS["dog"]]
-    wanted = [actions("chase", "watch"), actions("watch"), actions("chase", "watch")]
-    for line, row in zip(lines, wanted, strict=True):
+    expected_actions = [actions("chase", "watch"), actions("watch"), actions("chase", "watch")]
+    for line, row in zip(lines, expected_actions, strict=True):
         np.testing.assert_array_equal(first.actions[line], row)
     assert not first.ignore.any()
 
-    empty = vidor.regions(one, 1, ACTIONS)
+    empty = vidor.regions(annotation, 1, ACTIONS)
     assert not empty.map.any() and empty.actor.shape == (0,) and empty.actions.shape == (0, ACTIONS)
 
-    last = vidor.regions(one, 2, ACTIONS)
+    last = vidor.regions(annotation, 2, ACTIONS)
     expected = np.zeros((6, 8), np.uint16)
     expected[:2, :2], expected[4:, 6:] = 1, 2  # cut at the border; the adult is wholly outside
     np.testing.assert_array_equal(last.map, expected)
@@ -90,35 +90,35 @@ def test_the_awkward_cases_give_exactly_these_maps(release):
 
 
 def test_end_is_exclusive_and_cut_at_the_last_frame(release):
-    one = vidor.read_annotation(write(release, awkward()), release)
-    spans = {vidor.predicates(False)[r.predicate]: (r.begin, r.end) for r in one.relations if r.subject == 7}
+    annotation = vidor.read_annotation(write(release, awkward()), release)
+    spans = {vidor.predicates(False)[r.predicate]: (r.begin, r.end) for r in annotation.relations if r.subject == 7}
     assert spans == {"bite": (2, 3), "watch": (0, 1)}
 
 
 def test_spatial_predicates_are_a_switch(release):
-    one = vidor.read_annotation(write(release, awkward()), release, spatial=True)
-    assert len(vidor.predicates(True)) == 50 and len(one.relations) == 5
-    dog = vidor.regions(one, 2, 50)
+    annotation = vidor.read_annotation(write(release, awkward()), release, spatial=True)
+    assert len(vidor.predicates(True)) == 50 and len(annotation.relations) == 5
+    dog = vidor.regions(annotation, 2, 50)
     assert np.flatnonzero(dog.actions[0]).tolist() == [DOES["bite"], 42 + vidor_classes.SPATIAL.index("next_to")]
 
 
 def test_three_boxes_that_overlap_are_seven_regions(release):
     content = awkward()
     content["trajectories"][0] = [box(0, 0, 0, 4, 4), box(7, 2, 0, 6, 4), box(3, 1, 2, 5, 6)]
-    one = vidor.read_annotation(write(release, content), release)
-    made = vidor.regions(one, 0, ACTIONS)
+    annotation = vidor.read_annotation(write(release, content), release)
+    regions = vidor.regions(annotation, 0, ACTIONS)
     # An oracle a pixel: which boxes hold it.
     for y in range(6):
         for x in range(8):
-            inside = [tid for tid, (left, top, right, bottom) in one.boxes[0].items()
+            inside = [tid for tid, (left, top, right, bottom) in annotation.boxes[0].items()
                       if left <= x < right and top <= y < bottom]  # fmt: skip
-            region = made.map[y, x]
+            region = regions.map[y, x]
             assert bool(region) == bool(inside)
             if inside:
-                assert made.actor[region - 1] == one.objects[inside[-1]]
-                does = {r.predicate for r in one.relations if r.subject in inside and r.begin <= 0 < r.end}
-                assert set(np.flatnonzero(made.actions[region - 1])) == does
-    assert sorted(np.unique(made.map)) == list(range(8))
+                assert regions.actor[region - 1] == annotation.objects[inside[-1]]
+                does = {r.predicate for r in annotation.relations if r.subject in inside and r.begin <= 0 < r.end}
+                assert set(np.flatnonzero(regions.actions[region - 1])) == does
+    assert sorted(np.unique(regions.map)) == list(range(8))
 
 
 def changed(**changes):

@@ -1,4 +1,4 @@
-"""Data of one's own as JSON: the same records as from PNGs, and what is said of everything that is wrong."""
+"""Your own data as JSON give the same records as PNGs, and every problem has a message that names its place."""
 
 import copy
 import csv
@@ -26,13 +26,13 @@ from tests.fixtures.prepared_folder import prepare_folder
 
 def _records(builder):
     """All records by split, video and first frame, as they are stored."""
-    found = {}
+    records = {}
     for split in ("train", "test"):
         files = [str(path) for path in builder.info.splits[split].filepaths]
         for data in tf.data.TFRecordDataset(files):
             record = builder.info.features.deserialize_example_np(data.numpy())
-            found[split, record["video"], int(record["first_frame"])] = record
-    return found
+            records[split, record["video"], int(record["first_frame"])] = record
+    return records
 
 
 @pytest.mark.parametrize(
@@ -46,20 +46,20 @@ def test_json_gives_the_records_that_pngs_give(tmp_path, form, davis):
     expected, builder = prepare_folder(pngs, tmp_path / "prepared"), prepare_folder(root, tmp_path / "prepared")
     assert builder.info.metadata["label_frames"] == {"train": 6, "test": 2}
     assert builder.space == expected.space
-    found, wanted = _records(builder), _records(expected)
-    assert found.keys() == wanted.keys() and len(found) == 8
-    for key, record in found.items():
+    records, expected_records = _records(builder), _records(expected)
+    assert records.keys() == expected_records.keys() and len(records) == 8
+    for key, record in records.items():
         for name, value in record.items():
-            np.testing.assert_equal(value, wanted[key][name], err_msg=f"{key} {name}")
+            np.testing.assert_equal(value, expected_records[key][name], err_msg=f"{key} {name}")
 
 
 def _release(root, change, form="one"):
     """Pictures and instances.json of video a, which `change` has changed."""
     folder_release.write_folder(root, davis=True, count=fixture.COUNT)
     (root / "labels.csv").unlink()
-    told = fixture.vis(["a"], pictures=True, compressed=False)
-    change(told)
-    (root / "instances.json").write_text(json.dumps(told))
+    data = fixture.vis(["a"], pictures=True, compressed=False)
+    change(data)
+    (root / "instances.json").write_text(json.dumps(data))
     return layouts.open_folder(root)
 
 
@@ -69,10 +69,10 @@ def _square(top, left):
     return mask
 
 
-def test_a_later_mask_lies_on_an_earlier_one_and_null_counts_nowhere(tmp_path):
-    def change(told):
-        first, second = told["annotations"][1:]
-        del told["annotations"][0]
+def test_a_later_mask_lies_on_an_earlier_one_and_null_is_ignored(tmp_path):
+    def change(data):
+        first, second = data["annotations"][1:]
+        del data["annotations"][0]
         first["segmentations"] = [fixture.run_lengths(_square(0, 0), True)] + [None] * 18 + [
             fixture.run_lengths(np.zeros(SIZE, bool), False)
         ]  # fmt: skip
@@ -80,38 +80,38 @@ def test_a_later_mask_lies_on_an_earlier_one_and_null_counts_nowhere(tmp_path):
         second["action"] = ["driving", None] + ["waiting"] * 18
 
     release = _release(tmp_path, change)
-    shots = release.labelled("a")
-    assert list(shots) == [0, 1, 19]  # an empty mask labels its frame, no mask doesn't
+    labels = release.labelled("a")
+    assert list(labels) == [0, 1, 19]  # an empty mask labels its frame, no mask doesn't
     assert release.space.joint == ("background", "fork lift-driving", "worker-lifting")  # nobody waits
-    one = release.regions("a", 0, shots[0])
-    worker, lift = (one.actor[number - 1] for number in (one.map[0, 0], one.map[7, 7]))
+    regions = release.regions("a", 0, labels[0])
+    worker, lift = (regions.actor[number - 1] for number in (regions.map[0, 0], regions.map[7, 7]))
     assert (release.space.actors[worker], release.space.actors[lift]) == ("worker", "fork lift")
-    np.testing.assert_array_equal(one.map == one.map[7, 7], _square(5, 5))
-    np.testing.assert_array_equal(one.map > 0, _square(0, 0) | _square(5, 5))
-    one = release.regions("a", 1, shots[1])
-    assert one.codes.tolist() == [IGNORE] and one.ignore.tolist() == [True]
-    np.testing.assert_array_equal(one.map, _square(5, 5))
-    assert release.regions("a", 19, shots[19]).map.max() == 0
-    (found,) = list(check.check_release(layouts.open_folder(tmp_path)))[:1]
-    assert found.problems == () and (found.frames, found.labelled) == (20, 3)
+    np.testing.assert_array_equal(regions.map == regions.map[7, 7], _square(5, 5))
+    np.testing.assert_array_equal(regions.map > 0, _square(0, 0) | _square(5, 5))
+    regions = release.regions("a", 1, labels[1])
+    assert regions.codes.tolist() == [IGNORE] and regions.ignore.tolist() == [True]
+    np.testing.assert_array_equal(regions.map, _square(5, 5))
+    assert release.regions("a", 19, labels[19]).map.max() == 0
+    (result,) = list(check.check_release(layouts.open_folder(tmp_path)))[:1]
+    assert result.problems == () and (result.frames, result.labelled) == (20, 3)
 
 
 def test_a_label_belongs_to_the_picture_of_its_name(tmp_path):
-    def change(told):
-        video = told["videos"][0]
+    def change(data):
+        video = data["videos"][0]
         video["file_names"], video["length"] = video["file_names"][::3], 7
-        for one in told["annotations"]:
-            one["segmentations"] = [None] * 6 + one["segmentations"][LABELLED[1] : LABELLED[1] + 1]
-            if isinstance(one.get("action"), list):
-                one["action"] = [None] * 6 + ["waiting"]
+        for annotation in data["annotations"]:
+            annotation["segmentations"] = [None] * 6 + annotation["segmentations"][LABELLED[1] : LABELLED[1] + 1]
+            if isinstance(annotation.get("action"), list):
+                annotation["action"] = [None] * 6 + ["waiting"]
 
     release = _release(tmp_path, change)
     (number,) = release.labelled("a")
     assert number == 18 and str(release.labelled("a")[18]).endswith("instances.json: a, frame 6 (00018.jpg)")
     truth = folder_release.instances("a", LABELLED[1])
-    one = release.regions("a", 18, release.labelled("a")[18])
-    np.testing.assert_array_equal(one.map > 0, truth > 0)
-    assert release.unseen_rows("a", {18: one}) == []
+    regions = release.regions("a", 18, release.labelled("a")[18])
+    np.testing.assert_array_equal(regions.map > 0, truth > 0)
+    assert release.unseen_rows("a", {18: regions}) == []
     (tmp_path / "JPEGImages/480p/a/00018.jpg").unlink()
     with pytest.raises(InputError, match=r"frame 6 \(00018.jpg\): .*a does not have that picture"):
         release.labelled("a")
@@ -139,12 +139,12 @@ def test_what_predict_writes_is_read(tmp_path):
     release = layouts.open_folder(tmp_path)
     assert release.splits == {"train": ("b",), "test": ("b",)}
     assert release.space.joint == ("background", "dog-run")
-    shots = release.labelled("b")
-    assert list(shots) == list(range(6))
-    for number, shot in shots.items():
-        one = release.regions("b", number, shot)
-        np.testing.assert_array_equal(one.map, dog[number] // 2)
-        assert one.actor.tolist() == [1] and not one.ignore.any()
+    labels = release.labelled("b")
+    assert list(labels) == list(range(6))
+    for number, label in labels.items():
+        regions = release.regions("b", number, label)
+        np.testing.assert_array_equal(regions.map, dog[number] // 2)
+        assert regions.actor.tolist() == [1] and not regions.ignore.any()
     before = release.fingerprint()
     path = tmp_path / "labels" / "b" / "tracks.json"
     path.write_text(path.read_text().replace('"run"', '"sit"'))  # corrected by hand, of the same size
@@ -153,48 +153,48 @@ def test_what_predict_writes_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
-        (lambda told: told.pop("categories"), "has no list 'categories'"),
-        (lambda told: told["videos"].append(3), r"videos\[1\]: has no id"),
-        (lambda told: told["videos"].append({"id": 1}), r"videos\[1\]: another entry has the same id 1"),
-        (lambda told: told["videos"].append(told["videos"][0] | {"id": 2}), "video a occurs twice"),
-        (lambda told: told["videos"][0].pop("height"), r"videos\[0\] \(id 1\): height is missing; expected"),
-        (lambda told: told["videos"][0].update(width="48"), "width is '48'; expected a whole number, 1 or more"),
-        (lambda told: told["videos"][0].update(width=1 << 30), "1073741824x32 pixels; at most 9437184"),
-        (lambda told: told["videos"][0].update(width=10**4000), r"width is 1000+\.\.\.0+; expected a whole number, 1"),
-        (lambda told: told["videos"][0].pop("file_names"), "file_name is missing; expected a text, or file_names"),
-        (lambda told: told["videos"][0].update(file_names="a"), "file_names is 'a'; expected a list"),
-        (lambda told: told["videos"][0].update(file_names=[]), "file_names must be one or more different pictures"),
-        (lambda told: told["videos"][0].update(length=19), "length is 19, but there are 20 file_names"),
-        (lambda told: told["annotations"][1].pop("id"), r"annotations\[1\]: has no id"),
-        (lambda told: told["annotations"][1].pop("video_id"), "video_id is missing; expected a whole number"),
-        (lambda told: told["annotations"][1].update(video_id=8), "video_id is 8, but no video has that id"),
-        (lambda told: told["annotations"][1].update(category_id=8), "category_id is 8, but no category has that id"),
-        (lambda told: told["annotations"][1].update(category="cat"), "category is 'cat', but category_id 3 is"),
-        (lambda told: told["categories"][0].update(name="\ud800"), "category 3 is '.ud800'; a class name has letters"),
-        (lambda told: told["annotations"][1].update(iscrowd=[]), "iscrowd is ..; allowed: 0 or 1"),
-        (lambda told: told["annotations"][1].pop("action"), r"annotations\[1\] \(id 1\): action is missing"),
-        (lambda told: told["annotations"][1].update(action=7), "action is 7; a class name has letters"),
-        (lambda told: told["annotations"][1].update(action="background"), "action is 'background'; a class name"),
-        (lambda told: told["annotations"][1].update(action=["run"]), "1 action, but 20 segmentations"),
-        (lambda told: told["annotations"][1].update(action=["run", 7] * 10), r"action\[1\] is 7; a class name"),
-        (lambda told: told["annotations"][1].update(actions=[]), "has both action and actions; keep one"),
-        (lambda told: told["annotations"][1].pop("segmentations"), "segmentations is missing; expected a list"),
-        (lambda told: told["annotations"][1]["segmentations"].pop(), "19 segmentations, but video a has 20 frames"),
-        (lambda told: told["annotations"][1].update(frames=[1, 2]), "20 segmentations, but 2 frames"),
-        (lambda told: told["annotations"][1].update(frames=[2, 1]), "frames must be ascending numbers from 0 to 19"),
-        (lambda told: told["annotations"][1].update(frames=[20]), "frames must be ascending numbers from 0 to 19"),
-        (lambda told: told["annotations"].clear(), "no annotation has an action"),
+        (lambda data: data.pop("categories"), "has no list 'categories'"),
+        (lambda data: data["videos"].append(3), r"videos\[1\]: has no id"),
+        (lambda data: data["videos"].append({"id": 1}), r"videos\[1\]: another entry has the same id 1"),
+        (lambda data: data["videos"].append(data["videos"][0] | {"id": 2}), "video a occurs twice"),
+        (lambda data: data["videos"][0].pop("height"), r"videos\[0\] \(id 1\): height is missing; expected"),
+        (lambda data: data["videos"][0].update(width="48"), "width is '48'; expected a whole number, 1 or more"),
+        (lambda data: data["videos"][0].update(width=1 << 30), "1073741824x32 pixels; at most 9437184"),
+        (lambda data: data["videos"][0].update(width=10**4000), r"width is 1000+\.\.\.0+; expected a whole number, 1"),
+        (lambda data: data["videos"][0].pop("file_names"), "file_name is missing; expected a text, or file_names"),
+        (lambda data: data["videos"][0].update(file_names="a"), "file_names is 'a'; expected a list"),
+        (lambda data: data["videos"][0].update(file_names=[]), "file_names must be one or more different pictures"),
+        (lambda data: data["videos"][0].update(length=19), "length is 19, but there are 20 file_names"),
+        (lambda data: data["annotations"][1].pop("id"), r"annotations\[1\]: has no id"),
+        (lambda data: data["annotations"][1].pop("video_id"), "video_id is missing; expected a whole number"),
+        (lambda data: data["annotations"][1].update(video_id=8), "video_id is 8, but no video has that id"),
+        (lambda data: data["annotations"][1].update(category_id=8), "category_id is 8, but no category has that id"),
+        (lambda data: data["annotations"][1].update(category="cat"), "category is 'cat', but category_id 3 is"),
+        (lambda data: data["categories"][0].update(name="\ud800"), "category 3 is '.ud800'; a class name has letters"),
+        (lambda data: data["annotations"][1].update(iscrowd=[]), "iscrowd is ..; allowed: 0 or 1"),
+        (lambda data: data["annotations"][1].pop("action"), r"annotations\[1\] \(id 1\): action is missing"),
+        (lambda data: data["annotations"][1].update(action=7), "action is 7; a class name has letters"),
+        (lambda data: data["annotations"][1].update(action="background"), "action is 'background'; a class name"),
+        (lambda data: data["annotations"][1].update(action=["run"]), "1 action, but 20 segmentations"),
+        (lambda data: data["annotations"][1].update(action=["run", 7] * 10), r"action\[1\] is 7; a class name"),
+        (lambda data: data["annotations"][1].update(actions=[]), "has both action and actions; keep one"),
+        (lambda data: data["annotations"][1].pop("segmentations"), "segmentations is missing; expected a list"),
+        (lambda data: data["annotations"][1]["segmentations"].pop(), "19 segmentations, but video a has 20 frames"),
+        (lambda data: data["annotations"][1].update(frames=[1, 2]), "20 segmentations, but 2 frames"),
+        (lambda data: data["annotations"][1].update(frames=[2, 1]), "frames must be ascending numbers from 0 to 19"),
+        (lambda data: data["annotations"][1].update(frames=[20]), "frames must be ascending numbers from 0 to 19"),
+        (lambda data: data["annotations"].clear(), "no annotation has an action"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_named_with_its_place(tmp_path, change, said):
-    with pytest.raises(InputError, match=rf"instances\.json: .*{said}"):
+def test_what_cannot_be_used_is_named_with_its_place(tmp_path, change, message):
+    with pytest.raises(InputError, match=rf"instances\.json: .*{message}"):
         _ = _release(tmp_path, change).space
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("../a/0.jpg", r"file_names\[3\] is '../a/0.jpg'; expected '<video>/<picture>'"),
         ("/etc/0.jpg", "expected '<video>/<picture>'"),
@@ -206,23 +206,25 @@ def test_what_cannot_be_used_is_named_with_its_place(tmp_path, change, said):
         ("a/00002.jpg", "file_names must be one or more different pictures"),
     ],
 )
-def test_no_file_name_leads_out_of_its_folder(tmp_path, name, said):
-    with pytest.raises(InputError, match=rf"videos\[0\] \(id 1\): {said if 'expected' not in said else '.*' + said}"):
-        _ = _release(tmp_path, lambda told: told["videos"][0]["file_names"].__setitem__(3, name)).space
+def test_no_file_name_leads_out_of_its_folder(tmp_path, name, message):
+    with pytest.raises(
+        InputError, match=rf"videos\[0\] \(id 1\): {message if 'expected' not in message else '.*' + message}"
+    ):
+        _ = _release(tmp_path, lambda data: data["videos"][0]["file_names"].__setitem__(3, name)).space
 
 
 @pytest.mark.parametrize("name", ["..", "../a.mp4", "/a.mp4", "c\\a.mp4", ""])
 def test_no_video_file_leads_out_of_its_folder(tmp_path, name):
-    def change(told):
-        told["videos"][0]["file_name"] = name
-        del told["videos"][0]["file_names"]
+    def change(data):
+        data["videos"][0]["file_name"] = name
+        del data["videos"][0]["file_names"]
 
     with pytest.raises(InputError, match="is not a plain video name"):
         _ = _release(tmp_path, change).space
 
 
 @pytest.mark.parametrize(
-    ("segments", "said"),
+    ("segments", "message"),
     [
         ([{"action": "run", "first": 0, "last": 20}], r"actions\[0\] is .*frames from 0 to 19"),
         ([{"action": "run", "first": 5, "last": 4}], "frames from 0 to 19"),
@@ -236,25 +238,25 @@ def test_no_video_file_leads_out_of_its_folder(tmp_path, name):
         ({}, "actions is {}; expected a list"),
     ],
 )
-def test_segments_that_cannot_be_used_are_named(tmp_path, segments, said):
-    def change(told):
-        del told["annotations"][1]["action"]
-        told["annotations"][1]["actions"] = segments
+def test_segments_that_cannot_be_used_are_named(tmp_path, segments, message):
+    def change(data):
+        del data["annotations"][1]["action"]
+        data["annotations"][1]["actions"] = segments
 
-    with pytest.raises(InputError, match=rf"annotations\[1\] \(id 1\).*{said}"):
+    with pytest.raises(InputError, match=rf"annotations\[1\] \(id 1\).*{message}"):
         _ = _release(tmp_path, change).space
 
 
 @pytest.mark.parametrize("data", [b"{", b"\xff", b"[" * 100_000, b"[]", b'"a"', b'{"videos": ' + b"9" * 5000 + b"}"])
-def test_a_file_that_is_no_such_json_is_said(tmp_path, data):
+def test_a_file_that_is_not_such_json_is_named(tmp_path, data):
     (tmp_path / "instances.json").write_bytes(data)
     with pytest.raises(InputError, match="instances.json: (not a JSON file|has no list 'videos')"):
         youtube_vis.read_videos(tmp_path / "instances.json")
 
 
-def test_all_that_is_wrong_is_listed(tmp_path):
-    def change(told):
-        told["annotations"][1]["category_id"], told["annotations"][2]["action"] = 8, ""
+def test_all_problems_are_listed(tmp_path):
+    def change(data):
+        data["annotations"][1]["category_id"], data["annotations"][2]["action"] = 8, ""
 
     with pytest.raises(Problems, match="category_id is 8.*and 1 more problem; --mode=check lists all") as error:
         _ = _release(tmp_path, change).space
@@ -263,21 +265,21 @@ def test_all_that_is_wrong_is_listed(tmp_path):
 
 def test_broken_masks_are_named_with_video_and_frame_and_their_video_left_out(tmp_path):
     root = fixture.write_release(tmp_path / "own", "split", davis=True)
-    told = json.loads((root / "train.json").read_text())
-    of_b = [one for one in told["annotations"] if one["video_id"] == 2 and "action" in one]
+    data = json.loads((root / "train.json").read_text())
+    of_b = [annotation for annotation in data["annotations"] if annotation["video_id"] == 2 and "action" in annotation]
     of_b[0]["segmentations"][3] = {"size": list(SIZE), "counts": "~"}
     of_b[0]["segmentations"][12] = {"size": [4, 4], "counts": [16]}
-    of_c = [one for one in told["annotations"] if one["video_id"] == 3 and "action" in one]
+    of_c = [annotation for annotation in data["annotations"] if annotation["video_id"] == 3 and "action" in annotation]
     of_c[0]["segmentations"] = [None] * 20
-    (root / "train.json").write_text(json.dumps(told))
-    found = {one.name: one.problems for one in check.check_release(layouts.open_folder(root))}
-    assert found["a"] == found["d"] == ()
+    (root / "train.json").write_text(json.dumps(data))
+    results = {video.name: video.problems for video in check.check_release(layouts.open_folder(root))}
+    assert results["a"] == results["d"] == ()
     place = f"{root / 'train.json'}: b, frame"
-    assert found["b"][0].startswith(
+    assert results["b"][0].startswith(
         f"{place} 3 (00003.jpg): annotation {of_b[0]['id']}, worker: its counts contain '~'"
     )
-    assert found["b"][1].startswith(f"{place} 12 (00012.jpg): annotation {of_b[0]['id']}, worker: its size is [4, 4]")
-    assert any(one.endswith("no mask shows lifting in frames 0 to 19 of c") for one in found["c"])
+    assert results["b"][1].startswith(f"{place} 12 (00012.jpg): annotation {of_b[0]['id']}, worker: its size is [4, 4]")
+    assert any(problem.endswith("no mask shows lifting in frames 0 to 19 of c") for problem in results["c"])
     builder = prepare_folder(root, tmp_path / "prepared")
     with open(Path(builder.data_path) / PROBLEMS, newline="") as file:
         assert [row["video"] for row in csv.DictReader(file)] == ["b"]
@@ -285,8 +287,8 @@ def test_broken_masks_are_named_with_video_and_frame_and_their_video_left_out(tm
 
 def test_the_check_reads_a_file_once(tmp_path, monkeypatch):
     root, read = fixture.write_release(tmp_path / "own", "one"), []
-    whole = youtube_vis.read_videos
-    monkeypatch.setattr(youtube_vis, "read_videos", lambda *args: read.append(args[0]) or whole(*args))
+    original = youtube_vis.read_videos
+    monkeypatch.setattr(youtube_vis, "read_videos", lambda *args: read.append(args[0]) or original(*args))
     release = layouts.open_folder(root)
     assert (
         release.dataset_problems() == []
@@ -296,22 +298,34 @@ def test_the_check_reads_a_file_once(tmp_path, monkeypatch):
     assert read == [root / "instances.json"]
 
 
-def test_labels_of_another_size_and_silent_ones_are_told_once(tmp_path):
-    def change(told):
-        del told["annotations"][1]["action"]
-        told["annotations"][1]["actions"] = [{"action": "lifting", "first": 5, "last": 7}]
+def test_preparing_reads_a_file_once_and_again_when_it_has_changed(tmp_path, monkeypatch):
+    root, read = fixture.write_release(tmp_path / "own", "one"), []
+    original = youtube_vis.read_videos
+    monkeypatch.setattr(youtube_vis, "read_videos", lambda *args: read.append(args[0]) or original(*args))
+    assert "worker" in prepare_folder(root, tmp_path / "prepared").space.actors
+    assert read == [root / "instances.json"]
+    content = (root / "instances.json").read_text()
+    (root / "instances.json").write_text(content.replace('"worker"', '"walker"'))
+    assert "walker" in prepare_folder(root, tmp_path / "prepared").space.actors
+    assert read == [root / "instances.json"] * 2
+
+
+def test_labels_of_another_size_and_without_an_action_are_reported_once(tmp_path):
+    def change(data):
+        del data["annotations"][1]["action"]
+        data["annotations"][1]["actions"] = [{"action": "lifting", "first": 5, "last": 7}]
 
     _release(tmp_path, change)
     for path in (tmp_path / "JPEGImages/480p/a").iterdir():
         cv2.imwrite(str(path), cv2.imread(str(path))[:16])
-    (one,) = check.check_release(layouts.open_folder(tmp_path))
-    sizes, silent, unused = one.problems
+    (video,) = check.check_release(layouts.open_folder(tmp_path))
+    sizes, silent, unused = video.problems
     assert "a, frame 3 (00003.jpg): the label is 48x32 pixels, the frame 48x16 (the same in 1 more label)" in sizes
     assert "without an action at that frame: annotation 1, worker; they will be ignored (the same in 1" in silent
     assert unused.endswith("no mask shows lifting in frames 5 to 7 of a")
 
 
-def test_one_form_is_taken_and_two_or_none_are_said(tmp_path):
+def test_one_form_is_read_and_two_or_none_are_errors(tmp_path):
     with pytest.raises(InputError, match="nowhere: no such folder"):
         layouts.open_folder(tmp_path / "nowhere")
     with pytest.raises(InputError, match="expected labels.csv, or train.json and test.json, or instances.json"):
@@ -334,20 +348,20 @@ def test_one_form_is_taken_and_two_or_none_are_said(tmp_path):
 def test_a_tracks_file_that_cannot_be_used_leaves_out_its_video_alone(tmp_path):
     root = fixture.write_release(tmp_path / "own", "tracks")
     (root / "labels/b/tracks.json").write_text(json.dumps(fixture.tracks("a")))
-    told = fixture.tracks("c")
-    del told["annotations"][0]["category_id"], told["annotations"][1]["id"]
-    (root / "labels/c/tracks.json").write_text(json.dumps(told))
+    data = fixture.tracks("c")
+    del data["annotations"][0]["category_id"], data["annotations"][1]["id"]
+    (root / "labels/c/tracks.json").write_text(json.dumps(data))
     (root / "labels/a (1)").mkdir()
-    told = fixture.tracks("a")
-    told["videos"][0]["file_name"] = "a (1).mp4"
-    (root / "labels/a (1)/tracks.json").write_text(json.dumps(told))
-    found = {one.name: one.problems for one in check.check_release(layouts.open_folder(root))}
-    assert found["a"] == found["d"] == ()
-    (of_b,), (name,) = found["b"], found["a (1)"]
+    data = fixture.tracks("a")
+    data["videos"][0]["file_name"] = "a (1).mp4"
+    (root / "labels/a (1)/tracks.json").write_text(json.dumps(data))
+    results = {video.name: video.problems for video in check.check_release(layouts.open_folder(root))}
+    assert results["a"] == results["d"] == ()
+    (of_b,), (name,) = results["b"], results["a (1)"]
     assert "labels/b/tracks.json: " in of_b and "is video 'a', but the file is in the folder of video b" in of_b
     assert "labels/a (1)/tracks.json: " in name and "'a (1)' is not a plain video name" in name
     assert name.endswith("; rename the video before predicting")
-    assert len(found["c"]) == 2 and all("labels/c/tracks.json: annotations[" in one for one in found["c"])
+    assert len(results["c"]) == 2 and all("labels/c/tracks.json: annotations[" in problem for problem in results["c"])
     builder = prepare_folder(root, tmp_path / "prepared")
     assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2}
     with open(Path(builder.data_path) / PROBLEMS, newline="") as file:
@@ -358,7 +372,7 @@ def test_a_tracks_file_that_cannot_be_used_leaves_out_its_video_alone(tmp_path):
         _ = layouts.open_folder(root).space
 
 
-def test_pngs_beside_json_are_not_read_and_nothing_is_said_of_them(tmp_path):
+def test_pngs_beside_json_are_not_read_and_cause_no_warning(tmp_path):
     root = fixture.write_release(tmp_path / "own", "one", davis=True)
     folder_release.write_png(root / "Annotations" / "480p" / "e" / "00000.png", np.zeros(SIZE, np.uint8))
     release = layouts.open_folder(root)
@@ -367,28 +381,28 @@ def test_pngs_beside_json_are_not_read_and_nothing_is_said_of_them(tmp_path):
     assert (release.dataset_problems(), release.warnings()) == ([], [f"{root}: {chosen}; {advice}"])
 
 
-def test_splits_are_drawn_among_videos_with_masks(tmp_path, capfd):
+def test_splits_are_chosen_among_videos_with_masks(tmp_path, capfd):
     root = fixture.write_release(tmp_path / "own", "tracks")
     for name in ("b", "d"):  # as predict writes where it finds nobody
-        told = fixture.tracks(name) | {"annotations": []}
-        (root / "labels" / name / "tracks.json").write_text(json.dumps(told))
+        data = fixture.tracks(name) | {"annotations": []}
+        (root / "labels" / name / "tracks.json").write_text(json.dumps(data))
     release = layouts.open_folder(root)
     assert release.splits == {"train": ("a",), "test": ("c",)}
-    remark = f"{root}: 2 videos (b, d) without any mask, left out"
-    assert release.warnings() == [f"{root}: the test split, chosen by name, is c", remark]
+    warning = f"{root}: 2 videos (b, d) without any mask, left out"
+    assert release.warnings() == [f"{root}: the test split, chosen by name, is c", warning]
     builder = prepare_folder(root, tmp_path / "prepared")
-    assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2} and remark in capfd.readouterr().err
+    assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2} and warning in capfd.readouterr().err
 
 
-def test_files_and_pictures_are_not_taken_for_one_another(tmp_path):
+def test_files_and_pictures_are_not_confused(tmp_path):
     root = fixture.write_release(tmp_path / "own", "one", davis=False)
-    told = fixture.vis(["a"], pictures=True)
-    (root / "instances.json").write_text(json.dumps(told))
+    data = fixture.vis(["a"], pictures=True)
+    (root / "instances.json").write_text(json.dumps(data))
     with pytest.raises(InputError, match="a.mp4: not a folder, but instances.json has file_names"):
         layouts.open_folder(root).video("a")
-    other = copy.deepcopy(told)
-    for one in other["annotations"]:
-        one["segmentations"] = [None] * 20
+    other = copy.deepcopy(data)
+    for annotation in other["annotations"]:
+        annotation["segmentations"] = [None] * 20
     (root / "instances.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match="no annotation has a mask for video a"):
         layouts.open_folder(root).labelled("a")
@@ -407,9 +421,9 @@ def _joined(root, tracks_of):
 
 
 def test_tracks_are_read_beside_labels_drawn_by_hand(tmp_path):
-    whole = layouts.open_folder(folder_release.write_folder(tmp_path / "whole"))
+    drawn_release = layouts.open_folder(folder_release.write_folder(tmp_path / "whole"))
     joined = _joined(tmp_path / "joined", ("a", "c"))
-    assert joined.space == whole.space
+    assert joined.space == drawn_release.space
     assert joined.splits == {"train": ("a", "b", "c"), "test": ("d",)}
     drawn, read, both = joined.warnings()
     assert drawn.endswith("chosen by name, is d; to choose others, add a column split (train or test) to labels.csv")
@@ -418,35 +432,37 @@ def test_tracks_are_read_beside_labels_drawn_by_hand(tmp_path):
     for name in "abcd":
         assert joined.video(name).name == f"{name}.mp4"
         frames = joined.labelled(name)
-        assert list(frames) == list(whole.labelled(name))
+        assert list(frames) == list(drawn_release.labelled(name))
         ours = {number: joined.regions(name, number, label) for number, label in frames.items()}
-        for number, label in whole.labelled(name).items():
-            np.testing.assert_array_equal(*(_labels(one) for one in (ours[number], whole.regions(name, number, label))))
+        for number, label in drawn_release.labelled(name).items():
+            np.testing.assert_array_equal(
+                *(_labels(regions) for regions in (ours[number], drawn_release.regions(name, number, label)))
+            )
         assert joined.unseen_rows(name, ours) == []
-    assert [problem for one in check.check_release(joined) for problem in one.problems] == []
+    assert [problem for video in check.check_release(joined) for problem in video.problems] == []
 
 
-def _labels(one):
-    """Actor and action of every pixel, [H, W, 2]; ignored and background told apart."""
-    actor, action = np.append(one.actor, 0), np.append(one.actions.argmax(-1), 0)
-    ignore = np.append(one.ignore, False)
+def _labels(regions):
+    """Actor and action of every pixel, [H, W, 2]; ignored and background are different."""
+    actor, action = np.append(regions.actor, 0), np.append(regions.actions.argmax(-1), 0)
+    ignore = np.append(regions.ignore, False)
     order = np.roll(np.arange(len(actor)), 1)  # 0 is the background, region r is row r - 1
-    return np.stack([np.where(ignore, 255, kind)[order][one.map] for kind in (actor, action)], -1)
+    return np.stack([np.where(ignore, 255, kind)[order][regions.map] for kind in (actor, action)], -1)
 
 
 def test_a_new_class_in_tracks_and_a_broken_file_beside_labels_drawn_by_hand(tmp_path):
-    told = fixture.tracks("c")
-    told["categories"][0]["name"] = "boss"
+    data = fixture.tracks("c")
+    data["categories"][0]["name"] = "boss"
     _joined(tmp_path, ("a", "b"))
-    (tmp_path / "labels/c/tracks.json").write_text(json.dumps(told))
+    (tmp_path / "labels/c/tracks.json").write_text(json.dumps(data))
     assert "boss" in layouts.open_folder(tmp_path).space.actors
     (tmp_path / "labels/c/tracks.json").write_text("{")
-    found = {one.name: one.problems for one in check.check_release(layouts.open_folder(tmp_path))}
-    (of_c,) = found.pop("c")
-    assert "labels/c/tracks.json: not a JSON file" in of_c and list(found.values()) == [()] * 3
+    results = {video.name: video.problems for video in check.check_release(layouts.open_folder(tmp_path))}
+    (of_c,) = results.pop("c")
+    assert "labels/c/tracks.json: not a JSON file" in of_c and list(results.values()) == [()] * 3
 
 
-def test_a_single_video_drawn_by_hand_beside_tracks_is_still_told_to_be_in_both_splits(tmp_path):
+def test_a_single_video_drawn_by_hand_beside_tracks_is_still_in_both_splits(tmp_path):
     root = folder_release.write_folder(tmp_path)
     (root / "labels.csv").write_text("video,instance,actor,action\nb,1,worker,walking\n")
     (root / "labels/c/tracks.json").write_text(json.dumps(fixture.tracks("c")))
@@ -465,7 +481,7 @@ def test_splits_that_are_given_stay_and_tracks_join_the_training_split(tmp_path)
     assert [warning for warning in release.warnings() if "chosen" in warning] == []
 
 
-def test_records_come_of_both_and_only_what_is_read_makes_them_others(tmp_path):
+def test_records_come_from_both_and_only_files_that_are_read_change_the_fingerprint(tmp_path):
     release = _joined(tmp_path / "own", ("a", "c"))
     before = release.fingerprint()
     builder = prepare_folder(release.root, tmp_path / "prepared")
@@ -474,9 +490,9 @@ def test_records_come_of_both_and_only_what_is_read_makes_them_others(tmp_path):
     (release.root / "labels/a/tracks.json").write_text("{}")  # labels.csv tells of a
     (release.root / "labels/c/overlay.mp4").write_text("as predict writes it")
     assert layouts.open_folder(release.root).fingerprint() == before
-    told = fixture.tracks("c")
-    told["categories"][0]["name"] = "boss"
-    (release.root / "labels/c/tracks.json").write_text(json.dumps(told))
+    data = fixture.tracks("c")
+    data["categories"][0]["name"] = "boss"
+    (release.root / "labels/c/tracks.json").write_text(json.dumps(data))
     assert layouts.open_folder(release.root).fingerprint() != before
 
 
