@@ -172,7 +172,7 @@ def read_video(
             whole = True
     except (InputError, OSError) as error:
         problems.append(str(error))
-    return VideoFrames(count, whole, tuple(tiles.shown), (*problems, *_merged(mismatches)))
+    return VideoFrames(count, whole, tuple(tiles.shown), (*problems, *_merge(mismatches)))
 
 
 def cross_check(
@@ -253,17 +253,17 @@ def _choose_frames(actions: Mapping[int, set[InstanceAction]], most: int) -> lis
 def _ignored_instances(release: Release[Label], name: str, labels: VideoLabels[Label]) -> list[str]:
     """Instances that are labelled, but do nothing that the release knows."""
     reason = release.ignored.split(",")[0]
-    found = []
+    problems = []
     for frame, regions in labels.regions.items():
         codes = regions.codes[regions.ignore]
         names = [release.instance_name(name, int(code)) for code in codes if code != IGNORE]
         if names:
-            found.append((labels.labels[frame], f"{reason}: {', '.join(names)}; they will be ignored"))
-    return _merged(found)
+            problems.append((labels.labels[frame], f"{reason}: {', '.join(names)}; they will be ignored"))
+    return _merge(problems)
 
 
-def _merged(problems: Iterable[tuple[Label, str]]) -> list[str]:
-    """Problems of labels, (label, problem), each told once with the number of labels that have the same."""
+def _merge(problems: Iterable[tuple[Label, str]]) -> list[str]:
+    """Reports every problem of labels, (label, problem), once, with the number of labels that have it."""
     labels: dict[str, list[Label]] = {}
     for label, text in problems:
         labels.setdefault(text, []).append(label)
