@@ -15,6 +15,7 @@ from ssa2d_jax.models.units import Endpoints, Unit3d, scaled_width
 
 ACTOR_PRIORS = ("concat", "add", "off")
 FOREGROUND = 1
+Shape = tuple[Any, ...]  # sizes are int, or symbolic where jax.export traces the network for any batch
 
 
 class Outputs(NamedTuple):
@@ -177,7 +178,7 @@ def mask_features(
     return jnp.concatenate([f_act * weights[..., None].astype(f_act.dtype), f_act], axis=-1)
 
 
-def check_video_shape(shape: tuple[int, ...]) -> None:
+def check_video_shape(shape: Shape) -> None:
     """Checks that `shape` is [B, T, H, W, 3] with T divisible by 4, H and W by 16.
 
     Raises:
@@ -189,7 +190,7 @@ def check_video_shape(shape: tuple[int, ...]) -> None:
         )
 
 
-def check_flow(two_streams: bool, video_shape: tuple[int, ...], flow: Float[jax.Array, "..."] | None) -> None:
+def check_flow(two_streams: bool, video_shape: Shape, flow: Float[jax.Array, "..."] | None) -> None:
     """Checks that flow is given exactly if the network has a stream for it, and that it fits the video.
 
     Raises:

@@ -12,7 +12,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors.numpy import save_file
 
 from ssa2d_jax.data.label_space import A2D, LabelSpace, vidor
-from ssa2d_jax.models.ssa2d import Outputs
+from ssa2d_jax.models.ssa2d import SSA2D, Outputs
 from ssa2d_jax.runs import initial_weights, weights_file
 from ssa2d_jax.runs.checkpoints import Checkpoints
 from ssa2d_jax.runs.compatibility import claim_workdir
@@ -278,10 +278,8 @@ def test_only_a_fresh_run_reads_what_it_begins_with(tmp_path, capsys, monkeypatc
     _assert_equal(again.variables(), state.variables())
 
 
-class _TwoNumbers:
+class _TwoNumbers(SSA2D):
     """In place of SSA2D: logits that are the product of a number of the encoder and one of a head."""
-
-    flow = False
 
     def apply(self, variables, video, *_, train, mutable):
         batch, time, height, width, _ = video.shape
@@ -296,7 +294,7 @@ def test_a_frozen_encoder_has_no_gradient():
     params = {"encoder": {"a": jnp.float32(0.5)}, "head": {"b": jnp.float32(0.5)}}
     weights = dict(actor=1.0, action=1.0, mask=1.0)
     for frozen in (False, True):
-        loss = partial(summed_loss, model=_TwoNumbers(), weights=weights, frozen=frozen)
+        loss = partial(summed_loss, model=_TwoNumbers(classes=A2D.heads), weights=weights, frozen=frozen)
         gradient, _ = jax.jit(jax.grad(loss, has_aux=True))(params, {}, toy_batch(0))
         assert float(gradient["head"]["b"]) != 0
         assert (float(gradient["encoder"]["a"]) == 0) == frozen
