@@ -1,23 +1,21 @@
 """Reads shards with tf.data and makes numpy batches: shuffle (still encoded), decode, augment, batch, pad."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from jaxtyping import Bool, UInt8
+from jaxtyping import Shaped
 
-from input_pipeline import transforms
-from input_pipeline.transforms import Augmentation, ClipOptions
+from input_pipeline.examples import Augmentation, ClipOptions, make_example
 from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.errors import InputError
 
 Example = dict[str, tf.Tensor]
 Batch = dict[str, Any]  # the arrays of ssa2d_jax/data/batch.py, and clip_id, a list of strings
-LabelMaps = UInt8[np.ndarray, "B L h w"] | Bool[np.ndarray, "B L h w A"]
 _RECORD_OVERHEAD = 16  # bytes that the TFRecord format adds to each record
 _MAP_MULTIPLE = 64  # evaluation's maps are padded to multiples of this, so that few shapes are compiled
 
@@ -102,7 +100,7 @@ def train_batches(
 
     def to_example(number: tf.Tensor, data: tf.Tensor) -> Example:
         draw = tf.stack([tf.constant(seed, tf.int64), number * count + index])
-        return transforms.example(parse(data), draw, options.clip, augmentation)
+        return make_example(parse(data), draw, options.clip, augmentation)
 
     numbered = ds.enumerate(start=done)
     examples = numbered.map(
@@ -134,7 +132,7 @@ def eval_batches(
     parse = builder.info.features.deserialize_example
 
     def to_example(number: tf.Tensor, data: tf.Tensor) -> Example:
-        example = transforms.example(parse(data), None, options.clip, None)
+        example = make_example(parse(data), None, options.clip, None)
         return example | {"clip_valid": number < clips}
 
     mine = records.enumerate().shard(options.process_count, options.process_index)
@@ -253,7 +251,7 @@ def _options(threads: int) -> tf.data.Options:
     return options
 
 
-def _pad_maps(maps: LabelMaps, least: tuple[int, int]) -> LabelMaps:
+def _pad_maps(maps: Shaped[np.ndarray, "B L h w *A"], least: Sequence[int]) -> Shaped[np.ndarray, "B L h2 w2 *A"]:
     """Pads label maps with IGNORE or false to multiples of `_MAP_MULTIPLE`, at least to `least` (height, width)."""
     height, width = (max(size, at_least) for size, at_least in zip(maps.shape[2:4], least, strict=True))
     height, width = height + -height % _MAP_MULTIPLE, width + -width % _MAP_MULTIPLE

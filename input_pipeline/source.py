@@ -7,11 +7,11 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from input_pipeline import dataset
+from input_pipeline.examples import Augmentation, ClipOptions
 from input_pipeline.records import prepare
 from input_pipeline.records.options import A2dOptions, RecordOptions, VidorOptions
 from input_pipeline.sprites.render_a2d import render_release
 from input_pipeline.sprites.render_vidor import render_vidor
-from input_pipeline.transforms import Augmentation, ClipOptions
 from ssa2d_jax.data.batch import Source
 
 _RENDER_VIDOR = ("train_clips", "test_clips", "size", "frames", "seed", "processes")

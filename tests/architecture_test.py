@@ -49,10 +49,11 @@ PIPELINE = [
     Room("records", (*SHARED, "releases", "workers"), TF, ("apache_beam",)),
     Room("workers", ("ssa2d_jax.utils",)),
     Room("transforms", SHARED, TF),
-    Room("dataset", (*SHARED, "transforms"), TF),
+    Room("examples", (*SHARED, "transforms"), TF),
+    Room("dataset", (*SHARED, "examples"), TF),
     Room("check_video", (*SHARED, "releases")),
     Room("check", (*SHARED, "ssa2d_jax.visualization", "check_video", "releases")),
-    Room("source", (*SHARED, "transforms", "dataset", "records", "sprites"), TF),
+    Room("source", (*SHARED, "examples", "dataset", "records", "sprites"), (*TF, "ml_collections")),
 ]
 
 

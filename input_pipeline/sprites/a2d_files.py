@@ -17,7 +17,7 @@ _USERBLOCK = 512  # bytes before the HDF5 data, for MATLAB's header
 _HEADER = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM"
 
 
-def write_clip(path: Path, frames: Sequence[UInt8[np.ndarray, "H W 3"]]) -> None:
+def write_clip(path: Path, frames: Sequence[UInt8[np.ndarray, "H W 3"]] | UInt8[np.ndarray, "F H W 3"]) -> None:
     """Encodes RGB frames of even height and width as H.264."""
     height, width = frames[0].shape[:2]
     with av.open(str(path), "w") as container:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from input_pipeline import dataset
+from input_pipeline.examples import Augmentation, ClipOptions
 from input_pipeline.records.options import A2dOptions
 from input_pipeline.records.prepare import prepare_a2d
 from input_pipeline.releases import a2d
-from input_pipeline.transforms import Augmentation, ClipOptions
 from ssa2d_jax.data.batch import check_batch
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import a2d_release as fixture

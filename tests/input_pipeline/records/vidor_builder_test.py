@@ -10,11 +10,11 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from input_pipeline import dataset
+from input_pipeline.examples import Augmentation, ClipOptions
 from input_pipeline.records import vidor_clips
 from input_pipeline.records.options import VidorOptions
 from input_pipeline.records.prepare import PROBLEMS, prepare_vidor
 from input_pipeline.records.vidor_plan import ClipSpan
-from input_pipeline.transforms import Augmentation, ClipOptions
 from ssa2d_jax.data.batch import check_batch
 from ssa2d_jax.data.vidor_classes import ACTIONS, OBJECTS
 from ssa2d_jax.utils.errors import InputError
