@@ -242,11 +242,12 @@ def _doctor(arguments: Arguments) -> None:
 def _report(arguments: Arguments) -> None:
     from ssa2d_jax.evaluation.html_report import write_report
     from ssa2d_jax.inference import latency
+    from ssa2d_jax.runs.workdir import Workdir
 
     workdir = _workdir(arguments)
     split = arguments.config.train.eval_splits[0] if arguments.config is not None else "test"
-    for run in sorted(path.parents[1] for path in workdir.glob(f"**/metrics/{split}.json")):
-        latency.measure_once(run)
+    for run in Workdir.scored(workdir, split):
+        latency.measure_once(run.folder)
     write_report(workdir, split)
 
 

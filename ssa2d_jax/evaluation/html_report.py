@@ -61,7 +61,7 @@ def write_report(folder: Path, split: str) -> Path:
 def _read_runs(folder: Path, split: str) -> tuple[list[ScoredRun], list[str]]:
     """The runs with scores, and a line of text for each of the others."""
     runs, left_out = [], [unscored_message(workdir, split) for workdir in unscored_runs(folder, split)]
-    for workdir in sorted(path.parents[1] for path in folder.glob(f"**/metrics/{split}.json")):
+    for workdir in (files.folder for files in Workdir.scored(folder, split)):
         name = str(workdir.relative_to(folder)) if workdir != folder else folder.name
         try:
             runs.append(read_run(workdir, split, name))

@@ -8,12 +8,12 @@ import jax
 import numpy as np
 
 from ssa2d_jax.runs.run import load_run_as_saved
+from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.steps.forward import make_forward
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import log
 
-FILE_NAME = "speed.json"
 _REPETITIONS = 3
 
 
@@ -22,7 +22,8 @@ def measure_once(workdir: Path) -> None:
 
     A run that cannot be loaded gets no file; a line on stderr says why.
     """
-    if (workdir / FILE_NAME).exists():
+    path = Workdir(workdir).speed
+    if path.exists():
         return
     try:
         run = load_run_as_saved(workdir)
@@ -43,4 +44,4 @@ def measure_once(workdir: Path) -> None:
         "device": jax.devices()[0].device_kind,
         "clip": list(frames.shape[1:4]),
     }
-    replace_text(workdir / FILE_NAME, json.dumps(result, indent=2) + "\n")
+    replace_text(path, json.dumps(result, indent=2) + "\n")

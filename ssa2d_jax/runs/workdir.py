@@ -97,6 +97,12 @@ class Workdir:
         """How well each clip of a split was labelled."""
         return self.metrics / f"{split}_per_clip.csv"
 
+    @classmethod
+    def scored(cls, folder: Path, split: str) -> "list[Workdir]":
+        """The workdirs in `folder` (or `folder` itself) that have scores on a split, in order."""
+        paths = folder.glob(f"**/{cls(folder).scores(split).relative_to(folder)}")
+        return [cls(path.parents[1]) for path in sorted(paths, key=lambda path: path.parents[1])]
+
     def has_checkpoint(self) -> bool:
         """Whether anything was saved."""
         return any(self.checkpoints.glob("[0-9]*"))

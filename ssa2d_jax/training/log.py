@@ -1,4 +1,4 @@
-"""The log of a training run: lines for the person who waits, TensorBoard scalars, and metrics/training.csv."""
+"""The log of a training run: lines for the user, TensorBoard scalars, and metrics/training.csv."""
 
 import math
 import time
@@ -82,7 +82,7 @@ class RowTable(Protocol):
 
 
 class TrainLog:
-    """Logs a run of `total` steps, of which `step` are done.
+    """Logs a run of `total` training steps, after step `step`.
 
     Metrics are fetched one step late, so that the device never waits. Raises Diverged as soon as a loss or gradient is
     not finite; `usable_checkpoints` names what is left then.

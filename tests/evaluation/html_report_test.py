@@ -1,4 +1,4 @@
-"""The page of runs: what it says comes from their files, and it fetches nothing."""
+"""The page of runs: its content comes from their files, and it fetches nothing."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""Which values a config may have, and what is said of others."""
+"""Which values a config may have, and the messages for others."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a fresh run starts from, and what it says about it; exporting a run and reading it back."""
+"""What a fresh run starts from, and its table of origins; exporting a run and reading it back."""
 
 import json
 from functools import partial
@@ -310,15 +310,15 @@ def test_the_encoders_wait_goes_on_after_a_checkpoint(tmp_path, rate):
         opt_state=tx.init(params)
     )
 
-    def update(state):
+    def step(state):
         updates, opt_state = tx.update(state.params, state.opt_state, state.params)
         return state.replace(params=optax.apply_updates(state.params, updates), opt_state=opt_state)
 
-    state = update(state)
+    state = step(state)
     Checkpoints(tmp_path).save(1, state, {})
     _, resumed = Checkpoints(tmp_path, read_only=True).restore(state)
     for _ in range(3):
-        state, resumed = update(state), update(resumed)
+        state, resumed = step(state), step(resumed)
         jax.tree.map(np.testing.assert_array_equal, state, resumed)
     assert (state.params["encoder"]["kernel"] != 1).all() == (rate > 0)
 
