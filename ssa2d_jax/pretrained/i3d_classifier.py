@@ -15,7 +15,7 @@ from ssa2d_jax.models import layers
 from ssa2d_jax.models.encoders import ENCODER
 from ssa2d_jax.models.i3d import MIXED, SHARED, Mixed, Trunk
 from ssa2d_jax.models.units import Endpoints, Unit3d
-from ssa2d_jax.pretrained.place import place
+from ssa2d_jax.pretrained.load_encoder import fill_encoder
 from ssa2d_jax.pretrained.tensor_names import CONV_BIAS, HEAD, KERNEL
 from ssa2d_jax.utils.errors import InputError
 
@@ -73,7 +73,7 @@ def make_classifier(weights: Mapping[str, np.ndarray], source: str) -> tuple[I3D
             f"{source}: the head's kernel is {list(kernel.shape)}; it must be [1, 1, 1, 1024, classes], and there are "
             f"{bias.size} classes"
         )
-    placed, _ = place(expected, weights, "rgb", source)
-    variables = {collection: tree[ENCODER] for collection, tree in placed.items()}
+    filled, _ = fill_encoder(expected, weights, "rgb", source)
+    variables = {collection: tree[ENCODER] for collection, tree in filled.items()}
     head = {"kernel": kernel, "bias": bias}
     return model, variables | {"params": variables["params"] | {"conv_3d": head}}

@@ -14,8 +14,8 @@ from ml_collections import ConfigDict
 
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.encoders import ENCODER
-from ssa2d_jax.pretrained.place import Weights, place
-from ssa2d_jax.runs.run import load_variables, run_label_space
+from ssa2d_jax.pretrained.load_encoder import Weights, fill_encoder
+from ssa2d_jax.runs.load_run import load_variables, run_label_space
 from ssa2d_jax.steps.state import TrainState
 from ssa2d_jax.utils.array_trees import compare_arrays
 from ssa2d_jax.utils.errors import InputError
@@ -83,7 +83,7 @@ def apply_weights(state: TrainState, sources: Sources, space: LabelSpace) -> tup
         variables, origin = from_run(variables, sources.run.variables, sources.run.source, heads)
     for stream, (path, weights) in sources.weights.items():
         before = flatten_dict(variables, sep="/")
-        variables, unused[path] = place(variables, weights, stream, path)
+        variables, unused[path] = fill_encoder(variables, weights, stream, path)
         after = flatten_dict(variables, sep="/")
         origin |= {name: path for name in after if after[name] is not before[name]}
     if set(origin.values()) == {RANDOM}:

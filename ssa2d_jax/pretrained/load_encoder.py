@@ -22,7 +22,9 @@ _WHOLE_I3D = "Give weights of the whole Inception-V1 I3D"
 _SHOWN = 6
 
 
-def place(variables: VariableDict, weights: Weights, stream: str, source: str) -> tuple[dict[str, Any], list[str]]:
+def fill_encoder(
+    variables: VariableDict, weights: Weights, stream: str, source: str
+) -> tuple[dict[str, Any], list[str]]:
     """Puts `weights` of I3D into the encoder's trunk `stream` of a model's variables.
 
     Args:
@@ -39,21 +41,21 @@ def place(variables: VariableDict, weights: Weights, stream: str, source: str) -
             of another shape. Nothing is filled then.
     """
     flat = flatten_dict(dict(variables), sep="/")
-    places = {canonical: full for full in flat if (canonical := _canonical(full, stream))}
-    if not places:
+    full_names = {canonical: full for full in flat if (canonical := _canonical(full, stream))}
+    if not full_names:
         raise InputError(f"{source}: this model has no {stream} stream; set config.model.flow=True, or leave it out")
-    if _STEM not in places:
+    if _STEM not in full_names:
         raise InputError(
             f"{source} holds weights of I3D, but this model has another encoder; set config.model.encoder='i3d'"
         )
     unused = sorted(name for name in weights if name.startswith(_HEAD) or (stream == "flow" and _is_shared(name)))
-    expected = {name: flat[full] for name, full in places.items()}
-    found = {name: array for name, array in weights.items() if name not in unused}
-    differences = compare_arrays(expected, found, dtypes=False)
+    expected = {name: flat[full] for name, full in full_names.items()}
+    given = {name: array for name, array in weights.items() if name not in unused}
+    differences = compare_arrays(expected, given, dtypes=False)
     if differences:
         hint = _hint(weights, expected[_STEM].shape, stream)
         raise InputError(f"{source} does not fit the encoder: {_differences_text(differences)}. {hint}")
-    for name, full in places.items():
+    for name, full in full_names.items():
         flat[full] = weights[name]
     return unflatten_dict(flat, sep="/"), unused
 

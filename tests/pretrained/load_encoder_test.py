@@ -1,4 +1,4 @@
-"""Placing I3D's tensors in the encoder: all of them, in their place, or none."""
+"""Filling the encoder with I3D's tensors: all of them, each in its place, or none."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from ssa2d_jax.models.ssa2d import SSA2D
-from ssa2d_jax.pretrained.place import place
+from ssa2d_jax.pretrained.load_encoder import fill_encoder
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import fake_weights
 
@@ -35,18 +35,18 @@ def rgb():
 
 
 def test_every_tensor_of_the_encoder_is_filled(rgb):
-    variables, skipped = place(_variables(), rgb, "rgb", "x.h5")
+    variables, skipped = fill_encoder(_variables(), rgb, "rgb", "x.h5")
     assert skipped == ["Logits/conv_3d/bias", "Logits/conv_3d/kernel"]
-    placed = _encoder(variables)
-    assert len(placed) == 57 * 4
-    for name, array in placed.items():
+    filled = _encoder(variables)
+    assert len(filled) == 57 * 4
+    for name, array in filled.items():
         np.testing.assert_array_equal(array, rgb[name.removeprefix("rgb/")])
 
 
 def test_two_streams_take_a_file_each_and_share_the_last_blocks_of_rgb(rgb):
     flow = fake_weights.weights(1, channels=2)
-    variables, _ = place(_variables(flow=True), rgb, "rgb", "x.h5")
-    variables, skipped = place(variables, flow, "flow", "y.h5")
+    variables, _ = fill_encoder(_variables(flow=True), rgb, "rgb", "x.h5")
+    variables, skipped = fill_encoder(variables, flow, "flow", "y.h5")
     assert len(skipped) == 2 * 6 * 4 and all(name.startswith(("Mixed_5b/", "Mixed_5c/")) for name in skipped)
     for name, array in _encoder(variables).items():
         expected = flow[name.removeprefix("flow/")] if name.startswith("flow/") else rgb[name.removeprefix("rgb/")]
@@ -61,7 +61,7 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(rgb):
     wrong["global_step"] = np.zeros(1)
     wrong[unit + "conv_3d/kernel"] = wrong[unit + "conv_3d/kernel"].transpose(4, 3, 0, 1, 2)
     with pytest.raises(InputError) as error:
-        place(before, wrong, "rgb", "x.h5")
+        fill_encoder(before, wrong, "rgb", "x.h5")
     message = str(error.value)
     assert "x.h5 does not fit" in message and "1 unexpected: global_step" in message
     assert f"1 missing: {unit}batch_norm/mean" in message
@@ -92,4 +92,4 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(rgb):
 )
 def test_the_error_says_what_to_do(fields, channels, stream, message):
     with pytest.raises(InputError, match=message):
-        place(_variables(**fields), fake_weights.weights(channels=channels), stream, "x.h5")
+        fill_encoder(_variables(**fields), fake_weights.weights(channels=channels), stream, "x.h5")
