@@ -12,10 +12,10 @@ from input_pipeline.check_video import Show, VideoCheck, check_video
 from input_pipeline.releases.regions import Label, Release
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.errors import InputError, Problems
+from ssa2d_jax.utils.images import write_png
 from ssa2d_jax.utils.progress import log
 from ssa2d_jax.utils.text import plural
 from ssa2d_jax.visualization import panels
-from ssa2d_jax.visualization.png import write_png
 
 SHEET = "check.png"
 _MOST_TILES, _TILES_PER_VIDEO = 200, 3

@@ -95,7 +95,7 @@ def _video() -> str:
         with VideoWriter(path, height=64, width=96, time_base=Fraction(1, 25)) as writer:
             for i in range(8):
                 writer.write(np.full((64, 96, 3), 30 * i, np.uint8), i)
-        values = [int(frame.rgb.mean()) for frame in sources.open_source(path)]
+        values = [int(frame.rgb.mean()) for frame in sources.open_frames(path)]
     return "works" if np.abs(np.array(values) - 30 * np.arange(8)).max() < 4 else f"FAILED: {values} is not 0, 30, ..."
 
 

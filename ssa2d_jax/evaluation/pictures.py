@@ -16,8 +16,8 @@ from ssa2d_jax.evaluation.metrics import Confusions
 from ssa2d_jax.evaluation.multilabel_metrics import MultilabelCounts
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.steps.eval_step import label_maps
+from ssa2d_jax.utils.images import write_png
 from ssa2d_jax.visualization import drawn_pairs, panels
-from ssa2d_jax.visualization.png import write_png
 
 LabelMaps = Callable[[VariableDict, Batch], Mapping[str, jax.Array]]
 Picture = UInt8[np.ndarray, "h w 3"]

@@ -21,13 +21,13 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.frame_labels import frame_labels
 from ssa2d_jax.inference.results import FrameResult, Result
 from ssa2d_jax.inference.windows import Forward, SlidingWindow, WindowOptions
-from ssa2d_jax.runs.run import Run, load_run_as_saved
+from ssa2d_jax.runs.load_run import Run, load_run_as_saved
 from ssa2d_jax.steps.forward import make_forward
 from ssa2d_jax.utils.images import resize
 from ssa2d_jax.video.optical_flow import FlowTrack, resize_flow
 from ssa2d_jax.video.reader import MAX_PIXELS, Frame
 from ssa2d_jax.video.shot_boundaries import with_shot_boundaries
-from ssa2d_jax.video.sources import FrameInput, FrameSource, open_source
+from ssa2d_jax.video.sources import FrameInput, FrameSource, open_frames
 
 
 class Stream:
@@ -166,7 +166,7 @@ class Detector:
         Raises:
             InputError: the frames cannot be read.
         """
-        return Stream(self, open_source(frames, self.max_pixels))
+        return Stream(self, open_frames(frames, self.max_pixels))
 
     def compile(self) -> None:
         """Run the network once on black frames, so that later calls do not wait for compiling; once only."""

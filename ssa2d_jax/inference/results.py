@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from ssa2d_jax.data.box import Box
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.frame_labels import FrameLabels, unpack_actions
 from ssa2d_jax.inference.tracker import MAX_GAP, MIN_FRAMES, Tracker, find_tracks
-from ssa2d_jax.inference.tracks import Box, Region, Track
+from ssa2d_jax.inference.tracks import Region, Track
 from ssa2d_jax.utils.images import resize
 from ssa2d_jax.video.writer import VideoWriter
 from ssa2d_jax.visualization.drawn_pairs import DrawnPairs, draw_pairs

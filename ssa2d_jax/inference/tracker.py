@@ -15,8 +15,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from scipy.optimize import linear_sum_assignment
 
+from ssa2d_jax.data.box import Box
 from ssa2d_jax.data.label_space import LabelSpace
-from ssa2d_jax.inference.tracks import Box, Instances, Region, Track
+from ssa2d_jax.inference.tracks import Instances, Region, Track
 
 MAX_GAP, MIN_FRAMES = 8, 4  # frames
 _MIN_AREA = 0.0005  # of the frame's pixels: a smaller region is no instance

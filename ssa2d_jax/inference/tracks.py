@@ -8,11 +8,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 from pycocotools import mask as coco
 
+from ssa2d_jax.data.box import Box
 from ssa2d_jax.data.label_space import LabelSpace
 
 SMOOTH = 8  # frames over which an action's probabilities are averaged
-
-Box = tuple[int, int, int, int]  # x and y of the upper left corner, width, height, in pixels
 
 
 class RunLengths(TypedDict):

@@ -1,10 +1,13 @@
 """Resizing and encoding pictures by the same rules everywhere."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import Shaped, UInt8, UInt16
+
+from ssa2d_jax.utils.files import replace_bytes
 
 Picture = UInt8[np.ndarray, "height width *channels"]
 DeepPicture = UInt16[np.ndarray, "height width"]  # grey, 16 bits
@@ -25,6 +28,11 @@ def resize(picture: Shaped[np.ndarray, "h w *c"], size: tuple[int, int]) -> Shap
 def encode_png(picture: Picture | DeepPicture, compression: int | None = None) -> bytes:
     """A grey or RGB picture as the content of a PNG file; `compression` is 0 to 9. Raises OSError if that fails."""
     return _encode(".png", picture, () if compression is None else (cv2.IMWRITE_PNG_COMPRESSION, compression))
+
+
+def write_png(path: Path, picture: Picture) -> None:
+    """Writes a grey or RGB picture to `path` atomically."""
+    replace_bytes(path, encode_png(picture))
 
 
 def encode_jpeg(picture: Picture, quality: int) -> bytes:

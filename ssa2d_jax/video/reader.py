@@ -83,12 +83,12 @@ def read_frames(
         yield from _read_pictures(Path(path), max_pixels, numbers)
         return
     with _open(path) as (container, stream):
-        _check_pixels(path, 0, stream.height, stream.width, max_pixels)
+        check_pixels(f"{path}: frame 0", stream.height, stream.width, max_pixels)
         stream.codec_context.thread_count = threads
         decoder = _Decoder(path, container, stream)
         with decoder.translate_errors():
             for picture in decoder.pictures():
-                _check_pixels(path, decoder.done, picture.height, picture.width, max_pixels)
+                check_pixels(f"{path}: frame {decoder.done}", picture.height, picture.width, max_pixels)
                 yield from decoder.convert(picture, numbers)
         decoder.check_end()
     if decoder.done == 0:
@@ -154,7 +154,7 @@ def _read_pictures(folder: Path, max_pixels: int, numbers: Container[int] | None
 def _read_picture(file: Path, number: int, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
     try:
         with Image.open(file, formats=("JPEG", "PNG")) as picture:
-            _check_pixels(file, number, picture.height, picture.width, max_pixels)
+            check_pixels(f"{file}: frame {number}", picture.height, picture.width, max_pixels)
             if picture.mode.startswith(("I", "F")):
                 raise InputError(f"{file}: a picture with {picture.mode} values; 8 bits per channel are needed")
             return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
@@ -226,11 +226,12 @@ def _upright(picture: av.VideoFrame, matrix: bytes | None) -> UInt8[np.ndarray, 
     return np.ascontiguousarray(rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
-def _check_pixels(path: str | Path, number: int, height: int, width: int, max_pixels: int) -> None:
+def check_pixels(frame: str, height: int, width: int, max_pixels: int) -> None:
+    """Raises InputError if a frame has more than `max_pixels` pixels; `frame` is its name in the message."""
     if height * width > max_pixels:
         raise InputError(
-            f"{path}: frame {number} has {width}x{height} pixels, more than the limit of {max_pixels}; "
-            "scale the video down (when predicting, config.predict.max_pixels is the limit)"
+            f"{frame} has {width}x{height} pixels, more than the limit of {max_pixels}; "
+            "scale it down (when predicting, config.predict.max_pixels is the limit)"
         )
 
 

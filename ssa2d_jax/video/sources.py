@@ -9,10 +9,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import UInt8
 
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.video.reader import MAX_PIXELS, Frame, probe, read_frames
+from ssa2d_jax.video.reader import MAX_PIXELS, Frame, check_pixels, probe, read_frames
 
 _RATE = Fraction(25)  # frames per second, for frames without a time
 _CAMERA = re.compile(r"[0-9]{1,3}")
@@ -26,7 +26,7 @@ class FrameSource:
     """Frames of one size in display order, to be read once.
 
     Attributes:
-        name: What messages call it.
+        name: the name used in messages.
         rate: Frames per second on average, None if unknown.
         frames: The number of frames, None if unknown.
         height, width: The size of every frame.
@@ -77,7 +77,7 @@ class FrameSource:
             )
 
 
-def open_source(frames: FrameInput, max_pixels: int = MAX_PIXELS) -> FrameSource:
+def open_frames(frames: FrameInput, max_pixels: int = MAX_PIXELS) -> FrameSource:
     """Opens a file's path, a camera's number (an int, or text of digits), an array or an iterable of RGB pictures.
 
     Raises:
@@ -108,7 +108,7 @@ def _read_pictures(frames: Iterable[object], max_pixels: int) -> Iterator[Frame]
             raise InputError(
                 f"frame {number} is {rgb.dtype} {list(rgb.shape)}; RGB pictures uint8 [H, W, 3] are needed"
             )
-        _check_pixels(f"frame {number}", rgb, max_pixels)
+        check_pixels(f"frame {number}", *rgb.shape[:2], max_pixels)
         yield Frame(rgb, number, 1 / _RATE, number)
 
 
@@ -134,14 +134,8 @@ def _read_camera(capture: cv2.VideoCapture, name: str, max_pixels: int) -> Itera
             success, bgr = capture.read()
             if not success:
                 raise InputError(f"{name} gives no more frames; was it unplugged?")
-            _check_pixels(name, bgr, max_pixels)
+            check_pixels(f"{name}: frame {number}", *bgr.shape[:2], max_pixels)
             ticks = int((time.monotonic() - start) / _CLOCK)
             yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), ticks, _CLOCK, number)
     finally:
         capture.release()
-
-
-def _check_pixels(name: str, picture: Shaped[np.ndarray, "H W 3"], max_pixels: int) -> None:
-    height, width = picture.shape[:2]
-    if height * width > max_pixels:
-        raise InputError(f"{name} has {width}x{height} pixels, more than the limit of {max_pixels}; scale it down")

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from ssa2d_jax.data.box import Box
 from ssa2d_jax.data.label_space import BACKGROUND, IGNORE, LabelSpace
 from ssa2d_jax.data.palette import Colour, as_colour
 from ssa2d_jax.visualization.drawn_pairs import DrawnPairs
 from ssa2d_jax.visualization.text import BLACK, WHITE, draw_text, readable_on, text_size
 
-Box = tuple[int, int, int, int]  # left, top, width, height
 Classes = LabelSpace | DrawnPairs  # what gives joint classes a name and a colour
 
 _ANALYSIS_SIDE = 320  # pixels; regions are searched at this size at most: names needn't be placed exactly

@@ -34,7 +34,7 @@ class Camera:
 
 @pytest.mark.parametrize("frames", [FRAMES, list(FRAMES), (frame for frame in FRAMES)])
 def test_pictures_of_any_iterable(frames):
-    source = sources.open_source(frames)
+    source = sources.open_frames(frames)
     assert (source.height, source.width, source.rate) == (8, 12, None)
     assert source.frames == (None if not hasattr(frames, "__len__") else 5)
     read = list(source)
@@ -47,27 +47,27 @@ def test_a_folder_of_pictures_is_a_video(tmp_path):
     for i, frame in enumerate(FRAMES):
         cv2.imwrite(str(tmp_path / f"{i:05d}.png"), frame[..., ::-1])
     (tmp_path / "notes.txt").touch()
-    source = sources.open_source(tmp_path)
+    source = sources.open_frames(tmp_path)
     assert source.frames == 5
     read = list(source)
     np.testing.assert_array_equal(np.stack([frame.rgb for frame in read]), FRAMES)
     assert [frame.pts * frame.time_base for frame in read] == [Fraction(i, 25) for i in range(5)]
     (tmp_path / "00003.png").write_bytes(b"no picture")
-    source = sources.open_source(tmp_path)
+    source = sources.open_frames(tmp_path)
     assert len(list(source)) == 3 and "00003.png: not a picture that can be read" in str(source.error)
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="none: no frame in this folder"):
-        sources.open_source(tmp_path / "none")
+        sources.open_frames(tmp_path / "none")
 
 
 def test_pictures_are_ordered_by_their_numbers(tmp_path):
     for i in (10, 2, 1):
         cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((4, 4, 3), i, np.uint8))
     (tmp_path / "._1.png").write_bytes(b"of macOS")
-    assert [int(frame.rgb[0, 0, 0]) for frame in sources.open_source(tmp_path)] == [1, 2, 10]
+    assert [int(frame.rgb[0, 0, 0]) for frame in sources.open_frames(tmp_path)] == [1, 2, 10]
     cv2.imwrite(str(tmp_path / "0.png"), np.full((4, 4), 40000, np.uint16))
     with pytest.raises(InputError, match="0.png: a picture with I;16 values; 8 bits per channel"):
-        sources.open_source(tmp_path)
+        sources.open_frames(tmp_path)
 
 
 def test_a_picture_that_is_refilled_is_copied():
@@ -78,7 +78,7 @@ def test_a_picture_that_is_refilled_is_copied():
             buffer[:] = i
             yield buffer
 
-    read = list(sources.open_source(camera()))
+    read = list(sources.open_frames(camera()))
     assert [int(frame.rgb.max()) for frame in read] == [0, 1, 2]
 
 
@@ -88,11 +88,11 @@ def test_an_error_of_the_callers_iterator_is_not_changed():
         yield
 
     with pytest.raises(RuntimeError, match="out of cheese"):
-        sources.open_source(broken())
+        sources.open_frames(broken())
 
 
 def test_a_source_is_read_once():
-    source = sources.open_source(FRAMES)
+    source = sources.open_frames(FRAMES)
     assert len(list(source)) == 5
     with pytest.raises(ValueError, match="were read already"):
         list(source)
@@ -103,32 +103,32 @@ def test_a_file_name_may_be_a_number(tmp_path, monkeypatch):
     with VideoWriter(tmp_path / "a.mp4", height=8, width=12, time_base=Fraction(1, 25)) as writer:
         writer.write(FRAMES[0], 0)
     (tmp_path / "a.mp4").rename(tmp_path / "0")
-    source = sources.open_source("0")
+    source = sources.open_frames("0")
     assert (source.name, len(list(source))) == ("0", 1)
 
 
 def test_a_camera_that_is_unplugged_ends_with_an_error(monkeypatch):
     monkeypatch.setattr(cv2, "VideoCapture", Camera)
     monkeypatch.setattr(Camera, "left", 3)
-    source = sources.open_source("0")
+    source = sources.open_frames("0")
     read = list(source)
     assert len(read) == 3 and Camera.released
     np.testing.assert_array_equal(read[0].rgb, FRAMES[0])
     assert "camera 0 gives no more frames; was it unplugged?" in str(source.error)
     assert [frame.pts for frame in read] == sorted(frame.pts for frame in read)
     with pytest.raises(InputError, match="camera 3 can't be opened; is it plugged in"):
-        sources.open_source(3)
+        sources.open_frames(3)
 
 
 def test_a_missing_camera_is_one_line(capfd):
     with pytest.raises(InputError, match="camera 987 can't be opened"):
-        sources.open_source("987")
+        sources.open_frames("987")
     printed = capfd.readouterr()
     assert printed.out + printed.err == ""  # OpenCV's own warnings are silenced
 
 
 def test_a_stopped_source_ends():
-    source = sources.open_source(FRAMES)
+    source = sources.open_frames(FRAMES)
     read = []
     for frame in source:
         read.append(frame)
@@ -153,10 +153,10 @@ def test_a_stopped_source_ends():
 )
 def test_anything_else_is_an_error(frames, message):
     with pytest.raises(InputError, match=message):
-        sources.open_source(frames, max_pixels=9999)
+        sources.open_frames(frames, max_pixels=9999)
 
 
 def test_frames_of_two_sizes_end_at_the_second():
-    source = sources.open_source([FRAMES[0], FRAMES[1], FRAMES[2][:4]])
+    source = sources.open_frames([FRAMES[0], FRAMES[1], FRAMES[2][:4]])
     assert len(list(source)) == 2
     assert "frames: frame 2 is 12x4, the first 12x8 pixels" in str(source.error)
