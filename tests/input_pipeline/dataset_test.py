@@ -106,8 +106,8 @@ def test_same_seed_same_bits_other_seed_other_order(builder):
 
 @pytest.mark.parametrize("step", [1, 3, 4, 9])
 def test_resuming_equals_going_on(builder, step):
-    whole, resumed = train(builder, 12), train(builder, 12 - step, start_step=step)
-    for left, right in zip(whole[step:], resumed, strict=True):
+    uninterrupted, resumed = train(builder, 12), train(builder, 12 - step, start_step=step)
+    for left, right in zip(uninterrupted[step:], resumed, strict=True):
         assert_same(left, right)
 
 

@@ -45,7 +45,7 @@ def problems(builder):
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory):
-    return fixture.write_release(tmp_path_factory.mktemp("whole") / "Release", train=3, test=2)
+    return fixture.write_release(tmp_path_factory.mktemp("complete") / "Release", train=3, test=2)
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +72,16 @@ def test_every_labelled_frame_is_in_one_record(builder):
 
 
 def test_label_of_frame_k_is_on_decoded_frame_k_minus_1(builder):
-    for one in records(builder, "test"):
-        first, positions = int(one["first_frame"]), one["label_position"].numpy()
-        assert (first + positions + 1).tolist() == one["label_frame"].numpy().tolist()
+    for record in records(builder, "test"):
+        first, positions = int(record["first_frame"]), record["label_position"].numpy()
+        assert (first + positions + 1).tolist() == record["label_frame"].numpy().tolist()
         # Windows of 7 frames around the labels: 12 - 1 - 7 = 4 to 7 - 1 + 7 = 13; 9 to 23, the video's last.
-        assert (first, len(one["frames"])) in {(4, 10), (9, 15)}
-        for position in range(len(one["frames"])):
-            red = tf.io.decode_jpeg(one["frames"][position]).numpy()[..., 0].mean()
+        assert (first, len(record["frames"])) in {(4, 10), (9, 15)}
+        for position in range(len(record["frames"])):
+            red = tf.io.decode_jpeg(record["frames"][position]).numpy()[..., 0].mean()
             assert red == pytest.approx(8 * (first + position), abs=4)
-        labels = tf.io.decode_png(one["regions"][0], dtype=tf.uint16).numpy()[..., 0]
-        assert ((labels > 0) == (fixture.label(one["label_frame"].numpy()[0]) > 0)).all()
+        labels = tf.io.decode_png(record["regions"][0], dtype=tf.uint16).numpy()[..., 0]
+        assert ((labels > 0) == (fixture.label(record["label_frame"].numpy()[0]) > 0)).all()
 
 
 def test_prepared_shards_are_found_again(release, builder, monkeypatch):
@@ -99,7 +99,7 @@ def test_other_options_get_other_shards(release, builder, monkeypatch, name):
     )
     monkeypatch.setattr(shards, "_read_problems", lambda builder: [])
     other = prepare(release, Path(builder.data_path).parents[2], **{name: SETTINGS[name] + 1})
-    assert [one.data_path for one in built] == [other.data_path] != [builder.data_path]
+    assert [unbuilt.data_path for unbuilt in built] == [other.data_path] != [builder.data_path]
 
 
 def test_same_release_same_bytes(release, builder, tmp_path):
@@ -119,9 +119,9 @@ def test_number_of_shards(clips, size, expected):
 
 
 def test_frames_are_stored_at_the_given_height(release, tmp_path):
-    one = records(prepare(release, tmp_path, store_height=16), "train")[0]
-    assert tf.io.decode_jpeg(one["frames"][0]).shape == (16, 24, 3)
-    assert one["label_size"].numpy().tolist() == [32, 48]
+    record = records(prepare(release, tmp_path, store_height=16), "train")[0]
+    assert tf.io.decode_jpeg(record["frames"][0]).shape == (16, 24, 3)
+    assert record["label_size"].numpy().tolist() == [32, 48]
 
 
 def test_building_logs_only_what_a_user_needs(release, tmp_path, capfd, caplog):
@@ -182,10 +182,10 @@ def test_what_is_left_out_is_named(tmp_path, capfd):
 def test_fixed_release_is_built_again(tmp_path):
     folder = fixture.write_release(tmp_path / "Release", train=2, test=1)
     clip = folder / "clips320H/v01.mp4"
-    whole = clip.read_bytes()
-    clip.write_bytes(whole[:300])
+    content = clip.read_bytes()
+    clip.write_bytes(content[:300])
     assert set(problems(prepare(folder, tmp_path / "prepared"))) == {"v01"}
-    clip.write_bytes(whole)
+    clip.write_bytes(content)
     assert prepare(folder, tmp_path / "prepared", strict=True).info.metadata["label_frames"]["train"] == 6
 
 
@@ -203,10 +203,10 @@ def test_processes_build_the_same_shards_and_name_the_same_problems(tmp_path):
     fixture.write_videoset(release, {"a": 0, "b": 1, "c": 0})
     for name in ("a", "b"):
         fixture.write_video(release, name)
-    one, two = (prepare(release, tmp_path / str(count), processes=count) for count in (1, 2))
-    assert problems(one) == problems(two) and "c.mp4: no such file" in problems(two)["c"]
-    for split, info in one.info.splits.items():
-        pairs = zip(info.filepaths, two.info.splits[split].filepaths, strict=True)
+    single, double = (prepare(release, tmp_path / str(count), processes=count) for count in (1, 2))
+    assert problems(single) == problems(double) and "c.mp4: no such file" in problems(double)["c"]
+    for split, info in single.info.splits.items():
+        pairs = zip(info.filepaths, double.info.splits[split].filepaths, strict=True)
         assert all(Path(a).read_bytes() == Path(b).read_bytes() for a, b in pairs)
 
 
@@ -341,9 +341,9 @@ def test_records_hold_the_flow_from_each_frame_to_the_clips_next(tmp_path):
         builder = prepare(
             release, tmp_path / "prepared", clip_frames=4, label_span=1, frame_step=step, flow="dis", flow_height=32
         )
-        (one,) = records(builder, "train")
-        first, count = int(one["first_frame"]), len(one["frames"])
-        flow = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) for png in one["flow"].numpy()]
+        (record,) = records(builder, "train")
+        first, count = int(record["first_frame"]), len(record["frames"])
+        flow = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) for png in record["flow"].numpy()]
         assert len(flow) == count == 1 + 2 * 3 * step and first == 11 - 3 * step and flow[0].shape == (32, 96)
         right, down = (
             (optical_flow.unpack(np.stack(flow).astype(np.float32)) * 20)

@@ -52,7 +52,7 @@ def test_every_frame_is_in_exactly_one_window():
 
 def test_record_holds_frames_maps_and_tables(tmp_path):
     codes = [np.array([[11, 0, 34]] * 2), np.array([[14, 75, 75]] * 2)]
-    regions = [a2d.read_annotation(fixture.write_mat(tmp_path / f"{i}.mat", one)) for i, one in enumerate(codes)]
+    regions = [a2d.read_annotation(fixture.write_mat(tmp_path / f"{i}.mat", label)) for i, label in enumerate(codes)]
     frames = fixture.frames(9, (16, 24))
     record = clip_record.encode("v", Window((3, 5), 2, 8), fixture.jpegs(frames[2:], 100), [], regions)
     features = record_features(10)
@@ -63,9 +63,9 @@ def test_record_holds_frames_maps_and_tables(tmp_path):
         6,
     ]
     assert back["label_size"].numpy().tolist() == [2, 3]
-    decoded = np.stack([tf.io.decode_jpeg(one).numpy() for one in back["frames"]])
+    decoded = np.stack([tf.io.decode_jpeg(jpeg).numpy() for jpeg in back["frames"]])
     np.testing.assert_allclose(decoded, frames[2:], atol=14)  # JPEG halves the colours' resolution
-    maps = [tf.io.decode_png(one, dtype=tf.uint16).numpy()[..., 0] for one in back["regions"]]
+    maps = [tf.io.decode_png(png, dtype=tf.uint16).numpy()[..., 0] for png in back["regions"]]
     np.testing.assert_array_equal(maps, [[[1, 0, 2]] * 2, [[1, 2, 2]] * 2])
     assert back["region_count"].numpy().tolist() == [2, 2]
     assert back["region_actor"].numpy().tolist() == [1, 3, 0, 7]
@@ -78,17 +78,17 @@ def test_more_regions_than_a_byte_can_count(tmp_path):
     pixel = np.arange(400).reshape(20, 20)
     masks = pixel // 2 == np.arange(200)[:, None, None]
     path = fixture.write_mat(tmp_path / "a.mat", np.where(pixel % 2, 19, 18), masks)
-    one = a2d.read_annotation(path)
-    record = clip_record.encode("v", Window((0,), 0, 0), fixture.jpegs(fixture.frames(1), 90), [], [one])
+    label = a2d.read_annotation(path)
+    record = clip_record.encode("v", Window((0,), 0, 0), fixture.jpegs(fixture.frames(1), 90), [], [label])
     assert record["region_count"].tolist() == [400]
     regions = tf.io.decode_png(record["regions"][0], dtype=tf.uint16).numpy()[..., 0]
     np.testing.assert_array_equal(regions, np.arange(1, 401).reshape(20, 20))
 
 
 def test_stored_height_scales_frames_alone(tmp_path):
-    one = a2d.read_annotation(fixture.write_mat(tmp_path / "a.mat", fixture.label(1, (32, 48))))
+    label = a2d.read_annotation(fixture.write_mat(tmp_path / "a.mat", fixture.label(1, (32, 48))))
     for height, shape in ((16, (16, 24, 3)), (64, (64, 96, 3)), (32, (32, 48, 3)), (0, (32, 48, 3))):
         frames = fixture.jpegs(fixture.frames(1), 95, height)
-        record = clip_record.encode("v", Window((0,), 0, 0), frames, [], [one])
+        record = clip_record.encode("v", Window((0,), 0, 0), frames, [], [label])
         assert tf.io.decode_jpeg(record["frames"][0]).shape == shape
         assert record["label_size"].tolist() == [32, 48]

@@ -106,15 +106,15 @@ def test_batches_carry_sets_of_actions(builder):
         check_batch(batch)
         assert batch["action"].shape == (*batch["actor"].shape, len(ACTIONS))
     assert sum(batch["label_valid"][batch["clip_valid"]].sum() for batch in batches) == 12
-    (one, i), = [(batch, i) for batch in batches for i, clip in enumerate(batch["clip_id"])
+    (chosen, i), = [(batch, i) for batch in batches for i, clip in enumerate(batch["clip_id"])
                  if clip == "200:3,7" and batch["clip_valid"][i]]  # fmt: skip
-    assert one["label_time"][i].tolist() == [2, 6]
-    expected = np.zeros(one["actor"].shape[2:], bool)
+    assert chosen["label_time"][i].tolist() == [2, 6]
+    expected = np.zeros(chosen["actor"].shape[2:], bool)
     expected[4:20, 2 : 2 + 16] = True  # frame 2, from 0
-    np.testing.assert_array_equal(one["actor"][i, 0] == DOG, expected)
+    np.testing.assert_array_equal(chosen["actor"][i, 0] == DOG, expected)
     for name in ("chase", "watch"):
-        np.testing.assert_array_equal(one["action"][i, 0, ..., ACTIONS.index(name)], expected)
-    assert one["action"].sum() == 2 * (one["actor"] == DOG).sum()
+        np.testing.assert_array_equal(chosen["action"][i, 0, ..., ACTIONS.index(name)], expected)
+    assert chosen["action"].sum() == 2 * (chosen["actor"] == DOG).sum()
     augment = Augmentation(
         crop_scale=(0.7, 1.0), crop_aspect=(0.9, 1.1), flip=True, jitter_time=True,
         brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1,
