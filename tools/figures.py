@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ssa2d_jax.evaluation.html_report import read_run
+from ssa2d_jax.evaluation.scored_run import read_run
 from ssa2d_jax.visualization import charts
 
 
@@ -32,8 +32,8 @@ def main() -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         sys.exit(f"error: a run has no scores or can't be read: {error}")
     Path(arguments.output).parent.mkdir(parents=True, exist_ok=True)
-    _write(f"{arguments.output}_loss.svg", charts.curves({name: run.loss for name, run in runs.items()}, "loss"))
-    scores = {name: run.course for name, run in runs.items()}
+    _write(f"{arguments.output}_loss.svg", charts.curves({name: run.losses for name, run in runs.items()}, "loss"))
+    scores = {name: run.joint_miou for name, run in runs.items()}
     _write(f"{arguments.output}_score.svg", charts.curves(scores, "joint mIoU, percent"))
     for name, run in runs.items():
         paths = [path for path in run.pictures if not path.stem.startswith(f"{arguments.split}_clip_")]

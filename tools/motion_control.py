@@ -16,7 +16,7 @@ from ssa2d_jax.cli.arguments import parse
 from ssa2d_jax.cli.commands import load_config
 from ssa2d_jax.data.label_space import A2D, KINDS
 from ssa2d_jax.evaluation import metrics
-from ssa2d_jax.runs.run import check_label_space, load_run
+from ssa2d_jax.runs.load_run import check_label_space, load_run
 from ssa2d_jax.steps import devices
 from ssa2d_jax.utils.errors import InputError
 
@@ -29,12 +29,12 @@ def main() -> None:
     run = load_run(workdir, config)
     check_label_space(workdir, run.space, A2D)
     source = open_source(config)
-    eval_step, variables = devices.pmap_eval_step(run.model, A2D), devices.replicate(run.variables)
+    eval_step, variables = devices.pmap_eval_step(run.model, A2D, run.threshold), devices.replicate(run.variables)
     for name, change in (("unchanged", _middle), ("frozen", _frozen)):
-        counts = metrics.Confusions.empty(A2D)
+        counts = metrics.ConfusionTotals.empty(A2D)
         for batch in source.eval_batches("test"):
             counts.add(jax.device_get(eval_step(variables, devices.shard(change(batch)))[0]))
-        result = counts.report(run.step)
+        result = counts.to_result(run.step)
         scores = ", ".join(f"{kind} {result[kind]['miou']:.1f}" for kind in KINDS)
         print(f"{name} ({result['frames']} frames): mIoU {scores}")
 

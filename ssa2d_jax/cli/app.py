@@ -22,6 +22,7 @@ _OUT_OF_MEMORY = (
 # The extra of the package that installs a module.
 _EXTRAS = {
     "tensorflow": "train", "tensorflow_datasets": "train", "clu": "train", "h5py": "train", "gradio": "web",
+    "apache_beam": "beam", "torch": "torch",
 }  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def main(words: Sequence[str], *, program: str = "ssa2d", default_command: str |
     """Runs the command that `words` name and returns the exit code.
 
     0: done. 2: unusable input, explained in one line. 3: the loss is no longer finite. 130: interrupted.
-    128 + n: stopped by signal n, after everything was saved.
+    128 + n: stopped by signal n, after everything was saved. 141: the reader of the output closed the pipe.
 
     Args:
         words: the command line without the program.
@@ -57,7 +58,7 @@ def main(words: Sequence[str], *, program: str = "ssa2d", default_command: str |
         if extra is None:
             raise
         return _end(f"error: this command needs {error.name}; install it: pip install 'ssa2d_jax[{extra}]'", BAD_INPUT)
-    except BrokenPipeError:  # whoever reads the output has seen enough
+    except BrokenPipeError:  # the reader closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except OSError as error:

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from ssa2d_jax.utils.errors import InputError
 
 FLAGS = {
-    "config": "a config file of Python with a variant, e.g. configs/sprites.py:tiny, or a run's config.json",
+    "config": "a Python config file, with or without a variant (configs/sprites.py:tiny), or a run's config.json",
     "workdir": "the folder of a run; predict, eval and export also take a file that export_weights wrote",
     "input": "predict: a video, a folder of videos, or the number of a camera, e.g. 0",
     "output": "predict, export: a folder; export_weights: a .safetensors file; check: a folder for check.png",

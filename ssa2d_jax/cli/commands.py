@@ -70,7 +70,7 @@ def _saved_config(arguments: Arguments) -> ConfigDict:
 
     defaults = _defaults()
     if arguments.config_json is None:
-        from ssa2d_jax.runs.run import run_config
+        from ssa2d_jax.runs.load_run import run_config
 
         saved = run_config(_workdir(arguments))
     elif defaults is None:
@@ -127,7 +127,7 @@ def _eval(arguments: Arguments) -> None:
     from input_pipeline.source import open_source
     from ssa2d_jax.evaluation.evaluate import evaluate_run
     from ssa2d_jax.runs import weights_file
-    from ssa2d_jax.runs.run import check_label_space, load_run
+    from ssa2d_jax.runs.load_run import check_label_space, load_run
 
     run = load_run(workdir, config)  # before the data, which may have to be prepared
     source = open_source(config)
@@ -147,7 +147,7 @@ def _predict(arguments: Arguments) -> None:
     config = load_config(arguments)
     from ssa2d_jax.inference.detector import Detector
     from ssa2d_jax.inference.predict import PredictOptions, predict_path
-    from ssa2d_jax.runs.run import load_run
+    from ssa2d_jax.runs.load_run import load_run
 
     options = config.predict
     detector = Detector.from_loaded_run(
@@ -164,7 +164,7 @@ def _predict(arguments: Arguments) -> None:
 
 def _export_weights(arguments: Arguments) -> None:
     from ssa2d_jax.runs import weights_file
-    from ssa2d_jax.runs.run import load_run
+    from ssa2d_jax.runs.load_run import load_run
 
     workdir, path = _workdir(arguments), _output(arguments)
     if workdir.is_file():
@@ -177,7 +177,7 @@ def _export_weights(arguments: Arguments) -> None:
 
 
 def _export(arguments: Arguments) -> None:
-    from ssa2d_jax.runs.run import load_run
+    from ssa2d_jax.runs.load_run import load_run
     from ssa2d_jax.runs.stablehlo import export_run
 
     export_run(load_run(_workdir(arguments), load_config(arguments)), _output(arguments))
@@ -240,14 +240,14 @@ def _doctor(arguments: Arguments) -> None:
 
 
 def _report(arguments: Arguments) -> None:
+    from ssa2d_jax.evaluation import latency
     from ssa2d_jax.evaluation.html_report import write_report
-    from ssa2d_jax.inference import latency
     from ssa2d_jax.runs.workdir import Workdir
 
     workdir = _workdir(arguments)
     split = arguments.config.train.eval_splits[0] if arguments.config is not None else "test"
     for run in Workdir.scored(workdir, split):
-        latency.measure_once(run.folder)
+        latency.write_speed_if_missing(run.folder)
     write_report(workdir, split)
 
 
@@ -280,7 +280,7 @@ COMMANDS: dict[str, Command] = {
         {"workdir": "a folder of runs"},
         ConfigSource.NONE,
     ),
-    "web": Command("serve a page that labels clips, on this machine alone", run_with_words=_web),
+    "web": Command("serve a page that labels clips; only this computer can open it", run_with_words=_web),
     "export_weights": Command(
         "write a run's weights, config and scores into one .safetensors file",
         _export_weights,

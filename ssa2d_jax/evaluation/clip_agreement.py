@@ -1,13 +1,14 @@
 """How well each clip of a split is labelled, and the clips that are shown: the first, the best and the worst."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Float
 
-from ssa2d_jax.data.batch import Batch, device_arrays
+from ssa2d_jax.data.batch import HostBatch, device_arrays
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.text import csv_text
 
@@ -16,7 +17,7 @@ class ShownClip(NamedTuple):
     """A clip as a batch of one, and its caption: name and agreement."""
 
     caption: str
-    clip: Batch
+    clip: HostBatch
 
 
 class ClipRow(NamedTuple):
@@ -65,7 +66,7 @@ class ClipAgreement:
         self._first: list[ShownClip] = []
         self._best, self._worst = Ranking(keep), Ranking(keep)
 
-    def add(self, batch: Batch, overlap: Float[np.ndarray, "B 2"]) -> None:
+    def add(self, batch: HostBatch, overlap: Float[np.ndarray, "B 2"]) -> None:
         """Adds the clips of a batch.
 
         Args:
@@ -97,7 +98,7 @@ class ClipAgreement:
         ]
         replace_text(path, csv_text([("clip", "labelled_frames", "agreement"), *rows]))
 
-    def _keep(self, row: ClipRow, number: int, clip: Batch) -> None:
+    def _keep(self, row: ClipRow, number: int, clip: Mapping[str, np.ndarray]) -> None:
         """Keeps a copy of clip `number` if it is among the first, the best or the worst."""
         agreement = row.agreement
         # Among equal clips, earlier ones are better and later ones worse, so that no clip is both.
@@ -108,7 +109,8 @@ class ClipAgreement:
             return
         text = "no foreground" if math.isnan(agreement) else f"{agreement:.0f} %"
         # Copies: a view would keep the whole batch in memory.
-        shown = ShownClip(f"{row.name}: {text}", {key: array.copy() for key, array in clip.items()})
+        copy = cast(HostBatch, {key: array.copy() for key, array in clip.items()})
+        shown = ShownClip(f"{row.name}: {text}", copy)
         if is_first:
             self._first.append(shown)
         for ranking, key in chosen:

@@ -13,16 +13,16 @@ from ssa2d_jax.data.batch import Batches, Source, check_batch
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.evaluation import metrics, pictures
 from ssa2d_jax.evaluation.clip_agreement import ClipAgreement
-from ssa2d_jax.evaluation.multilabel_metrics import MultilabelCounts
+from ssa2d_jax.evaluation.multilabel_metrics import MultilabelTotals
 from ssa2d_jax.models.ssa2d import SSA2D
-from ssa2d_jax.runs.run import Run
+from ssa2d_jax.runs.load_run import Run
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.steps import devices
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress, log
 from ssa2d_jax.utils.text import plural
 
-Counts = metrics.Confusions | MultilabelCounts
+Totals = metrics.ConfusionTotals | MultilabelTotals
 
 
 def evaluate(
@@ -33,7 +33,7 @@ def evaluate(
     frames: int,
     split: str,
     clips: ClipAgreement | None = None,
-) -> Counts:
+) -> Totals:
     """Sums the counts of `eval_step` (see `devices.pmap_eval_step`) over all `batches` of a split.
 
     Args:
@@ -44,23 +44,23 @@ def evaluate(
         InputError: the batches had another number of labelled frames than `frames`: a score over a part of a split is
             not a score.
     """
-    counts: Counts = (MultilabelCounts if space.multilabel else metrics.Confusions).empty(space)
+    totals: Totals = (MultilabelTotals if space.multilabel else metrics.ConfusionTotals).empty(space)
     progress = Progress(f"evaluating {split}", "frames", frames)
     for batch in batches:
-        if not counts.frames:
+        if not totals.frames:
             check_batch(batch)
-        frames_before = counts.frames
+        frames_before = totals.frames
         batch_counts, agreement = jax.device_get(eval_step(variables, devices.shard(batch)))
-        counts.add(batch_counts)
+        totals.add(batch_counts)
         if clips is not None:
             clips.add(batch, agreement.reshape(-1, agreement.shape[-1]))
-        progress.add(counts.frames - frames_before)
-    if counts.frames != frames:
+        progress.add(totals.frames - frames_before)
+    if totals.frames != frames:
         raise InputError(
-            f"split {split!r} has {frames} labelled frames but {counts.frames} were read; "
+            f"split {split!r} has {frames} labelled frames but {totals.frames} were read; "
             "delete the prepared data and run --mode=prepare again"
         )
-    return counts
+    return totals
 
 
 def check_splits(splits: Sequence[str], source: Source) -> None:
@@ -79,7 +79,7 @@ class SplitScores:
 
     name: str
     result: dict[str, Any]  # metrics/<name>.json
-    counts: Counts
+    totals: Totals
     clips: ClipAgreement
 
 
@@ -91,12 +91,12 @@ class Evaluator:
     source: Source
     workdir: Path
     eval_step: devices.EvalStep
-    label_maps: pictures.LabelMaps
+    make_label_maps: pictures.MakeLabelMaps
     published: bool  # print the papers' scores, too
     image_clips: int  # clips for pictures, of each: the first, the best and the worst
 
     @classmethod
-    def of(
+    def from_model(
         cls,
         model: SSA2D,
         space: LabelSpace,
@@ -113,7 +113,7 @@ class Evaluator:
             source=source,
             workdir=workdir,
             eval_step=devices.pmap_eval_step(model, space, threshold),
-            label_maps=pictures.compile_label_maps(model, space, threshold),
+            make_label_maps=pictures.compile_label_maps(model, space, threshold),
             published=published,
             image_clips=image_clips,
         )
@@ -127,29 +127,29 @@ class Evaluator:
         """
         batches = self.source.eval_batches(split) if batches is None else batches
         clips = ClipAgreement(self.image_clips)
-        counts = evaluate(self.eval_step, variables, batches, self.space, self.source.label_frames[split], split, clips)
-        return self._publish(counts, clips, split, step)
+        totals = evaluate(self.eval_step, variables, batches, self.space, self.source.label_frames[split], split, clips)
+        return self._publish(totals, clips, split, step)
 
-    def _publish(self, counts: Counts, clips: ClipAgreement, split: str, step: int) -> SplitScores:
+    def _publish(self, totals: Totals, clips: ClipAgreement, split: str, step: int) -> SplitScores:
         """Writes the scores with their tables of classes and clips, and prints the scores."""
         files, identity, left_out = Workdir(self.workdir), self.source.identity, self.source.left_out[split]
         if files.data.exists() and files.data.read_text().strip() != identity:
             log(f"these are other data than the run was trained with: {identity}")
             split = f"another_{split}"
-        result = counts.report(step) | {"left_out_videos": left_out, "data": identity}
-        metrics.write_report(files, split, result, counts.per_class(), self.space)
-        log(f"\n{split}: {counts.frames} labelled frames, percent")
+        result = totals.to_result(step) | {"left_out_videos": left_out, "data": identity}
+        metrics.write_scores(files, split, result, totals.per_class(), self.space)
+        log(f"\n{split}: {totals.frames} labelled frames, percent")
         log(metrics.table(result, published=self.published))
         if left_out:
             log(f"{plural(left_out, 'video')} of this split could not be used: the scores are those of the others")
         clips.write(files.clip_agreement(split))
         paths = files.scores(split), files.class_scores(split).name, files.clip_agreement(split).name
         log(f"written: {paths[0]}, {paths[1]}, {paths[2]}\n")
-        return SplitScores(split, result, counts, clips)
+        return SplitScores(split, result, totals, clips)
 
     def draw(self, scores: SplitScores, variables: VariableDict) -> dict[str, np.ndarray]:
         """Draws the pictures of a split, saves them in place of its earlier ones, and returns them by name."""
-        images = pictures.draw(self.label_maps, variables, scores.counts, scores.clips, self.space)
+        images = pictures.draw(self.make_label_maps, variables, scores.totals, scores.clips, self.space)
         pictures.save(Workdir(self.workdir).pictures, scores.name, images)
         return images
 
@@ -161,7 +161,7 @@ def evaluate_run(
     splits: tuple[str, ...],
     *,
     published: bool,
-    threshold: float = 0.5,
+    threshold: float,
     image_clips: int = 0,
 ) -> None:
     """Scores a run on `splits` of `source` and writes the results into its workdir.
@@ -172,7 +172,7 @@ def evaluate_run(
         image_clips: clips for pictures, of each: the first, the best and the worst; 0: no pictures.
     """
     check_splits(splits, source)
-    evaluator = Evaluator.of(
+    evaluator = Evaluator.from_model(
         run.model, run.space, source, workdir, threshold=threshold, published=published, image_clips=image_clips
     )
     variables = devices.replicate(run.variables)

@@ -12,6 +12,7 @@ from jaxtyping import Int, Num
 from ssa2d_jax.data.label_space import KINDS, LabelSpace
 from ssa2d_jax.evaluation.published import PUBLISHED_A2D, PUBLISHED_VIDOR
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.steps.eval_step import ConfusionCounts
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.text import csv_text
 
@@ -23,24 +24,24 @@ Result = Mapping[str, Any]  # what metrics/<split>.json holds
 
 
 @dataclasses.dataclass
-class Confusions:
-    """Confusion matrices [truth, prediction] int64 by kind, and the number of labelled frames in them."""
+class ConfusionTotals:
+    """Sums of `ConfusionCounts`, int64, over a whole split: matrices [truth, prediction] by kind of label."""
 
     matrices: dict[str, Matrix]
     frames: int = 0
 
     @classmethod
-    def empty(cls, space: LabelSpace) -> "Confusions":
+    def empty(cls, space: LabelSpace) -> "ConfusionTotals":
         """No frames yet, for the classes of `space`."""
         return cls({kind: np.zeros((len(names), len(names)), np.int64) for kind, names in space.names.items()})
 
-    def add(self, counts: Mapping[str, Any]) -> None:
+    def add(self, counts: ConfusionCounts) -> None:
         """Adds what `eval_step` returned; in int64, because a whole test set has more than 2^31 pixels."""
         for kind, matrix in self.matrices.items():
-            matrix += np.asarray(counts[kind], np.int64)
-        self.frames += int(counts["frames"])
+            matrix += np.asarray(getattr(counts, kind), np.int64)
+        self.frames += int(counts.frames)
 
-    def report(self, step: int) -> dict[str, Any]:
+    def to_result(self, step: int) -> dict[str, Any]:
         """The content of metrics/<split>.json; scores in percent."""
         result: dict[str, Any] = {"step": step, "frames": self.frames}
         result |= {kind: scores(matrix) for kind, matrix in self.matrices.items()}
@@ -82,7 +83,7 @@ def all_background(matrix: Matrix) -> Matrix:
     return baseline
 
 
-def write_report(
+def write_scores(
     files: Workdir, split: str, result: Result, classes: Mapping[str, ClassScores], space: LabelSpace
 ) -> None:
     """Writes a split's scores and the table of its classes.

@@ -29,14 +29,14 @@ from ssa2d_jax.steps.multilabel_counts import PixelCounts, SetCounts
 
 
 @dataclasses.dataclass
-class MultilabelCounts:
+class MultilabelTotals:
     """Sums of what `multilabel_counts.count` returns, int64, over a whole split."""
 
     space: LabelSpace
     total: PixelCounts | None = None  # None before the first batch
 
     @classmethod
-    def empty(cls, space: LabelSpace) -> "MultilabelCounts":
+    def empty(cls, space: LabelSpace) -> "MultilabelTotals":
         """No frames yet, for the classes of `space`."""
         return cls(space)
 
@@ -62,7 +62,7 @@ class MultilabelCounts:
         counts = jax.tree.map(lambda x: np.asarray(x, np.int64), counts)
         self.total = jax.tree.map(np.add, self.total, counts) if self.total else counts
 
-    def report(self, step: int) -> dict[str, Any]:
+    def to_result(self, step: int) -> dict[str, Any]:
         """The content of metrics/<split>.json; scores in percent."""
         result: dict[str, Any] = {"step": step, "frames": self.frames, **self._scores(self.counts)}
         precision = average_precision(self.counts.precision)

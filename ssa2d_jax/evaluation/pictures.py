@@ -7,33 +7,33 @@ from pathlib import Path
 import jax
 import numpy as np
 from flax.typing import VariableDict
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Bool, Shaped, UInt8
 
-from ssa2d_jax.data.batch import Batch
+from ssa2d_jax.data.batch import HostBatch
 from ssa2d_jax.data.label_space import IGNORE, LabelSpace
 from ssa2d_jax.evaluation.clip_agreement import ClipAgreement
-from ssa2d_jax.evaluation.metrics import Confusions
-from ssa2d_jax.evaluation.multilabel_metrics import MultilabelCounts
+from ssa2d_jax.evaluation.metrics import ConfusionTotals
+from ssa2d_jax.evaluation.multilabel_metrics import MultilabelTotals
 from ssa2d_jax.models.ssa2d import SSA2D
-from ssa2d_jax.steps.eval_step import label_maps
+from ssa2d_jax.steps.eval_step import LabelMaps, label_maps
 from ssa2d_jax.utils.images import write_png
 from ssa2d_jax.visualization import drawn_pairs, panels
 
-LabelMaps = Callable[[VariableDict, Batch], Mapping[str, jax.Array]]
+MakeLabelMaps = Callable[[VariableDict, HostBatch], LabelMaps]
 Picture = UInt8[np.ndarray, "h w 3"]
 Maps = Mapping[str, Shaped[np.ndarray, "..."]]
-_Frame = tuple[int, int, slice, slice]  # one labelled frame of a clip, without its padding
+_Crop = tuple[int, int, slice, slice]  # one labelled frame of a clip, without its padding
 
 
-def compile_label_maps(model: SSA2D, space: LabelSpace, threshold: float) -> LabelMaps:
+def compile_label_maps(model: SSA2D, space: LabelSpace, threshold: float) -> MakeLabelMaps:
     """`eval_step.label_maps` of (variables, batch); it compiles when it is first called."""
     return jax.jit(partial(label_maps, model=model, space=space, threshold=threshold))
 
 
 def draw(
-    maps_of: LabelMaps,
+    make_label_maps: MakeLabelMaps,
     variables: VariableDict,
-    counts: Confusions | MultilabelCounts,
+    totals: ConfusionTotals | MultilabelTotals,
     clips: ClipAgreement,
     space: LabelSpace,
 ) -> dict[str, Picture]:
@@ -43,10 +43,10 @@ def draw(
     """
     images = {
         f"confusion_{kind}": panels.draw_confusion(matrix, space.names[kind])
-        for kind, matrix in counts.matrices.items()
+        for kind, matrix in totals.matrices.items()
     }
     for name, (caption, clip) in clips.shown().items():
-        maps = jax.device_get(maps_of(variables, clip))
+        maps = jax.device_get(make_label_maps(variables, clip))
         height, width = clip["label_size"][0]
         crop = np.s_[0, 0, :height, :width]
         truth, prediction, spaces = joint_maps(clip, maps, crop, space)
@@ -69,7 +69,7 @@ Spaces = LabelSpace | tuple[drawn_pairs.DrawnPairs, drawn_pairs.DrawnPairs]
 
 
 def joint_maps(
-    clip: Batch, maps: Maps, crop: _Frame, space: LabelSpace
+    clip: HostBatch, maps: Maps, crop: _Crop, space: LabelSpace
 ) -> tuple[UInt8[np.ndarray, "h w"], UInt8[np.ndarray, "h w"], Spaces]:
     """The joint labels of one labelled frame.
 
@@ -79,11 +79,13 @@ def joint_maps(
     """
     if not space.multilabel:
         return space.joint_of[clip["actor"][crop], clip["action"][crop]], maps["joint"][crop], space
-    truth, prediction = (_draw_pairs(labels, crop, space) for labels in (clip, maps))
+    truth = _draw_pairs(clip["actor"][crop], clip["action"][crop], space)
+    prediction = _draw_pairs(maps["actor"][crop], maps["action"][crop], space)
     return truth.map, prediction.map, (truth, prediction)
 
 
-def _draw_pairs(labels: Maps, crop: _Frame, space: LabelSpace) -> drawn_pairs.DrawnPairs:
-    actor, chosen = labels["actor"][crop], labels["action"][crop]
+def _draw_pairs(
+    actor: UInt8[np.ndarray, "h w"], chosen: Bool[np.ndarray, "h w A"], space: LabelSpace
+) -> drawn_pairs.DrawnPairs:
     best = np.where(chosen.any(-1), chosen.argmax(-1) + 1, 0)  # of several actions, the first by name
     return drawn_pairs.draw_pairs(np.where(actor == IGNORE, 0, actor), chosen, best, space)

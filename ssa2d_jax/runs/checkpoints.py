@@ -162,7 +162,7 @@ class Checkpoints:
         others = [other for other in self.steps() if other != step]
         earlier = max((other for other in others if other < step), default=max(others, default=None))
         advice = (
-            f"The checkpoint before it is step {earlier}: to go on from there, delete {path} and start again; "
+            f"The checkpoint before it is step {earlier}: to continue from it, delete {path} and start again; "
             f"to evaluate or predict with it, --config.eval.step={earlier}"
             if earlier is not None
             else "There is no other checkpoint; delete it and train again"
@@ -176,7 +176,8 @@ def check_tree(template: PyTree, found: PyTree, source: str) -> None:
     if lines and all(line.startswith("opt_state/") for line in lines):
         raise InputError(
             f"{source} fits this network, but not its optimizer: {lines[0]}; it was saved by another version of "
-            "this program. It can be evaluated; to train on, begin another --workdir with --config.init.run=<this one>"
+            "this program. It can be evaluated; to continue training, start a new --workdir with "
+            "--config.init.run=<this one>"
         )
     if lines:
         raise InputError(

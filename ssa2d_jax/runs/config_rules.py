@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -35,11 +35,17 @@ class Rule:
     def violation(self, config: ConfigDict) -> str | None:
         """What is wrong with the option in `config`; None if nothing is, or if `config` lacks an option."""
         values = [_get_option(config, key) for key in (self.key, *self.uses)]
-        if any(value is _MISSING for value in values) or self.is_allowed(*values):
+        if any(value is _MISSING for value in values) or self._holds(values):
             return None
         value, *others = values
         allowed = self.allowed if isinstance(self.allowed, str) else self.allowed(*others)
         return f"config.{self.key} is {value!r}; allowed: {allowed}"
+
+    def _holds(self, values: Sequence[Any]) -> bool:
+        try:
+            return self.is_allowed(*values)
+        except TypeError:  # a value of another kind: text for a number
+            return False
 
 
 def check_config(
@@ -191,7 +197,7 @@ _RULES = (
     _one_of("model.encoder", ENCODERS),
     Rule(
         "model.feature_gating", lambda gating, encoder, temporal: not gating or _has_gates(encoder, temporal),
-        "False without config.model.encoder='s3d' and temporal_kernels=True: gates follow temporal convolutions",
+        "True only with config.model.encoder='s3d' and temporal_kernels=True: gates follow temporal kernels",
         uses=("model.encoder", "model.temporal_kernels"),
     ),
     Rule("model.encoder_width", lambda width: width > 0, "more than 0"),
@@ -228,7 +234,7 @@ _RULES = (
     ),
     Rule(
         "init.run", lambda run, encoder_weights, flow_weights: not (run and (encoder_weights or flow_weights)),
-        "'' where init.encoder_weights or init.flow_weights is given: one or the other",
+        "'' if config.init.encoder_weights or config.init.flow_weights is given; choose one of them",
         uses=("init.encoder_weights", "init.flow_weights"),
     ),
     Rule(
@@ -257,7 +263,7 @@ _RULES = (
     _at_least("predict.track_frames", 1),
     _share("predict.track_confidence"),
     Rule(
-        "predict.draw_tracks", lambda draws, tracks: tracks or not draws, "False without config.predict.tracks",
+        "predict.draw_tracks", lambda draws, tracks: tracks or not draws, "True only with config.predict.tracks=True",
         uses=("predict.tracks",),
     ),
     _at_least("predict.max_pixels", 1),
@@ -272,7 +278,8 @@ def _batch_rules(devices: int, *, trains: bool, scores: bool) -> tuple[Rule, Rul
             "train.batch_size",
             lambda size, microbatches: size > 0 and (not trains or size % parts(microbatches) == 0),
             lambda microbatches: (
-                f"a multiple of {parts(microbatches)} ({devices} devices x {microbatches} microbatches)"
+                f"a multiple of {parts(microbatches)} "
+                f"({devices} devices x config.train.grad_accum_steps = {microbatches})"
             ),
             uses=("train.grad_accum_steps",),
         ),

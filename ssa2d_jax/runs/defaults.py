@@ -6,6 +6,8 @@ that was saved before an option existed has a value for it. configs/default.py t
 
 from typing import Any
 
+THRESHOLD = 0.5  # of `config.eval`
+
 
 def eval_defaults() -> dict[str, Any]:
     """The options of evaluation, `config.eval`, with their defaults."""
@@ -13,7 +15,7 @@ def eval_defaults() -> dict[str, Any]:
         "batch_size": 8,  # clips, over all devices
         "step": 0,  # checkpoint to evaluate or predict with: a step, 0 = the newest, -1 = the best
         # Multi-label data only: a pixel has every action whose probability is at least this.
-        "threshold": 0.5,
+        "threshold": THRESHOLD,
         "published": False,  # print the published table of the data set beside the scores
     }
 

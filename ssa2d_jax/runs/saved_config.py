@@ -33,7 +33,7 @@ ADDED_KEYS = {"model.encoder": "i3d", "model.feature_gating": False, "train.temp
 
 
 def renamed_key(key: str) -> str | None:
-    """The present name of an option ("train.keep") or of an option in a renamed group; None if `key` is no old name."""
+    """The present name of an option ("train.keep"), also in a renamed group; None if `key` is not an old name."""
     for old, new in RENAMED_KEYS.items():
         if key == old or key.startswith(old + "."):
             return new + key.removeprefix(old)

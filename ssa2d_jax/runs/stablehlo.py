@@ -15,7 +15,7 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.lowering import Lowering, use_lowering
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.models.units import BATCH_NORM_EPSILON
-from ssa2d_jax.runs.run import Run
+from ssa2d_jax.runs.load_run import Run
 from ssa2d_jax.steps import label_grid
 from ssa2d_jax.steps.forward import probabilities
 from ssa2d_jax.utils.files import replace_bytes, replace_text

@@ -15,9 +15,10 @@ from ssa2d_jax.data.batch import Source
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.evaluation.published import FULL_MODEL, PUBLISHED_ABLATIONS
 from ssa2d_jax.runs import config_paths, initial_weights
+from ssa2d_jax.runs.claim import claim_run
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.training.loop import train
-from ssa2d_jax.training.setup import claim_run, total_steps
+from ssa2d_jax.training.setup import total_steps
 from ssa2d_jax.utils.errors import Diverged, InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import log

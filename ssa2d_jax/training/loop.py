@@ -12,10 +12,11 @@ from ml_collections import ConfigDict
 from ssa2d_jax.data.batch import Batches, Source, check_batch
 from ssa2d_jax.evaluation.evaluate import check_splits
 from ssa2d_jax.runs import initial_weights
+from ssa2d_jax.runs.claim import claim_run
 from ssa2d_jax.steps import devices
 from ssa2d_jax.steps.state import TrainState
 from ssa2d_jax.training.log import TrainLog
-from ssa2d_jax.training.setup import Training, claim_run
+from ssa2d_jax.training.setup import Training
 from ssa2d_jax.utils.errors import Diverged, InputError
 from ssa2d_jax.utils.progress import duration, is_due, log
 from ssa2d_jax.utils.signals import Stopped, StopSignal
@@ -65,7 +66,7 @@ def train(
 
 
 def _train(training: Training) -> Results:
-    state = training.initial_state()
+    state = training.resume_or_initialize()
     step, total, stop = int(state.step), training.total, training.stop
     training.open_tables(step)
     _log_start(training, state)
@@ -114,7 +115,7 @@ def short_training_warning(config: ConfigDict, clips: int, steps: int) -> str:
     phases = ",".join(f"({epochs * times:g},{start:g},{end:g})" for epochs, start, end in train.lr_phases)
     return (
         f"{plural(steps, 'step')} ({epochs:g} epochs of {plural(clips, 'clip')}, {train.batch_size} per step) "
-        f"will hardly teach it anything; for {times} times as many, in another workdir: "
+        f"is too short to learn from; for {times} times as many steps, in another workdir: "
         f'"--config.train.lr_phases=({phases},)"'
     )
 

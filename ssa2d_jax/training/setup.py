@@ -1,8 +1,6 @@
 """What a training run consists of: its workdir, network, compiled steps, checkpoints, tables and TensorBoard."""
 
-import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,15 +12,14 @@ from ssa2d_jax.data.batch import Source
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.evaluation.evaluate import Evaluator
 from ssa2d_jax.evaluation.metrics import SCORES, Result
+from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.runs import initial_weights, saved_config
 from ssa2d_jax.runs.checkpoints import Checkpoints
-from ssa2d_jax.runs.compatibility import claim_workdir
 from ssa2d_jax.runs.workdir import Workdir
-from ssa2d_jax.steps import devices, optimizer
-from ssa2d_jax.steps.inputs import DEVICES
-from ssa2d_jax.steps.state import SSA2D, TrainState, build_model, init_state
+from ssa2d_jax.steps import devices, optimizer, schedule
+from ssa2d_jax.steps.device_axis import DEVICES
+from ssa2d_jax.steps.state import TrainState, build_model, init_state
 from ssa2d_jax.training.log import COLUMNS, TrainLog
-from ssa2d_jax.utils import locks
 from ssa2d_jax.utils.csv_history import CsvHistory
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import log
@@ -46,10 +43,10 @@ def make_step(config: ConfigDict, source: Source) -> StepParts:
     train_step = devices.pmap_train_step(
         model,
         rule,
-        weights={"actor": loss.actor_weight, "action": loss.action_weight, "mask": loss.mask_weight},
+        loss_weights={"actor": loss.actor_weight, "action": loss.action_weight, "mask": loss.mask_weight},
         microbatches=train.grad_accum_steps,
         ema_decay=train.ema_decay,
-        frozen=train.encoder_lr_scale == 0,
+        freeze_encoder=train.encoder_lr_scale == 0,
     )
     return StepParts(model, rule, train_step)
 
@@ -57,26 +54,12 @@ def make_step(config: ConfigDict, source: Source) -> StepParts:
 def total_steps(config: ConfigDict, source: Source) -> int:
     """Number of training steps of all phases together."""
     train = config.train
-    return sum(optimizer.phase_lengths(train.lr_phases, source.train_clips, train.batch_size))
+    return sum(schedule.phase_lengths(train.lr_phases, source.train_clips, train.batch_size))
 
 
 def _schedule(config: ConfigDict, source: Source) -> optax.Schedule:
     train = config.train
-    return optimizer.learning_rate(train.lr_phases, source.train_clips, train.batch_size)
-
-
-@contextlib.contextmanager
-def claim_run(workdir: Path, config: ConfigDict, source: Source) -> Iterator[None]:
-    """Inside the block, `workdir` belongs to `config`'s run on `source`, and no other process trains in it.
-
-    Raises:
-        InputError: another process trains there, or another run has saved something there.
-    """
-    workdir.mkdir(parents=True, exist_ok=True)
-    refusal = f"{workdir}: another process trains here; wait for it, or use another --workdir"
-    with locks.try_lock(Workdir(workdir).lock, refusal):
-        claim_workdir(workdir, config, source.identity, source.space)
-        yield
+    return schedule.learning_rate(train.lr_phases, source.train_clips, train.batch_size)
 
 
 class Training:
@@ -94,7 +77,7 @@ class Training:
         self.read_weights = read_weights
         self.total = total_steps(config, source)
         self.model, self.optimizer, self.train_step = make_step(config, source)
-        self.evaluator = Evaluator.of(
+        self.evaluator = Evaluator.from_model(
             self.model,
             source.space,
             source,
@@ -107,7 +90,7 @@ class Training:
         self.writer = metric_writers.SummaryWriter(str(workdir))
         self.stop = StopSignal("saving after this step")
 
-    def initial_state(self) -> TrainState:
+    def resume_or_initialize(self) -> TrainState:
         """The state of the newest checkpoint; without one a fresh state, with the weights that `config.init` names."""
         is_fresh = not self.checkpoints.steps()
         # Files are read before the network is initialized, which takes long: a wrong file is an error at once.

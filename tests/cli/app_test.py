@@ -37,7 +37,7 @@ def _light(words, program):
         ("ssa2d", ["fly"], 2, "error: the command is 'fly'; allowed: train, prepare, check, eval, predict"),
         ("main.py", ["--mode=fly"], 2, "error: --mode is 'fly'; allowed: train"),
         ("main.py", ["--config=configs/sprites.py"], 2, "error: --mode=train needs --workdir, the folder of the run"),
-        ("main.py", ["--workdir=w"], 2, "error: --mode=train needs --config, a config file"),
+        ("main.py", ["--workdir=w"], 2, "error: --mode=train needs --config, a Python config file"),
         ("ssa2d", ["predict", "--workdir=w", "--input=a.mp4"], 2, "error: ssa2d predict needs --workdir, the folder"),
         ("ssa2d", ["predict", "--workdri=w"], 2, "error: unknown flag --workdri; did you mean --workdir?"),
         ("ssa2d", ["predict", "--workdir=w", "clip.mp4"], 2, "error: unexpected argument clip.mp4; pass options as --"),

@@ -16,7 +16,7 @@ from configs import sprites
 from ssa2d_jax.cli import app
 from ssa2d_jax.evaluation.metrics import SCORES
 from ssa2d_jax.runs.checkpoints import Checkpoints
-from ssa2d_jax.runs.run import load_run
+from ssa2d_jax.runs.load_run import load_run
 from tests.fixtures import folder_release
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -224,7 +224,7 @@ def test_a_batch_size_that_the_devices_do_not_divide():
     # conftest asks for four devices, and the process inherits that.
     code, last, said = _run("--config=configs/a2d.py", "--workdir=w", "--config.train.batch_size=14", timeout=120)
     assert code == 2 and "Traceback" not in said
-    assert "config.train.batch_size is 14; allowed: a multiple of 4 (4 devices x 1 microbatches)" in last
+    assert "config.train.batch_size is 14; allowed: a multiple of 4 (4 devices x config.train.grad_accum_steps = 1)" in last
 
 
 def _memory_that_is_not_there():

@@ -19,7 +19,7 @@ import pytest
 
 from ssa2d_jax import Detector
 from ssa2d_jax.runs import weights_file
-from ssa2d_jax.runs.run import load_run_as_saved
+from ssa2d_jax.runs.load_run import load_run_as_saved
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).with_name("data") / "run_0_1.tar.xz"

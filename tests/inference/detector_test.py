@@ -8,7 +8,7 @@ from ssa2d_jax.data.label_space import A2D, VIDOR
 from ssa2d_jax.inference.detector import Detector
 from ssa2d_jax.inference.windows import WindowOptions
 from ssa2d_jax.runs import weights_file
-from ssa2d_jax.runs.run import load_run
+from ssa2d_jax.runs.load_run import load_run
 from ssa2d_jax.steps.forward import make_forward
 from ssa2d_jax.training.loop import train
 from ssa2d_jax.utils.errors import InputError

@@ -70,9 +70,9 @@ def test_unknown_variants_name_those_there_are():
         ("augment.crop_scale", (0.9, 0.5), "low <= high"),
         ("model.actor_prior", "sum", "concat, add, off"),
         ("model.encoder", "c3d", "one of i3d, s3d"),
-        ("model.feature_gating", True, "False without config.model.encoder='s3d'"),
+        ("model.feature_gating", True, "True only with config.model.encoder='s3d'"),
         ("train.batch_size", 15, "multiple of 2"),
-        ("train.grad_accum_steps", 3, "6 .2 devices x 3 microbatches"),
+        ("train.grad_accum_steps", 3, "6 .2 devices x config.train.grad_accum_steps = 3"),
         ("eval.batch_size", 3, "the 2 devices"),
         ("train.lr_phases", ((0.0, 1e-3, 1e-3),), "epochs > 0"),
         ("train.lr_phases", (), "epochs > 0"),
@@ -142,7 +142,7 @@ def test_trained_weights_need_the_full_width_and_no_run_beside_them():
     with pytest.raises(InputError, match="model.encoder_width is 0.5; allowed: 1.0 with trained I3D weights"):
         config_rules.check_config(config, devices=1)
     config.model.encoder_width, config.init.run = 1.0, "runs/first"
-    with pytest.raises(InputError, match="init.run.*one or the other"):
+    with pytest.raises(InputError, match="init.run.*choose one of them"):
         config_rules.check_config(config, devices=1)
 
 

@@ -15,8 +15,8 @@ from ssa2d_jax.data.label_space import A2D, LabelSpace, vidor
 from ssa2d_jax.models.ssa2d import SSA2D, Outputs
 from ssa2d_jax.runs import initial_weights, weights_file
 from ssa2d_jax.runs.checkpoints import Checkpoints
-from ssa2d_jax.runs.compatibility import claim_workdir
-from ssa2d_jax.runs.run import check_label_space, load_run, load_variables
+from ssa2d_jax.runs.claim import claim_workdir
+from ssa2d_jax.runs.load_run import check_label_space, load_run, load_variables
 from ssa2d_jax.runs.saved_config import RENAMED_KEYS
 from ssa2d_jax.steps import optimizer
 from ssa2d_jax.steps.state import TrainState, build_model, init_variables
@@ -181,7 +181,7 @@ def test_another_network_is_refused_with_its_differences(tmp_path):
     config.model.multi_scale = False
     with pytest.raises(InputError, match=r"x.safetensors is of another network: .*pyramid_16.*not in this model"):
         initial_weights.apply_weights(_state(_variables(config)), initial_weights.read_sources(config.init, None), A2D)
-    with pytest.raises(InputError, match="is no run"):
+    with pytest.raises(InputError, match="is not a run"):
         load_variables(tmp_path / "nowhere")
 
 
@@ -267,13 +267,13 @@ def test_only_a_fresh_run_reads_what_it_begins_with(tmp_path, capsys, monkeypatc
     path = _exported(tmp_path / "x.safetensors", config, _variables(config))
     config.init.run = str(path)
     run = Training(config, tmp_path / "run", toy_source())
-    state = run.initial_state()
+    state = run.resume_or_initialize()
     _assert_equal(state.variables(), weights_file.load_file(path)[0])
     assert "mask_head" in capsys.readouterr().err
     assert "mask_head" in (tmp_path / "run" / "initial_weights.txt").read_text()
     run.save(state.replace(step=state.step + 1), None)
     path.unlink()
-    again = Training(config, tmp_path / "run", toy_source()).initial_state()
+    again = Training(config, tmp_path / "run", toy_source()).resume_or_initialize()
     assert int(again.step) == 1
     _assert_equal(again.variables(), state.variables())
 
@@ -294,7 +294,7 @@ def test_a_frozen_encoder_has_no_gradient():
     params = {"encoder": {"a": jnp.float32(0.5)}, "head": {"b": jnp.float32(0.5)}}
     weights = dict(actor=1.0, action=1.0, mask=1.0)
     for frozen in (False, True):
-        loss = partial(summed_loss, model=_TwoNumbers(classes=A2D.heads), weights=weights, frozen=frozen)
+        loss = partial(summed_loss, model=_TwoNumbers(classes=A2D.heads), loss_weights=weights, freeze_encoder=frozen)
         gradient, _ = jax.jit(jax.grad(loss, has_aux=True))(params, {}, toy_batch(0))
         assert float(gradient["head"]["b"]) != 0
         assert (float(gradient["encoder"]["a"]) == 0) == frozen

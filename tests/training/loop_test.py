@@ -22,10 +22,10 @@ from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.evaluation import html_report
 from ssa2d_jax.evaluation.clip_agreement import ClipAgreement
 from ssa2d_jax.evaluation.evaluate import evaluate, evaluate_run
-from ssa2d_jax.inference.latency import measure_once
+from ssa2d_jax.evaluation.latency import write_speed_if_missing
 from ssa2d_jax.runs.checkpoints import Checkpoints
-from ssa2d_jax.runs.run import load_run
-from ssa2d_jax.steps import devices, optimizer
+from ssa2d_jax.runs.load_run import load_run
+from ssa2d_jax.steps import devices, schedule
 from ssa2d_jax.steps.inputs import normalize
 from ssa2d_jax.training.log import TrainLog
 from ssa2d_jax.training.loop import short_training_warning, train
@@ -72,10 +72,10 @@ def test_a_run_leaves_what_the_readme_promises(unbroken):
 
 def test_a_run_is_timed_once_and_reported_with_its_pictures(unbroken, tmp_path):
     workdir = shutil.copytree(unbroken[0], tmp_path / "run")
-    measure_once(workdir)
+    write_speed_if_missing(workdir)
     first = (workdir / "speed.json").read_text()
     assert json.loads(first)["milliseconds_a_frame"] > 0 and json.loads(first)["clip"] == [4, 32, 32]
-    measure_once(workdir)
+    write_speed_if_missing(workdir)
     assert (workdir / "speed.json").read_text() == first
     assert (workdir / "pictures/test_clip_0.png").exists() and (workdir / "pictures/test_confusion_joint.png").exists()
     page = html_report.write_report(tmp_path, "test").read_text()
@@ -139,7 +139,7 @@ def test_scores_on_other_data_do_not_replace_the_runs_own(unbroken, tmp_path):
     shutil.copytree(unbroken[0], tmp_path / "run")
     run = load_run(tmp_path / "run", toy_config())
     source = dataclasses.replace(toy_source(), identity="other batches")
-    evaluate_run(run, tmp_path / "run", source, ("test",), published=False)
+    evaluate_run(run, tmp_path / "run", source, ("test",), published=False, threshold=run.threshold)
     scores = {path.stem: json.loads(path.read_text())["data"] for path in (tmp_path / "run/metrics").glob("*.json")}
     assert scores == {"test": toy_source().identity, "another_test": "other batches"}
 
@@ -223,7 +223,7 @@ def test_another_config_is_refused_before_anything_happens(unbroken):
 
 def test_a_score_over_part_of_a_split_is_no_score(unbroken):
     run = load_run(unbroken[0], toy_config())
-    step = devices.pmap_eval_step(run.model, A2D)
+    step = devices.pmap_eval_step(run.model, A2D, run.threshold)
     with pytest.raises(InputError, match="9 labelled frames but 8 were read"):
         evaluate(step, run.variables, iter([toy_batch(1000)]), A2D, 9, "test")
 
@@ -282,7 +282,7 @@ def test_evaluation_equals_a_plain_oracle(unbroken):
     count, batch_size = 6, 4
     frames = 2 * count - 1
     counts = evaluate(
-        devices.pmap_eval_step(run.model, A2D),
+        devices.pmap_eval_step(run.model, A2D, run.threshold),
         run.variables,
         _unequal_batches(count, batch_size),
         A2D,
@@ -367,8 +367,8 @@ def test_a_training_that_is_over_too_soon_says_so_with_phases_to_copy(tmp_path):
     config = toy_config()
     config.train.lr_phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
     text = short_training_warning(config, clips=5, steps=25)  # 1 + 24 steps: each phase is rounded up
-    assert text.startswith("25 steps (20 epochs of 5 clips, 4 per step) will hardly teach it anything")
+    assert text.startswith("25 steps (20 epochs of 5 clips, 4 per step) is too short to learn from")
     phases = text.rpartition('"--config.train.lr_phases=')[2].removesuffix('"')
     config.train.lr_phases = ast.literal_eval(phases)
     assert config.train.lr_phases == ((6, 0, 0.002), (114, 0.002, 0))
-    assert sum(optimizer.phase_lengths(config.train.lr_phases, 5, 4)) == 150
+    assert sum(schedule.phase_lengths(config.train.lr_phases, 5, 4)) == 150

@@ -12,7 +12,8 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.runs import weights_file
 from ssa2d_jax.runs.checkpoints import NEWEST, Checkpoints, check_tree
-from ssa2d_jax.runs.compatibility import check_same_network
+from ssa2d_jax.runs.claim import check_same_network
+from ssa2d_jax.runs.defaults import THRESHOLD
 from ssa2d_jax.runs.saved_config import SavedConfig, add_missing_keys, read_run_config, read_run_labels
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.steps.state import build_model, init_variables
@@ -34,7 +35,7 @@ class Run:
     @property
     def threshold(self) -> float:
         """Multi-label data: a pixel has every action whose probability is at least this."""
-        return self.config.get("eval", {}).get("threshold", 0.5)
+        return self.config.get("eval", {}).get("threshold", THRESHOLD)
 
 
 class SavedVariables(NamedTuple):
@@ -81,7 +82,7 @@ def load_variables(path: Path, step: int = NEWEST) -> SavedVariables:
         return SavedVariables(metadata["step"], variables, str(path))
     folder = Workdir(path).checkpoints
     if not folder.is_dir():
-        raise InputError(f"{path} is no run; give a workdir with checkpoints, or an exported .safetensors file")
+        raise InputError(f"{path} is not a run; give a workdir with checkpoints, or an exported .safetensors file")
     step, variables = Checkpoints(folder, read_only=True).restore_variables(step)
     return SavedVariables(step, variables, str(folder / str(step)))
 

@@ -6,7 +6,7 @@ import pytest
 
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.runs import saved_config
-from ssa2d_jax.runs.compatibility import check_same_network, claim_workdir
+from ssa2d_jax.runs.claim import check_same_network, claim_workdir
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures.toy import toy_config
 
@@ -38,8 +38,8 @@ def test_a_workdir_of_another_config_is_refused_with_the_difference(tmp_path):
     other.train.batch_size = 8
     with pytest.raises(InputError) as error:
         claim_workdir(tmp_path, other, DATA, A2D)
-    assert "config.model.atrous: True there, False now" in str(error.value)
-    assert "config.train.batch_size: 4 there, 8 now" in str(error.value)
+    assert "config.model.atrous: saved True, given False" in str(error.value)
+    assert "config.train.batch_size: saved 4, given 8" in str(error.value)
     assert json.loads((tmp_path / "config.json").read_text())["model"]["atrous"] is True
 
 
@@ -53,7 +53,7 @@ def test_a_workdir_from_before_an_option_was_there_goes_on_with_what_it_did_then
     assert _network_of(tmp_path, found).model.encoder == "i3d"
     other = toy_config()
     other.train.temporal_lr_scale = 0.5
-    with pytest.raises(InputError, match="config.train.temporal_lr_scale: 1.0 there, 0.5 now"):
+    with pytest.raises(InputError, match="config.train.temporal_lr_scale: saved 1.0, given 0.5"):
         claim_workdir(tmp_path, other, DATA, A2D)
     claim_workdir(tmp_path, toy_config(), DATA, A2D)
     assert json.loads((tmp_path / "config.json").read_text())["model"]["encoder"] == "i3d"
@@ -61,7 +61,7 @@ def test_a_workdir_from_before_an_option_was_there_goes_on_with_what_it_did_then
 
 def test_a_workdir_of_other_data_is_refused(tmp_path):
     _begun(tmp_path, toy_config())
-    with pytest.raises(InputError, match=f"begun with other data: {DATA} there, another release now"):
+    with pytest.raises(InputError, match=f"started with other data: saved {DATA}, now another release"):
         claim_workdir(tmp_path, toy_config(), "another release", A2D)
     moved = toy_config()
     moved.data.root, moved.data.shards_dir = "elsewhere", "elsewhere/too"
@@ -94,7 +94,7 @@ def test_evaluating_needs_the_same_network_only(tmp_path):
     other.train.batch_size, other.data.root = 8, "elsewhere"
     assert _network_of(tmp_path, other).train.batch_size == 4
     other.model.encoder_width = 0.5
-    with pytest.raises(InputError, match="encoder_width: 0.0625 there, 0.5 now"):
+    with pytest.raises(InputError, match="encoder_width: saved 0.0625, given 0.5"):
         _network_of(tmp_path, other)
 
 
@@ -126,7 +126,7 @@ def test_a_run_with_old_names_of_options_goes_on(tmp_path):
     assert _network_of(tmp_path, toy_config()).train.keep_checkpoints == 2
     other = toy_config()
     other.train.grad_accum_steps = 2
-    with pytest.raises(InputError, match="config.train.grad_accum_steps: 1 there, 2 now"):
+    with pytest.raises(InputError, match="config.train.grad_accum_steps: saved 1, given 2"):
         claim_workdir(tmp_path, other, DATA, A2D)
     claim_workdir(tmp_path, toy_config(), DATA, A2D)
     assert json.loads(path.read_text())["train"]["keep_checkpoints"] == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from ssa2d_jax.runs.run import load_run_as_saved
+from ssa2d_jax.runs.load_run import load_run_as_saved
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.steps.forward import make_forward
 from ssa2d_jax.utils.errors import InputError
@@ -17,7 +17,7 @@ from ssa2d_jax.utils.progress import log
 _REPETITIONS = 3
 
 
-def measure_once(workdir: Path) -> None:
+def write_speed_if_missing(workdir: Path) -> None:
     """Write speed.json unless it exists: the network's milliseconds per frame, the fastest of a few calls with a clip.
 
     A run that cannot be loaded gets no file; a line on stderr says why.

@@ -1,15 +1,18 @@
-"""Which config and data a workdir belongs to, and which config describes the network of a run."""
+"""Whose a workdir is: the config and the data that it was begun with."""
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
+from ssa2d_jax.data.batch import Source
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.runs.saved_config import ADDED_KEYS, add_missing_keys, flatten, read_config
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.utils import locks
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
 
@@ -24,6 +27,20 @@ _FREE = (
 _NETWORK = ("model", "data.layout", "data.spatial", "data.clip_frames", "data.frame_step", "data.size")
 _FLOW = ("data.flow", "data.flow_height")  # only if the network has a stream for optical flow
 _FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
+
+
+@contextlib.contextmanager
+def claim_run(workdir: Path, config: ConfigDict, source: Source) -> Iterator[None]:
+    """Inside the block, `workdir` belongs to `config`'s run on `source`, and no other process trains in it.
+
+    Raises:
+        InputError: another process trains there, or another run has saved something there.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    refusal = f"{workdir}: another process trains here; wait for it, or use another --workdir"
+    with locks.try_lock(Workdir(workdir).lock, refusal):
+        claim_workdir(workdir, config, source.identity, source.space)
+        yield
 
 
 def claim_workdir(workdir: Path, config: ConfigDict, data: str, space: LabelSpace) -> None:
@@ -50,7 +67,7 @@ def claim_workdir(workdir: Path, config: ConfigDict, data: str, space: LabelSpac
         saved_data = files.data.read_text().strip() if files.data.exists() else data
         if saved_data != data:
             raise InputError(
-                f"{workdir} was begun with other data: {saved_data} there, {data} now. "
+                f"{workdir} was started with other data: saved {saved_data}, now {data}. "
                 "Use another --workdir, or the same data as before"
             )
     replace_text(files.config, json.dumps(config.to_dict(), indent=2) + "\n")
@@ -75,7 +92,7 @@ def _check_equal(
     """Raises InputError with all options that matter and differ between `saved` and `config`."""
     before, now = (ADDED_KEYS | flatten(values) for values in (saved, config.to_dict()))
     lines = [
-        f"  config.{key}: {before.get(key, 'absent')!r} there, {now.get(key, 'absent')!r} now"
+        f"  config.{key}: saved {before.get(key, 'absent')!r}, given {now.get(key, 'absent')!r}"
         for key in sorted(before.keys() | now.keys())
         if matters(key) and _comparable(key, before) != _comparable(key, now)
     ]
