@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from input_pipeline import dataset
 from input_pipeline.examples import Augmentation, ClipOptions
 from input_pipeline.records import prepare
-from input_pipeline.records.options import A2dOptions, RecordOptions, VidorOptions
+from input_pipeline.records.options import RecordOptions, RegionOptions, VidorOptions
 from input_pipeline.sprites.render_a2d import render_release
 from input_pipeline.sprites.render_vidor import render_vidor
 from ssa2d_jax.data.batch import Source
@@ -41,8 +41,8 @@ def prepare_shards(config: ConfigDict) -> prepare.Builder:
         )
     if data.sprites.train_clips:
         render_release(data.root, **dict(data.sprites))
-    return prepare.prepare_a2d(
-        data.root, data.shards_dir, record_options(A2dOptions, data), processes=data.processes, strict=data.strict
+    return prepare.prepare_regions(
+        data.root, data.shards_dir, record_options(RegionOptions, data), processes=data.processes, strict=data.strict
     )
 
 

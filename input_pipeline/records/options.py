@@ -21,7 +21,7 @@ class RecordOptions:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class A2dOptions(RecordOptions):
+class RegionOptions(RecordOptions):
     """Options of the records of a release with labelled regions; `layout` is a key of layouts.LAYOUTS."""
 
     frame_step: int
@@ -30,9 +30,11 @@ class A2dOptions(RecordOptions):
 
     def shards_name(self, fingerprint: str) -> str:
         """The name of the folder of these shards of the release with that fingerprint."""
+        # The shards of these two layouts were always in folders of their own.
+        layout = "" if self.layout in ("a2d", "folder") else f"{self.layout}_"
         name = f"t{self.clip_frames}x{self.frame_step}_span{self.label_span}_h{self.store_height}_q{self.jpeg_quality}"
         flow = f"_{self.flow}{self.flow_height}" if self.flow else ""
-        return f"{name}{flow}_{fingerprint}"
+        return f"{layout}{name}{flow}_{fingerprint}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ import tensorflow_datasets as tfds
 from absl import logging
 from tensorflow_datasets.core.utils import shard_utils
 
-from input_pipeline.records.a2d_builder import A2d, A2dConfig, Folder, Problem, log_problems
-from input_pipeline.records.options import A2dOptions, VidorOptions
+from input_pipeline.records.options import RegionOptions, VidorOptions
+from input_pipeline.records.region_builder import BUILDERS, A2d, Folder, Problem, RegionConfig, log_problems
 from input_pipeline.records.vidor_builder import Vidor, VidorConfig, beam_options
 from input_pipeline.releases import vidor
 from input_pipeline.releases.layouts import open_release, open_release_once
@@ -27,7 +27,7 @@ from ssa2d_jax.utils.progress import log
 from ssa2d_jax.utils.text import csv_text, plural
 
 Builder = A2d | Vidor
-Config = A2dConfig | VidorConfig
+Config = RegionConfig | VidorConfig
 AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
 PROBLEMS = "problems.csv"
 _SHARDS = 8  # smallest number of files of a split, so that processes can divide them among themselves
@@ -44,7 +44,9 @@ class _DownloadConfig(tfds.download.DownloadConfig):
         return _Shards()
 
 
-def prepare_a2d(root: str, shards_dir: str, options: A2dOptions, *, processes: int = 2, strict: bool = False) -> A2d:
+def prepare_regions(
+    root: str, shards_dir: str, options: RegionOptions, *, processes: int = 2, strict: bool = False
+) -> A2d:
     """Opens the clip records of a release with labelled regions, and builds them first if they are missing.
 
     An interrupted build is never mistaken for a complete one. Videos that can't be used are left out and logged.
@@ -65,20 +67,20 @@ def prepare_a2d(root: str, shards_dir: str, options: A2dOptions, *, processes: i
     fingerprint = open_release(options.layout, folder).fingerprint() if root else "official"
     if root:
         _ = open_release_once(options.layout, folder, fingerprint).splits  # raises the problems of the release's tables
-    config = A2dConfig(
+    config = RegionConfig(
         name=options.shards_name(fingerprint),
         options=options,
         root=str(folder) if root else "",
         fingerprint=fingerprint,
         processes=processes,
     )
-    return _prepare(Folder if options.layout == "folder" else A2d, config, Path(shards_dir), strict)
+    return _prepare(BUILDERS.get(options.layout, Folder), config, Path(shards_dir), strict)
 
 
 def prepare_vidor(
     root: str, shards_dir: str, options: VidorOptions, *, processes: int = 2, beam: str = "", strict: bool = False
 ) -> Vidor:
-    """Does the same as `prepare_a2d` for a release in VidOR's layout.
+    """Does the same as `prepare_regions` for a release in VidOR's layout.
 
     An interrupted build continues after the finished videos.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from input_pipeline.records import clip_record
 from input_pipeline.records.clip_record import Record
-from input_pipeline.records.options import A2dOptions
+from input_pipeline.records.options import RegionOptions
 from input_pipeline.releases.layouts import open_release_once
 from input_pipeline.releases.regions import Regions
 from ssa2d_jax.utils.errors import InputError
@@ -31,7 +31,7 @@ class _Video:
 
 
 def records_of_video(
-    name: str, root: Path, fingerprint: str, options: A2dOptions
+    name: str, root: Path, fingerprint: str, options: RegionOptions
 ) -> tuple[list[Record], collections.Counter[str]]:
     """Makes all clip records of a video of the release in `root` with that fingerprint.
 
@@ -66,7 +66,7 @@ def records_of_video(
     return records, ignored
 
 
-def _windows(labelled: Sequence[int], frames: int, options: A2dOptions) -> list[clip_record.Window]:
+def _windows(labelled: Sequence[int], frames: int, options: RegionOptions) -> list[clip_record.Window]:
     return clip_record.divide_into_windows(
         labelled,
         frames,
@@ -76,7 +76,7 @@ def _windows(labelled: Sequence[int], frames: int, options: A2dOptions) -> list[
     )
 
 
-def _read(path: Path, needed: set[int], last_label: int, first_number: int, options: A2dOptions) -> _Video:
+def _read(path: Path, needed: set[int], last_label: int, first_number: int, options: RegionOptions) -> _Video:
     """Reads the frames `needed`, from 0, and their flow; stops when it has them."""
     frames: dict[int, bytes] = {}
     flow: list[np.ndarray] = []  # of frame `first` and the frames after it

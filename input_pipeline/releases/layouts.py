@@ -12,6 +12,7 @@ from input_pipeline.releases.folder_json import JsonRelease
 from input_pipeline.releases.folder_table import TABLE
 from input_pipeline.releases.regions import Release
 from ssa2d_jax.data.batch import SPLITS
+from ssa2d_jax.data.layouts import LAYOUT_TITLES
 from ssa2d_jax.utils.errors import InputError
 
 AnyRelease = Release[Any]  # whatever its labels are
@@ -37,8 +38,9 @@ def open_folder(root: Path) -> AnyRelease:
     return JsonRelease(root, tracks)
 
 
-# A new layout of labelled regions is one file of this folder and its line here.
+# A new layout of labelled regions is a file of this folder, a line here, and its title in ssa2d_jax/data/layouts.py.
 LAYOUTS: dict[str, Callable[[Path], AnyRelease]] = {"a2d": A2DRelease, "folder": open_folder}
+assert LAYOUTS.keys() <= LAYOUT_TITLES.keys(), "every layout needs a title"
 
 
 def open_release(layout: str, root: Path) -> AnyRelease:

@@ -215,14 +215,13 @@ def _profile(arguments: Arguments) -> None:
 
 def _check(arguments: Arguments) -> None:
     from input_pipeline import check
-    from input_pipeline.releases.layouts import open_release
+    from input_pipeline.releases.layouts import LAYOUTS, open_release
     from ssa2d_jax.utils.text import plural
 
     data = load_config(arguments).data
-    if data.layout == "vidor" or not data.root:
-        raise InputError(
-            f"{arguments.program} reads a release in the layout 'a2d' or 'folder'; give --config.data.root"
-        )
+    if data.layout not in LAYOUTS or not data.root:
+        layouts = " or ".join(map(repr, LAYOUTS))
+        raise InputError(f"{arguments.program} reads a release in the layout {layouts}; give --config.data.root")
     root = Path(data.root).absolute()
     folder = arguments.output or check.output_folder(data.shards_dir, root)
     result = check.run_check(open_release(data.layout, root), folder)

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ssa2d_jax.data.label_space import KINDS
+from ssa2d_jax.data.layouts import LAYOUT_TITLES
 from ssa2d_jax.evaluation import metrics
 from ssa2d_jax.evaluation.published import PUBLISHED_A2D, PUBLISHED_VIDOR
-from ssa2d_jax.evaluation.scored_run import LAYOUTS, ScoredRun, read_run, unscored_message, unscored_runs
+from ssa2d_jax.evaluation.scored_run import ScoredRun, read_run, unscored_message, unscored_runs
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
@@ -82,7 +83,7 @@ def page(runs: Sequence[ScoredRun], split: str, tables: Sequence[str] = (), left
         parts.append(f"<ul>{''.join(f'<li>{html.escape(line)}</li>' for line in left_out)}</ul>")
     for layout, data in sorted({(run.layout, run.data) for run in runs}):
         group = [run for run in runs if (run.layout, run.data) == (layout, data)]
-        parts += [f"<h2>Scores, {LAYOUTS[layout]}</h2>", f"<p>Data: {html.escape(data or 'unknown')}</p>"]
+        parts += [f"<h2>Scores, {LAYOUT_TITLES[layout]}</h2>", f"<p>Data: {html.escape(data or 'unknown')}</p>"]
         parts += [score_table(group, layout == "vidor"), *_class_charts(group)]
     parts += [*_curves(runs), *_time_and_score(runs)]
     for table in tables:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ssa2d_jax.data.label_space import KINDS
+from ssa2d_jax.data.layouts import LAYOUT_TITLES
 from ssa2d_jax.evaluation import metrics
 from ssa2d_jax.runs.saved_config import rename_keys
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils import csv_history
 
-LAYOUTS = {"a2d": "A2D layout", "vidor": "VidOR layout", "folder": "your own data"}
 PICTURES = ("clip", "best", "worst")  # kinds of pictures, see pictures.py
 
 
@@ -66,7 +66,7 @@ def read_run(workdir: Path, split: str, name: str) -> ScoredRun:
         for score in metrics.SCORES:
             float(scores[kind][score])  # raises if it is missing
     layout = config["data"].get("layout", "a2d")
-    if layout not in LAYOUTS:
+    if layout not in LAYOUT_TITLES:
         raise ValueError(f"its data.layout is {layout!r}")
     speed = files.speed
     milliseconds = float(json.loads(speed.read_text())["milliseconds_a_frame"]) if speed.exists() else None

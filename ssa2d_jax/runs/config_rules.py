@@ -8,6 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ssa2d_jax.data.batch import SPLITS
+from ssa2d_jax.data.layouts import LAYOUT_TITLES
 from ssa2d_jax.models.encoders import ENCODERS
 from ssa2d_jax.models.ssa2d import ACTOR_PRIORS
 from ssa2d_jax.runs.saved_config import RENAMED_KEYS
@@ -15,7 +16,6 @@ from ssa2d_jax.steps.optimizer import OPTIMIZERS
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video import optical_flow
 
-LAYOUTS = ("a2d", "vidor", "folder")
 _MISSING = object()
 
 
@@ -154,7 +154,7 @@ _UNLESS_LOADED = "unless config.init gives weights to every stream of the encode
 _FLOW_METHODS = ("", *optical_flow.METHODS)
 
 _RULES = (
-    _one_of("data.layout", LAYOUTS),
+    _one_of("data.layout", LAYOUT_TITLES),
     _at_least("data.clips_per_video", 1),
     _at_least("data.processes", 1),
     Rule("data.clip_frames", lambda frames: frames > 0 and frames % 4 == 0, "a multiple of 4"),

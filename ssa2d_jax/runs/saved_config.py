@@ -8,6 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ssa2d_jax.data.label_space import LabelSpace, space_from_config
+from ssa2d_jax.data.layouts import FIXED_CLASSES
 from ssa2d_jax.runs import defaults as library_defaults
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils.errors import InputError
@@ -126,7 +127,7 @@ def read_run_labels(workdir: Path, saved: Mapping[str, Any]) -> LabelSpace:
     try:
         return LabelSpace.from_json(json.loads(path.read_text()))
     except FileNotFoundError:
-        if saved["data"].get("layout") == "folder":
+        if saved["data"].get("layout", "a2d") not in FIXED_CLASSES:
             raise InputError(f"{path} is missing; without it the classes of the run are unknown") from None
         return space_from_config(saved["data"])  # a run of an older version
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -9,8 +9,8 @@ import pytest
 
 from input_pipeline import dataset
 from input_pipeline.examples import Augmentation, ClipOptions
-from input_pipeline.records.options import A2dOptions
-from input_pipeline.records.prepare import prepare_a2d
+from input_pipeline.records.options import RegionOptions
+from input_pipeline.records.prepare import prepare_regions
 from input_pipeline.releases import a2d
 from ssa2d_jax.data.batch import check_batch
 from ssa2d_jax.utils.errors import InputError
@@ -38,8 +38,8 @@ def release(tmp_path_factory):
 
 
 def prepare(release, prepared):
-    options = A2dOptions(label_span=6, store_height=0, jpeg_quality=90, **CLIP)
-    return prepare_a2d(str(release), str(prepared), options, processes=1)
+    options = RegionOptions(label_span=6, store_height=0, jpeg_quality=90, **CLIP)
+    return prepare_regions(str(release), str(prepared), options, processes=1)
 
 
 @pytest.fixture(scope="module")

@@ -14,23 +14,24 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from input_pipeline.records import a2d_builder, clip_record
+from input_pipeline.records import clip_record, region_builder
 from input_pipeline.records import prepare as shards
-from input_pipeline.records.options import A2dOptions
-from input_pipeline.records.prepare import PROBLEMS, _DownloadConfig, count_left_out, prepare_a2d
-from input_pipeline.releases import a2d
+from input_pipeline.records.options import RegionOptions
+from input_pipeline.records.prepare import PROBLEMS, _DownloadConfig, count_left_out, prepare_regions
+from input_pipeline.releases import a2d, layouts
 from input_pipeline.sprites import a2d_files
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video import optical_flow
 from tests.fixtures import a2d_release as fixture
+from tests.fixtures import folder_release
 
 SETTINGS = {"clip_frames": 8, "frame_step": 1, "label_span": 6, "store_height": 0, "jpeg_quality": 90}
 
 
 def prepare(release, prepared, **changes):
     how = {"processes": changes.pop("processes", 1), "strict": changes.pop("strict", False)}
-    return prepare_a2d(str(release), str(prepared), A2dOptions(**SETTINGS | changes), **how)
+    return prepare_regions(str(release), str(prepared), RegionOptions(**SETTINGS | changes), **how)
 
 
 def records(builder, split):
@@ -95,7 +96,7 @@ def test_other_options_get_other_shards(release, builder, monkeypatch, name):
     built = []
     monkeypatch.setattr(shards, "_build", lambda builder: built.append(builder))
     monkeypatch.setattr(
-        shards, "_open", lambda path, kind, folder, config: a2d_builder.A2d(data_dir=folder, config=config)
+        shards, "_open", lambda path, kind, folder, config: region_builder.A2d(data_dir=folder, config=config)
     )
     monkeypatch.setattr(shards, "_read_problems", lambda builder: [])
     other = prepare(release, Path(builder.data_path).parents[2], **{name: SETTINGS[name] + 1})
@@ -314,6 +315,15 @@ def test_release_that_is_an_empty_folder(tmp_path):
     (tmp_path / "Release").mkdir()
     with pytest.raises(InputError, match=r"videoset\.csv: no such file"):
         prepare(tmp_path / "Release", tmp_path / "prepared")
+
+
+def test_a_new_layout_is_one_line_of_the_table(tmp_path, monkeypatch):
+    monkeypatch.setitem(layouts.LAYOUTS, "other", layouts.open_folder)
+    folder = folder_release.write_folder(tmp_path / "own")
+    builder, own = (prepare(folder, tmp_path / "prepared", layout=name) for name in ("other", "folder"))
+    assert builder.space.actors == own.space.actors == ("background", "fork lift", "worker")
+    assert builder.info.metadata["label_frames"] == own.info.metadata["label_frames"] == {"train": 6, "test": 2}
+    assert builder.data_path != own.data_path
 
 
 def test_sprites_release(tmp_path):

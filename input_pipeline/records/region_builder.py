@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from input_pipeline.records import region_clips
 from input_pipeline.records.clip_record import Record
 from input_pipeline.records.features import record_features
-from input_pipeline.records.options import A2dOptions
+from input_pipeline.records.options import RegionOptions
 from input_pipeline.releases.layouts import AnyRelease, open_release_once
 from input_pipeline.workers import Workers
 from ssa2d_jax.data.batch import SPLITS
@@ -29,10 +29,10 @@ Problem = tuple[str, ...]  # video, split, reason
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class A2dConfig(tfds.core.BuilderConfig):
+class RegionConfig(tfds.core.BuilderConfig):
     """How shards are made; `name` contains everything that they depend on, so that other options find no old shards."""
 
-    options: A2dOptions
+    options: RegionOptions
     root: str = ""  # "" = the official archive
     fingerprint: str = "official"  # of the release
     processes: int = 2
@@ -46,7 +46,7 @@ class A2d(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     name = "a2d"
-    builder_config: A2dConfig
+    builder_config: RegionConfig
 
     def __init__(self, **kwargs: Any):
         self.problems: list[Problem] = []
@@ -63,8 +63,8 @@ class A2d(tfds.core.GeneratorBasedBuilder):
 
     @property
     def space(self) -> LabelSpace:
-        """The classes of the labels."""
-        return A2D
+        """The classes of the labels; those of A2D for the official archive."""
+        return self.open_release().space if self.builder_config.root else A2D
 
     def open_release(self, root: Path | None = None) -> AnyRelease:
         """The release in `root`, by default that of the config; its tables are read once per process."""
@@ -111,15 +111,13 @@ class A2d(tfds.core.GeneratorBasedBuilder):
 
 
 class Folder(A2d):
-    """Clip records of your own data, in a layout that releases/folder.py describes."""
+    """Clip records of a release in any other layout, such as your own data."""
 
     VERSION = tfds.core.Version("1.0.0")
     name = "folder"
 
-    @property
-    def space(self) -> LabelSpace:
-        """The classes that the data name."""
-        return self.open_release().space
+
+BUILDERS: dict[str, type[A2d]] = {"a2d": A2d}  # by layout; `Folder` for all others
 
 
 def log_problems(problems: list[Problem]) -> None:
