@@ -11,11 +11,11 @@ import tensorflow_datasets as tfds
 from jaxtyping import Shaped
 
 from input_pipeline.examples import Augmentation, ClipOptions, make_example
+from ssa2d_jax.data.batch import HostBatch
 from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.errors import InputError
 
 Example = dict[str, tf.Tensor]
-Batch = dict[str, Any]  # the arrays of ssa2d_jax/data/batch.py, and clip_id, a list of strings
 _RECORD_OVERHEAD = 16  # bytes that the TFRecord format adds to each record
 _MAP_MULTIPLE = 64  # evaluation's maps are padded to multiples of this, so that few shapes are compiled
 
@@ -69,7 +69,7 @@ def train_batches(
     seed: int,
     start_step: int,
     shuffle_buffer: int,
-) -> Iterator[Batch]:
+) -> Iterator[HostBatch]:
     """Yields endless training batches of this process, beginning with that of training step `start_step`.
 
     Order and augmentation depend only on `seed`, epoch and position. Clips at the end of an epoch that do not fill a
@@ -111,7 +111,7 @@ def train_batches(
 
 def eval_batches(
     builder: tfds.core.DatasetBuilder, split: str, options: BatchOptions, *, batch_size: int
-) -> Iterator[Batch]:
+) -> Iterator[HostBatch]:
     """Yields the batches of one pass through a split, with every labelled frame exactly once.
 
     The clips show whole frames, the label maps have their own size. The last batch is filled up with invalid clips, so
@@ -139,7 +139,8 @@ def eval_batches(
     examples = mine.map(to_example, num_parallel_calls=options.decode_threads or tf.data.AUTOTUNE, deterministic=True)
     least = builder.info.metadata["label_size"][split] if options.process_count > 1 else (0, 0)
     for batch in _batches(examples, builder, split, share, options.decode_threads):
-        yield batch | {key: _pad_maps(batch[key], least) for key in ("actor", "action")}
+        actor, action = _pad_maps(batch["actor"], least), _pad_maps(batch["action"], least)
+        yield cast(HostBatch, {**batch, "actor": actor, "action": action})
 
 
 def _split(builder: tfds.core.DatasetBuilder, split: str) -> tfds.core.SplitInfo:
@@ -202,7 +203,7 @@ def _train_records(
 
 def _batches(
     ds: tf.data.Dataset[Example], builder: tfds.core.DatasetBuilder, split: str, share: int, threads: int
-) -> Iterator[Batch]:
+) -> Iterator[HostBatch]:
     """Groups examples into padded batches of `share` clips, as numpy arrays.
 
     Raises:
@@ -214,12 +215,12 @@ def _batches(
     iterator = ds.prefetch(2).with_options(_options(threads)).as_numpy_iterator()
     while True:
         try:
-            batch = cast(Batch, next(iterator))
+            batch = cast(dict[str, Any], next(iterator))
         except StopIteration:
             return
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
             raise _damaged(builder, split, str(error).splitlines()[0][:160]) from error
-        yield batch | {"clip_id": [name.decode() for name in batch["clip_id"]]}
+        yield cast(HostBatch, batch | {"clip_id": [name.decode() for name in batch["clip_id"]]})
 
 
 def _padded_shapes(specs: Mapping[str, tf.TensorSpec], labels: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import sys
 import jax
 import numpy as np
 
-from input_pipeline.source import open_source
+from input_pipeline.source import open_batches
 from ssa2d_jax.cli.arguments import parse
 from ssa2d_jax.cli.commands import load_config
 from ssa2d_jax.data.label_space import A2D, KINDS
@@ -28,7 +28,7 @@ def main() -> None:
     config, workdir = load_config(arguments, scores=True), arguments.workdir
     run = load_run(workdir, config)
     check_label_space(workdir, run.space, A2D)
-    source = open_source(config)
+    source = open_batches(config)
     eval_step, variables = devices.pmap_eval_step(run.model, A2D, run.threshold), devices.replicate(run.variables)
     for name, change in (("unchanged", _middle), ("frozen", _frozen)):
         counts = metrics.ConfusionTotals.empty(A2D)

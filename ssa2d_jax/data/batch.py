@@ -1,17 +1,15 @@
 """The contract between the input pipeline and the model: what a batch holds. No framework in here.
 
-A batch maps the names of `LAYOUT`, and perhaps those of `OPTIONAL`, to arrays of these types. B is the number of clips,
-T of frames in a clip, L of labelled frames in a clip, A of actions; H, W is the network's input size and h, w that of
-the label maps. In a multi-label space, `action` has the type in `MULTILABEL`.
+In the shapes, B is the number of clips, T of frames in a clip, L of labelled frames in a clip, A of actions; H, W is
+the network's input size and h, w that of the label maps.
 
 For training, h, w = H, W. For evaluation, the maps keep the annotated frames' own size, padded to one size per batch,
-and `video` shows the whole frames (not a crop), so that maps and frames have the same field of view. An optional
-`clip_id`, a list of B strings, names video and frames.
+and `video` shows the whole frames (not a crop), so that maps and frames have the same field of view.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NotRequired, TypedDict, cast, get_args, get_type_hints
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
@@ -19,42 +17,43 @@ from jaxtyping import Bool, Float32, Int32, UInt8
 from ssa2d_jax.data.label_space import A2D, LabelSpace
 from ssa2d_jax.utils.errors import InputError
 
-Batch = Mapping[str, np.ndarray]
-Batches = Iterator[Batch]
+
+class HostBatch(TypedDict):
+    """A batch in numpy, as the input pipeline makes it; `check_batch` compares one with these types."""
+
+    video: UInt8[np.ndarray, "B T H W 3"]  # RGB; normalised to [-1, 1] on the device
+    label_time: Int32[np.ndarray, "B L"]  # each labelled frame's position in the clip, 0 <= t < T
+    label_valid: Bool[np.ndarray, "B L"]  # false: padding
+    actor: UInt8[np.ndarray, "B L h w"]  # actor class, 255 = ignore
+    # Action class, 255 = ignore; multi-label: which actions a pixel has, without the background, and `actor` says which
+    # pixels to ignore.
+    action: UInt8[np.ndarray, "B L h w"] | Bool[np.ndarray, "B L h w A"]
+    label_size: Int32[np.ndarray, "B 2"]  # (height, width) of the label maps; beyond it they are padding (255)
+    clip_valid: Bool[np.ndarray, " B"]  # false: padding of the last batch
+    # For two streams: right, down to the next frame, in [-1, 1] (1 = 20 pixels).
+    flow: NotRequired[Float32[np.ndarray, "B T H W 2"]]
+    clip_id: NotRequired[Sequence[str]]  # B names of video and frames; they stay on the host
+
+
+Batches = Iterator[HostBatch]
 ArrayType = Any  # a shape and dtype of jaxtyping, which is a class only while the program runs
 
-LAYOUT: Mapping[str, ArrayType] = {
-    "video": UInt8[np.ndarray, "B T H W 3"],  # RGB; normalised to [-1, 1] on the device
-    "label_time": Int32[np.ndarray, "B L"],  # each labelled frame's position in the clip, 0 <= t < T
-    "label_valid": Bool[np.ndarray, "B L"],  # false: padding
-    "actor": UInt8[np.ndarray, "B L h w"],  # actor class, 255 = ignore
-    "action": UInt8[np.ndarray, "B L h w"],  # action class, 255 = ignore
-    "label_size": Int32[np.ndarray, "B 2"],  # (height, width) of the label maps; beyond it they are padding (255)
-    "clip_valid": Bool[np.ndarray, " B"],  # false: padding of the last batch
-}
-OPTIONAL: Mapping[str, ArrayType] = {
-    # For two streams: right, down to the next frame, in [-1, 1] (1 = 20 pixels).
-    "flow": Float32[np.ndarray, "B T H W 2"],
-}
-MULTILABEL: Mapping[str, ArrayType] = {
-    # Which actions a pixel has, without the background; `actor` says which pixels to ignore.
-    "action": Bool[np.ndarray, "B L h w A"],
-}
-KEYS = tuple(LAYOUT)
+_ARRAYS: Mapping[str, ArrayType] = {key: kind for key, kind in get_type_hints(HostBatch).items() if key != "clip_id"}
+KEYS = tuple(key for key in _ARRAYS if key in HostBatch.__required_keys__)
 
 SPLITS = ("train", "test")
 
 
-def check_batch(batch: Batch) -> None:
+def check_batch(batch: HostBatch) -> None:
     """Raises InputError if `batch` breaks the contract at the top of this file."""
-    layout = {**LAYOUT, **{key: array_type for key, array_type in OPTIONAL.items() if key in batch}}
-    if "action" in batch and np.ndim(batch["action"]) == 5:
-        layout |= MULTILABEL
+    arrays = cast(Mapping[str, np.ndarray], batch)
     sizes: dict[str, int] = {}
-    for key, array_type in layout.items():
-        if key not in batch:
+    for key, array_type in _ARRAYS.items():
+        if key in arrays:
+            array = np.asarray(arrays[key])
+            _check_array(key, array, _type_of_rank(array_type, array.ndim), sizes)
+        elif key in KEYS:
             raise InputError(f"batch has no {key!r}; it needs {', '.join(KEYS)}")
-        _check_array(key, np.asarray(batch[key]), array_type, sizes)
     time, size = np.asarray(batch["label_time"]), np.asarray(batch["label_size"])
     frames, (height, width) = sizes["T"], (sizes["h"], sizes["w"])
     if ((time < 0) | (time >= frames)).any():
@@ -63,6 +62,12 @@ def check_batch(batch: Batch) -> None:
         )
     if (size < 1).any() or (size > (height, width)).any():
         raise InputError(f"batch['label_size'] has {size.tolist()}, beyond the label maps' {height}x{width}")
+
+
+def _type_of_rank(array_type: ArrayType, rank: int) -> ArrayType:
+    """The one of several allowed types that has `rank` dimensions, or the first."""
+    kinds = get_args(array_type) or (array_type,)
+    return next((kind for kind in kinds if len(kind.dim_str.split()) == rank), kinds[0])
 
 
 def _check_array(key: str, array: np.ndarray, expected: ArrayType, sizes: dict[str, int]) -> None:
@@ -81,9 +86,10 @@ def _check_array(key: str, array: np.ndarray, expected: ArrayType, sizes: dict[s
             )
 
 
-def device_arrays(batch: Batch) -> dict[str, np.ndarray]:
-    """The arrays of `batch` that the device needs: those of `LAYOUT` and `OPTIONAL`, without names or other extras."""
-    return {key: np.asarray(batch[key]) for key in (*KEYS, *OPTIONAL) if key in KEYS or key in batch}
+def device_arrays(batch: HostBatch) -> dict[str, np.ndarray]:
+    """The arrays of `batch` that the device needs, by name; without `clip_id` and other extras."""
+    arrays = cast(Mapping[str, np.ndarray], batch)
+    return {key: np.asarray(arrays[key]) for key in _ARRAYS if key in KEYS or key in arrays}
 
 
 @dataclasses.dataclass(frozen=True)

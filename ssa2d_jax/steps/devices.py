@@ -1,4 +1,4 @@
-"""jax.pmap over the local devices: no other file uses the device axis of batches."""
+"""jax.pmap over the local devices. Only this file divides batches among devices; the steps sum over the axis."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -10,19 +10,19 @@ import optax
 from flax.typing import VariableDict
 from jaxtyping import Float32
 
-from ssa2d_jax.data.batch import Batch, device_arrays
+from ssa2d_jax.data.batch import HostBatch, device_arrays
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.ssa2d import SSA2D
-from ssa2d_jax.steps.eval_step import eval_step
-from ssa2d_jax.steps.inputs import DEVICES, Arrays
+from ssa2d_jax.steps.device_axis import DEVICES
+from ssa2d_jax.steps.eval_step import ConfusionCounts, eval_step
 from ssa2d_jax.steps.multilabel_counts import PixelCounts
 from ssa2d_jax.steps.state import TrainState
-from ssa2d_jax.steps.train_step import train_step
+from ssa2d_jax.steps.train_step import Sums, train_step
 from ssa2d_jax.utils.errors import InputError
 
 Shards = Mapping[str, np.ndarray]  # a batch with a leading device axis
-TrainStep = Callable[[TrainState, Shards], tuple[TrainState, Arrays]]
-EvalStep = Callable[[VariableDict, Shards], tuple[Arrays | PixelCounts, Float32[jax.Array, "devices B 2"]]]
+TrainStep = Callable[[TrainState, Shards], tuple[TrainState, Sums]]
+EvalStep = Callable[[VariableDict, Shards], tuple[ConfusionCounts | PixelCounts, Float32[jax.Array, "devices B 2"]]]
 _Tree = TypeVar("_Tree")
 
 
@@ -30,10 +30,10 @@ def pmap_train_step(
     model: SSA2D,
     optimizer: optax.GradientTransformation,
     *,
-    weights: Mapping[str, float],
+    loss_weights: Mapping[str, float],
     microbatches: int,
     ema_decay: float,
-    frozen: bool = False,
+    freeze_encoder: bool = False,
     devices: Sequence[jax.Device] | None = None,
 ) -> TrainStep:
     """Compiles `train_step` for every device; the memory of the old state is used again for the new one."""
@@ -41,10 +41,10 @@ def pmap_train_step(
         train_step,
         model=model,
         optimizer=optimizer,
-        weights=weights,
+        loss_weights=loss_weights,
         microbatches=microbatches,
         ema_decay=ema_decay,
-        frozen=frozen,
+        freeze_encoder=freeze_encoder,
     )
     return jax.pmap(
         step,
@@ -56,7 +56,7 @@ def pmap_train_step(
     )
 
 
-def pmap_eval_step(model: SSA2D, space: LabelSpace, threshold: float = 0.5) -> EvalStep:
+def pmap_eval_step(model: SSA2D, space: LabelSpace, threshold: float) -> EvalStep:
     """Compiles `eval_step` for every device: it returns counts over all devices, and the agreement of every clip."""
     step = partial(eval_step, model=model, space=space, threshold=threshold)
     return jax.pmap(step, axis_name=DEVICES, in_axes=(None, 0), out_axes=(None, 0))
@@ -68,7 +68,7 @@ def replicate(state: _Tree) -> _Tree:
     return jax.device_put(state, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()))
 
 
-def shard(batch: Batch, devices: int | None = None) -> Shards:
+def shard(batch: HostBatch, devices: int | None = None) -> Shards:
     """Gives the batch's arrays a leading device axis: [B, ...] -> [devices, B / devices, ...].
 
     Raises:

@@ -1,5 +1,7 @@
 """Decisions and counts for one evaluation batch on one device."""
 
+from typing import NamedTuple, NotRequired, TypedDict
+
 import jax
 import jax.numpy as jnp
 from flax.typing import VariableDict
@@ -8,19 +10,33 @@ from jaxtyping import Bool, Float32, Int32, UInt8
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.steps import label_grid, multilabel_counts
-from ssa2d_jax.steps.inputs import DEVICES, Arrays, network_outputs
+from ssa2d_jax.steps.device_axis import DEVICES
+from ssa2d_jax.steps.inputs import DeviceBatch, network_outputs
 from ssa2d_jax.steps.multilabel_counts import PixelCounts
 
 
-def label_maps(
-    variables: VariableDict, batch: Arrays, *, model: SSA2D, space: LabelSpace, threshold: float = 0.5
-) -> Arrays:
-    """Decides the labels of the labelled frames, at the labels' size.
+class ConfusionCounts(NamedTuple):
+    """Confusion matrices [truth, prediction] of each kind of label, and the number of labelled frames in them."""
 
-    Returns:
-        actor, action, joint and mask, each uint8 [B, L, h, w]. Where a pixel may have several actions, action is bool
-        [B, L, h, w, A] (see `multilabel_counts.decisions`), and there is no joint.
-    """
+    actor: Int32[jax.Array, "actors actors"]
+    action: Int32[jax.Array, "actions actions"]
+    joint: Int32[jax.Array, "pairs pairs"]
+    frames: Int32[jax.Array, ""]
+
+
+class LabelMaps(TypedDict):
+    """Decisions for the labelled frames; multi-label: sets of actions (see `multilabel_counts.decisions`), no joint."""
+
+    actor: UInt8[jax.Array, "B L h w"]
+    action: UInt8[jax.Array, "B L h w"] | Bool[jax.Array, "B L h w A"]
+    joint: NotRequired[UInt8[jax.Array, "B L h w"]]
+    mask: UInt8[jax.Array, "B L h w"]
+
+
+def label_maps(
+    variables: VariableDict, batch: DeviceBatch, *, model: SSA2D, space: LabelSpace, threshold: float
+) -> LabelMaps:
+    """Decides the labels of the labelled frames, at the labels' size; `threshold` is only used for multi-label data."""
     outputs = network_outputs(variables, batch, model)
     actor = label_grid.resample_to_labels(outputs.actor, batch)
     action = label_grid.resample_to_labels(outputs.action, batch)
@@ -37,35 +53,34 @@ def label_maps(
 
 
 def eval_step(
-    variables: VariableDict, batch: Arrays, *, model: SSA2D, space: LabelSpace, threshold: float = 0.5
-) -> tuple[Arrays | PixelCounts, Float32[jax.Array, "B 2"]]:
+    variables: VariableDict, batch: DeviceBatch, *, model: SSA2D, space: LabelSpace, threshold: float
+) -> tuple[ConfusionCounts | PixelCounts, Float32[jax.Array, "B 2"]]:
     """Counts over this batch of all devices, and each clip's agreement; it runs under `DEVICES`.
 
     Returns:
-        The confusion matrices [truth, prediction] int32 actor, action, joint, and `frames`, the number of labelled
-        frames; and for this device's clips, the number of pixels whose joint labels agree, among those that truth or
-        prediction calls foreground, and the number of these. Where a pixel may have several actions, both are those of
-        `multilabel_counts.count`.
+        The counts; and for this device's clips, the number of pixels whose joint labels agree, among those that truth
+        or prediction calls foreground, and the number of these. Multi-label: what `multilabel_counts.count` returns.
     """
     if space.multilabel:
         outputs = network_outputs(variables, batch, model)
-        counts, agreement = multilabel_counts.count(outputs, batch, space, threshold)
-        return jax.lax.psum(counts, DEVICES), agreement
-    maps = label_maps(variables, batch, model=model, space=space)
-    truth = {"actor": batch["actor"], "action": batch["action"]}
-    truth["joint"] = label_grid.joint_labels(batch["actor"], batch["action"], space)
-    matrices = {
-        kind: confusion_matrix(
-            truth[kind], maps[kind], label_grid.valid_pixel_mask(truth[kind], batch), len(space.names[kind])
-        )
-        for kind in space.names
+        set_counts, agreement = multilabel_counts.count(outputs, batch, space, threshold)
+        return jax.lax.psum(set_counts, DEVICES), agreement
+    maps = label_maps(variables, batch, model=model, space=space, threshold=threshold)
+    truth, prediction = label_grid.joint_labels(batch["actor"], batch["action"], space), maps["joint"]
+    labels = {
+        "actor": (batch["actor"], maps["actor"]),
+        "action": (batch["action"], maps["action"]),
+        "joint": (truth, prediction),
     }
-    frames = jnp.sum(label_grid.valid_frames(batch), dtype=jnp.int32)
-    valid = label_grid.valid_pixel_mask(truth["joint"], batch)
-    foreground = valid & ((truth["joint"] > 0) | (maps["joint"] > 0))
-    agreeing = foreground & (truth["joint"] == maps["joint"])
+    matrices = {
+        kind: confusion_matrix(*pair, label_grid.valid_pixel_mask(pair[0], batch), len(space.names[kind]))
+        for kind, pair in labels.items()
+    }
+    counts = ConfusionCounts(**matrices, frames=jnp.sum(label_grid.valid_frames(batch), dtype=jnp.int32))
+    foreground = label_grid.valid_pixel_mask(truth, batch) & ((truth > 0) | (prediction > 0))
+    agreeing = foreground & (truth == prediction)
     agreement = jnp.stack([jnp.sum(x, axis=(1, 2, 3), dtype=jnp.float32) for x in (agreeing, foreground)], axis=-1)
-    return jax.lax.psum(matrices | {"frames": frames}, DEVICES), agreement
+    return jax.lax.psum(counts, DEVICES), agreement
 
 
 def confusion_matrix(

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int32, Integer, UInt8
 
 from ssa2d_jax.data.label_space import BACKGROUND, IGNORE, LabelSpace
 from ssa2d_jax.models.layers import interpolation_matrix
-from ssa2d_jax.steps.inputs import Arrays
+from ssa2d_jax.steps.inputs import DeviceBatch
 
 # Full precision, so that scores do not depend on the device's default for matrix products.
 HIGHEST = jax.lax.Precision.HIGHEST
@@ -39,7 +39,7 @@ def space_weights(
     return jnp.matmul(to_pixels, interpolation_matrix(pixels, cells), precision=HIGHEST)
 
 
-def resample_to_labels(logits: Float[jax.Array, "B t y x C"], batch: Arrays) -> Float[jax.Array, "B L h w C"]:
+def resample_to_labels(logits: Float[jax.Array, "B t y x C"], batch: DeviceBatch) -> Float[jax.Array, "B L h w C"]:
     """Computes the logits of the labelled frames at the labels' size.
 
     Interpolation is linear in time and space, to the network's input resolution and from there to the labels'.
@@ -54,17 +54,17 @@ def resample_to_labels(logits: Float[jax.Array, "B t y x C"], batch: Arrays) -> 
     return jnp.einsum("bwx,blhxc->blhwc", in_columns, logits, precision=HIGHEST)
 
 
-def valid_frames(batch: Arrays) -> Bool[jax.Array, "B L"]:
+def valid_frames(batch: DeviceBatch) -> Bool[jax.Array, "B L"]:
     """Returns which labelled frames are no padding and belong to a clip that is none."""
     return batch["label_valid"] & batch["clip_valid"][:, None]
 
 
-def valid_pixel_mask(labels: UInt8[jax.Array, "B L h w"], batch: Arrays) -> Bool[jax.Array, "B L h w"]:
+def valid_pixel_mask(labels: UInt8[jax.Array, "B L h w"], batch: DeviceBatch) -> Bool[jax.Array, "B L h w"]:
     """Returns which pixels belong to valid frames and carry a class (not `IGNORE`)."""
     return valid_frames(batch)[:, :, None, None] & (labels != IGNORE)
 
 
-def foreground_labels(batch: Arrays) -> UInt8[jax.Array, "B L h w"]:
+def foreground_labels(batch: DeviceBatch) -> UInt8[jax.Array, "B L h w"]:
     """Returns 1 where there is an annotated actor, `IGNORE` where the actor is ignored, 0 elsewhere.
 
     Where a pixel may have several actions: 1 where it has any; an actor without an action is background.
@@ -75,7 +75,7 @@ def foreground_labels(batch: Arrays) -> UInt8[jax.Array, "B L h w"]:
 
 
 def mask_target(
-    batch: Arrays, cells: tuple[int, int, int]
+    batch: DeviceBatch, cells: tuple[int, int, int]
 ) -> tuple[
     Float[jax.Array, "B {cells[0]} {cells[1]} {cells[2]}"], Bool[jax.Array, "B {cells[0]} {cells[1]} {cells[2]}"]
 ]:

@@ -1,7 +1,8 @@
 """Counts for the score where a pixel may have several actions; evaluation/multilabel_metrics.py defines the score."""
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Float, Float32, Int, Int32, Integer
 from ssa2d_jax.data.label_space import IGNORE, LabelSpace
 from ssa2d_jax.models.ssa2d import Outputs
 from ssa2d_jax.steps import label_grid
-from ssa2d_jax.steps.inputs import Arrays
+from ssa2d_jax.steps.inputs import DeviceBatch
 
 BINS, _REACH = 256, 12.0  # of the histograms for average precision: logits from -_REACH to _REACH
 Array = Any  # jax.Array of int32 on the device, np.ndarray of int64 on the host, which adds up a whole split
@@ -64,7 +65,7 @@ def decisions(
 
 
 def count(
-    outputs: Outputs, batch: Arrays, space: LabelSpace, threshold: float
+    outputs: Outputs, batch: DeviceBatch, space: LabelSpace, threshold: float
 ) -> tuple[PixelCounts, Float32[jax.Array, "B 2"]]:
     """Counts over the batch's valid labelled frames, one frame of every clip at a time, because the maps are large.
 
@@ -72,10 +73,16 @@ def count(
         The counts, and the agreement of each clip: over the pixels that truth or prediction calls foreground, the sum
         of |S∩P| / |S∪P| of joint labels, and the number of these pixels.
     """
-    by_label = {key: jnp.moveaxis(batch[key], 1, 0) for key in ("label_time", "label_valid", "actor", "action")}
+    labels = {
+        "label_time": batch["label_time"],
+        "label_valid": batch["label_valid"],
+        "actor": batch["actor"],
+        "action": batch["action"],
+    }
+    by_label = {key: jnp.moveaxis(array, 1, 0) for key, array in labels.items()}
 
-    def count_label(frame: Arrays) -> tuple[PixelCounts, Float32[jax.Array, "B 2"]]:
-        single = batch | {key: value[:, None] for key, value in frame.items()}
+    def count_label(frame: Mapping[str, jax.Array]) -> tuple[PixelCounts, Float32[jax.Array, "B 2"]]:
+        single = cast(DeviceBatch, {**batch, **{key: array[:, None] for key, array in frame.items()}})
         counts, agreement = jax.vmap(partial(count_frame, space=space, threshold=threshold))(
             label_grid.resample_to_labels(outputs.actor, single)[:, 0],
             label_grid.resample_to_labels(outputs.action, single)[:, 0],

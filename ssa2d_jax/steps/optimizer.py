@@ -1,6 +1,5 @@
-"""Adam, or Muon, with the paper's phases of the learning rate."""
+"""Adam or Muon, with a slower or frozen encoder and slower temporal taps if asked to."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -12,23 +11,7 @@ from ml_collections import ConfigDict
 
 from ssa2d_jax.models.encoders import ENCODER
 
-Phases = Sequence[tuple[float, float, float]]  # of each: epochs, rate at its start, rate at its end
 OPTIMIZERS = ("adam", "muon")
-
-
-def phase_lengths(phases: Phases, clips: int, batch_size: int) -> list[int]:
-    """Returns the training steps of every phase, for a training set of `clips`."""
-    return [max(1, round(epochs * clips / batch_size)) for epochs, _, _ in phases]
-
-
-def learning_rate(phases: Phases, clips: int, batch_size: int) -> optax.Schedule:
-    """Returns the learning rate by steps done: linear within a phase, the last rate after all phases."""
-    lengths = phase_lengths(phases, clips, batch_size)
-    pieces = [
-        optax.linear_schedule(start, end, length) for (_, start, end), length in zip(phases, lengths, strict=True)
-    ]
-    boundaries = [sum(lengths[: i + 1]) for i in range(len(lengths) - 1)]
-    return optax.join_schedules(pieces, boundaries)
 
 
 def make_optimizer(train: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
@@ -58,18 +41,19 @@ def make_optimizer(train: ConfigDict, schedule: optax.Schedule) -> optax.Gradien
         )
     if train.temporal_lr_scale != 1:
         inner = _slower_in_time(inner, train.temporal_lr_scale)
-    return optax.chain(first, _with_encoder_rate(train, inner))
+    return optax.chain(first, _with_encoder_lr_scale(train, inner))
 
 
-def _slower_in_time(inner: optax.GradientTransformation, rate: float) -> optax.GradientTransformation:
-    """Applies `inner` to kernels whose temporal taps, except the middle one, are expressed in units of `rate`.
+def _slower_in_time(inner: optax.GradientTransformation, lr_scale: float) -> optax.GradientTransformation:
+    """Applies `inner` to kernels whose temporal taps, except the middle one, are expressed in units of `lr_scale`.
 
-    A tap w = rate * v moves as v would: v has the gradient rate * dL/dw, and w changes by rate times v's change.
+    A tap w = lr_scale * v moves as v would: v has the gradient lr_scale * dL/dw, and w changes by lr_scale times v's
+    change.
     """
 
     def update(gradients: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
-        updates, state = inner.update(_off_middle(gradients, rate), state, _off_middle(params, 1 / rate))
-        return _off_middle(updates, rate), state
+        updates, state = inner.update(_off_middle(gradients, lr_scale), state, _off_middle(params, 1 / lr_scale))
+        return _off_middle(updates, lr_scale), state
 
     return optax.GradientTransformation(inner.init, update)
 
@@ -86,8 +70,8 @@ def _off_middle(tree: PyTree, factor: float) -> PyTree:
     return jax.tree.map(scale, tree)
 
 
-def _with_encoder_rate(train: ConfigDict, inner: optax.GradientTransformation) -> optax.GradientTransformation:
-    """Applies `inner`, then scales the encoder's changes; an encoder of rate 0 has neither moments nor changes.
+def _with_encoder_lr_scale(train: ConfigDict, inner: optax.GradientTransformation) -> optax.GradientTransformation:
+    """Applies `inner`, then scales the encoder's changes; an encoder of scale 0 has neither moments nor changes.
 
     During `encoder_frozen_steps` the optimizer still averages the encoder's gradients, so its first move is ordinary.
     """
@@ -97,9 +81,9 @@ def _with_encoder_rate(train: ConfigDict, inner: optax.GradientTransformation) -
         return optax.partition(kinds, kind)
     if train.encoder_lr_scale == 1 and train.encoder_frozen_steps == 0:
         return inner
-    rate = lambda step: jnp.where(step < train.encoder_frozen_steps, 0.0, train.encoder_lr_scale)
+    lr_scale = lambda step: jnp.where(step < train.encoder_frozen_steps, 0.0, train.encoder_lr_scale)
     inside = lambda params: {module: module == ENCODER for module in params}
-    return optax.chain(inner, optax.masked(optax.scale_by_schedule(rate), inside))
+    return optax.chain(inner, optax.masked(optax.scale_by_schedule(lr_scale), inside))
 
 
 def _is_kernel(parameter: jax.Array) -> bool:

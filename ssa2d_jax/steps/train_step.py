@@ -12,21 +12,23 @@ from jaxtyping import Float
 from ssa2d_jax.models.encoders import ENCODER
 from ssa2d_jax.models.ssa2d import SSA2D, Outputs
 from ssa2d_jax.steps import label_grid, losses
-from ssa2d_jax.steps.inputs import DEVICES, Arrays, network_inputs
+from ssa2d_jax.steps.device_axis import DEVICES
+from ssa2d_jax.steps.inputs import DeviceBatch, network_inputs
 from ssa2d_jax.steps.state import TrainState
 
+Sums = dict[str, Float[jax.Array, ""]]  # by name; or means over the clips
 _SUMS = ("actor", "action", "mask", "loss", "clips")
-_Carry = tuple[Collection, Collection, Arrays]  # batch_stats, gradients, sums
-_Loss = Callable[[Collection, Collection, Arrays], tuple[Float[jax.Array, ""], tuple[Collection, Arrays]]]
+_Carry = tuple[Collection, Collection, Sums]  # batch_stats, gradients, sums
+_Loss = Callable[[Collection, Collection, DeviceBatch], tuple[Float[jax.Array, ""], tuple[Collection, Sums]]]
 
 
-def loss_parts(outputs: Outputs, batch: Arrays) -> dict[str, Float[jax.Array, " B"]]:
+def loss_parts(outputs: Outputs, batch: DeviceBatch) -> dict[str, Float[jax.Array, " B"]]:
     """Computes the unweighted loss of every clip, by branch."""
     targets = {"actor": batch["actor"], "action": batch["action"], "mask": label_grid.foreground_labels(batch)}
     parts = {}
     for branch, target in targets.items():
         logits = label_grid.resample_to_labels(getattr(outputs, branch), batch)
-        if target.ndim == 5:  # several actions per pixel
+        if target.ndim == 5:  # multi-label
             parts[branch] = losses.multilabel_loss(logits, target, label_grid.valid_pixel_mask(batch["actor"], batch))
         else:
             parts[branch] = losses.segmentation_loss(logits, target, label_grid.valid_pixel_mask(target, batch))
@@ -36,26 +38,26 @@ def loss_parts(outputs: Outputs, batch: Arrays) -> dict[str, Float[jax.Array, " 
 def summed_loss(
     params: Collection,
     batch_stats: Collection,
-    batch: Arrays,
+    batch: DeviceBatch,
     *,
     model: SSA2D,
-    weights: Mapping[str, float],
-    frozen: bool = False,
-) -> tuple[Float[jax.Array, ""], tuple[Collection, Arrays]]:
+    loss_weights: Mapping[str, float],
+    freeze_encoder: bool = False,
+) -> tuple[Float[jax.Array, ""], tuple[Collection, Sums]]:
     """Sums the weighted loss over the batch's valid clips.
 
     Args:
-        weights: By branch.
-        frozen: Whether the encoder's parameters get no gradient, which then costs no time.
+        loss_weights: By branch.
+        freeze_encoder: Whether the encoder's parameters get no gradient, which then costs no time.
 
     Returns:
         The sum, and (new batch_stats, sums: one per branch, `loss` and `clips`, the number of valid clips).
     """
-    if frozen:
+    if freeze_encoder:
         params = {**params, ENCODER: jax.lax.stop_gradient(params[ENCODER])}
     time, height, width = batch["video"].shape[1:4]
     mask_truth, mask_known = label_grid.mask_target(batch, (time // 4, height // 4, width // 4))
-    outputs, moved = model.apply(
+    outputs, new_stats = model.apply(
         {"params": params, "batch_stats": batch_stats},
         *network_inputs(batch, model),
         mask_truth,
@@ -65,21 +67,21 @@ def summed_loss(
     )
     valid = batch["clip_valid"].astype(jnp.float32)
     sums = {branch: jnp.sum(valid * part) for branch, part in loss_parts(outputs, batch).items()}
-    loss = jnp.asarray(sum(weights[branch] * total for branch, total in sums.items()))
-    return loss, (moved["batch_stats"], sums | {"loss": loss, "clips": jnp.sum(valid)})
+    loss = jnp.asarray(sum(loss_weights[branch] * total for branch, total in sums.items()))
+    return loss, (new_stats["batch_stats"], sums | {"loss": loss, "clips": jnp.sum(valid)})
 
 
 def train_step(
     state: TrainState,
-    batch: Arrays,
+    batch: DeviceBatch,
     *,
     model: SSA2D,
     optimizer: optax.GradientTransformation,
-    weights: Mapping[str, float],
+    loss_weights: Mapping[str, float],
     microbatches: int,
     ema_decay: float,
-    frozen: bool = False,
-) -> tuple[TrainState, Arrays]:
+    freeze_encoder: bool = False,
+) -> tuple[TrainState, Sums]:
     """Does one training step on this device's share of a batch; it runs under `DEVICES`.
 
     Sums are added over microbatches and devices and divided once, by the number of valid clips. Running statistics
@@ -89,7 +91,10 @@ def train_step(
         The new state, and means over all clips of all devices (loss, actor, action, mask) and `gradient_norm`.
     """
     gradients, batch_stats, sums = _accumulate(
-        partial(summed_loss, model=model, weights=weights, frozen=frozen), state, batch, microbatches
+        partial(summed_loss, model=model, loss_weights=loss_weights, freeze_encoder=freeze_encoder),
+        state,
+        batch,
+        microbatches,
     )
     gradients, sums = jax.lax.psum((gradients, sums), DEVICES)
     clips = jnp.maximum(sums.pop("clips"), 1)
@@ -107,8 +112,8 @@ def train_step(
 
 
 def _accumulate(
-    loss: _Loss, state: TrainState, batch: Arrays, microbatches: int
-) -> tuple[Collection, Collection, Arrays]:
+    loss: _Loss, state: TrainState, batch: DeviceBatch, microbatches: int
+) -> tuple[Collection, Collection, Sums]:
     """Computes the gradient in parts of the batch, one after another.
 
     Returns:
@@ -116,7 +121,7 @@ def _accumulate(
     """
     gradient = jax.grad(loss, has_aux=True)
 
-    def add_part(carry: _Carry, part: Arrays) -> tuple[_Carry, None]:
+    def add_part(carry: _Carry, part: DeviceBatch) -> tuple[_Carry, None]:
         gradients, (batch_stats, sums) = gradient(state.params, state.batch_stats, part)
         return jax.tree.map(jnp.add, carry, (batch_stats, gradients, sums)), None
 

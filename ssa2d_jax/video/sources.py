@@ -108,7 +108,7 @@ def _read_pictures(frames: Iterable[object], max_pixels: int) -> Iterator[Frame]
             raise InputError(
                 f"frame {number} is {rgb.dtype} {list(rgb.shape)}; RGB pictures uint8 [H, W, 3] are needed"
             )
-        check_pixels(f"frame {number}", *rgb.shape[:2], max_pixels)
+        check_pixels(f"frame {number}", rgb.shape[0], rgb.shape[1], max_pixels)
         yield Frame(rgb, number, 1 / _RATE, number)
 
 
@@ -134,7 +134,7 @@ def _read_camera(capture: cv2.VideoCapture, name: str, max_pixels: int) -> Itera
             success, bgr = capture.read()
             if not success:
                 raise InputError(f"{name} gives no more frames; was it unplugged?")
-            check_pixels(f"{name}: frame {number}", *bgr.shape[:2], max_pixels)
+            check_pixels(f"{name}: frame {number}", bgr.shape[0], bgr.shape[1], max_pixels)
             ticks = int((time.monotonic() - start) / _CLOCK)
             yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), ticks, _CLOCK, number)
     finally:

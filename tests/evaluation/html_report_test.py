@@ -10,9 +10,10 @@ import pytest
 
 from ssa2d_jax.data.label_space import A2D, VIDOR
 from ssa2d_jax.evaluation import html_report, metrics, scored_run
-from ssa2d_jax.evaluation.metrics import Confusions, write_report
-from ssa2d_jax.evaluation.multilabel_metrics import MultilabelCounts
+from ssa2d_jax.evaluation.metrics import ConfusionTotals, write_scores
+from ssa2d_jax.evaluation.multilabel_metrics import MultilabelTotals
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.steps.eval_step import ConfusionCounts
 from ssa2d_jax.steps.multilabel_counts import PixelCounts, SetCounts
 from ssa2d_jax.utils.errors import InputError
 
@@ -21,7 +22,7 @@ def make_run(workdir, space=A2D, seed=0, published=True, layout=None):
     """A workdir with random scores, a picture and a time."""
     rng = np.random.default_rng(seed)
     if space.multilabel:
-        counts = MultilabelCounts.empty(space)
+        counts = MultilabelTotals.empty(space)
         overlap = rng.integers(0, 9, (44, 87))
         sets = []
         for rows in (1, 81):  # actions, joint; no more hits than there are pixels
@@ -30,14 +31,13 @@ def make_run(workdir, space=A2D, seed=0, published=True, layout=None):
         actor, precision = rng.integers(1, 9, (81, 81)), rng.integers(1, 9, (2, 42, 4))
         counts.add(PixelCounts(actor, *sets, precision, np.array(3)))
     else:
-        counts = Confusions.empty(space)
-        counts.add(
-            {kind: rng.integers(1, 99, matrix.shape) for kind, matrix in counts.matrices.items()} | {"frames": 3}
-        )
+        counts = ConfusionTotals.empty(space)
+        matrices = {kind: rng.integers(1, 99, matrix.shape) for kind, matrix in counts.matrices.items()}
+        counts.add(ConfusionCounts(**matrices, frames=np.array(3)))
     (workdir / "pictures").mkdir(parents=True)
     cv2.imwrite(str(workdir / "pictures/test_clip_0.png"), np.zeros((4, 16, 3), np.uint8))
-    result = counts.report(step=5)
-    write_report(Workdir(workdir), "test", result, counts.per_class(), space)
+    result = counts.to_result(step=5)
+    write_scores(Workdir(workdir), "test", result, counts.per_class(), space)
     layout = layout or ("vidor" if space.multilabel else "a2d")
     (workdir / "config.json").write_text(json.dumps({"data": {"layout": layout}, "eval": {"published": published}}))
     (workdir / "speed.json").write_text(json.dumps({"milliseconds_a_frame": 7.5}))

@@ -6,6 +6,7 @@ import pytest
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.evaluation import metrics
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.steps.eval_step import ConfusionCounts
 
 # truth 0: 6 right, 2 as class 1; truth 1: 1 as 0, 3 right; class 2 absent from the truth, predicted once.
 MATRIX = np.array([[5, 2, 1, 0], [1, 3, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
@@ -34,19 +35,19 @@ def test_background_baseline_by_hand():
 def test_counts_pass_two_to_the_31():
     counts = {kind: np.zeros((n, n), np.int32) for kind, n in (("actor", 8), ("action", 10), ("joint", 44))}
     counts["actor"][1, 1] = 2**31 - 1
-    total = metrics.Confusions.empty(A2D)
+    total = metrics.ConfusionTotals.empty(A2D)
     for _ in range(3):
-        total.add(counts | {"frames": np.int32(2)})
+        total.add(ConfusionCounts(**counts, frames=np.int32(2)))
     assert total.matrices["actor"][1, 1] == 3 * (2**31 - 1)
     assert total.frames == 6
 
 
 def test_report_files(tmp_path):
-    confusions = metrics.Confusions.empty(A2D)
+    confusions = metrics.ConfusionTotals.empty(A2D)
     confusions.matrices["actor"][:2, :2] = [[6, 2], [1, 3]]
     confusions.frames = 1
-    result = confusions.report(step=12)
-    metrics.write_report(Workdir(tmp_path), "test", result, confusions.per_class(), A2D)
+    result = confusions.to_result(step=12)
+    metrics.write_scores(Workdir(tmp_path), "test", result, confusions.per_class(), A2D)
     saved = json.loads((tmp_path / "metrics/test.json").read_text())
     assert saved == result and saved["step"] == 12 and saved["frames"] == 1
     assert saved["background_baseline"]["actor"]["miou"] == pytest.approx(100 * (8 / 12) / 2)
@@ -57,7 +58,7 @@ def test_report_files(tmp_path):
 
 
 def test_table_puts_the_published_rows_beside_ours():
-    result = metrics.Confusions.empty(A2D).report(step=0)
+    result = metrics.ConfusionTotals.empty(A2D).to_result(step=0)
     assert "SSA2D (RGB), A2D test" not in metrics.table(result, published=False)
     text = metrics.table(result, published=True)
     assert "96.1/79.4/66.8" in text and "all background" in text

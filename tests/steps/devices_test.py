@@ -7,9 +7,10 @@ import optax
 import pytest
 
 from ssa2d_jax.data.label_space import A2D, VIDOR
+from ssa2d_jax.runs.defaults import THRESHOLD
 from ssa2d_jax.steps import devices
+from ssa2d_jax.steps.device_axis import DEVICES
 from ssa2d_jax.steps.devices import pmap_train_step
-from ssa2d_jax.steps.inputs import DEVICES
 from ssa2d_jax.steps.optimizer import make_optimizer
 from ssa2d_jax.steps.state import build_model, init_state
 from tests.fixtures.toy import multilabel_batch, toy_batch, toy_config
@@ -27,7 +28,7 @@ def _start(device_count, microbatches=1, ema_decay=0.0):
     state = _in_float64(init_state(model.clone(stats_axis=None), optimizer, config))
     devices = jax.devices()[:device_count]
     step = pmap_train_step(
-        model, optimizer, weights=WEIGHTS, microbatches=microbatches, ema_decay=ema_decay, devices=devices
+        model, optimizer, loss_weights=WEIGHTS, microbatches=microbatches, ema_decay=ema_decay, devices=devices
     )
     return jax.device_get(state), step
 
@@ -96,7 +97,7 @@ def test_moving_average_by_hand():
 def test_the_state_is_donated_and_replicated():
     config = toy_config()
     model = build_model(config.model, A2D, stats_axis=DEVICES)
-    step = devices.pmap_train_step(model, optax.sgd(0.1), weights=WEIGHTS, microbatches=1, ema_decay=0.0)
+    step = devices.pmap_train_step(model, optax.sgd(0.1), loss_weights=WEIGHTS, microbatches=1, ema_decay=0.0)
     state = init_state(model.clone(stats_axis=None), optax.sgd(0.1), config)
     shapes = jax.tree.map(jnp.shape, state.params)
     state, _ = step(state, devices.shard(toy_batch(0)))
@@ -114,13 +115,13 @@ def test_eval_step_counts_every_labelled_pixel_once():
     batch = toy_batch(3)
     batch["clip_valid"][2] = False
     batch["label_valid"][0, 1] = False
-    counts, agreement = devices.pmap_eval_step(model, A2D)(state.variables(), devices.shard(batch))
-    assert int(counts["frames"]) == 5
+    counts, agreement = devices.pmap_eval_step(model, A2D, THRESHOLD)(state.variables(), devices.shard(batch))
+    assert int(counts.frames) == 5
     assert agreement.shape == (4, 1, 2) and not agreement[2].any()  # a clip that isn't valid has no pixels
     assert (agreement[..., 0] <= agreement[..., 1]).all() and agreement[0, 0, 1] >= 144
     for kind in ("actor", "action", "joint"):
-        assert int(counts[kind].sum()) == 5 * 32 * 32
-    np.testing.assert_array_equal(np.asarray(counts["actor"]).sum(1)[:5], [5 * (1024 - 144), 144, 288, 0, 288])
+        assert int(getattr(counts, kind).sum()) == 5 * 32 * 32
+    np.testing.assert_array_equal(np.asarray(counts.actor).sum(1)[:5], [5 * (1024 - 144), 144, 288, 0, 288])
 
 
 def test_several_actions_are_counted_on_all_devices():
@@ -131,7 +132,7 @@ def test_several_actions_are_counted_on_all_devices():
     assert state.params["action_head"]["bias"].shape == (42,) and state.params["actor_head"]["bias"].shape == (81,)
     batch = multilabel_batch(3)
     batch["clip_valid"][2] = False
-    step = devices.pmap_eval_step(model, space)
+    step = devices.pmap_eval_step(model, space, THRESHOLD)
     counts, agreement = jax.device_get(step(state.variables(), devices.shard(batch)))
     assert int(counts.frames) == 6
     assert agreement.shape == (4, 1, 2) and not agreement[2].any() and agreement[0, 0, 1] >= 2 * 144
@@ -145,7 +146,7 @@ def test_several_actions_are_learned():
     config, space = toy_config(), VIDOR
     model = build_model(config.model, space, stats_axis=DEVICES)
     optimizer = optax.adam(1e-2)
-    step = devices.pmap_train_step(model, optimizer, weights=WEIGHTS, microbatches=1, ema_decay=0.0)
+    step = devices.pmap_train_step(model, optimizer, loss_weights=WEIGHTS, microbatches=1, ema_decay=0.0)
     state = init_state(model.clone(stats_axis=None), optimizer, config)
     losses = []
     for _ in range(12):

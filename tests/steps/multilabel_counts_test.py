@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssa2d_jax.data.label_space import IGNORE, LabelSpace
-from ssa2d_jax.evaluation.multilabel_metrics import MultilabelCounts, average_precision, mean_overlap
+from ssa2d_jax.evaluation.multilabel_metrics import MultilabelTotals, average_precision, mean_overlap
 from ssa2d_jax.models.ssa2d import Outputs
 from ssa2d_jax.steps import label_grid, multilabel_counts
 
@@ -67,7 +67,7 @@ def _oracle(pixels, frequent):
 
 def test_scores_follow_their_definition():
     rng = np.random.default_rng(0)
-    counts, pixels = MultilabelCounts.empty(SPACE), []
+    counts, pixels = MultilabelTotals.empty(SPACE), []
     for _ in range(2):
         batch = _batch(rng)
         on_device = jax.tree.map(jnp.asarray, batch)
@@ -93,7 +93,7 @@ def test_scores_follow_their_definition():
                 if sets != [{0}, {0}]:
                     expected[place[0]] += len(sets[0] & sets[1]) / len(sets[0] | sets[1]), 1
         np.testing.assert_allclose(agreement, expected, rtol=1e-5)
-    report = counts.report(7)
+    report = counts.to_result(7)
     assert (report["step"], report["frames"]) == (7, 10)
     for frequent, found in ((False, report), (True, report["frequent"])):
         for kind, expected in _oracle(pixels, frequent).items():
@@ -119,10 +119,10 @@ def test_four_pixels_by_hand():
     )
     # Foreground on either side: the first three pixels, whose joint overlaps are 1/2, 0, 0.
     assert agreement.tolist() == [0.5, 3]
-    counts = MultilabelCounts.empty(SPACE)
+    counts = MultilabelTotals.empty(SPACE)
     counts.add(jax.device_get(frame_counts))
     assert counts.frames == 1
-    report = counts.report(0)
+    report = counts.to_result(0)
     # Actions: overlaps 1/2, 1, 0 (background against bite), 1.
     assert report["action"]["glo"] == pytest.approx(100 * (0.5 + 1 + 0 + 1) / 4)
     # Recall: background 1 of 2, chase 2 of 2, bite 0 of 1. IoU: background 1/2, chase 2/2, bite 0/2.

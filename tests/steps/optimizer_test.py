@@ -8,19 +8,6 @@ from configs import default
 from ssa2d_jax.steps import optimizer
 
 
-def test_the_papers_two_phases_by_steps():
-    # 140 clips, 14 per step: 10 steps per epoch, so 50 at 1e-4, then 60 at 1e-5.
-    phases = default.get_config().train.lr_phases
-    assert optimizer.phase_lengths(phases, clips=140, batch_size=14) == [50, 60]
-    rate = optimizer.learning_rate(phases, clips=140, batch_size=14)
-    assert [float(rate(step)) for step in (0, 49, 50, 109, 500)] == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5, 1e-5])
-
-
-def test_rates_are_linear_within_a_phase():
-    rate = optimizer.learning_rate(((1.0, 0.0, 1.0), (1.0, 1.0, 0.5)), clips=40, batch_size=4)
-    assert [float(rate(step)) for step in (0, 5, 10, 15, 20, 99)] == pytest.approx([0, 0.5, 1, 0.75, 0.5, 0.5])
-
-
 def _updates(gradient, **options):
     config = default.get_config()
     config.train.update(options)

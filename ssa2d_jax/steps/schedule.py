@@ -1,0 +1,22 @@
+"""The learning rate over the training steps: the paper's phases."""
+
+from collections.abc import Sequence
+
+import optax
+
+Phases = Sequence[tuple[float, float, float]]  # of each: epochs, rate at its start, rate at its end
+
+
+def phase_lengths(phases: Phases, clips: int, batch_size: int) -> list[int]:
+    """Returns the training steps of every phase, for a training set of `clips`."""
+    return [max(1, round(epochs * clips / batch_size)) for epochs, _, _ in phases]
+
+
+def learning_rate(phases: Phases, clips: int, batch_size: int) -> optax.Schedule:
+    """Returns the learning rate by steps done: linear within a phase, the last rate after all phases."""
+    lengths = phase_lengths(phases, clips, batch_size)
+    pieces = [
+        optax.linear_schedule(start, end, length) for (_, start, end), length in zip(phases, lengths, strict=True)
+    ]
+    boundaries = [sum(lengths[: i + 1]) for i in range(len(lengths) - 1)]
+    return optax.join_schedules(pieces, boundaries)
