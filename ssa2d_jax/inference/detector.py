@@ -21,6 +21,7 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.frame_labels import frame_labels
 from ssa2d_jax.inference.results import FrameResult, Result
 from ssa2d_jax.inference.windows import Forward, SlidingWindow, WindowOptions
+from ssa2d_jax.runs.defaults import THRESHOLD
 from ssa2d_jax.runs.load_run import Run, load_run_as_saved
 from ssa2d_jax.steps.forward import make_forward
 from ssa2d_jax.utils.images import resize
@@ -75,7 +76,7 @@ class Detector:
         window_options: WindowOptions,
         size: tuple[int, int],
         flow: tuple[str, int] | None = None,
-        threshold: float = 0.5,
+        threshold: float = THRESHOLD,
         max_pixels: int = MAX_PIXELS,
         step: int | None = None,
     ) -> None:
@@ -87,7 +88,7 @@ class Detector:
             window_options: how windows lie on a video; neighbours are blended where they overlap.
             size: height and width at which the network sees whole frames.
             flow: method and height of the optical flow, for a network of two streams.
-            threshold: where a pixel may have several actions, it has those of this probability or more.
+            threshold: multi-label: a pixel has the actions of this probability or more.
             max_pixels: frames of more pixels are refused.
             step: the checkpoint's, for information.
         """
@@ -112,7 +113,7 @@ class Detector:
             step: of the checkpoint; 0 is the newest, -1 the best by joint mIoU.
             overlap: frames that neighbouring windows share, by default half of them; fewer is faster.
             batch_size: windows that go through the network together.
-            threshold: where a pixel may have several actions, it has those of this probability; by default the run's.
+            threshold: multi-label: a pixel has the actions of this probability or more; by default the run's.
 
         Raises:
             InputError: there is no such run or checkpoint, or the windows do not fit.
@@ -156,7 +157,7 @@ class Detector:
             InputError: the frames cannot be read, or break off.
         """
         stream = self.stream(frames)
-        return Result(tuple(stream), self.space, stream.source.rate)
+        return Result(tuple(stream), self.space, stream.source.rate, self.threshold)
 
     def stream(self, frames: FrameInput) -> Stream:
         """Label frame by frame, in order, in memory that does not grow.

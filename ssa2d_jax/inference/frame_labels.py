@@ -40,7 +40,7 @@ class ClassStatistics(TypedDict):
 
 
 def frame_labels(
-    grid: Float32[np.ndarray, "h w P"], height: int, width: int, space: LabelSpace, threshold: float = 0.5
+    grid: Float32[np.ndarray, "h w P"], height: int, width: int, space: LabelSpace, threshold: float
 ) -> FrameLabels:
     """Labels of [height, width] from probabilities that are interpolated linearly.
 

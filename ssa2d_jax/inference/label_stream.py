@@ -64,4 +64,4 @@ def new_track_files(stream: Stream, folder: Path) -> TrackFiles:
     """Prepare tracks.json and tracks.csv of the stream in `folder`."""
     source, detector = stream.source, stream.detector
     video = {"file_name": Path(source.name).name, "height": source.height, "width": source.width}
-    return TrackFiles(folder, detector.space, threshold=detector.threshold, video=video)
+    return TrackFiles(folder, detector.space, video=video)

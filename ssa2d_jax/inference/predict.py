@@ -149,7 +149,12 @@ def _predict(stream: Stream, folder: Path, options: PredictOptions) -> Summary:
     """Label the stream, write overlay.mp4, labels.npz and the tracks into `folder`, and return the summary."""
     started, source, detector = time.monotonic(), stream.source, stream.detector
     progress = Progress(Path(source.name).name, "frames", source.frames)
-    tracker = Tracker(detector.space, min_frames=options.track_frames, min_confidence=options.track_confidence)
+    tracker = Tracker(
+        detector.space,
+        threshold=detector.threshold,
+        min_frames=options.track_frames,
+        min_confidence=options.track_confidence,
+    )
     with contextlib.ExitStack() as files:
         tracks = files.enter_context(new_track_files(stream, folder)) if options.tracks else None
         shapes = map_shapes(detector.space, source.height, source.width)

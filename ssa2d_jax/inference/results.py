@@ -112,6 +112,7 @@ class Result:
     frames: tuple[FrameResult, ...]
     space: LabelSpace
     rate: Fraction | None  # frames per second
+    threshold: float  # multi-label: from this probability on a pixel, or an instance, has an action
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -147,7 +148,13 @@ class Result:
         self, *, max_gap: int = MAX_GAP, min_frames: int = MIN_FRAMES, min_confidence: float = 0.0
     ) -> list[Track]:
         """Find the clip's instances over time, in order of their first frame; for the options see `Tracker`."""
-        tracker = Tracker(self.space, max_gap=max_gap, min_frames=min_frames, min_confidence=min_confidence)
+        tracker = Tracker(
+            self.space,
+            threshold=self.threshold,
+            max_gap=max_gap,
+            min_frames=min_frames,
+            min_confidence=min_confidence,
+        )
         return find_tracks(self.frames, tracker)
 
     def overlay(self, opacity: float = OPACITY) -> UInt8[np.ndarray, "T H W 3"]:

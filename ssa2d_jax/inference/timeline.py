@@ -20,7 +20,6 @@ def timeline(
     space: LabelSpace,
     seconds: Sequence[float],
     *,
-    threshold: float = 0.5,
     max_tracks: int = 30,
 ) -> str:
     """Draw a bar for each track, grey while it lasts, with the colours of its actions as on the overlay.
@@ -31,7 +30,6 @@ def timeline(
         tracks: at least one.
         space: the classes.
         seconds: when each frame of the clip begins, and when the last one ends: one number more than there are frames.
-        threshold: probability of an action, where a pixel may have several.
         max_tracks: if there are more, those with the most frames are drawn, and the title says so.
 
     Returns:
@@ -44,10 +42,7 @@ def timeline(
     figure = Figure(figsize=(9.0, 0.7 + 0.34 * len(drawn)), layout="constrained")
     axes = figure.subplots()
     times = [second - seconds[0] for second in seconds]
-    names = [
-        _draw_track(axes, row, track, track.segments(space, threshold=threshold), space, times)
-        for row, track in enumerate(drawn)
-    ]
+    names = [_draw_track(axes, row, track, track.segments(space), space, times) for row, track in enumerate(drawn)]
     axes.set_yticks(range(len(drawn)), names, fontsize=8)
     axes.set_ylim(len(drawn) - 0.4, -0.6)  # the first track on top
     axes.set_xlim(0, times[-1])
@@ -78,7 +73,7 @@ def _draw_track(
 def _track_name(track: Track, actions: Sequence[int], space: LabelSpace) -> str:
     """The track in words: "dog 1: running, jumping"."""
     names = ", ".join(space.actions[action] for action in actions[:2]) + (", ..." if len(actions) > 2 else "")
-    return f"{space.actors[track.actor]} {track.number}: {names or 'nothing'}"
+    return f"{space.actors[track.actor]} {track.number}: {names or 'no action'}"
 
 
 def _draw_segment(

@@ -25,18 +25,17 @@ class TrackFiles:
     """
 
     def __init__(
-        self, folder: Path, space: LabelSpace, *, threshold: float, video: Mapping[str, str | int], smooth: int = SMOOTH
+        self, folder: Path, space: LabelSpace, *, video: Mapping[str, str | int], smooth: int = SMOOTH
     ) -> None:
         """Prepare the files.
 
         Args:
             folder: where they go.
             space: the classes.
-            threshold: probability of an action, where a pixel may have several.
             video: what tracks.json says about the video besides its length.
             smooth: frames over which an action's probabilities are averaged.
         """
-        self._space, self._smooth, self._threshold, self._video = space, smooth, threshold, video
+        self._space, self._smooth, self._video = space, smooth, video
         self._folder, self._files = folder, contextlib.ExitStack()
         self.count = 0  # tracks so far
 
@@ -54,7 +53,7 @@ class TrackFiles:
     def add(self, tracks: Iterable[Track]) -> None:
         """Write tracks that have ended."""
         for track in tracks:
-            segments = track.segments(self._space, self._smooth, self._threshold)
+            segments = track.segments(self._space, self._smooth)
             entry = json.dumps(_json_entry(track, segments, self._space))
             self._json.write(("," if self.count else "") + "\n" + entry)
             self._write_rows(track)
@@ -62,7 +61,7 @@ class TrackFiles:
 
     def _write_rows(self, track: Track) -> None:
         space = self._space
-        actions = track.frame_actions(space, self._smooth, self._threshold)
+        actions = track.frame_actions(space, self._smooth)
         for i, frame in enumerate(track.frames):
             seconds = track.seconds[i]
             row = (

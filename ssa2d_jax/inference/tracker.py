@@ -56,6 +56,7 @@ class Tracker:
         self,
         space: LabelSpace,
         *,
+        threshold: float,
         max_gap: int = MAX_GAP,
         min_frames: int = MIN_FRAMES,
         min_confidence: float = 0.0,
@@ -64,11 +65,12 @@ class Tracker:
 
         Args:
             space: the classes.
+            threshold: multi-label: an instance does the actions of this probability or more.
             max_gap: a track ends when no region has continued it for more than this many frames.
             min_frames: a track of fewer frames is dropped; it comes from flickering labels.
             min_confidence: a track of a lower mean confidence is dropped when it ends.
         """
-        self.space, self.max_gap = space, max_gap
+        self.space, self.threshold, self.max_gap = space, threshold, max_gap
         self.min_frames, self.min_confidence = min_frames, min_confidence
         self._open: list[_OpenTrack] = []  # by number
         self._last_number = 0
@@ -131,7 +133,7 @@ class Tracker:
     def _start(self, frame: int, region: Region, size: tuple[int, ...]) -> Track:
         """Open a track, still without an entry, for a region that continues none."""
         self._last_number += 1
-        track = Track(self._last_number, region.actor, (size[0], size[1]))
+        track = Track(self._last_number, region.actor, (size[0], size[1]), self.threshold)
         self._open.append(_OpenTrack(track, region, frame))
         return track
 

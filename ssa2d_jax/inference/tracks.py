@@ -60,6 +60,7 @@ class Track:
     number: int
     actor: int
     size: tuple[int, int]  # height, width of the video's frames
+    threshold: float  # multi-label: the instance does the actions of this probability or more
     frames: list[int] = dataclasses.field(default_factory=list)
     seconds: list[float | None] = dataclasses.field(default_factory=list)  # when a frame is shown; None: unknown
     boxes: list[Box] = dataclasses.field(default_factory=list)
@@ -88,25 +89,25 @@ class Track:
         # The stubs want pycocotools' own private type.
         return coco.decode(self.masks[i]).astype(bool)  # type: ignore[arg-type]
 
-    def frame_actions(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> list[int]:
+    def frame_actions(self, space: LabelSpace, smooth: int = SMOOTH) -> list[int]:
         """The class of the strongest action in each frame; probabilities are averaged over `smooth` frames.
 
         Where a pixel may have several actions, it is 0 if no action reaches `threshold`.
         """
-        return _strongest(_moving_average(self.actions, smooth), self.actor, space, threshold)
+        return _strongest(_moving_average(self.actions, smooth), self.actor, space, self.threshold)
 
-    def latest_action(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> int:
+    def latest_action(self, space: LabelSpace, smooth: int = SMOOTH) -> int:
         """The class of the strongest action over the last `smooth` frames."""
         mean = np.mean(self.actions[-smooth:], axis=0, keepdims=True)
-        return _strongest(mean, self.actor, space, threshold)[0]
+        return _strongest(mean, self.actor, space, self.threshold)[0]
 
-    def describe(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> str:
+    def describe(self, space: LabelSpace, smooth: int = SMOOTH) -> str:
         """The track in words: "dog 1: running, frames 30 to 75"."""
-        segments = self.segments(space, smooth, threshold)
+        segments = self.segments(space, smooth)
         actions = "; ".join(f"{space.actions[part.action]}, frames {part.first} to {part.last}" for part in segments)
-        return f"{space.actors[self.actor]} {self.number}: {actions or 'nothing'}"
+        return f"{space.actors[self.actor]} {self.number}: {actions or 'no action'}"
 
-    def segments(self, space: LabelSpace, smooth: int = SMOOTH, threshold: float = 0.5) -> list[Segment]:
+    def segments(self, space: LabelSpace, smooth: int = SMOOTH) -> list[Segment]:
         """What the instance does when, from probabilities that are averaged over `smooth` frames; by first frame.
 
         It is the strongest action; where a pixel may have several actions, all that reach `threshold`.
@@ -114,7 +115,7 @@ class Track:
         smoothed = _moving_average(self.actions, smooth)
         if space.multilabel:
             classes = np.arange(1, smoothed.shape[-1] + 1)
-            segments = self._segments_of(smoothed >= threshold, classes, np.pad(smoothed, ((0, 0), (1, 0))))
+            segments = self._segments_of(smoothed >= self.threshold, classes, np.pad(smoothed, ((0, 0), (1, 0))))
         else:
             best = _possible(smoothed, self.actor, space).argmax(-1)
             segments = self._segments_of(best[:, None] == np.unique(best), np.unique(best), smoothed)

@@ -89,7 +89,7 @@ def _label_clip(detector: Detector, clip: Path, folder: Path, limits: Limits, pr
 
     with new_track_files(stream, folder) as tables, new_overlay_writer(stream, folder) as overlay:
         sinks = (check_length, overlay_sink(overlay), report)
-        statistics = label_stream(stream, sinks, Tracker(space), tracks.extend)
+        statistics = label_stream(stream, sinks, Tracker(space, threshold=detector.threshold), tracks.extend)
         tracks.sort(key=lambda track: track.number)
         tables.add(tracks)
         tables.end(statistics.frames)
@@ -97,7 +97,7 @@ def _label_clip(detector: Detector, clip: Path, folder: Path, limits: Limits, pr
     return LabelledClip(
         overlay=folder / OVERLAY,
         tables=(folder / TRACKS_CSV, folder / TRACKS_JSON),
-        timeline=timeline(tracks, space, seconds, threshold=detector.threshold) if tracks else None,
+        timeline=timeline(tracks, space, seconds) if tracks else None,
         shares=statistics.summary(space)["joint"],
         frames=statistics.frames,
         tracks=len(tracks),

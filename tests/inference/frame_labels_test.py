@@ -5,6 +5,7 @@ import pytest
 
 from ssa2d_jax.data.label_space import A2D, VIDOR
 from ssa2d_jax.inference.frame_labels import LabelStatistics, frame_labels, unpack_actions
+from ssa2d_jax.runs.defaults import THRESHOLD
 
 DOG, RUNNING, FLYING = A2D.actors.index("dog"), A2D.actions.index("running"), A2D.actions.index("flying")
 BIRD = A2D.actors.index("bird")
@@ -30,7 +31,7 @@ def multilabel_cell(actor, actions):
 
 def test_linear_interpolation_by_hand():
     left, right = cell({0: 1.0}, {0: 1.0}), cell({DOG: 1.0}, {RUNNING: 1.0})
-    labels = frame_labels(np.array([[left, right]]), 3, 8, A2D)
+    labels = frame_labels(np.array([[left, right]]), 3, 8, A2D, THRESHOLD)
     # Centres of the cells are at pixels 1.5 and 5.5: dog has 0, 0, 1/8, 3/8, 5/8, 7/8, 1, 1.
     np.testing.assert_array_equal(labels.maps["actor"], [[0, 0, 0, 0, DOG, DOG, DOG, DOG]] * 3)
     np.testing.assert_array_equal(labels.maps["joint"] > 0, labels.maps["actor"] > 0)
@@ -41,7 +42,7 @@ def test_linear_interpolation_by_hand():
 
 def test_joint_is_the_best_valid_pair():
     # dog-flying is no pair: of dog-running 0.6 * 0.3 and bird-flying 0.4 * 0.7 the latter is more probable.
-    labels = frame_labels(cell({DOG: 0.6, BIRD: 0.4}, {FLYING: 0.7, RUNNING: 0.3})[None, None], 2, 2, A2D)
+    labels = frame_labels(cell({DOG: 0.6, BIRD: 0.4}, {FLYING: 0.7, RUNNING: 0.3})[None, None], 2, 2, A2D, THRESHOLD)
     assert (labels.maps["actor"] == DOG).all() and (labels.maps["action"] == FLYING).all()
     assert (labels.maps["joint"] == A2D.joint.index("bird-flying")).all()
     np.testing.assert_allclose(labels.confidence["joint"].sum(), 4 * 0.28, rtol=1e-6)
@@ -52,7 +53,7 @@ def test_joint_equals_the_search_over_all_pairs(height, width):
     grid = np.random.RandomState(0).dirichlet(np.ones(18) * 0.2, (6, 9)).astype(np.float32)
     grid[..., :8] /= grid[..., :8].sum(-1, keepdims=True) + 1e-12
     grid[..., 8:] /= grid[..., 8:].sum(-1, keepdims=True) + 1e-12
-    labels = frame_labels(grid, height, width, A2D)
+    labels = frame_labels(grid, height, width, A2D, THRESHOLD)
     rows, columns = (np.clip((np.arange(n) + 0.5) * c / n - 0.5, 0, c - 1) for n, c in ((height, 6), (width, 9)))
     weights = [np.maximum(0, 1 - np.abs(p[:, None] - np.arange(c))) for p, c in ((rows, 6), (columns, 9))]
     full = np.einsum("yr,xc,rck->yxk", *weights, grid.astype(np.float64))
@@ -65,15 +66,15 @@ def test_joint_equals_the_search_over_all_pairs(height, width):
 
 
 def test_certainty_of_an_invalid_pair_keeps_one_half_of_it():
-    labels = frame_labels(cell({DOG: 1.0}, {FLYING: 1.0})[None, None], 1, 1, A2D)
+    labels = frame_labels(cell({DOG: 1.0}, {FLYING: 1.0})[None, None], 1, 1, A2D, THRESHOLD)
     joint = labels.maps["joint"].item()  # background would contradict both
     assert A2D.pair_actor[joint] == DOG or A2D.pair_action[joint] == FLYING
 
 
 def test_statistics_count_frames_share_and_confidence():
     statistics = LabelStatistics()
-    statistics.add(frame_labels(cell({0: 1.0}, {0: 1.0})[None, None], 2, 2, A2D))
-    statistics.add(frame_labels(cell({DOG: 0.8, 0: 0.2}, {RUNNING: 0.5, 0: 0.1})[None, None], 2, 2, A2D))
+    statistics.add(frame_labels(cell({0: 1.0}, {0: 1.0})[None, None], 2, 2, A2D, THRESHOLD))
+    statistics.add(frame_labels(cell({DOG: 0.8, 0: 0.2}, {RUNNING: 0.5, 0: 0.1})[None, None], 2, 2, A2D, THRESHOLD))
     summary = statistics.summary(A2D)
     assert summary["actor"]["dog"] == {"frames": 1, "share": 0.5, "confidence": pytest.approx(0.8)}
     assert summary["joint"]["dog-running"] == {"frames": 1, "share": 0.5, "confidence": pytest.approx(0.4)}

@@ -9,13 +9,14 @@ import pytest
 from ssa2d_jax.data.label_space import A2D, VIDOR, LabelSpace
 from ssa2d_jax.inference.timeline import timeline
 from ssa2d_jax.inference.tracks import Region, Track
+from ssa2d_jax.runs.defaults import THRESHOLD
 
 SECONDS = [2 + i / 10 for i in range(41)]  # 40 frames of a tenth of a second; the clip begins at 2 s
 
 
 def make_track(number, space, actor, frame_actions):
     """A track from frame -> action classes."""
-    track = Track(number, actor, (8, 8))
+    track = Track(number, actor, (8, 8), THRESHOLD)
     for frame, actions in frame_actions.items():
         probabilities = np.zeros(space.heads[1], np.float32)
         probabilities[np.array(actions, int) - space.multilabel] = 0.9
@@ -68,7 +69,7 @@ def test_several_actions_at_once_have_lanes():
     assert one[0] == other[0] and one[2] == other[2]
     assert other[1] == pytest.approx(one[1] + one[3], abs=0.1)
     idle = make_track(2, VIDOR, 5, {i: [] for i in range(30)})
-    assert f"{VIDOR.actors[5]} 2: nothing" in drawn(timeline([idle], VIDOR, SECONDS))[0]
+    assert f"{VIDOR.actors[5]} 2: no action" in drawn(timeline([idle], VIDOR, SECONDS))[0]
 
 
 def test_of_many_tracks_the_longest_are_drawn_and_it_says_so():

@@ -11,6 +11,7 @@ from ssa2d_jax.data.label_space import A2D, VIDOR
 from ssa2d_jax.inference import track_files
 from ssa2d_jax.inference.tracker import Tracker, find_regions
 from ssa2d_jax.inference.tracks import Track
+from ssa2d_jax.runs.defaults import THRESHOLD
 from ssa2d_jax.visualization.overlay import draw_boxes
 
 DOG, CAT = A2D.actors.index("dog"), A2D.actors.index("cat")
@@ -30,7 +31,7 @@ def _frame(*squares, action=RUNNING, size=SIZE):
 
 
 def _tracked(frames, cuts=(), **options):
-    tracker, ended = Tracker(A2D, **options), []
+    tracker, ended = Tracker(A2D, threshold=THRESHOLD, **options), []
     for number, frame in enumerate(frames):
         ended += tracker.add(number, *frame, number / 25, cut=number in cuts)[1]
     return sorted(ended + tracker.finish(), key=lambda track: track.number)
@@ -96,7 +97,7 @@ def test_a_dog_does_not_fly():
 
 
 def test_several_actions_overlap():
-    dog = Track(1, 5, SIZE)
+    dog = Track(1, 5, SIZE, THRESHOLD)
     for i in range(10):
         probabilities = np.zeros(42, np.float32)
         probabilities[3], probabilities[7] = 0.9, 0.9 * (i >= 5)
@@ -108,9 +109,7 @@ def test_several_actions_overlap():
 
 def test_files_are_read_by_pycocotools(tmp_path):
     frames = [_frame((DOG, 2 * i, 2), (CAT, 40, 25)) for i in range(10)]
-    with track_files.TrackFiles(
-        tmp_path, A2D, threshold=0.5, video={"file_name": "a.mp4", "height": 40, "width": 60}
-    ) as files:
+    with track_files.TrackFiles(tmp_path, A2D, video={"file_name": "a.mp4", "height": 40, "width": 60}) as files:
         files.add(_tracked(frames))
         files.end(10)
     saved = json.loads((tmp_path / "tracks.json").read_text())
@@ -130,7 +129,7 @@ def test_files_are_read_by_pycocotools(tmp_path):
 
 
 def test_nothing_to_track_gives_whole_files(tmp_path):
-    with track_files.TrackFiles(tmp_path, A2D, threshold=0.5, video={}) as files:
+    with track_files.TrackFiles(tmp_path, A2D, video={}) as files:
         files.add(_tracked([_frame()] * 3))
         files.end(3)
     assert json.loads((tmp_path / "tracks.json").read_text())["annotations"] == []

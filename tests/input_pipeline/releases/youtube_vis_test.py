@@ -80,7 +80,7 @@ def test_a_later_mask_lies_on_an_earlier_one_and_null_is_ignored(tmp_path):
         second["action"] = ["driving", None] + ["waiting"] * 18
 
     release = _release(tmp_path, change)
-    labels = release.labelled("a")
+    labels = release.labels("a")
     assert list(labels) == [0, 1, 19]  # an empty mask labels its frame, no mask doesn't
     assert release.space.joint == ("background", "fork lift-driving", "worker-lifting")  # nobody waits
     regions = release.regions("a", 0, labels[0])
@@ -106,15 +106,15 @@ def test_a_label_belongs_to_the_picture_of_its_name(tmp_path):
                 annotation["action"] = [None] * 6 + ["waiting"]
 
     release = _release(tmp_path, change)
-    (number,) = release.labelled("a")
-    assert number == 18 and str(release.labelled("a")[18]).endswith("instances.json: a, frame 6 (00018.jpg)")
+    (number,) = release.labels("a")
+    assert number == 18 and str(release.labels("a")[18]).endswith("instances.json: a, frame 6 (00018.jpg)")
     truth = folder_release.instances("a", LABELLED[1])
-    regions = release.regions("a", 18, release.labelled("a")[18])
+    regions = release.regions("a", 18, release.labels("a")[18])
     np.testing.assert_array_equal(regions.map > 0, truth > 0)
     assert release.unseen_rows("a", {18: regions}) == []
     (tmp_path / "JPEGImages/480p/a/00018.jpg").unlink()
     with pytest.raises(InputError, match=r"frame 6 \(00018.jpg\): .*a does not have that picture"):
-        release.labelled("a")
+        release.labels("a")
 
 
 def test_what_predict_writes_is_read(tmp_path):
@@ -122,7 +122,7 @@ def test_what_predict_writes_is_read(tmp_path):
     dog = np.zeros((6, *SIZE), np.uint8)
     for i in range(6):
         dog[i, 4:16, 2 * i : 2 * i + 12] = 2
-    tracker = Tracker(space)
+    tracker = Tracker(space, threshold=0.5)
     for i, actor in enumerate(dog):
         probabilities = np.tile(np.float32([0.1, 0.1, 0.8, 0.1, 0.6, 0.3]), (*SIZE, 1))
         tracker.add(i, actor, probabilities, i / 25)
@@ -131,7 +131,6 @@ def test_what_predict_writes_is_read(tmp_path):
     with track_files.TrackFiles(
         tmp_path / "labels" / "b",
         space,
-        threshold=0.5,
         video={"file_name": "b.mp4", "height": SIZE[0], "width": SIZE[1]},
     ) as files:
         files.add(tracker.finish())
@@ -139,7 +138,7 @@ def test_what_predict_writes_is_read(tmp_path):
     release = layouts.open_folder(tmp_path)
     assert release.splits == {"train": ("b",), "test": ("b",)}
     assert release.space.joint == ("background", "dog-run")
-    labels = release.labelled("b")
+    labels = release.labels("b")
     assert list(labels) == list(range(6))
     for number, label in labels.items():
         regions = release.regions("b", number, label)
@@ -405,7 +404,7 @@ def test_files_and_pictures_are_not_confused(tmp_path):
         annotation["segmentations"] = [None] * 20
     (root / "instances.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match="no annotation has a mask for video a"):
-        layouts.open_folder(root).labelled("a")
+        layouts.open_folder(root).labels("a")
 
 
 def _joined(root, tracks_of):
@@ -431,10 +430,10 @@ def test_tracks_are_read_beside_labels_drawn_by_hand(tmp_path):
     assert both == f"{joined.root}: tracks.json of 1 video (a), not read: labels.csv names the same"
     for name in "abcd":
         assert joined.video(name).name == f"{name}.mp4"
-        frames = joined.labelled(name)
-        assert list(frames) == list(drawn_release.labelled(name))
+        frames = joined.labels(name)
+        assert list(frames) == list(drawn_release.labels(name))
         ours = {number: joined.regions(name, number, label) for number, label in frames.items()}
-        for number, label in drawn_release.labelled(name).items():
+        for number, label in drawn_release.labels(name).items():
             np.testing.assert_array_equal(
                 *(_labels(regions) for regions in (ours[number], drawn_release.regions(name, number, label)))
             )
@@ -503,4 +502,4 @@ def test_pngs_may_lie_where_davis_has_them_and_tracks_in_labels(tmp_path):
     (root / "labels/c").mkdir(parents=True)
     (root / "labels/c/tracks.json").write_text(json.dumps(fixture.tracks("c")))
     release = layouts.open_folder(root)
-    assert [list(release.labelled(name)) for name in "abcd"] == [list(LABELLED)] * 4
+    assert [list(release.labels(name)) for name in "abcd"] == [list(LABELLED)] * 4
