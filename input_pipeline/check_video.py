@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from input_pipeline.releases.regions import Label, Regions, Release
 from ssa2d_jax.data.label_space import IGNORE, LabelSpace
 from ssa2d_jax.utils.errors import InputError, Problems
-from ssa2d_jax.utils.text import plural
+from ssa2d_jax.utils.text import plural, size_text
 from ssa2d_jax.video.reader import read_frames
 
 # Takes a caption, a frame and the joint class of every pixel.
@@ -129,7 +129,7 @@ def check_video(release: Release[Label], split: str, name: str, max_tiles: int, 
 def read_labels(release: Release[Label], name: str) -> VideoLabels[Label]:
     """Reads all labels of a video, one at a time."""
     try:
-        labels = release.labelled(name)
+        labels = release.labels(name)
     except (InputError, OSError) as error:
         return VideoLabels({}, {}, _messages(error), listed=False)
     regions: dict[int, Regions] = {}
@@ -160,11 +160,13 @@ def read_video(
                 size = shape
                 tiles.choose(size)
             if shape != size:
-                problems.append(f"{path}: frame {number + first} is {_by(shape)} pixels, the first frame {_by(size)}")
+                problems.append(
+                    f"{path}: frame {number + first} is {size_text(shape)} pixels, the first frame {size_text(size)}"
+                )
                 break
             regions = labels.regions.get(number)
             if regions is not None and regions.map.shape != shape:
-                text = f"the label is {_by(regions.map.shape)} pixels, the frame {_by(shape)}"
+                text = f"the label is {size_text(regions.map.shape)} pixels, the frame {size_text(shape)}"
                 mismatches.append((labels.labels[number], text))
             else:
                 tiles.add(number, frame.rgb)
@@ -277,11 +279,6 @@ def _joint_classes(regions: Regions, space: LabelSpace) -> UInt8[np.ndarray, "H 
     known = np.flatnonzero(~regions.ignore)
     classes[known + 1] = space.joint_of[regions.actor[known], regions.actions[known].argmax(-1)]
     return classes[regions.map]
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    """Width and height: 640x480."""
-    return f"{shape[1]}x{shape[0]}"
 
 
 def _messages(error: InputError | OSError) -> tuple[str, ...]:

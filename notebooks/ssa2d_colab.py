@@ -176,7 +176,7 @@ def write_folder(folder: Path, clips: int) -> None:
     for name in sprites.splits["train"][:clips]:
         shutil.copy(sprites.video(name), folder / "videos")
         (folder / "labels" / name).mkdir(parents=True)
-        for frame, file in sprites.labelled(name).items():
+        for frame, file in sprites.labels(name).items():
             regions = sprites.regions(name, frame, file)
             instances = np.append(0, regions.codes)[regions.map]  # all instances of a class become one instance
             cv2.imwrite(str(folder / "labels" / name / f"{frame}.png"), instances.astype(np.uint8))

@@ -13,7 +13,7 @@ from input_pipeline.records.options import RegionOptions
 from input_pipeline.releases.layouts import open_release_once
 from input_pipeline.releases.regions import Regions
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.text import plural
+from ssa2d_jax.utils.text import plural, size_text
 from ssa2d_jax.video.optical_flow import FlowTrack
 from ssa2d_jax.video.reader import read_frames
 
@@ -43,7 +43,7 @@ def records_of_video(
     """
     release = open_release_once(options.layout, root, fingerprint)
     path = release.video(name)
-    labels = release.labelled(name)
+    labels = release.labels(name)
     last_label, first_number = max(labels), release.first_number
     windows = _windows(sorted(labels), _ENDLESS, options)
     needed = {number for window in windows for number in range(window.first, window.last + 1)}
@@ -85,10 +85,11 @@ def _read(path: Path, needed: set[int], last_label: int, first_number: int, opti
     try:
         for frame in read_frames(path, threads=1):  # one thread: several processes read videos at the same time
             number, length = frame.number, frame.number + 1
-            height, width, _ = frame.rgb.shape
-            size = size if frames else (height, width)
-            if (number in needed or track) and number >= first and (height, width) != size:
-                raise InputError(f"{path}: frame {number + first_number} is {width}x{height}, others are {_by(size)}")
+            shape = (frame.rgb.shape[0], frame.rgb.shape[1])
+            size = size if frames else shape
+            if (number in needed or track) and number >= first and shape != size:
+                text = f"frame {number + first_number} is {size_text(shape)}, others are {size_text(size)}"
+                raise InputError(f"{path}: {text}")
             if number in needed:
                 frames[number] = clip_record.encode_frame(
                     frame.rgb, store_height=options.store_height, jpeg_quality=options.jpeg_quality
@@ -109,12 +110,7 @@ def _read(path: Path, needed: set[int], last_label: int, first_number: int, opti
 
 def _check_sizes(path: Path, regions: Mapping[int, Regions], size: tuple[int, int], first_number: int) -> None:
     for number, label in regions.items():
-        height, width = label.map.shape
-        if (height, width) != size:
-            raise InputError(
-                f"{path}: the label of frame {number + first_number} is {width}x{height}, the video is {_by(size)}"
-            )
-
-
-def _by(size: tuple[int, int]) -> str:
-    return f"{size[1]}x{size[0]}"
+        shape = label.map.shape
+        if shape != size:
+            text = f"the label of frame {number + first_number} is {size_text(shape)}, the video is {size_text(size)}"
+            raise InputError(f"{path}: {text}")

@@ -12,6 +12,7 @@ from input_pipeline.records.options import VidorOptions
 from input_pipeline.records.vidor_plan import ClipSpan, VideoPlan
 from input_pipeline.releases import vidor
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.text import size_text
 from ssa2d_jax.video.optical_flow import FlowTrack
 from ssa2d_jax.video.reader import Frame, probe, read_frames
 
@@ -149,9 +150,9 @@ def _check_announced_length(path: Path, annotation: vidor.Annotation) -> None:
 
 
 def _check_size(path: Path, annotation: vidor.Annotation, frame: Frame) -> None:
-    height, width, _ = frame.rgb.shape
-    if (height, width) != annotation.size:
-        described = f"{annotation.size[1]}x{annotation.size[0]}"
+    shape = frame.rgb.shape
+    if shape[:2] != annotation.size:
         raise InputError(
-            f"{annotation.video}: frame {frame.number} is {width}x{height}, but {path} describes {described}"
+            f"{annotation.video}: frame {frame.number} is {size_text(shape)}, "
+            f"but {path} describes {size_text(annotation.size)}"
         )

@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import functools
 import hashlib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,14 +11,13 @@ import h5py
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from input_pipeline.releases.regions import Regions, Splits
+from input_pipeline.releases.regions import Regions, Splits, is_plain_name
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import plural
 from ssa2d_jax.video.reader import MAX_PIXELS
 
 _SPLITS = {"0": "train", "1": "test"}
-_VIDEO_NAME = re.compile(r"[\w\-][\w. \-]*")  # a leading "-" is common: the names are YouTube's
 _VALID_CODES = frozenset(10 * actor + action for actor, action in A2D.pairs)
 _COLUMNS = 9
 _MAX_INSTANCES = 255
@@ -57,7 +55,7 @@ class A2DRelease:
             raise InputError(f"{path}: no such file, but videoset.csv lists it")
         return path
 
-    def labelled(self, name: str) -> dict[int, Path]:
+    def labels(self, name: str) -> dict[int, Path]:
         """The annotations of a video by frame, counted from 0, in order."""
         return {number - 1: path for number, path in annotations(self.root, name).items()}
 
@@ -130,11 +128,6 @@ def _read_row(place: str, cells: list[str]) -> Row:
     if not is_plain_name(cells[0]):
         raise InputError(f"{place}: {cells[0]!r} is not a plain video name")
     return Row(cells[0], _SPLITS[cells[-1]])
-
-
-def is_plain_name(video: str) -> bool:
-    """Whether a video may have this name: no path with it leads out of the release."""
-    return bool(_VIDEO_NAME.fullmatch(video)) and ".." not in video
 
 
 def clip_path(root: Path, video: str) -> Path:

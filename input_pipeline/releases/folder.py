@@ -84,7 +84,7 @@ class TableRelease:
         more = f" (and {plural(len(rows) - 1, 'more line')})" if len(rows) > 1 else ""
         return folder_files.frames_path(self.root, name, rows[0].place + more, self._known)
 
-    def labelled(self, name: str) -> dict[int, Path]:
+    def labels(self, name: str) -> dict[int, Path]:
         """The PNGs of a video by frame, counted from 0, in order."""
         return folder_files.labelled_frames(self.root, name, self.video(name))
 
@@ -174,9 +174,9 @@ class JoinedRelease:
         """The file of a video or the folder of its frames. Raises InputError if it is missing."""
         return self._part(name).video(name)
 
-    def labelled(self, name: str) -> Mapping[int, Path | LabelledFrame]:
+    def labels(self, name: str) -> Mapping[int, Path | LabelledFrame]:
         """The labels of a video by frame, counted from 0, in order."""
-        return self._part(name).labelled(name)
+        return self._part(name).labels(name)
 
     def regions(self, name: str, frame: int, label: Path | LabelledFrame) -> Regions:
         """Reads the label of a frame of a video."""

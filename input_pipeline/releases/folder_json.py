@@ -111,7 +111,7 @@ class JsonRelease:
             raise InputError(f"{frames}: not a folder, but {path.name} has file_names, the pictures in a folder")
         return frames
 
-    def labelled(self, name: str) -> dict[int, LabelledFrame]:
+    def labels(self, name: str) -> dict[int, LabelledFrame]:
         """The labelled frames of a video by frame of its file or folder, counted from 0, in order."""
         video = self._contents.videos[name]
         if not video.frames:
@@ -135,7 +135,7 @@ class JsonRelease:
 
     def unseen_rows(self, name: str, regions: Mapping[int, Regions]) -> list[str]:
         """Problems: actions of a video that none of its labelled frames shows."""
-        frames = self.labelled(name)
+        frames = self.labels(name)
         return [
             f"{row.place}: no mask shows {row.action} in frames {row.first} to {row.last} of {name}"
             for row in self.rows[name]

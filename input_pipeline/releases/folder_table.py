@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from input_pipeline.releases.a2d import is_plain_name
-from input_pipeline.releases.regions import Splits
+from input_pipeline.releases.regions import Splits, is_plain_name
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.errors import InputError, Problems

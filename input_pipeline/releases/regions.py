@@ -1,6 +1,7 @@
 """What every release of labelled regions offers, and the regions of one labelled frame."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -10,6 +11,7 @@ from jaxtyping import Bool, Int64, UInt16
 
 from ssa2d_jax.data.label_space import LabelSpace
 
+_VIDEO_NAME = re.compile(r"[\w\-][\w. \-]*")  # a leading "-" is common: the names are YouTube's
 Label = TypeVar("Label")  # where the label of one frame is: a file, or an entry of a JSON file
 Splits = Mapping[str, tuple[str, ...]]  # split -> videos
 
@@ -55,7 +57,7 @@ class Release(Protocol[Label]):
     def video(self, name: str) -> Path:
         """The file of a video or the folder of its frames. Raises InputError if it is missing."""
 
-    def labelled(self, name: str) -> Mapping[int, Label]:
+    def labels(self, name: str) -> Mapping[int, Label]:
         """The labels of a video by frame, counted from 0, in order. Raises InputError if there are none."""
 
     def regions(self, name: str, frame: int, label: Label) -> Regions:
@@ -75,3 +77,8 @@ class Release(Protocol[Label]):
 
     def fingerprint(self) -> str:
         """Eight hex digits that change with the release. Raises InputError if the release is not there."""
+
+
+def is_plain_name(video: str) -> bool:
+    """Whether a video may have this name: no path with it leads out of the release."""
+    return bool(_VIDEO_NAME.fullmatch(video)) and ".." not in video

@@ -12,12 +12,11 @@ from jaxtyping import Int, Int64
 
 from input_pipeline.releases.json_fields import Entry, error_place, read_field, read_json, shorten
 from input_pipeline.releases.regions import Regions
-from ssa2d_jax.data.vidor_classes import ACTIONS, OBJECTS, SPATIAL
+from ssa2d_jax.data.vidor_classes import ACTIONS, OBJECTS, SPATIAL, SPLIT_FOLDERS
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import plural
 from ssa2d_jax.video.reader import MAX_PIXELS
 
-FOLDERS = {"train": "training", "test": "validation"}  # the official test split has no public boxes
 _MAX_FRAMES = 1_000_000
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; right and bottom are outside the box
@@ -61,7 +60,7 @@ def predicates(spatial: bool) -> tuple[str, ...]:
 
 def annotation_files(root: Path, split: str) -> list[Path]:
     """The annotation files of a split, sorted. Raises InputError if `root` is not in VidOR's layout."""
-    folder = root / "annotation" / FOLDERS[split]
+    folder = root / "annotation" / SPLIT_FOLDERS[split]
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; config.data.root must be a release in VidOR's layout")
     files = sorted(folder.glob("*/*.json"))

@@ -24,10 +24,10 @@ import numpy as np
 from jaxtyping import Int64
 
 from input_pipeline.releases import coco_rle
-from input_pipeline.releases.a2d import is_plain_name
 from input_pipeline.releases.coco_rle import Mask
 from input_pipeline.releases.folder_table import CLASS_NAME_RULE, Row, find_conflicts, is_class_name
 from input_pipeline.releases.json_fields import Entry, error_place, read_field, read_json, read_number, shorten
+from input_pipeline.releases.regions import is_plain_name
 from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.errors import InputError, Problems
 from ssa2d_jax.utils.text import plural

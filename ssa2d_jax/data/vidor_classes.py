@@ -1,4 +1,7 @@
-"""VidOR's classes: 80 objects, 42 actions, 8 spatial predicates. No framework in here."""
+"""VidOR's classes and splits: 80 objects, 42 actions, 8 spatial predicates. No framework in here."""
+
+# Folders of the annotations by split; the official test split has no public boxes.
+SPLIT_FOLDERS = {"train": "training", "test": "validation"}
 
 OBJECTS = (
     "adult", "aircraft", "antelope", "baby", "baby_seat", "baby_walker", "backpack", "ball/sports_ball", "bat", "bear",

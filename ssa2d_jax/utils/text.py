@@ -12,6 +12,11 @@ def plural(count: int, unit: str) -> str:
     return f"{count:,} {unit}" + "s" * (count != 1)
 
 
+def size_text(size: Sequence[int]) -> str:
+    """The width and height of a picture of `size` (height, width, ...): 640x480."""
+    return f"{size[1]}x{size[0]}"
+
+
 def first_few(items: Sequence[str], shown: int = SHOWN, separator: str = ", ") -> str:
     """The first `shown` items and the number of others: "a, b and 3 more"."""
     rest = len(items) - shown
