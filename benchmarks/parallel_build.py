@@ -16,7 +16,7 @@ def main() -> None:
     # Imported here because the worker processes import this file, too.
     from input_pipeline.records.options import VidorOptions
     from input_pipeline.records.prepare import prepare_vidor
-    from input_pipeline.sprites.render_vidor import render_vidor
+    from input_pipeline.sprites.render_vidor import VidorRenderOptions, render_vidor
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--videos", type=int, default=100)
@@ -31,9 +31,12 @@ def main() -> None:
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         release, seconds = f"{folder}/Release", {}
-        clips = dict(train_clips=arguments.videos - arguments.videos // 5, test_clips=arguments.videos // 5)
-        clips |= dict(size=(arguments.height, arguments.width), frames=arguments.frames)
-        render_vidor(release, seed=0, **clips)
+        test_clips = arguments.videos // 5
+        clips = VidorRenderOptions(
+            seed=0, train_clips=arguments.videos - test_clips, test_clips=test_clips,
+            size=(arguments.height, arguments.width), frames=arguments.frames,
+        )  # fmt: skip
+        render_vidor(release, clips)
         for processes in (1, 2):
             start = time.perf_counter()
             prepare_vidor(release, f"{folder}/prepared{processes}", options, processes=processes)

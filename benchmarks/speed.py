@@ -133,7 +133,7 @@ def measure_input() -> None:
     data = config.data
     data.sprites.train_clips = 0  # render nothing
     try:
-        batches = source.open_source(config).train_batches(0)
+        batches = source.open_batches(config).train_batches(0)
     except InputError as error:
         sys.exit(f"error: {error}\nrun make demo first: it renders the release")
     next(batches)

@@ -10,12 +10,13 @@ from input_pipeline import dataset
 from input_pipeline.examples import Augmentation, ClipOptions
 from input_pipeline.records import prepare
 from input_pipeline.records.options import RecordOptions, RegionOptions, VidorOptions
-from input_pipeline.sprites.render_a2d import render_release
-from input_pipeline.sprites.render_vidor import render_vidor
+from input_pipeline.sprites.render_a2d import A2dRenderOptions, render_a2d
+from input_pipeline.sprites.render_vidor import VidorRenderOptions, render_vidor
+from input_pipeline.sprites.rendered_folder import RenderOptions
 from ssa2d_jax.data.batch import Source
 
-_RENDER_VIDOR = ("train_clips", "test_clips", "size", "frames", "seed", "processes")
-Options = TypeVar("Options", bound=RecordOptions)
+Options = TypeVar("Options", bound=RecordOptions | RenderOptions)
+AnyRecordOptions = TypeVar("AnyRecordOptions", bound=RecordOptions)
 
 
 def prepare_shards(config: ConfigDict) -> prepare.Builder:
@@ -30,7 +31,7 @@ def prepare_shards(config: ConfigDict) -> prepare.Builder:
     data = config.data
     if data.layout == "vidor":
         if data.sprites.train_clips:
-            render_vidor(data.root, **{name: data.sprites[name] for name in _RENDER_VIDOR})
+            render_vidor(data.root, _options(VidorRenderOptions, data.sprites), data.sprites.processes)
         return prepare.prepare_vidor(
             data.root,
             data.shards_dir,
@@ -40,19 +41,23 @@ def prepare_shards(config: ConfigDict) -> prepare.Builder:
             strict=data.strict,
         )
     if data.sprites.train_clips:
-        render_release(data.root, **dict(data.sprites))
+        render_a2d(data.root, _options(A2dRenderOptions, data.sprites), data.sprites.processes)
     return prepare.prepare_regions(
         data.root, data.shards_dir, record_options(RegionOptions, data), processes=data.processes, strict=data.strict
     )
 
 
-def record_options(kind: type[Options], data: ConfigDict) -> Options:
+def record_options(kind: type[AnyRecordOptions], data: ConfigDict) -> AnyRecordOptions:
     """The options of the same names in `config.data`; the default height of the flow is that of the network's input."""
-    values = {field.name: data[field.name] for field in dataclasses.fields(kind)}
-    return kind(**values | {"flow_height": data.flow_height or data.size[0]})
+    return dataclasses.replace(_options(kind, data), flow_height=data.flow_height or data.size[0])
 
 
-def open_source(config: ConfigDict, process_index: int = 0, process_count: int = 1) -> Source:
+def _options(kind: type[Options], section: ConfigDict) -> Options:
+    """The options of the same names in a section of a config."""
+    return kind(**{field.name: section[field.name] for field in dataclasses.fields(kind)})
+
+
+def open_batches(config: ConfigDict, process_index: int = 0, process_count: int = 1) -> Source:
     """Prepares the shards if they are missing, and opens the batches of this process of `process_count` processes."""
     builder = prepare_shards(config)
     dataset.check_shards(builder)  # now, and not only before the first evaluation

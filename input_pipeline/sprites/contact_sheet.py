@@ -10,7 +10,7 @@ from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.utils.images import encode_png
 
 
-def contact_sheet(path: str | Path, *, seed: int = 0, size: tuple[int, int] = (128, 128), across: int = 8) -> None:
+def draw_pair_sheet(path: str | Path, *, seed: int = 0, size: tuple[int, int] = (128, 128), across: int = 8) -> None:
     """Writes a PNG with a row for each of the 43 pairs: every second frame, `across` frames, of a single actor."""
     rows = []
     for actor, action in A2D.pairs:

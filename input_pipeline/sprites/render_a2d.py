@@ -5,16 +5,17 @@ python -m input_pipeline.sprites.render_a2d --contact_sheet sheet.png
 """
 
 import argparse
+import dataclasses
 import functools
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from input_pipeline.sprites import a2d_files
-from input_pipeline.sprites.contact_sheet import contact_sheet
-from input_pipeline.sprites.rendered_folder import render_clips, render_once
+from input_pipeline.sprites.contact_sheet import draw_pair_sheet
+from input_pipeline.sprites.rendered_folder import RenderOptions, render_clips, render_once, run_command
 from input_pipeline.sprites.world import plan_clip
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.label_space import A2D
@@ -34,18 +35,22 @@ class _Task(NamedTuple):
     codes: tuple[int, ...]  # the label code of each actor
 
 
-def render_release(
-    folder: str | Path,
-    *,
-    seed: int,
-    train_clips: int,
-    test_clips: int,
-    size: tuple[int, int] = (128, 128),
-    frames: int = 32,
-    labelled: int = 5,
-    max_actors: int = 4,
-    processes: int = 2,
-) -> None:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class A2dRenderOptions(RenderOptions):
+    """Options of a rendered release in A2D's layout.
+
+    Attributes:
+        labelled: annotated frames per clip, 2 frames apart, around the middle.
+        max_actors: every clip has 1 to this many actors.
+    """
+
+    size: tuple[int, int] = (128, 128)
+    frames: int = 32
+    labelled: int = 5
+    max_actors: int = 4
+
+
+def render_a2d(folder: str | Path, options: A2dRenderOptions, processes: int = 2) -> None:
     """Writes a rendered release in A2D's layout to `folder`: README, videoset.csv, clips320H/ and Annotations/.
 
     The 43 actor-action pairs are equally frequent in both splits. The folder appears when it is complete; a folder
@@ -53,35 +58,25 @@ def render_release(
 
     Args:
         folder: of the release.
-        seed: the labels depend on it and on the other parameters, but not on `processes`.
-        train_clips: clips of the train split.
-        test_clips: clips of the test split.
-        size: (height, width) in pixels.
-        frames: per clip.
-        labelled: annotated frames per clip, 2 frames apart, around the middle.
-        max_actors: every clip has 1 to this many actors.
-        processes: that render in parallel.
+        options: of the rendering.
+        processes: that render in parallel; the labels do not depend on it.
 
     Raises:
-        InputError: a parameter has an impossible value, or the folder holds anything else.
+        InputError: an option has an impossible value, or the folder holds anything else.
     """
-    folder = Path(folder).absolute()
-    parameters = {
-        "world": WORLD, "seed": seed, "train_clips": train_clips, "test_clips": test_clips,
-        "size": list(size), "frames": frames, "labelled": labelled, "max_actors": max_actors,
-    }  # fmt: skip
-    _check(parameters, processes)
-    render_once(folder, parameters, lambda partial: _render(partial, parameters, processes))
+    _check(options, processes)
+    render = lambda partial: _render(partial, options, processes)
+    render_once(Path(folder).absolute(), {"world": WORLD}, options, render)
 
 
-def _check(parameters: dict[str, Any], processes: int) -> None:
+def _check(options: A2dRenderOptions, processes: int) -> None:
     """Raises InputError for the first impossible value."""
-    (height, width), labelled = parameters["size"], parameters["labelled"]
+    (height, width), labelled = options.size, options.labelled
     least_frames = LABEL_STEP * (labelled - 1) + 2 * JITTER + 2
     conditions = [
-        (parameters["seed"] >= 0, f"seed is {parameters['seed']}, it must be 0 or more"),
-        (parameters["train_clips"] >= 1, f"train_clips is {parameters['train_clips']}, it must be 1 or more"),
-        (parameters["test_clips"] >= 1, f"test_clips is {parameters['test_clips']}, it must be 1 or more"),
+        (options.seed >= 0, f"seed is {options.seed}, it must be 0 or more"),
+        (options.train_clips >= 1, f"train_clips is {options.train_clips}, it must be 1 or more"),
+        (options.test_clips >= 1, f"test_clips is {options.test_clips}, it must be 1 or more"),
         (height % 2 == width % 2 == 0, f"size is {height}x{width}, both must be even (H.264)"),
         (min(height, width) >= 32, f"size is {height}x{width}, it must be 32x32 or more to show the figures"),
         (
@@ -90,10 +85,10 @@ def _check(parameters: dict[str, Any], processes: int) -> None:
         ),
         (1 <= labelled <= 8, f"labelled is {labelled}, 1 to 8 are allowed (they share one clip of 16 frames)"),
         (
-            parameters["frames"] >= least_frames,
-            f"frames is {parameters['frames']}, {labelled} labelled frames need {least_frames} or more",
+            options.frames >= least_frames,
+            f"frames is {options.frames}, {labelled} labelled frames need {least_frames} or more",
         ),
-        (1 <= parameters["max_actors"] <= 8, f"max_actors is {parameters['max_actors']}, 1 to 8 are allowed"),
+        (1 <= options.max_actors <= 8, f"max_actors is {options.max_actors}, 1 to 8 are allowed"),
         (processes >= 1, f"processes is {processes}, it must be 1 or more"),
     ]
     for fulfilled, message in conditions:
@@ -101,36 +96,36 @@ def _check(parameters: dict[str, Any], processes: int) -> None:
             raise InputError(f"sprites world: {message}")
 
 
-def _render(folder: Path, parameters: dict[str, Any], processes: int) -> None:
+def _render(folder: Path, options: A2dRenderOptions, processes: int) -> None:
     (folder / "clips320H").mkdir(parents=True)
-    tasks = [task for split in range(2) for task in _tasks(parameters, split)]
-    rows = render_clips(functools.partial(_render_clip, folder, parameters), tasks, processes)
+    tasks = [task for split in range(2) for task in _tasks(options, split)]
+    rows = render_clips(functools.partial(_render_clip, folder, options), tasks, processes)
     a2d_files.write_readme(folder / "README")
     a2d_files.write_videoset(folder / "videoset.csv", rows)
 
 
-def _tasks(parameters: dict[str, Any], split: int) -> list[_Task]:
+def _tasks(options: A2dRenderOptions, split: int) -> list[_Task]:
     """Deals the 43 pairs to the 1 to max_actors actors of every clip, one shuffled deck after another."""
-    rng = np.random.default_rng([parameters["seed"], split])
+    rng = np.random.default_rng([options.seed, split])
     codes = [10 * actor + action for actor, action in A2D.pairs]
     deck: list[int] = []
     tasks: list[_Task] = []
-    for clip in range(parameters[f"{SPLITS[split]}_clips"]):
-        count = int(rng.integers(1, parameters["max_actors"], endpoint=True))
+    for clip in range(options.clips(SPLITS[split])):
+        count = int(rng.integers(1, options.max_actors, endpoint=True))
         if len(deck) < count:
             deck += rng.permutation(codes).tolist()
-        tasks.append(_Task(parameters["seed"], split, clip, tuple(deck[:count])))
+        tasks.append(_Task(options.seed, split, clip, tuple(deck[:count])))
         deck = deck[count:]
     return tasks
 
 
-def _render_clip(folder: Path, parameters: dict[str, Any], task: _Task) -> list[object]:
+def _render_clip(folder: Path, options: A2dRenderOptions, task: _Task) -> list[object]:
     """Writes one clip and its annotations; returns its row of videoset.csv."""
-    height, width = parameters["size"]
+    height, width = options.size
     rng = np.random.default_rng([task.seed, task.split, task.clip])
-    numbers = _labelled_numbers(rng, parameters["frames"], parameters["labelled"])
+    numbers = _labelled_numbers(rng, options.frames, options.labelled)
     middle, margin = (numbers[0] + numbers[-1]) / 2, (numbers[-1] - numbers[0]) / 2
-    clip = plan_clip(rng, task.codes, (height, width), parameters["frames"], middle, margin)
+    clip = plan_clip(rng, task.codes, (height, width), options.frames, middle, margin)
     codes = [sprite.code for sprite in clip.sprites]
     # World and seed are in the name, so that videoset.csv alone identifies the rendering.
     video = f"w{WORLD}s{task.seed}_{SPLITS[task.split]}_{task.clip:05d}"
@@ -172,22 +167,19 @@ def main() -> int:
     args = parser.parse_args()
     if not args.folder and not args.contact_sheet:
         parser.error("nothing to do; pass --folder, --contact_sheet, or both")
-    try:
+    size = (args.height, args.width)
+
+    def command() -> None:
         if args.contact_sheet:
-            contact_sheet(args.contact_sheet, seed=args.seed, size=(args.height, args.width))
+            draw_pair_sheet(args.contact_sheet, seed=args.seed, size=size)
         if args.folder:
-            render_release(
-                args.folder, seed=args.seed, train_clips=args.train_clips, test_clips=args.test_clips,
-                size=(args.height, args.width), frames=args.frames, labelled=args.labelled,
-                max_actors=args.max_actors, processes=args.processes,
+            options = A2dRenderOptions(
+                seed=args.seed, train_clips=args.train_clips, test_clips=args.test_clips,
+                size=size, frames=args.frames, labelled=args.labelled, max_actors=args.max_actors,
             )  # fmt: skip
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; no incomplete files remain", file=sys.stderr)
-        return 130
-    return 0
+            render_a2d(args.folder, options, args.processes)
+
+    return run_command(command)
 
 
 if __name__ == "__main__":

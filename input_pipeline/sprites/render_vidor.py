@@ -17,13 +17,14 @@ from jaxtyping import Bool
 
 from input_pipeline.sprites import a2d_files
 from input_pipeline.sprites.motion import Times, motion
-from input_pipeline.sprites.rendered_folder import render_clips, render_once
+from input_pipeline.sprites.rendered_folder import RenderOptions, render_clips, render_once, run_command
 from input_pipeline.sprites.world import Sprite, SpriteClip, draw_background, draw_camera, draw_look
 from ssa2d_jax.data.label_space import A2D
+from ssa2d_jax.data.vidor_classes import SPLIT_FOLDERS
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.text import size_text
 
 WORLD = 1  # increased whenever the same seed draws other clips
-FOLDERS = {"train": "training", "test": "validation"}  # VidOR's names of the splits
 VIDEO_FOLDER = "0000"  # the only folder of videos
 _CATEGORIES = {name: name for name in A2D.actors} | {"ball": "ball/sports_ball"}
 _ACTOR = {name: number for number, name in enumerate(A2D.actors)}
@@ -34,6 +35,16 @@ _FOOT = {"adult": 0.5, "baby": 0.5, "ball": 0.5, "bird": 0.3, "car": 0.25, "cat"
 _PEOPLE, _ANIMALS = ("adult", "baby"), ("cat", "dog")
 
 Offset = tuple[float | Times, float | Times | None]
+
+
+class _Path(NamedTuple):
+    """Where a figure is: at `x` + facing * `forward` and `y` + `height`, in frame heights; None: as its action does."""
+
+    x: float
+    y: float
+    facing: int
+    forward: Times | None = None
+    height: Times | float = 0.0
 
 
 class _Interaction(NamedTuple):
@@ -108,7 +119,7 @@ def plan_scene(rng: np.random.Generator, interactions: list[_Interaction], size:
         name = str(rng.choice(["adult", "bird", "cat", "dog"]))
         names.append(name)
         x = rng.uniform(-0.4, 0.4) * aspect
-        sprites.append(_draw_figure(rng, name, "walking", times, x, -0.1, int(rng.choice([-1, 1]))))
+        sprites.append(_draw_figure(rng, name, "walking", times, _Path(x, -0.1, int(rng.choice([-1, 1])))))
     # In this order, an object that is held or kicked is in front of its subject.
     return Scene(SpriteClip(size, camera, sprites, draw_background(rng, sprites, size)), names, relations)
 
@@ -153,48 +164,39 @@ def _draw_pair(
         else:
             other_y = y + up * size + 0.0 * times
     start = centre - facing * 0.5 * float(np.mean(ahead))
+    path = _Path(start, y, facing, travel)
+    other_path = _Path(start, 0.0, facing, travel + ahead, other_y)
     return [
-        (subject, _draw_figure(rng, subject, interaction.subject_action, times, start, y, facing, size, travel)),
-        (other, _draw_figure(rng, other, interaction.object_action, times, start, 0.0, facing, other_size,
-                             travel + ahead, other_y)),
-    ]  # fmt: skip
+        (subject, _draw_figure(rng, subject, interaction.subject_action, times, path, size)),
+        (other, _draw_figure(rng, other, interaction.object_action, times, other_path, other_size)),
+    ]
 
 
 def _draw_figure(
-    rng: np.random.Generator,
-    name: str,
-    action: str,
-    times: Times,
-    x: float,
-    y: float,
-    facing: int,
-    size: float | None = None,
-    forward: Times | None = None,
-    height: Times | None = None,
+    rng: np.random.Generator, name: str, action: str, times: Times, path: _Path, size: float | None = None
 ) -> Sprite:
-    """A figure whose limbs move as in `action`, at `x` + facing * `forward` and `y` + `height` (frame heights)."""
+    """A figure whose limbs move as in `action`."""
     size = size or rng.uniform(*_SIZES[name])
     poses = motion(_ACTOR[name], _ACTION[action], rng, times)
-    if forward is not None:
-        level = np.zeros(times.shape) if height is None else height
+    if path.forward is not None:
+        height = path.height + np.zeros(times.shape)
         tilts = [pose.tilt if name == "ball" else 0.0 for pose in poses]
         poses = [
             pose._replace(x=float(a) / size, y=float(b) / size, tilt=tilt, spread=False, fours=False, crouch=0.0)
-            for pose, a, b, tilt in zip(poses, forward, level, tilts, strict=True)
+            for pose, a, b, tilt in zip(poses, path.forward, height, tilts, strict=True)
         ]
-    return Sprite(10 * _ACTOR[name] + _ACTION[action], size, x, y, facing, draw_look(rng), poses)
+    return Sprite(10 * _ACTOR[name] + _ACTION[action], size, path.x, path.y, path.facing, draw_look(rng), poses)
 
 
-def render_vidor(
-    folder: str | Path,
-    *,
-    seed: int,
-    train_clips: int,
-    test_clips: int,
-    size: tuple[int, int] = (96, 128),
-    frames: int = 48,
-    processes: int = 2,
-) -> None:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VidorRenderOptions(RenderOptions):
+    """Options of a rendered release in VidOR's layout."""
+
+    size: tuple[int, int] = (96, 128)
+    frames: int = 48
+
+
+def render_vidor(folder: str | Path, options: VidorRenderOptions, processes: int = 2) -> None:
     """Writes a rendered release in VidOR's layout to `folder`: annotation/ and video/.
 
     The interactions are equally frequent in both splits. The folder appears when it is complete; a folder that
@@ -202,46 +204,41 @@ def render_vidor(
 
     Args:
         folder: of the release.
-        seed: the annotations depend on it and on the other parameters, but not on `processes`.
-        train_clips: clips of the train split.
-        test_clips: clips of the test split.
-        size: (height, width) in pixels.
-        frames: per clip.
-        processes: that render in parallel.
+        options: of the rendering.
+        processes: that render in parallel; the annotations do not depend on it.
 
     Raises:
-        InputError: a parameter has an impossible value, or the folder holds anything else.
+        InputError: an option has an impossible value, or the folder holds anything else.
     """
-    if size[0] % 2 or size[1] % 2 or min(size) < 32 or frames < 16 or min(train_clips, test_clips) < 1 or seed < 0:
+    train_clips, test_clips, size = options.train_clips, options.test_clips, options.size
+    is_possible_size = size[0] % 2 == size[1] % 2 == 0 and min(size) >= 32
+    if not is_possible_size or options.frames < 16 or min(train_clips, test_clips) < 1 or options.seed < 0:
         raise InputError(
-            f"sprites world: {train_clips} and {test_clips} clips of {frames} frames, {size[1]}x{size[0]}, "
-            f"seed {seed}; needed are 1 clip or more in each split, 16 frames or more, even sizes of 32 or more, "
-            "a seed of 0 or more"
+            f"sprites world: {train_clips} and {test_clips} clips of {options.frames} frames, {size_text(size)}, "
+            f"seed {options.seed}; needed are 1 clip or more in each split, 16 frames or more, even sizes of 32 or "
+            "more, a seed of 0 or more"
         )
-    parameters = {
-        "vidor_world": WORLD, "seed": seed, "train_clips": train_clips, "test_clips": test_clips,
-        "size": list(size), "frames": frames,
-    }  # fmt: skip
-    render_once(Path(folder).absolute(), parameters, lambda partial: _render(partial, parameters, processes))
+    render = lambda partial: _render(partial, options, processes)
+    render_once(Path(folder).absolute(), {"vidor_world": WORLD}, options, render)
 
 
-def _render(folder: Path, parameters: dict[str, Any], processes: int) -> None:
-    for split, split_folder in FOLDERS.items():
+def _render(folder: Path, options: VidorRenderOptions, processes: int) -> None:
+    for split, split_folder in SPLIT_FOLDERS.items():
         (folder / "annotation" / split_folder / VIDEO_FOLDER).mkdir(parents=True)
         (folder / "video" / VIDEO_FOLDER).mkdir(parents=True, exist_ok=True)
-        tasks = [(split, clip) for clip in range(parameters[f"{split}_clips"])]
-        render_clips(functools.partial(_render_clip, folder, parameters), tasks, processes)
+        tasks = [(split, clip) for clip in range(options.clips(split))]
+        render_clips(functools.partial(_render_clip, folder, options), tasks, processes)
 
 
-def _render_clip(folder: Path, parameters: dict[str, Any], task: tuple[str, int]) -> None:
+def _render_clip(folder: Path, options: VidorRenderOptions, task: tuple[str, int]) -> None:
     """Writes the video and the annotation of `task`, (split, number of the clip)."""
     split, clip = task
-    height, width = parameters["size"]
-    rng = np.random.default_rng([parameters["seed"], list(FOLDERS).index(split), clip])
+    height, width = options.size
+    rng = np.random.default_rng([options.seed, list(SPLIT_FOLDERS).index(split), clip])
     interactions = [_INTERACTIONS[clip % len(_INTERACTIONS)]]
     if rng.random() < 0.4:
         interactions.append(_INTERACTIONS[rng.integers(len(_INTERACTIONS))])
-    scene = plan_scene(rng, interactions, (height, width), parameters["frames"])
+    scene = plan_scene(rng, interactions, (height, width), options.frames)
     tids = sorted(rng.choice(3 * len(scene.names), len(scene.names), replace=False).tolist())  # with gaps
     pictures, trajectories = [], []
     for rgb, owners in scene.clip.frames():
@@ -249,7 +246,7 @@ def _render_clip(folder: Path, parameters: dict[str, Any], task: tuple[str, int]
         trajectories.append(
             [_box(tid, owners == owner) for owner, tid in enumerate(tids, 1) if (owners == owner).any()]
         )
-    video_id = f"{'12'[split == 'test']}{parameters['seed']:03d}{clip:06d}"
+    video_id = f"{'12'[split == 'test']}{options.seed:03d}{clip:06d}"
     a2d_files.write_clip(folder / "video" / VIDEO_FOLDER / f"{video_id}.mp4", pictures)
     annotation = {
         "version": "rendered", "video_id": video_id, "video_hash": "", "video_path": f"{VIDEO_FOLDER}/{video_id}.mp4",
@@ -265,7 +262,8 @@ def _render_clip(folder: Path, parameters: dict[str, Any], task: tuple[str, int]
             for subject, predicate, other, begin, end in scene.relations
         ],
     }  # fmt: skip
-    (folder / "annotation" / FOLDERS[split] / VIDEO_FOLDER / f"{video_id}.json").write_text(json.dumps(annotation))
+    annotations = folder / "annotation" / SPLIT_FOLDERS[split] / VIDEO_FOLDER
+    (annotations / f"{video_id}.json").write_text(json.dumps(annotation))
 
 
 def _box(tid: int, mask: Bool[np.ndarray, "H W"]) -> dict[str, Any]:
@@ -283,17 +281,12 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--height", type=int, default=96)
     parser.add_argument("--width", type=int, default=128)
-    args = vars(parser.parse_args())
-    size = args.pop("height"), args.pop("width")
-    try:
-        render_vidor(**args, size=size)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; no incomplete files remain", file=sys.stderr)
-        return 130
-    return 0
+    args = parser.parse_args()
+    options = VidorRenderOptions(
+        seed=args.seed, train_clips=args.train_clips, test_clips=args.test_clips,
+        size=(args.height, args.width), frames=args.frames,
+    )  # fmt: skip
+    return run_command(lambda: render_vidor(args.folder, options, args.processes))
 
 
 if __name__ == "__main__":

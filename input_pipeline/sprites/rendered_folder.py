@@ -1,9 +1,11 @@
-"""The folder of a rendered release: it appears when it is complete and records its parameters."""
+"""The folder of a rendered release: it appears when it is complete and records its options."""
 
+import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,14 +20,44 @@ Task = TypeVar("Task")
 Row = TypeVar("Row")
 
 
-def render_once(folder: Path, parameters: dict[str, Any], render: Callable[[Path], None]) -> None:
-    """Lets `render` fill `folder`, unless it already holds a rendering with the same `parameters`.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RenderOptions:
+    """What a rendered release depends on, apart from the version of its world.
+
+    Attributes:
+        seed: of everything that is drawn at random.
+        train_clips: clips of the train split.
+        test_clips: clips of the test split.
+        size: (height, width) in pixels.
+        frames: per clip.
+    """
+
+    seed: int
+    train_clips: int
+    test_clips: int
+    size: tuple[int, int]
+    frames: int
+
+    def clips(self, split: str) -> int:
+        """The clips of a split."""
+        return {"train": self.train_clips, "test": self.test_clips}[split]
+
+
+def render_once(folder: Path, world: Mapping[str, int], options: RenderOptions, render: Callable[[Path], None]) -> None:
+    """Lets `render` fill `folder`, unless it already holds the same rendering.
 
     One process renders at a time; the others wait.
+
+    Args:
+        folder: of the release.
+        world: name and version of the world that is drawn.
+        options: of the rendering; together with `world` the content of render.json.
+        render: fills an empty folder.
 
     Raises:
         InputError: the folder holds anything else.
     """
+    parameters = {**world, **dataclasses.asdict(options), "size": list(options.size)}
     folder.parent.mkdir(parents=True, exist_ok=True)
     with wait_for_lock(folder.with_name(f".{folder.name}.lock"), "another process renders here; waiting for it"):
         if _is_rendered(folder, parameters):
@@ -71,3 +103,16 @@ def _is_rendered(folder: Path, parameters: dict[str, Any]) -> bool:
         ]
         raise InputError(f"{folder} holds another rendering ({'; '.join(changes)}); delete it or choose another folder")
     return True
+
+
+def run_command(command: Callable[[], None]) -> int:
+    """Runs a command line's `command`, prints an error as one line, and returns the exit code."""
+    try:
+        command()
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; no incomplete files remain", file=sys.stderr)
+        return 130
+    return 0

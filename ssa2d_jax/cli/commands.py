@@ -106,13 +106,13 @@ def _input(arguments: Arguments) -> str:
 
 def _train(arguments: Arguments) -> None:
     config, workdir = load_config(arguments, trains=True, scores=True), _workdir(arguments)
-    from input_pipeline.source import open_source
+    from input_pipeline.source import open_batches
     from ssa2d_jax.pretrained.reader import read_weights
     from ssa2d_jax.training.loop import train
     from ssa2d_jax.utils import host_memory
 
     host_memory.keep_freed_memory()
-    train(config, workdir, open_source(config), read_weights)
+    train(config, workdir, open_batches(config), read_weights)
 
 
 def _prepare(arguments: Arguments) -> None:
@@ -124,13 +124,13 @@ def _prepare(arguments: Arguments) -> None:
 
 def _eval(arguments: Arguments) -> None:
     config, workdir = load_config(arguments, scores=True), _workdir(arguments)
-    from input_pipeline.source import open_source
+    from input_pipeline.source import open_batches
     from ssa2d_jax.evaluation.evaluate import evaluate_run
     from ssa2d_jax.runs import weights_file
     from ssa2d_jax.runs.load_run import check_label_space, load_run
 
     run = load_run(workdir, config)  # before the data, which may have to be prepared
-    source = open_source(config)
+    source = open_batches(config)
     check_label_space(workdir, run.space, source.space)
     evaluate_run(
         run,
@@ -188,7 +188,7 @@ def _ablate(arguments: Arguments) -> None:
     import jax
 
     from configs import default
-    from input_pipeline.source import open_source
+    from input_pipeline.source import open_batches
     from ssa2d_jax.data.batch import Source
     from ssa2d_jax.pretrained.reader import read_weights
     from ssa2d_jax.runs import config_rules
@@ -197,7 +197,7 @@ def _ablate(arguments: Arguments) -> None:
 
     def source(config: ConfigDict) -> Source:
         config_rules.check_config(config, jax.local_device_count())
-        return open_source(config)
+        return open_batches(config)
 
     host_memory.keep_freed_memory()
     run_ablation(base, default.NETWORK_VARIANTS, _workdir(arguments), source, read_weights)
@@ -205,12 +205,12 @@ def _ablate(arguments: Arguments) -> None:
 
 def _profile(arguments: Arguments) -> None:
     config = load_config(arguments, trains=True)
-    from input_pipeline.source import open_source
+    from input_pipeline.source import open_batches
     from ssa2d_jax.training.profile import profile
     from ssa2d_jax.utils import host_memory
 
     host_memory.keep_freed_memory()
-    profile(config, _workdir(arguments), open_source(config))
+    profile(config, _workdir(arguments), open_batches(config))
 
 
 def _check(arguments: Arguments) -> None:

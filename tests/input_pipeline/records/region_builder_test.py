@@ -327,9 +327,10 @@ def test_a_new_layout_is_one_line_of_the_table(tmp_path, monkeypatch):
 
 
 def test_sprites_release(tmp_path):
-    from input_pipeline.sprites.render_a2d import render_release
+    from input_pipeline.sprites.render_a2d import A2dRenderOptions, render_a2d
 
-    render_release(tmp_path / "Release", seed=1, train_clips=2, test_clips=1, size=(48, 64), frames=20, processes=1)
+    options = A2dRenderOptions(seed=1, train_clips=2, test_clips=1, size=(48, 64), frames=20)
+    render_a2d(tmp_path / "Release", options, processes=1)
     rows = a2d.read_videoset(tmp_path / "Release")
     assert len(rows) == 3
     builder = prepare(tmp_path / "Release", tmp_path / "prepared", label_span=13, clip_frames=16, strict=True)

@@ -2,6 +2,7 @@
 
 import collections
 import csv
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -13,24 +14,39 @@ import numpy as np
 import pytest
 
 from input_pipeline.sprites import a2d_files
-from input_pipeline.sprites.contact_sheet import contact_sheet
+from input_pipeline.sprites.contact_sheet import draw_pair_sheet
 from input_pipeline.sprites.figures import figure
 from input_pipeline.sprites.motion import motion
-from input_pipeline.sprites.render_a2d import _tasks, main, render_release
+from input_pipeline.sprites.render_a2d import A2dRenderOptions, _tasks, main, render_a2d
 from input_pipeline.sprites.shapes import Look, Pose
 from input_pipeline.sprites.world import plan_clip
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.utils.errors import InputError
 
 CODES = [10 * actor + action for actor, action in A2D.pairs]
-SMALL = {"seed": 3, "train_clips": 12, "test_clips": 2, "size": (48, 64), "frames": 20}
+SMALL = A2dRenderOptions(seed=3, train_clips=12, test_clips=2, size=(48, 64), frames=20)
+# A folder that was rendered earlier is accepted only as long as this text stays the same.
+RENDER_JSON = """{
+ "world": 5,
+ "seed": 3,
+ "train_clips": 12,
+ "test_clips": 2,
+ "size": [
+  48,
+  64
+ ],
+ "frames": 20,
+ "labelled": 5,
+ "max_actors": 4
+}
+"""
 GREY = Look((200, 60, 60), (60, 200, 60), (60, 60, 200), (230, 160, 40), (40, 40, 40), 3)
 
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("sprites") / "release"
-    render_release(folder, **SMALL, processes=2)
+    render_a2d(folder, SMALL, processes=2)
     return folder
 
 
@@ -135,9 +151,9 @@ def test_nearer_actor_hides_the_farther():
 
 def test_seed_decides_the_labels_and_processes_do_not(release, tmp_path):
     first = _label_hashes(release)
-    render_release(tmp_path / "again", **SMALL, processes=1)
+    render_a2d(tmp_path / "again", SMALL, processes=1)
     assert _label_hashes(tmp_path / "again") == first and len(first) == 2 * 14 * 5 + 1
-    render_release(tmp_path / "other", **{**SMALL, "seed": 4, "train_clips": 1, "test_clips": 1}, processes=1)
+    render_a2d(tmp_path / "other", dataclasses.replace(SMALL, seed=4, train_clips=1, test_clips=1), processes=1)
     other = _label_hashes(tmp_path / "other")
     assert not set(other.values()) & set(first.values())
 
@@ -151,9 +167,9 @@ def test_train_and_test_are_different_clips(release):
 
 
 def test_pairs_are_equally_frequent():
-    parameters = {"seed": 0, "train_clips": 430, "test_clips": 60, "max_actors": 4}
+    options = A2dRenderOptions(seed=0, train_clips=430, test_clips=60, max_actors=4)
     for split in range(2):
-        tasks = _tasks(parameters, split)
+        tasks = _tasks(options, split)
         actors = collections.Counter(len(task.codes) for task in tasks)
         counts = collections.Counter(code for task in tasks for code in task.codes)
         assert set(actors) == {1, 2, 3, 4} and min(actors.values()) > len(tasks) / 4 * 0.6
@@ -164,15 +180,16 @@ def test_pairs_are_equally_frequent():
 
 def test_finished_rendering_is_left_alone_and_another_refused(release, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in release.rglob("*")}
-    render_release(release, **SMALL, processes=1)
+    render_a2d(release, SMALL, processes=1)
     assert {path: path.stat().st_mtime_ns for path in release.rglob("*")} == before
     with pytest.raises(InputError, match="seed is 3 in the folder, 9 in the request"):
-        render_release(release, **{**SMALL, "seed": 9})
+        render_a2d(release, dataclasses.replace(SMALL, seed=9))
     assert json.loads((release / "render.json").read_text())["seed"] == 3
+    assert (release / "render.json").read_text() == RENDER_JSON
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("x")
     with pytest.raises(InputError, match="not a rendered release"):
-        render_release(tmp_path / "mine", **SMALL)
+        render_a2d(tmp_path / "mine", SMALL)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
@@ -192,9 +209,9 @@ def test_interrupted_rendering_is_not_taken_for_complete(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(a2d_files, "write_clip", stop_at_third)
         with pytest.raises(KeyboardInterrupt):
-            render_release(folder, **SMALL, processes=1)
+            render_a2d(folder, SMALL, processes=1)
     assert not folder.exists() and not killed.exists()
-    render_release(folder, **{**SMALL, "train_clips": 3, "test_clips": 1}, processes=1)
+    render_a2d(folder, dataclasses.replace(SMALL, train_clips=3, test_clips=1), processes=1)
     assert len(_rows(folder)) == 4 and len(list((folder / "clips320H").iterdir())) == 4
 
 
@@ -212,7 +229,7 @@ def test_interrupted_rendering_is_not_taken_for_complete(tmp_path, monkeypatch):
 )
 def test_impossible_parameters_are_refused(tmp_path, change, message):
     with pytest.raises(InputError, match=message):
-        render_release(tmp_path / "r", **{**SMALL, **change})
+        render_a2d(tmp_path / "r", dataclasses.replace(SMALL, **change))
     assert not list(tmp_path.iterdir())
 
 
@@ -285,5 +302,5 @@ def test_figures_are_distinct_and_of_similar_size():
 
 
 def test_contact_sheet_has_a_row_per_pair(tmp_path):
-    contact_sheet(tmp_path / "sheet.png", size=(32, 32), across=3)
+    draw_pair_sheet(tmp_path / "sheet.png", size=(32, 32), across=3)
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (43 * 32, 3 * 32, 3)

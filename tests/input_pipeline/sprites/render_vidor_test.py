@@ -1,5 +1,6 @@
 """The sprites world in VidOR's layout: valid annotations, exact boxes, the same annotations for the same seed."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,23 +9,24 @@ import pytest
 from input_pipeline.releases import vidor
 from input_pipeline.sprites.render_vidor import (
     _INTERACTIONS,
-    FOLDERS,
     PREDICATES,
+    VidorRenderOptions,
     _box,
     _predicate_spans,
     plan_scene,
     render_vidor,
 )
+from ssa2d_jax.data.vidor_classes import SPLIT_FOLDERS
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.reader import read_frames
 
-SETTINGS = dict(seed=3, train_clips=10, test_clips=2, size=(64, 96), frames=24)
+SETTINGS = VidorRenderOptions(seed=3, train_clips=10, test_clips=2, size=(64, 96), frames=24)
 
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sprites") / "Release"
-    render_vidor(folder, **SETTINGS, processes=2)
+    render_vidor(folder, SETTINGS, processes=2)
     return folder
 
 
@@ -38,7 +40,7 @@ def annotations(release):
 
 def test_the_reader_accepts_it_and_every_predicate_occurs(release):
     videos = annotations(release)
-    assert len(videos) == 12 and FOLDERS == vidor.FOLDERS
+    assert len(videos) == 12 and SPLIT_FOLDERS == {"train": "training", "test": "validation"}
     names = vidor.predicates(False)
     # Each of the ten videos has another one of the ten interactions.
     assert {names[r.predicate] for video in videos for r in video.relations} == set(PREDICATES)
@@ -70,8 +72,8 @@ def test_still_figures_do_what_standing_figures_do():
 
 
 def test_annotations_follow_from_the_seed_alone(release, tmp_path):
-    render_vidor(tmp_path / "again", **SETTINGS, processes=1)
-    render_vidor(tmp_path / "other", **SETTINGS | {"seed": 4}, processes=1)
+    render_vidor(tmp_path / "again", SETTINGS, processes=1)
+    render_vidor(tmp_path / "other", dataclasses.replace(SETTINGS, seed=4), processes=1)
     read = lambda folder: [  # noqa: E731
         json.loads(path.read_text())["trajectories"] for path in sorted(folder.glob("annotation/*/*/*.json"))
     ]
@@ -79,8 +81,10 @@ def test_annotations_follow_from_the_seed_alone(release, tmp_path):
 
 
 def test_a_folder_with_anything_else_is_refused(release):
-    render_vidor(release, **SETTINGS, processes=2)  # unchanged
+    render_vidor(release, SETTINGS, processes=2)  # unchanged
+    parameters = {"vidor_world": 1, "seed": 3, "train_clips": 10, "test_clips": 2, "size": [64, 96], "frames": 24}
+    assert (release / "render.json").read_text() == json.dumps(parameters, indent=1) + "\n"
     with pytest.raises(InputError, match="holds another rendering"):
-        render_vidor(release, **SETTINGS | {"frames": 16}, processes=2)
+        render_vidor(release, dataclasses.replace(SETTINGS, frames=16), processes=2)
     with pytest.raises(InputError, match="even sizes"):
-        render_vidor(release, **SETTINGS | {"size": (63, 96)}, processes=2)
+        render_vidor(release, dataclasses.replace(SETTINGS, size=(63, 96)), processes=2)
