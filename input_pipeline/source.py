@@ -1,7 +1,7 @@
 """Makes batches from a config: renders and prepares what is missing, and opens the shards."""
 
 import dataclasses
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import tensorflow as tf
 from ml_collections import ConfigDict
@@ -15,8 +15,7 @@ from input_pipeline.sprites.render_vidor import VidorRenderOptions, render_vidor
 from input_pipeline.sprites.rendered_folder import RenderOptions
 from ssa2d_jax.data.batch import Source
 
-Options = TypeVar("Options", bound=RecordOptions | RenderOptions)
-AnyRecordOptions = TypeVar("AnyRecordOptions", bound=RecordOptions)
+Options = TypeVar("Options", bound=RecordOptions)
 
 
 def prepare_shards(config: ConfigDict) -> prepare.Builder:
@@ -31,7 +30,8 @@ def prepare_shards(config: ConfigDict) -> prepare.Builder:
     data = config.data
     if data.layout == "vidor":
         if data.sprites.train_clips:
-            render_vidor(data.root, _options(VidorRenderOptions, data.sprites), data.sprites.processes)
+            clips = VidorRenderOptions(**_values(VidorRenderOptions, data.sprites))
+            render_vidor(data.root, clips, data.sprites.processes)
         return prepare.prepare_vidor(
             data.root,
             data.shards_dir,
@@ -41,20 +41,20 @@ def prepare_shards(config: ConfigDict) -> prepare.Builder:
             strict=data.strict,
         )
     if data.sprites.train_clips:
-        render_a2d(data.root, _options(A2dRenderOptions, data.sprites), data.sprites.processes)
+        render_a2d(data.root, A2dRenderOptions(**_values(A2dRenderOptions, data.sprites)), data.sprites.processes)
     return prepare.prepare_regions(
         data.root, data.shards_dir, record_options(RegionOptions, data), processes=data.processes, strict=data.strict
     )
 
 
-def record_options(kind: type[AnyRecordOptions], data: ConfigDict) -> AnyRecordOptions:
+def record_options(kind: type[Options], data: ConfigDict) -> Options:
     """The options of the same names in `config.data`; the default height of the flow is that of the network's input."""
-    return dataclasses.replace(_options(kind, data), flow_height=data.flow_height or data.size[0])
+    return kind(**_values(kind, data) | {"flow_height": data.flow_height or data.size[0]})
 
 
-def _options(kind: type[Options], section: ConfigDict) -> Options:
-    """The options of the same names in a section of a config."""
-    return kind(**{field.name: section[field.name] for field in dataclasses.fields(kind)})
+def _values(kind: type[RecordOptions | RenderOptions], section: ConfigDict) -> dict[str, Any]:
+    """The values of the options of the same names in a section of a config."""
+    return {field.name: section[field.name] for field in dataclasses.fields(kind)}
 
 
 def open_batches(config: ConfigDict, process_index: int = 0, process_count: int = 1) -> Source:
