@@ -13,15 +13,18 @@ from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.utils.images import encode_png
 
 FRAME_RATE = 12  # frames per second
+# Without the last option, x264 may encode the same small frames differently from one call to the next: its macroblock
+# tree then uses vector instructions that depend on more than the frames, even with a single thread.
+_H264 = {"preset": "veryfast", "crf": "18", "x264-params": "cpu-independent=1"}
 _USERBLOCK = 512  # bytes before the HDF5 data, for MATLAB's header
 _HEADER = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM"
 
 
 def write_clip(path: Path, frames: Sequence[UInt8[np.ndarray, "H W 3"]] | UInt8[np.ndarray, "F H W 3"]) -> None:
-    """Encodes RGB frames of even height and width as H.264."""
+    """Encodes RGB frames of even height and width as H.264; the same frames give the same file."""
     height, width = frames[0].shape[:2]
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FRAME_RATE, options={"preset": "veryfast", "crf": "18"})
+        stream = container.add_stream("libx264", rate=FRAME_RATE, options=_H264)
         stream.height, stream.width, stream.pix_fmt, stream.thread_count = height, width, "yuv420p", 1
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))

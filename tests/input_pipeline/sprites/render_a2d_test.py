@@ -158,6 +158,19 @@ def test_seed_decides_the_labels_and_processes_do_not(release, tmp_path):
     assert not set(other.values()) & set(first.values())
 
 
+def test_the_same_frames_give_the_same_file(tmp_path):
+    clips = [
+        [rgb for rgb, _ in plan_clip(np.random.default_rng([1, i]), [11, 75], size, 20, 10, 4).frames()]
+        for i, size in enumerate(((128, 128), (48, 64), (32, 48)))
+    ]
+    files = set()
+    for _ in range(10):
+        for frames in clips:
+            a2d_files.write_clip(tmp_path / "clip.mp4", frames)
+            files.add(hashlib.sha256((tmp_path / "clip.mp4").read_bytes()).hexdigest())
+    assert len(files) == 3
+
+
 def test_train_and_test_are_different_clips(release):
     maps = []
     for vid in ("w5s3_train_00000", "w5s3_test_00000"):
