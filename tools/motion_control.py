@@ -13,7 +13,7 @@ import numpy as np
 
 from input_pipeline.source import open_batches
 from ssa2d_jax.cli.arguments import parse
-from ssa2d_jax.cli.commands import load_config
+from ssa2d_jax.cli.config import load_config
 from ssa2d_jax.data.label_space import A2D, KINDS
 from ssa2d_jax.evaluation import metrics
 from ssa2d_jax.runs.load_run import check_label_space, load_run

@@ -1,5 +1,8 @@
 """From a command line to an exit code: `ssa2d <command> ...`, and main.py of a checkout."""
 
+import contextlib
+import faulthandler
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -58,10 +61,9 @@ def main(words: Sequence[str], *, program: str = "ssa2d", default_command: str |
         if extra is None:
             raise
         return _end(f"error: this command needs {error.name}; install it: pip install 'ssa2d_jax[{extra}]'", BAD_INPUT)
-    except BrokenPipeError:  # the reader closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _is_output_closed():
+            return BROKEN_PIPE
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         return _end(f"error: {what}; choose another path or fix this one; {_STILL_USABLE}", BAD_INPUT)
     except KeyboardInterrupt:
@@ -95,6 +97,8 @@ def _run(words: Sequence[str], program: str, default_command: str | None) -> int
     from absl import logging
 
     logging.set_verbosity(logging.WARNING)
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # where stderr is not a file
+        faulthandler.enable()
     command.run(arguments)
     return 0
 
@@ -106,13 +110,14 @@ def _command_name(words: list[str], default_command: str | None) -> tuple[str | 
             return None, words
         return words[0], words[1:]
     name = default_command
-    for place, word in enumerate(words):
-        flag, is_set, value = word.partition("=")
-        if flag == "--mode":
-            used = 1 if is_set else 2
-            name = value if is_set else "".join(words[place + 1 : place + 2])
-            return name, words[:place] + words[place + used :]
-    return name, words
+    index = next((i for i, word in enumerate(words) if word.partition("=")[0] == "--mode"), None)
+    if index is None:
+        return name, words
+    _, is_set, value = words[index].partition("=")
+    rest = words[:index] + words[index + (1 if is_set else 2) :]
+    if any(word.partition("=")[0] == "--mode" for word in rest):
+        raise InputError("--mode is given more than once; give one")
+    return value if is_set else "".join(words[index + 1 : index + 2]), rest
 
 
 def check_needs(command: Command, arguments: Arguments) -> None:
@@ -130,8 +135,10 @@ def check_needs(command: Command, arguments: Arguments) -> None:
         raise InputError(f"{arguments.config_json}: no such file; --config needs {FLAGS['config']}")
     if command.config is ConfigSource.RUN and not has_config and arguments.workdir is not None:
         _check_run(arguments.workdir)
-    if command.config is ConfigSource.FILE and arguments.config is not None:
-        _check_paths(arguments.config, arguments)
+    if command.reads_data:
+        _check_checkout(arguments)
+    if arguments.config is not None:
+        _check_paths(command, arguments.config, arguments)
     if "input" in command.needs and arguments.input is not None:
         _check_input(arguments.input)
 
@@ -144,14 +151,23 @@ def _check_run(workdir: Path) -> None:
         saved_config.read_run_config(workdir)
 
 
-def _check_paths(config: ConfigDict, arguments: Arguments) -> None:
-    """Raises InputError for a path in `config` that is not there."""
+def _check_checkout(arguments: Arguments) -> None:
+    """Raises InputError outside a checkout, which has the configs that commands on data need."""
+    if importlib.util.find_spec("configs") is None:
+        raise InputError(
+            f"{arguments.program} needs a checkout of the project; there: python main.py --mode={arguments.command} ..."
+        )
+
+
+def _check_paths(command: Command, config: ConfigDict, arguments: Arguments) -> None:
+    """Raises InputError for a path in `config` that the command reads and that is not there."""
     from ssa2d_jax.runs import config_paths, overrides
 
-    if arguments.workdir is not None:
+    if command.reads_init and arguments.workdir is not None:
         overrides.prefer_init_run(config, set(arguments.options))
         config_paths.check_init_paths(config.init, arguments.workdir)
-    config_paths.check_data_root(config.data)
+    if command.reads_data and command.config is ConfigSource.FILE:
+        config_paths.check_data_root(config.data)
 
 
 def _check_input(text: str) -> None:
@@ -166,6 +182,16 @@ def _help(program: str) -> str:
     lines += [f"  {name:<16}{command.summary}" for name, command in COMMANDS.items()]
     lines += ["", "flags:", *(f"  --{name:<14}{meaning}" for name, meaning in FLAGS.items())]
     return "\n".join([*lines, "", "configs/default.py of a checkout lists all options with their meaning."])
+
+
+def _is_output_closed() -> bool:
+    """Whether the reader of the output closed the pipe; then nothing more is written to it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  for the interpreter's own flush at its end
+        return True
+    return False
 
 
 def _end(message: str, code: int) -> int:

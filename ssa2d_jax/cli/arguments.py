@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import difflib
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -72,7 +73,7 @@ def parse(command: str, program: str, words: Sequence[str]) -> Arguments:
         config_json=Path(place) if place and is_json else None,
         options=_options(option_words),
         workdir=Path(flags["workdir"]) if flags["workdir"] else None,
-        input=flags["input"],
+        input=flags["input"] or None,
         output=Path(flags["output"]) if flags["output"] else None,
     )
 
@@ -116,6 +117,9 @@ def _load_config(place: str, option_words: Sequence[str]) -> ConfigDict:
     for key in _options(option_words):
         if new := renamed_key(key):
             raise InputError(f"--config.{key} was renamed: use --config.{new}")
+    root = str(Path(place.partition(":")[0]).absolute().parent.parent)
+    if root not in sys.path:
+        sys.path.append(root)  # for `from configs import ...` in the file
     values = flags.FlagValues()
     argv = ["main.py", f"--config={place}", *option_words]
     config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)

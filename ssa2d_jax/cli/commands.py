@@ -7,11 +7,16 @@ import dataclasses
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ml_collections import ConfigDict
 
 from ssa2d_jax.cli.arguments import Arguments
+from ssa2d_jax.cli.config import load_config, resolve_config
 from ssa2d_jax.utils.errors import InputError
+
+if TYPE_CHECKING:
+    from ssa2d_jax.data.batch import Source
 
 _RUN_FOLDER = "the folder of the run"
 _RUN = "the folder of a run or a file that export_weights wrote"
@@ -29,7 +34,8 @@ class ConfigSource(enum.Enum):
 class Command:
     """One row of the table.
 
-    `needs` maps the flags that have to be given to what they mean. A command with flags of its own has
+    `needs` maps the flags that have to be given to what they mean. `reads_data`: it reads `config.data.root`, and needs
+    the configs of a checkout. `reads_init`: it reads what `config.init` names. A command with flags of its own has
     `run_with_words`, which takes the words and returns the exit code, in place of `run`.
     """
 
@@ -37,56 +43,9 @@ class Command:
     run: Callable[[Arguments], None] = lambda arguments: None
     needs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     config: ConfigSource = ConfigSource.FILE
+    reads_data: bool = False
+    reads_init: bool = False
     run_with_words: Callable[[Sequence[str]], int] | None = None
-
-
-def load_config(arguments: Arguments, *, trains: bool = False, scores: bool = False) -> ConfigDict:
-    """The config of a command, with the options of the command line, checked."""
-    import jax
-
-    from ssa2d_jax.runs import config_rules
-
-    config = _unchecked_config(arguments)
-    config_rules.check_config(config, jax.local_device_count(), trains=trains, scores=scores)
-    return config
-
-
-def _unchecked_config(arguments: Arguments) -> ConfigDict:
-    from ssa2d_jax.runs import overrides
-
-    if arguments.config is not None:
-        config = arguments.config
-    else:
-        config = _saved_config(arguments)
-        for key, text in arguments.options.items():
-            overrides.set_option(config, key, text)
-    overrides.prefer_init_run(config, set(arguments.options))
-    return config
-
-
-def _saved_config(arguments: Arguments) -> ConfigDict:
-    """The config in `config_json`, or of the run in `workdir`; options that are newer than it have their defaults."""
-    from ssa2d_jax.runs import saved_config
-
-    defaults = _defaults()
-    if arguments.config_json is None:
-        from ssa2d_jax.runs.load_run import run_config
-
-        saved = run_config(_workdir(arguments))
-    elif defaults is None:
-        saved = saved_config.read_config(arguments.config_json, "give another --config")
-    else:
-        saved = saved_config.read_given_config(arguments.config_json, defaults)
-    return saved_config.complete_config(saved, defaults)
-
-
-def _defaults() -> ConfigDict | None:
-    """The defaults of configs/default.py, which is in a checkout; None for an installed package."""
-    try:
-        from configs import default
-    except ImportError:
-        return None
-    return default.get_config()
 
 
 def _workdir(arguments: Arguments) -> Path:
@@ -104,15 +63,25 @@ def _input(arguments: Arguments) -> str:
     return arguments.input
 
 
+def _open_batches(config: ConfigDict) -> "Source":
+    """The batches of this process, of all that train or evaluate together."""
+    import jax
+
+    from input_pipeline.source import open_batches
+
+    return open_batches(config, process_index=jax.process_index(), process_count=jax.process_count())
+
+
 def _train(arguments: Arguments) -> None:
     config, workdir = load_config(arguments, trains=True, scores=True), _workdir(arguments)
-    from input_pipeline.source import open_batches
     from ssa2d_jax.pretrained.reader import read_weights
+    from ssa2d_jax.runs import config_paths
     from ssa2d_jax.training.loop import train
     from ssa2d_jax.utils import host_memory
 
+    config_paths.check_init_paths(config.init, workdir)
     host_memory.keep_freed_memory()
-    train(config, workdir, open_batches(config), read_weights)
+    train(config, workdir, _open_batches(config), read_weights)
 
 
 def _prepare(arguments: Arguments) -> None:
@@ -124,13 +93,12 @@ def _prepare(arguments: Arguments) -> None:
 
 def _eval(arguments: Arguments) -> None:
     config, workdir = load_config(arguments, scores=True), _workdir(arguments)
-    from input_pipeline.source import open_batches
     from ssa2d_jax.evaluation.evaluate import evaluate_run
     from ssa2d_jax.runs import weights_file
     from ssa2d_jax.runs.load_run import check_label_space, load_run
 
     run = load_run(workdir, config)  # before the data, which may have to be prepared
-    source = open_batches(config)
+    source = _open_batches(config)
     check_label_space(workdir, run.space, source.space)
     evaluate_run(
         run,
@@ -188,16 +156,14 @@ def _ablate(arguments: Arguments) -> None:
     import jax
 
     from configs import default
-    from input_pipeline.source import open_batches
-    from ssa2d_jax.data.batch import Source
     from ssa2d_jax.pretrained.reader import read_weights
     from ssa2d_jax.runs import config_rules
     from ssa2d_jax.training.ablation import run_ablation
     from ssa2d_jax.utils import host_memory
 
-    def source(config: ConfigDict) -> Source:
+    def source(config: ConfigDict) -> "Source":
         config_rules.check_config(config, jax.local_device_count())
-        return open_batches(config)
+        return _open_batches(config)
 
     host_memory.keep_freed_memory()
     run_ablation(base, default.NETWORK_VARIANTS, _workdir(arguments), source, read_weights)
@@ -205,12 +171,11 @@ def _ablate(arguments: Arguments) -> None:
 
 def _profile(arguments: Arguments) -> None:
     config = load_config(arguments, trains=True)
-    from input_pipeline.source import open_batches
     from ssa2d_jax.training.profile import profile
     from ssa2d_jax.utils import host_memory
 
     host_memory.keep_freed_memory()
-    profile(config, _workdir(arguments), open_batches(config))
+    profile(config, _workdir(arguments), _open_batches(config))
 
 
 def _check(arguments: Arguments) -> None:
@@ -244,7 +209,8 @@ def _report(arguments: Arguments) -> None:
     from ssa2d_jax.runs.workdir import Workdir
 
     workdir = _workdir(arguments)
-    split = arguments.config.train.eval_splits[0] if arguments.config is not None else "test"
+    has_config = arguments.config is not None or arguments.config_json is not None
+    split = resolve_config(arguments).train.eval_splits[0] if has_config else "test"
     for run in Workdir.scored(workdir, split):
         latency.write_speed_if_missing(run.folder)
     write_report(workdir, split)
@@ -258,10 +224,16 @@ def _web(words: Sequence[str]) -> int:
 
 _WORKDIR = {"workdir": _RUN_FOLDER}
 COMMANDS: dict[str, Command] = {
-    "train": Command("train a network, go on where it stopped, and score it at the end", _train, _WORKDIR),
-    "prepare": Command("read a release and build the TFRecord shards that training reads", _prepare),
-    "check": Command("read a whole release and list what is wrong with it", _check),
-    "eval": Command("score a run on the test split", _eval, {"workdir": _RUN}, ConfigSource.RUN),
+    "train": Command(
+        "train a network, go on where it stopped, and score it at the end",
+        _train,
+        _WORKDIR,
+        reads_data=True,
+        reads_init=True,
+    ),
+    "prepare": Command("read a release and build the TFRecord shards that training reads", _prepare, reads_data=True),
+    "check": Command("read a whole release and list what is wrong with it", _check, reads_data=True),
+    "eval": Command("score a run on the test split", _eval, {"workdir": _RUN}, ConfigSource.RUN, reads_data=True),
     "predict": Command(
         "label every pixel of a video, or of all videos in a folder",
         _predict,
@@ -272,9 +244,11 @@ COMMANDS: dict[str, Command] = {
         },
         ConfigSource.RUN,
     ),
-    "ablate": Command("train and score variants of the network, with several seeds", _ablate, _WORKDIR),
+    "ablate": Command(
+        "train and score variants of the network, with several seeds", _ablate, _WORKDIR, reads_data=True
+    ),
     "report": Command(
-        "gather all runs in --workdir on one HTML page",
+        "gather all runs in --workdir on one HTML page; --config chooses the split",
         _report,
         {"workdir": "a folder of runs"},
         ConfigSource.NONE,
@@ -292,6 +266,6 @@ COMMANDS: dict[str, Command] = {
         {"workdir": _RUN, "output": "a folder"},
         ConfigSource.RUN,
     ),
-    "profile": Command("trace a few training steps for TensorBoard's profiler", _profile, _WORKDIR),
+    "profile": Command("trace a few training steps for TensorBoard's profiler", _profile, _WORKDIR, reads_data=True),
     "doctor": Command("print what a bug report needs", _doctor, config=ConfigSource.NONE),
 }

@@ -56,9 +56,13 @@ def _result_of(find: Callable[[], str]) -> str:
 
 def _packages() -> list[str]:
     """The packages that this one asks for, without those of the optional web, beam, torch and test extras."""
-    requirements = metadata.requires("ssa2d_jax") or []
-    chosen = [one for one in requirements if "extra ==" not in one or re.search(r"extra == ['\"]train", one)]
-    names = [re.match(r"[\w.-]+", one) for one in chosen]
+    try:
+        requirements = metadata.requires("ssa2d_jax") or []
+    except metadata.PackageNotFoundError:  # a checkout that is not installed
+        path = Path(__file__).resolve().parents[2] / "requirements.txt"
+        requirements = path.read_text().splitlines() if path.is_file() else []
+    chosen = [line for line in requirements if "extra ==" not in line or re.search(r"extra == ['\"]train", line)]
+    names = [re.match(r"[A-Za-z][\w.-]*", line) for line in chosen]
     return list(dict.fromkeys(name.group() for name in names if name))
 
 

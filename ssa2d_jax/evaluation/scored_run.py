@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.data.layouts import LAYOUT_TITLES
 from ssa2d_jax.evaluation import metrics
-from ssa2d_jax.runs.saved_config import rename_keys
+from ssa2d_jax.runs.saved_config import read_config
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils import csv_history
 
@@ -61,7 +61,7 @@ def read_run(workdir: Path, split: str, name: str) -> ScoredRun:
     """
     files = Workdir(workdir)
     scores = json.loads(files.scores(split).read_text())
-    config = rename_keys(json.loads(files.config.read_text()))
+    config = read_config(files.config)
     for kind in KINDS:
         for score in metrics.SCORES:
             float(scores[kind][score])  # raises if it is missing

@@ -38,7 +38,10 @@ class Rule:
         if any(value is _MISSING for value in values) or self._holds(values):
             return None
         value, *others = values
-        allowed = self.allowed if isinstance(self.allowed, str) else self.allowed(*others)
+        try:
+            allowed = self.allowed if isinstance(self.allowed, str) else self.allowed(*others)
+        except TypeError:  # one of the others has a value of another kind, which its own rule reports
+            return None
         return f"config.{self.key} is {value!r}; allowed: {allowed}"
 
     def _holds(self, values: Sequence[Any]) -> bool:

@@ -1,12 +1,16 @@
 """From words to an exit code: what is answered before anything heavy is imported."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
-from ssa2d_jax.cli import app
+from configs import sprites
+from input_pipeline import source
+from ssa2d_jax.cli import app, commands
 from ssa2d_jax.cli.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,3 +102,39 @@ def test_flags_take_their_value_in_one_word_or_two(monkeypatch):
     assert app.main(["--mode", "report", "--workdir=runs"], default_command="train") == 0
     assert [str(arguments.workdir) for arguments in seen] == ["runs", "runs"]
     assert seen[0].options == {"predict.opacity": "0.5"}
+
+
+def test_an_empty_input_is_no_input(capsys):
+    assert app.main(["predict", "--workdir=w", "--input=", "--output=out"]) == 2
+    assert "needs --workdir" in capsys.readouterr().err
+
+
+def test_a_mode_is_given_once(capsys):
+    assert app.main(["--mode=eval", "--mode=predict"], default_command="train") == 2
+    assert "--mode is given more than once" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:the load_module")  # by which ml_collections reads config files
+def test_commands_on_data_need_a_checkout(monkeypatch, capsys):
+    monkeypatch.setattr(app.importlib.util, "find_spec", lambda name: None)
+    assert app.main(["prepare", "--config=configs/sprites.py:tiny"]) == 2
+    assert (
+        "ssa2d prepare needs a checkout of the project; there: python main.py --mode=prepare" in capsys.readouterr().err
+    )
+
+
+def test_every_process_reads_its_own_share(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    monkeypatch.setattr(jax, "process_count", lambda: 3)
+    monkeypatch.setattr(source, "open_batches", lambda config, **share: seen.update(share))
+    commands._open_batches(None)
+    assert seen == {"process_index": 1, "process_count": 3}
+
+
+def test_report_takes_its_split_from_the_config(tmp_path, monkeypatch, capsys):
+    config = sprites.get_config("tiny")
+    config.train.eval_splits = ("train",)
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+    assert app.main(["report", f"--workdir={tmp_path}", f"--config={tmp_path / 'config.json'}"]) == 2
+    assert "was scored on 'train'" in capsys.readouterr().err

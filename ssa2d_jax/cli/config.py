@@ -1,0 +1,59 @@
+"""Where the config of a command comes from: a Python file, a config.json, or the run in the workdir."""
+
+from ml_collections import ConfigDict
+
+from ssa2d_jax.cli.arguments import Arguments
+
+
+def load_config(arguments: Arguments, *, trains: bool = False, scores: bool = False) -> ConfigDict:
+    """The config of a command, with the options of the command line, checked."""
+    import jax
+
+    from ssa2d_jax.runs import config_rules
+
+    config = resolve_config(arguments)
+    config_rules.check_config(config, jax.local_device_count(), trains=trains, scores=scores)
+    return config
+
+
+def resolve_config(arguments: Arguments) -> ConfigDict:
+    """The config of a command, with the options of the command line, unchecked."""
+    from ssa2d_jax.runs import overrides
+
+    if arguments.config is not None:
+        config = arguments.config
+    else:
+        config = _saved_config(arguments)
+        for key, text in arguments.options.items():
+            overrides.set_option(config, key, text)
+    overrides.prefer_init_run(config, set(arguments.options))
+    return config
+
+
+def _saved_config(arguments: Arguments) -> ConfigDict:
+    """The config in `config_json`, or of the run in `workdir`; options that are newer than it have their defaults."""
+    from ssa2d_jax.runs import saved_config
+
+    defaults = _defaults()
+    if arguments.config_json is None:
+        from ssa2d_jax.runs.load_run import run_config
+
+        assert arguments.workdir is not None, "checked by the table of commands"
+
+        saved = run_config(arguments.workdir)
+    elif defaults is None:
+        saved = saved_config.read_config(arguments.config_json, "give another --config")
+    else:
+        saved = saved_config.read_given_config(arguments.config_json, defaults)
+    return saved_config.complete_config(saved, defaults)
+
+
+def _defaults() -> ConfigDict | None:
+    """The defaults of configs/default.py, which is in a checkout; None for an installed package."""
+    try:
+        from configs import default
+    except ModuleNotFoundError as error:
+        if error.name != "configs":
+            raise
+        return None
+    return default.get_config()
