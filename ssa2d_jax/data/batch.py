@@ -97,13 +97,13 @@ class Source:
     """Where batches come from: what the input pipeline gives to training and evaluation.
 
     Attributes:
-        train_clips: The number of clips in the training split.
-        label_frames: The number of labelled frames by split.
-        left_out: The number of unusable videos by split.
-        identity: A text that differs for other data: a run resumes only with the data that it began with.
-        train_batches: Returns endless training batches; the first one is that of training step `step` (0 = the first).
-        eval_batches: Returns the batches of one pass through a split, with every labelled frame exactly once.
-        space: The classes of the labels.
+        train_clips: the number of clips in the training split.
+        label_frames: the number of labelled frames by split.
+        left_out: the number of unusable videos by split.
+        identity: a text that differs for other data: a run resumes only with the data that it began with.
+        train_batches: returns endless training batches; the first one is that of training step `step` (0 = the first).
+        eval_batches: returns the batches of one pass through a split, with every labelled frame exactly once.
+        space: the classes of the labels.
     """
 
     train_clips: int

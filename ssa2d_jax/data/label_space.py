@@ -1,4 +1,7 @@
-"""The classes of labels: names, valid actor-action pairs, colours. No framework in here."""
+"""The classes of labels: names, valid actor-action pairs, colours. No framework in here.
+
+A label space is multi-label if a pixel may have any number of actions, as in VidOR; otherwise a pixel has exactly one.
+"""
 
 import dataclasses
 import functools
@@ -44,10 +47,10 @@ class LabelSpace:
     Joint class j >= 1 is `pairs[j - 1]`, a tuple (actor class, action class).
 
     Attributes:
-        multilabel: Whether a pixel may have any number of actions; background then means no action, and the network's
-            action head has no class for it.
-        frequent: Actor classes and action classes that also get scores of their own.
-        pair_colours: The colours of `pairs` if they don't follow A2D's rule.
+        multilabel: whether the space is multi-label; background then means no action, and the network's action head
+            has no class for it.
+        frequent: actor classes and action classes that also get scores of their own.
+        pair_colours: the colours of `pairs` if they don't follow A2D's rule.
     """
 
     actors: tuple[str, ...]

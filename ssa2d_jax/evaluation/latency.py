@@ -18,7 +18,7 @@ _REPETITIONS = 3
 
 
 def write_speed_if_missing(workdir: Path) -> None:
-    """Write speed.json unless it exists: the network's milliseconds per frame, the fastest of a few calls with a clip.
+    """Writes speed.json unless it exists: the network's milliseconds per frame, the fastest of a few calls with a clip.
 
     A run that cannot be loaded gets no file; a line on stderr says why.
     """

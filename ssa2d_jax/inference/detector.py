@@ -49,11 +49,11 @@ class Stream:
             raise self.source.error
 
     def until_error(self) -> Iterator[FrameResult]:
-        """Yield the same results; where frames break off, `source.error` holds the error afterwards."""
+        """Yields the same results; where frames break off, `source.error` holds the error afterwards."""
         detector, source = self.detector, self.source
         waiting = collections.deque[tuple[Frame, bool]]()  # frames that have no labels yet, and whether a shot begins
 
-        def pictures() -> Iterator[np.ndarray]:
+        def pictures() -> Iterator[UInt8[np.ndarray, "H W 3"]]:
             for frame, cut in with_shot_boundaries(source, lambda frame: frame.rgb):
                 waiting.append((frame, cut))
                 yield frame.rgb
@@ -80,7 +80,7 @@ class Detector:
         max_pixels: int = MAX_PIXELS,
         step: int | None = None,
     ) -> None:
-        """Build a detector from a network; `from_run` is the usual way.
+        """Builds a detector from a network; `from_run` is the usual way.
 
         Args:
             forward: runs the network.
@@ -106,7 +106,7 @@ class Detector:
         batch_size: int = 1,
         threshold: float | None = None,
     ) -> "Detector":
-        """Load the network of a run.
+        """Loads the network of a run.
 
         Args:
             run: its workdir, or a .safetensors file that `ssa2d export_weights` wrote.
@@ -131,7 +131,7 @@ class Detector:
         threshold: float | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> "Detector":
-        """Build the detector of a run that is loaded; for the options see `from_run` and the constructor."""
+        """Builds the detector of a run that is loaded; for the options see `from_run` and the constructor."""
         data = run.config.data
         height, width = data.size
         return cls(
@@ -151,7 +151,7 @@ class Detector:
         )
 
     def __call__(self, frames: FrameInput) -> Result:
-        """Label a whole clip and keep it in memory; use `stream` for more than a minute of video.
+        """Labels a whole clip and keeps it in memory; use `stream` for more than a minute of video.
 
         Raises:
             InputError: the frames cannot be read, or break off.
@@ -160,7 +160,7 @@ class Detector:
         return Result(tuple(stream), self.space, stream.source.rate, self.threshold)
 
     def stream(self, frames: FrameInput) -> Stream:
-        """Label frame by frame, in order, in memory that does not grow.
+        """Labels frame by frame, in order, in memory that does not grow.
 
         The result of a frame comes about a window after the frame itself. See `Stream` for frames that break off.
 
@@ -170,14 +170,14 @@ class Detector:
         return Stream(self, open_frames(frames, self.max_pixels))
 
     def compile(self) -> None:
-        """Run the network once on black frames, so that later calls do not wait for compiling; once only."""
+        """Runs the network once on black frames, so that later calls do not wait for compiling; once only."""
         if not self.compiled:
             options, channels = self.window_options, 3 if self.flow is None else 5
             self.forward(np.zeros((options.batch_size, options.clip_frames, *self.size, channels), np.uint8))
             self.compiled = True
 
     def network_frames(self, frames: Iterable[UInt8[np.ndarray, "H W 3"]]) -> Iterator[UInt8[np.ndarray, "h w C"]]:
-        """Yield whole frames at the network's size; RGB, and packed flow for a network of two streams."""
+        """Yields whole frames at the network's size; RGB, and packed flow for a network of two streams."""
         if self.flow is None:
             return (resize(frame, self.size) for frame in frames)
         method, height = self.flow
@@ -188,10 +188,10 @@ class Detector:
 def _with_flow(
     frames: Iterable[UInt8[np.ndarray, "H W 3"]], flow_track: FlowTrack, size: tuple[int, int]
 ) -> Iterator[UInt8[np.ndarray, "h w 5"]]:
-    """Yield RGB and packed flow of whole frames at `size` (height, width)."""
-    waiting: collections.deque[np.ndarray] = collections.deque()  # frames whose flow is not known yet
+    """Yields RGB and packed flow of whole frames at `size` (height, width)."""
+    waiting = collections.deque[UInt8[np.ndarray, "h w 3"]]()  # frames whose flow is not known yet
 
-    def join(flow: np.ndarray) -> np.ndarray:
+    def join(flow: UInt8[np.ndarray, "y x 2"]) -> UInt8[np.ndarray, "h w 5"]:
         return np.concatenate([waiting.popleft(), resize_flow(flow, size)], axis=-1)
 
     for frame in frames:

@@ -19,8 +19,8 @@ class FrameLabels:
     """Label maps by name, and statistics by kind of label (`KINDS`) and class.
 
     Attributes:
-        maps: `actor`, `action` and `joint` [H, W]; where a pixel may have several actions, `actor`, the strongest
-            `action`, and `actions`, all of them, bit-packed [H, W, ceil(A / 8)] (see `unpack_actions`).
+        maps: `actor`, `action` and `joint` [H, W]; multi-label: `actor`, the strongest `action`, and `actions`, all of
+            them, bit-packed [H, W, ceil(A / 8)] (see `unpack_actions`).
         pixels: number of pixels of each class.
         confidence: sum of the confidence over these pixels: the probability of an actor or action class, the product
             of both probabilities for a pair.
@@ -44,10 +44,10 @@ def frame_labels(
 ) -> FrameLabels:
     """Labels of [height, width] from probabilities that are interpolated linearly.
 
-    Where a pixel has one action: the argmax of actor and of action, independently, and the joint decision, the argmax
+    With one action per pixel: the argmax of actor and of action, independently, and the joint decision, the argmax
     over background and the valid pairs of log p(actor) + log p(action).
 
-    Where a pixel may have several actions: `actor` is the most probable class, `actions` are the actions whose
+    Multi-label: `actor` is the most probable class, `actions` are the actions whose
     probability reaches `threshold`, and `action` is the most probable of these, from 1, or 0. Statistics are those of
     every actor, every action and every pair (joint class 1 + (actor - 1) * A + action - 1).
 
@@ -56,7 +56,7 @@ def frame_labels(
         height: of the frame in pixels.
         width: of the frame in pixels.
         space: the classes.
-        threshold: only used where a pixel may have several actions.
+        threshold: multi-label: probability from which a pixel has an action.
     """
     if space.multilabel:
         return _multilabel_labels(grid, height, width, space, threshold)
@@ -94,7 +94,7 @@ def _no_labels(space: LabelSpace, height: int, width: int) -> FrameLabels:
 def _multilabel_labels(
     grid: Float32[np.ndarray, "h w P"], height: int, width: int, space: LabelSpace, threshold: float
 ) -> FrameLabels:
-    """`frame_labels` where a pixel may have several actions."""
+    """`frame_labels` of multi-label classes."""
     actors, actions = space.heads
     labels = _no_labels(space, height, width)
     maps = labels.maps
@@ -125,7 +125,7 @@ def _count(
     confidence: Float[np.ndarray, " N"],
     where: Bool[np.ndarray, " N"] | slice = slice(None),
 ) -> None:
-    """Add pixels, all or those of `where`, to the statistics of their classes."""
+    """Adds pixels, all or those of `where`, to the statistics of their classes."""
     total = len(labels.pixels[kind])
     labels.pixels[kind] += np.bincount(classes[where], minlength=total)
     labels.confidence[kind] += np.bincount(classes[where], confidence[where], minlength=total)
@@ -134,7 +134,7 @@ def _count(
 def _interpolate_strips(
     grid: Float32[np.ndarray, "h w P"], height: int, width: int, channels: int
 ) -> Iterator[tuple[slice, Float32[np.ndarray, "channels N"]]]:
-    """Interpolate the first channels linearly; yield strips of rows, and the values of their pixels."""
+    """Interpolates the first channels linearly; yields strips of rows, and the values of their pixels."""
     coarse = np.ascontiguousarray(np.moveaxis(grid[..., :channels], 2, 0))
     wide = np.stack([cv2.resize(plane, (width, grid.shape[0])) for plane in coarse])  # [channels, h, W]
     cells = _row_cells(height, grid.shape[0])
@@ -214,7 +214,7 @@ class LabelStatistics:
         self._confidence: dict[str, Float64[np.ndarray, " _"]] = {}
 
     def add(self, labels: FrameLabels) -> None:
-        """Add one frame."""
+        """Adds one frame."""
         self.frames += 1
         self._all_pixels += labels.maps["actor"].size
         for kind in KINDS:
@@ -224,7 +224,7 @@ class LabelStatistics:
             self._confidence[kind] = self._confidence.get(kind, 0) + labels.confidence[kind]
 
     def summary(self, space: LabelSpace) -> dict[str, dict[str, ClassStatistics]]:
-        """Statistics by kind of label and class; where any actor may do any action, only of pairs that occur."""
+        """Statistics by kind of label and class; multi-label: only of the pairs that occur."""
         rows = {kind: dict(zip(space.names[kind], self._rows(kind), strict=True)) for kind in KINDS}
         if space.multilabel:
             rows["joint"] = {name: row for name, row in rows["joint"].items() if row["frames"]}

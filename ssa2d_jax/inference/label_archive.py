@@ -25,7 +25,7 @@ class LabelArchive:
     """
 
     def __init__(self, path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Start without frames; `shapes` are those of a frame's maps, by name."""
+        """Starts without frames; `shapes` are those of a frame's maps, by name."""
         self.path = Path(path)
         self.frames = 0
         self._shapes = dict(shapes)
@@ -33,7 +33,7 @@ class LabelArchive:
         self._files = {name: gzip.GzipFile(self._folder / f"{name}.gz", "wb", _LEVEL) for name in shapes}
 
     def append(self, **maps: UInt8[np.ndarray, "..."]) -> None:
-        """Append a frame: a map for every name. ValueError for other names, shapes or types."""
+        """Appends a frame: a map for every name. ValueError for other names, shapes or types."""
         if maps.keys() != self._files.keys():
             raise ValueError(f"{self.path}: got maps {sorted(maps)}, expected {sorted(self._files)}")
         for name, labels in maps.items():
@@ -44,7 +44,7 @@ class LabelArchive:
         self.frames += 1
 
     def close(self) -> None:
-        """Write the archive and move it to `path`."""
+        """Writes the archive and moves it to `path`."""
         archive = self._folder / "archive.npz"
         try:
             with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as target:
@@ -56,7 +56,7 @@ class LabelArchive:
             self.discard()
 
     def _copy(self, name: str, target: zipfile.ZipFile) -> None:
-        """Copy the maps of this name from their temporary file into the archive."""
+        """Copys the maps of this name from their temporary file into the archive."""
         header = {"descr": "|u1", "fortran_order": False, "shape": (self.frames, *self._shapes[name])}
         # A fixed date: the same labels give the same bytes.
         member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
@@ -67,7 +67,7 @@ class LabelArchive:
             shutil.copyfileobj(source, entry, _CHUNK)
 
     def discard(self) -> None:
-        """Remove the temporary files; `path` does not change."""
+        """Removes the temporary files; `path` does not change."""
         for file in self._files.values():
             file.close()
         shutil.rmtree(self._folder, ignore_errors=True)

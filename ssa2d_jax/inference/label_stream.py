@@ -23,7 +23,7 @@ def label_stream(
     tracker: Tracker | None = None,
     track_sink: TrackSink = lambda tracks: None,
 ) -> LabelStatistics:
-    """Label a stream to its end, or to where its frames break off (`stream.source.error` says why).
+    """Labels a stream to its end, or to where its frames break off (`stream.source.error` says why).
 
     Args:
         stream: the frames.
@@ -47,7 +47,7 @@ def label_stream(
 
 
 def new_overlay_writer(stream: Stream, folder: Path) -> VideoWriter:
-    """Open overlay.mp4 in `folder`, with the size and timing of the stream."""
+    """Opens overlay.mp4 in `folder`, with the size and timing of the stream."""
     source = stream.source
     size = {"height": source.height, "width": source.width}
     return VideoWriter(folder / OVERLAY, time_base=source.time_base, rate=source.rate, **size)
@@ -61,7 +61,7 @@ def overlay_sink(writer: VideoWriter, opacity: float = OPACITY, draw_instances: 
 
 
 def new_track_files(stream: Stream, folder: Path) -> TrackFiles:
-    """Prepare tracks.json and tracks.csv of the stream in `folder`."""
+    """Prepares tracks.json and tracks.csv of the stream in `folder`."""
     source, detector = stream.source, stream.detector
     video = {"file_name": Path(source.name).name, "height": source.height, "width": source.width}
     return TrackFiles(folder, detector.space, video=video)

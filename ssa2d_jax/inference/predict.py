@@ -108,7 +108,7 @@ def predict_video(
     detector: Detector,
     options: PredictOptions = PredictOptions(),
 ) -> Summary:
-    """Label every frame of a video, or of the camera of this number; write `OUTPUTS` and return the summary.
+    """Labels every frame of a video, or of the camera of this number; writes `OUTPUTS` and returns the summary.
 
     overlay.mp4 has the frame count, size (upright) and timing of the video. labels.npz holds the maps of `FrameLabels`
     as arrays [frames, ...]. summary.json holds the returned dict. tracks.json and tracks.csv are written by
@@ -146,7 +146,7 @@ def predict_video(
 
 
 def _predict(stream: Stream, folder: Path, options: PredictOptions) -> Summary:
-    """Label the stream, write overlay.mp4, labels.npz and the tracks into `folder`, and return the summary."""
+    """Labels the stream, writes overlay.mp4, labels.npz and the tracks into `folder`, and returns the summary."""
     started, source, detector = time.monotonic(), stream.source, stream.detector
     progress = Progress(Path(source.name).name, "frames", source.frames)
     tracker = Tracker(
@@ -188,7 +188,7 @@ def _predict(stream: Stream, folder: Path, options: PredictOptions) -> Summary:
 
 
 def _replace_outputs(folder: Path, out_folder: Path) -> None:
-    """Move the new outputs into place and remove those of an earlier run that have no successor."""
+    """Moves the new outputs into place and removes those of an earlier run that have no successor."""
     for name in OUTPUTS:
         if (folder / name).exists():
             os.replace(folder / name, out_folder / name)
@@ -197,7 +197,7 @@ def _replace_outputs(folder: Path, out_folder: Path) -> None:
 
 
 def _check_places(path: Path, out_folder: Path) -> None:
-    """InputError unless `out_folder` can be a folder and no output would overwrite the input."""
+    """Raises InputError unless `out_folder` can be a folder and no output would overwrite the input."""
     if out_folder.exists() and not out_folder.is_dir():
         raise InputError(f"{out_folder}: this is a file; the output needs a folder, a new one or an existing one")
     if path.resolve() in [(out_folder / name).resolve() for name in OUTPUTS]:
@@ -205,7 +205,7 @@ def _check_places(path: Path, out_folder: Path) -> None:
 
 
 def _check_tracks_unchanged(out_folder: Path) -> None:
-    """InputError if tracks.json there is not what an earlier run wrote: corrections would be lost."""
+    """Raises InputError if tracks.json there is not what an earlier run wrote: corrections would be lost."""
     path = out_folder / TRACKS_JSON
     if not path.is_file():
         return

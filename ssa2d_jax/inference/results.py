@@ -58,14 +58,14 @@ class FrameResult:
 
     @property
     def action(self) -> UInt8[np.ndarray, "H W"]:
-        """Action classes; where a pixel may have several, the strongest."""
+        """Action classes; multi-label: the strongest of a pixel."""
         return self.labels.maps["action"]
 
     @property
     def joint(self) -> UInt8[np.ndarray, "H W"]:
-        """Joint classes, numbers of `space.joint`; ValueError where a pixel may have several actions."""
+        """Joint classes, numbers of `space.joint`; raises ValueError for multi-label classes."""
         if self.space.multilabel:
-            raise ValueError("a pixel may have several actions here, so it has no one joint class; use `actions`")
+            raise ValueError("a pixel may have several actions here, so it has no single joint class; use `actions`")
         return self.labels.maps["joint"]
 
     @property
@@ -82,7 +82,7 @@ class FrameResult:
         *,
         scale: int = 1,
     ) -> UInt8[np.ndarray, "H2 W2 3"]:
-        """Draw the labels, class names and a legend on the frame.
+        """Draws the labels, class names and a legend on the frame.
 
         Args:
             opacity: of the labels, 0 to 1.
@@ -131,12 +131,12 @@ class Result:
 
     @functools.cached_property
     def action(self) -> UInt8[np.ndarray, "T H W"]:
-        """Action classes; where a pixel may have several, the strongest."""
+        """Action classes; multi-label: the strongest of a pixel."""
         return np.stack([frame.action for frame in self.frames])
 
     @functools.cached_property
     def joint(self) -> UInt8[np.ndarray, "T H W"]:
-        """Joint classes; ValueError where a pixel may have several actions."""
+        """Joint classes; raises ValueError for multi-label classes."""
         return np.stack([frame.joint for frame in self.frames])
 
     @functools.cached_property
@@ -147,7 +147,7 @@ class Result:
     def to_tracks(
         self, *, max_gap: int = MAX_GAP, min_frames: int = MIN_FRAMES, min_confidence: float = 0.0
     ) -> list[Track]:
-        """Find the clip's instances over time, in order of their first frame; for the options see `Tracker`."""
+        """Finds the clip's instances over time, in order of their first frame; for the options see `Tracker`."""
         tracker = Tracker(
             self.space,
             threshold=self.threshold,
@@ -158,11 +158,11 @@ class Result:
         return find_tracks(self.frames, tracker)
 
     def overlay(self, opacity: float = OPACITY) -> UInt8[np.ndarray, "T H W 3"]:
-        """Draw the labels, class names and a legend on every frame."""
+        """Draws the labels, class names and a legend on every frame."""
         return np.stack([frame.overlay(opacity) for frame in self.frames])
 
     def write_overlay(self, path: str | Path, opacity: float = OPACITY, *, scale: int = 1) -> None:
-        """Write the overlay as an mp4 with the timing of the frames and `scale` times their size."""
+        """Writes the overlay as an mp4 with the timing of the frames and `scale` times their size."""
         first = self.frames[0]
         height, width = (scale * side for side in first.frame.shape[:2])
         with VideoWriter(path, height=height, width=width, time_base=first.time_base, rate=self.rate) as writer:

@@ -22,9 +22,9 @@ def timeline(
     *,
     max_tracks: int = 30,
 ) -> str:
-    """Draw a bar for each track, grey while it lasts, with the colours of its actions as on the overlay.
+    """Draws a bar for each track, grey while it lasts, with the colours of its actions as on the overlay.
 
-    Where a pixel may have several actions, a bar has a lane for each action.
+    Multi-label: a bar has a lane for each action.
 
     Args:
         tracks: at least one.
@@ -59,7 +59,7 @@ def timeline(
 def _draw_track(
     axes: Axes, row: int, track: Track, segments: Sequence[Segment], space: LabelSpace, times: Sequence[float]
 ) -> str:
-    """Draw a track's bar and its segments; return the name of its row."""
+    """Draws a track's bar and its segments; returns the name of its row."""
     actions = list(dict.fromkeys(segment.action for segment in segments))
     first, end = times[track.frames[0]], times[track.frames[-1] + 1]
     axes.barh(row, end - first, _BAR, first, color=_GREY)
@@ -79,7 +79,7 @@ def _track_name(track: Track, actions: Sequence[int], space: LabelSpace) -> str:
 def _draw_segment(
     axes: Axes, segment: Segment, track: Track, space: LabelSpace, times: Sequence[float], top: float, height: float
 ) -> None:
-    """Draw an action's bar, and its name if there is room."""
+    """Draws an action's bar, and its name if there is room."""
     first, end = times[segment.first], times[segment.last + 1]
     colour, name = space.colour(track.actor, segment.action), space.actions[segment.action]
     axes.barh(top, end - first, height, first, align="edge", color=_share(colour), edgecolor="white", linewidth=0.5)

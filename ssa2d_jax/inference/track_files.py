@@ -27,7 +27,7 @@ class TrackFiles:
     def __init__(
         self, folder: Path, space: LabelSpace, *, video: Mapping[str, str | int], smooth: int = SMOOTH
     ) -> None:
-        """Prepare the files.
+        """Prepares the files.
 
         Args:
             folder: where they go.
@@ -51,7 +51,7 @@ class TrackFiles:
         self._files.close()
 
     def add(self, tracks: Iterable[Track]) -> None:
-        """Write tracks that have ended."""
+        """Writes tracks that have ended."""
         for track in tracks:
             segments = track.segments(self._space, self._smooth)
             entry = json.dumps(_json_entry(track, segments, self._space))
@@ -77,7 +77,7 @@ class TrackFiles:
             self._rows.writerow(row)
 
     def end(self, frames: int) -> None:
-        """Write the end of tracks.json; `frames` is the number of the video's frames."""
+        """Writes the end of tracks.json; `frames` is the number of the video's frames."""
         rest = {
             "videos": [{"id": 1, "length": frames, **self._video}],
             "categories": [{"id": i, "name": name} for i, name in enumerate(self._space.actors) if i],

@@ -61,7 +61,7 @@ class Tracker:
         min_frames: int = MIN_FRAMES,
         min_confidence: float = 0.0,
     ) -> None:
-        """Start without tracks.
+        """Starts without tracks.
 
         Args:
             space: the classes.
@@ -84,7 +84,7 @@ class Tracker:
         *,
         cut: bool = False,
     ) -> tuple[Instances, list[Track]]:
-        """Link the regions of the next frame.
+        """Links the regions of the next frame.
 
         Args:
             frame: its number.
@@ -113,7 +113,7 @@ class Tracker:
         return self.add(result.index, result.actor, result.probabilities, result.seconds, cut=result.cut)
 
     def finish(self) -> list[Track]:
-        """End the tracks that are still open and return them."""
+        """Ends the tracks that are still open and returns them."""
         return self._close(None)
 
     def _match(self, regions: Sequence[Region]) -> dict[int, _OpenTrack]:
@@ -131,14 +131,14 @@ class Tracker:
         return matches
 
     def _start(self, frame: int, region: Region, size: tuple[int, ...]) -> Track:
-        """Open a track, still without an entry, for a region that continues none."""
+        """Opens a track, still without an entry, for a region that continues none."""
         self._last_number += 1
         track = Track(self._last_number, region.actor, (size[0], size[1]), self.threshold)
         self._open.append(_OpenTrack(track, region, frame))
         return track
 
     def _close(self, before: int | None) -> list[Track]:
-        """End the tracks that no frame from `before` on has shown, or all; return those that are not dropped."""
+        """Ends the tracks that no frame from `before` on has shown, or all; returns those that are not dropped."""
         ended = [entry.track for entry in self._open if before is None or entry.frame < before]
         self._open = [entry for entry in self._open if before is not None and entry.frame >= before]
         return [

@@ -31,8 +31,7 @@ class Region:
         mask: the region's pixels in its box.
         area: number of pixels.
         confidence: mean probability of the actor class.
-        actions: mean probability of every action class; the background comes first, unless a pixel may have several
-            actions.
+        actions: mean probability of every action class; the background comes first, except in a multi-label space.
     """
 
     actor: int
@@ -70,7 +69,7 @@ class Track:
     actions: list[Float32[np.ndarray, " A"]] = dataclasses.field(default_factory=list)  # mean probabilities by class
 
     def add(self, frame: int, seconds: float | None, region: Region) -> None:
-        """Append the region that shows the instance in frame `frame`."""
+        """Appends the region that shows the instance in frame `frame`."""
         self.frames.append(frame)
         self.seconds.append(seconds)
         self.boxes.append(region.box)
@@ -92,7 +91,7 @@ class Track:
     def frame_actions(self, space: LabelSpace, smooth: int = SMOOTH) -> list[int]:
         """The class of the strongest action in each frame; probabilities are averaged over `smooth` frames.
 
-        Where a pixel may have several actions, it is 0 if no action reaches `threshold`.
+        Multi-label: 0 if no action reaches the threshold.
         """
         return _strongest(_moving_average(self.actions, smooth), self.actor, space, self.threshold)
 
@@ -110,7 +109,7 @@ class Track:
     def segments(self, space: LabelSpace, smooth: int = SMOOTH) -> list[Segment]:
         """What the instance does when, from probabilities that are averaged over `smooth` frames; by first frame.
 
-        It is the strongest action; where a pixel may have several actions, all that reach `threshold`.
+        It is the strongest action; multi-label: all that reach the threshold.
         """
         smoothed = _moving_average(self.actions, smooth)
         if space.multilabel:
@@ -127,7 +126,7 @@ class Track:
         classes: Int[np.ndarray, " actions"],
         smoothed: Float[np.ndarray, "frames classes"],
     ) -> Iterator[Segment]:
-        """Yield a segment for every run of frames in which an action is active."""
+        """Yields a segment for every run of frames in which an action is active."""
         for column, action in zip(active.T, classes, strict=True):
             edges = np.flatnonzero(np.diff(np.concatenate([[0], column.astype(np.int8), [0]])))
             for start, end in edges.reshape(-1, 2):
@@ -161,7 +160,7 @@ def _possible(
 ) -> Float[np.ndarray, "frames classes"]:
     """Probabilities by action class; -1 for the background and for actions that this actor cannot do.
 
-    Where a pixel may have several actions, every actor can do all of them, and the background's column is added.
+    Multi-label: every actor can do all actions, and the background's column is added.
     """
     if space.multilabel:
         return np.pad(actions, ((0, 0), (1, 0)), constant_values=-1)
@@ -171,7 +170,7 @@ def _possible(
 
 
 def _strongest(actions: Float[np.ndarray, "frames A"], actor: int, space: LabelSpace, threshold: float) -> list[int]:
-    """The class of the strongest action in each row; 0 where a pixel may have several and none reaches `threshold`."""
+    """The class of the strongest action in each row; multi-label: 0 if none reaches `threshold`."""
     possible = _possible(actions, actor, space)
     best = possible.argmax(-1)
     if space.multilabel:

@@ -11,6 +11,9 @@ from jaxtyping import Float32, UInt8
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.errors import InputError
 
+Frame = UInt8[np.ndarray, "H W C"]
+Grid = Float32[np.ndarray, "h w P"]  # probabilities; P: actor classes, action classes, foreground
+Window = tuple[int, list[Frame]]  # number of the first frame, frames
 # Runs the network on clips; C is 3 (RGB) or 5 (RGB and packed optical flow). Returns the probabilities of actors, of
 # actions and of the foreground on a grid of any size. The label space gives the numbers of classes.
 Forward = Callable[
@@ -65,22 +68,22 @@ class SlidingWindow:
         self._forward, self._space, self._options = forward, space, options
         self.count = 0  # windows that went through the network
 
-    def probabilities(self, frames: Iterable[UInt8[np.ndarray, "H W C"]]) -> Iterator[Float32[np.ndarray, "h w P"]]:
-        """Yield the probabilities of every frame, in order; P: actor classes, action classes, foreground.
+    def probabilities(self, frames: Iterable[Frame]) -> Iterator[Grid]:
+        """Yields the probabilities of every frame, in order.
 
         The result of a frame comes fewer than frame_step * (clip_frames + (batch_size - 1) * stride + 2) frames after
         the frame itself.
         """
         step, taken = self._options.frame_step, 0
 
-        def sample() -> Iterator[np.ndarray]:
+        def sample() -> Iterator[Frame]:
             nonlocal taken
             for frame in frames:
                 if taken % step == 0:
                     yield frame
                 taken += 1
 
-        previous: np.ndarray | None = None
+        previous: Grid | None = None
         yielded = 0
         for grid in self._blend(sample()):
             if previous is not None:
@@ -92,11 +95,11 @@ class SlidingWindow:
             for _ in range(yielded, taken):
                 yield previous
 
-    def _blend(self, frames: Iterable[UInt8[np.ndarray, "H W C"]]) -> Iterator[Float32[np.ndarray, "h w P"]]:
-        """Yield the blended probabilities of every sampled frame."""
+    def _blend(self, frames: Iterable[Frame]) -> Iterator[Grid]:
+        """Yields the blended probabilities of every sampled frame."""
         length, count, start = self._options.clip_frames, 0, 0  # `start` is that of the next window
-        recent: collections.deque[np.ndarray] = collections.deque(maxlen=length)
-        waiting: list[tuple[int, list[np.ndarray]]] = []  # windows that are not in the network yet
+        recent: collections.deque[Frame] = collections.deque(maxlen=length)
+        waiting: list[Window] = []  # windows that are not in the network yet
         sums = _WindowSums(length)
         for frame in frames:
             recent.append(frame)
@@ -117,8 +120,8 @@ class SlidingWindow:
             self._run(waiting, sums)
         yield from sums.pop_means(count)
 
-    def _run(self, waiting: list[tuple[int, list[np.ndarray]]], sums: "_WindowSums") -> None:
-        """Add the network's answers for the waiting windows to the sums; no window waits afterwards."""
+    def _run(self, waiting: list[Window], sums: "_WindowSums") -> None:
+        """Adds the network's answers for the waiting windows to the sums; no window waits afterwards."""
         padding = [waiting[-1]] * (self._options.batch_size - len(waiting))
         video = np.stack([np.stack(frames) for _, frames in waiting + padding])  # [B, T, H, W, C]
         outputs = [np.asarray(array, np.float32) for array in self._forward(video)]
@@ -142,7 +145,7 @@ class _WindowSums:
     def __init__(self, length: int) -> None:
         self._taper = np.minimum(np.arange(length) + 1, length - np.arange(length)).astype(np.float32)
         self._first = 0  # the frame of the first sum
-        self._sums: collections.deque[tuple[np.float32, np.ndarray]] = collections.deque()  # total weight, sum
+        self._sums: collections.deque[tuple[np.float32, Grid]] = collections.deque()  # total weight, sum
 
     def add(self, start: int, window: Float32[np.ndarray, "T h w P"]) -> None:
         for frame, (weight, values) in enumerate(zip(self._taper, window, strict=True), start - self._first):
@@ -152,16 +155,16 @@ class _WindowSums:
                 total, weighted = self._sums[frame]
                 self._sums[frame] = (total + weight, weighted + weight * values)
 
-    def pop_means(self, limit: int) -> Iterator[Float32[np.ndarray, "h w P"]]:
-        """Yield the means of the frames before `limit` and forget them."""
+    def pop_means(self, limit: int) -> Iterator[Grid]:
+        """Yields the means of the frames before `limit` and forgets them."""
         while self._first < limit:
             total, weighted = self._sums.popleft()
             self._first += 1
             yield weighted / total
 
 
-def _check_outputs(outputs: Sequence[np.ndarray], leading: tuple[int, int], space: LabelSpace) -> None:
-    """Raise ValueError unless the network gave probabilities of the label space's classes for every frame."""
+def _check_outputs(outputs: Sequence[Float32[np.ndarray, "..."]], leading: tuple[int, int], space: LabelSpace) -> None:
+    """Raises ValueError unless the network gave probabilities of the label space's classes for every frame."""
     grid = outputs[2].shape[2:4]
     expected = [(*leading, *grid, space.heads[0]), (*leading, *grid, space.heads[1]), (*leading, *grid)]
     shapes = [array.shape for array in outputs]

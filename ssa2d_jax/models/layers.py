@@ -1,8 +1,8 @@
 """The network's operations: 3-D convolutions, max pooling and linear interpolation, channels last.
 
 Each operation has a plain lax form, `*_reference`; for CPUs the equal forms of cpu_lowering.py replace it (see
-lowering.py). Kernels are [kt, kh, kw, Cin, Cout], padding is TensorFlow's 'SAME'. What checks its shapes itself, with a
-ValueError that says what is allowed, takes arrays of any shape.
+lowering.py). Kernels are [kt, kh, kw, Cin, Cout], padding is TensorFlow's 'SAME'. Functions that check shapes
+themselves accept any shape and raise ValueError.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def conv3d(
         An array of t = ceil(T / strides[0]), y = ceil(H / strides[1]), x = ceil(W / strides[2]).
 
     Raises:
-        ValueError: The shapes do not fit.
+        ValueError: the shapes do not fit.
     """
     check_shapes(x, kernel, strides, dilation)
     if kernel.shape[:3] == ONES and tuple(strides) == ONES:
@@ -60,22 +60,18 @@ def conv3d_reference(
 
 
 def conv3d_transpose(
-    x: Float[jax.Array, "..."], kernel: Float[jax.Array, "..."], strides: Sequence[int]
+    x: Float[jax.Array, "B T H W Cin"], kernel: Float[jax.Array, "kt kh kw Cin Cout"], strides: Sequence[int]
 ) -> Float[jax.Array, "B t y x Cout"]:
     """Transposed 3-D convolution, equal to lax.conv_transpose(x, kernel, strides, 'SAME') with a DHWIO kernel.
 
     The kernel is not flipped: along each axis out[y] sums kernel[t] * x[(y + t - before) / stride] over all t for
     which that index is whole and inside; before = 2 for 3 taps and stride 2.
 
-    Args:
-        x: [B, T, H, W, Cin].
-        kernel: [kt, kh, kw, Cin, Cout], of x's dtype.
-
     Returns:
         An array of t = T * strides[0], y = H * strides[1], x = W * strides[2].
 
     Raises:
-        ValueError: The shapes do not fit.
+        ValueError: the shapes do not fit.
     """
     check_shapes(x, kernel, strides, ONES)
     if current_lowering() is Lowering.CPU:
@@ -91,14 +87,14 @@ def conv3d_transpose_reference(
 
 
 def max_pool3d(
-    x: Float[jax.Array, "..."], window: Sequence[int], strides: Sequence[int]
+    x: Float[jax.Array, "B T H W C"], window: Sequence[int], strides: Sequence[int]
 ) -> Float[jax.Array, "B t y x C"]:
-    """Max pooling of x [B, T, H, W, C], padding 'SAME' with -inf; output sizes are those of `conv3d`.
+    """Max pooling, padding 'SAME' with -inf; output sizes are those of `conv3d`.
 
     Values that tie for a maximum share its gradient in the CPU form; in the plain form one of them has all of it.
 
     Raises:
-        ValueError: The shapes do not fit.
+        ValueError: the shapes do not fit.
     """
     check_map(x, window, strides)
     if current_lowering() is Lowering.CPU:
@@ -117,7 +113,7 @@ def check_map(x: Float[jax.Array, "..."], *triples: Sequence[int]) -> None:
     """Checks that x is [B, T, H, W, C] with no empty axis, and that every triple is three numbers from 1 up.
 
     Raises:
-        ValueError: They are not.
+        ValueError: they are not.
     """
     if x.ndim != 5 or 0 in x.shape:
         raise ValueError(f"x has shape {x.shape}; it must be [B, T, H, W, C] with no empty axis")
@@ -132,7 +128,7 @@ def check_shapes(
     """Checks that `kernel` [kt, kh, kw, Cin, Cout] fits x [B, T, H, W, Cin].
 
     Raises:
-        ValueError: It does not.
+        ValueError: it does not.
     """
     check_map(x, strides, dilation)
     if kernel.ndim != 5 or 0 in kernel.shape or kernel.shape[3] != x.shape[4]:
@@ -205,8 +201,8 @@ def interpolation_matrix(size: int, size_in: int) -> Float32[np.ndarray, "{size}
     return np.maximum(0, 1 - np.abs(centre[:, None] - np.arange(size_in))).astype(np.float32)
 
 
-def upsample_linear(x: Float[jax.Array, "..."], size: Sequence[int]) -> Float[jax.Array, "B t y x C"]:
-    """Linear interpolation of x [B, T, H, W, C] to `size` (t, y, x), by one small matrix per axis."""
+def upsample_linear(x: Float[jax.Array, "B T H W C"], size: Sequence[int]) -> Float[jax.Array, "B t y x C"]:
+    """Linear interpolation to `size` (t, y, x), by one small matrix per axis."""
     check_map(x, size)
     for axis, length in enumerate(size, start=1):
         if length != x.shape[axis]:

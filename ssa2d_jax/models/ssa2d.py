@@ -63,18 +63,18 @@ class SSA2D(nn.Module):
         mask_known: Bool[jax.Array, "B t y x"] | None = None,
         train: bool = False,
     ) -> Outputs:
-        """Computes the logits of the three branches.
+        """Computes the logits of the three branches. It checks the shapes of video and flow itself.
 
         Args:
             video: [B, T, H, W, 3], T divisible by 4, H and W by 16.
             flow: [B, T, H, W, 2], if and only if the network has two streams.
-            mask_truth: Foreground in [0, 1] on the grid of SSA-Masking, [B, T/4, H/4, W/4]. It replaces the mask
+            mask_truth: foreground in [0, 1] on the grid of SSA-Masking, [B, T/4, H/4, W/4]. It replaces the mask
                 branch's foreground in SSA-Masking wherever `mask_known` is true, as training does.
-            mask_known: Given exactly where `mask_truth` is.
-            train: Whether batch norm uses, and moves, the batch's statistics.
+            mask_known: given exactly where `mask_truth` is.
+            train: whether batch norm uses, and moves, the batch's statistics.
 
         Raises:
-            ValueError: Video or flow has another shape, or flow is missing or unexpected.
+            ValueError: video or flow has another shape, or flow is missing or unexpected.
         """
         check_video_shape(video.shape)
         check_flow(self.flow, video.shape, flow)
@@ -182,7 +182,7 @@ def check_video_shape(shape: Shape) -> None:
     """Checks that `shape` is [B, T, H, W, 3] with T divisible by 4, H and W by 16.
 
     Raises:
-        ValueError: It is not.
+        ValueError: it is not.
     """
     if len(shape) != 5 or shape[-1] != 3 or shape[1] % 4 or shape[2] % 16 or shape[3] % 16 or 0 in shape:
         raise ValueError(
@@ -194,7 +194,7 @@ def check_flow(two_streams: bool, video_shape: Shape, flow: Float[jax.Array, "..
     """Checks that flow is given exactly if the network has a stream for it, and that it fits the video.
 
     Raises:
-        ValueError: It is missing, unexpected or of another shape.
+        ValueError: it is missing, unexpected or of another shape.
     """
     if two_streams and flow is None:
         raise ValueError("the network has two streams, flow was not given; pass flow beside video")

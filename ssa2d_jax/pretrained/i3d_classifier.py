@@ -53,10 +53,10 @@ def make_classifier(weights: Mapping[str, np.ndarray], source: str) -> tuple[I3D
 
     Args:
         weights: I3D's tensors by canonical name (see tensor_names.py).
-        source: The file of the weights, for messages.
+        source: the file of the weights, for messages.
 
     Raises:
-        InputError: The weights are not those of the whole I3D for RGB with its head.
+        InputError: the weights are not those of the whole I3D for RGB with its head.
     """
     kernel, bias = weights.get(f"{HEAD}/{KERNEL}"), weights.get(f"{HEAD}/{CONV_BIAS}")
     if kernel is None or bias is None:

@@ -31,13 +31,13 @@ def fill_encoder(
         variables: `params` and `batch_stats` of SSA2D: arrays, or their shapes.
         stream: "rgb" also fills Mixed_5b and Mixed_5c, which the two streams share. "flow" does not use those two;
             neither stream uses the classification head.
-        source: The file of the weights, for messages.
+        source: the file of the weights, for messages.
 
     Returns:
         New variables, and the names in `weights` that are not used here.
 
     Raises:
-        InputError: The weights do not fill the encoder exactly; the message lists what is missing, unexpected and
+        InputError: the weights do not fill the encoder exactly; the message lists what is missing, unexpected and
             of another shape. Nothing is filled then.
     """
     flat = flatten_dict(dict(variables), sep="/")

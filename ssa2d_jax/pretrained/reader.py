@@ -31,7 +31,7 @@ def read_weights(path: str | Path) -> Arrays:
     Other tensors in the file keep their own names.
 
     Raises:
-        InputError: The file is in an unknown format, of another network or damaged, holds anything but weights, or has
+        InputError: the file is in an unknown format, of another network or damaged, holds anything but weights, or has
             a value that is not finite. The message names the file and says what to do.
     """
     path = Path(path)
@@ -70,11 +70,11 @@ def fold_gamma(path: str | Path, tensors: Arrays) -> Arrays:
     """Multiplies batch norm's gamma into kernel and mean, which is the same function: gamma (k * x - mean) / deviation.
 
     Args:
-        path: The file of the tensors, for messages.
-        tensors: By canonical name; it is changed, and returned.
+        path: the file of the tensors, for messages.
+        tensors: by canonical name; it is changed, and returned.
 
     Raises:
-        InputError: A gamma does not fit its kernel or mean.
+        InputError: a gamma does not fit its kernel or mean.
     """
     for name in [name for name in tensors if name.endswith("/" + tensor_names.GAMMA)]:
         unit, gamma = name.removesuffix(tensor_names.GAMMA), tensors.pop(name)
@@ -114,7 +114,7 @@ def recognize_format(path: Path) -> Format:
     """Decides from its content how to read a file, or the checkpoint that a path stands for.
 
     Raises:
-        InputError: There is no such file, or its format is unknown.
+        InputError: there is no such file, or its format is unknown.
     """
     if _checkpoint_prefix(path):
         return Format(_read_tensorflow, tensor_names.from_deepmind, "a TensorFlow checkpoint")

@@ -90,7 +90,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
     """Reads the arrays of a pickled tree of dicts, by path: `a/b/c`.
 
     Raises:
-        UnsafePickle: The file holds anything else.
+        UnsafePickle: the file holds anything else.
     """
     with path.open("rb") as file:
         tree = _ArrayUnpickler(file).load()

@@ -72,7 +72,7 @@ def shard(batch: HostBatch, devices: int | None = None) -> Shards:
     """Gives the batch's arrays a leading device axis: [B, ...] -> [devices, B / devices, ...].
 
     Raises:
-        InputError: The devices cannot get equal numbers of clips.
+        InputError: the devices cannot get equal numbers of clips.
     """
     devices = devices or jax.local_device_count()
     clips = len(batch["clip_valid"])

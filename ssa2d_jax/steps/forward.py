@@ -35,7 +35,7 @@ def probabilities(
 
     Args:
         frames: RGB, C = 3; for two streams RGB and flow as optical_flow.py packs it, C = 5.
-        multilabel: Whether actions are independent, each with its own probability.
+        multilabel: whether actions are independent, each with its own probability.
 
     Returns:
         Probabilities of the actor classes, the action classes and the foreground.

@@ -67,7 +67,7 @@ def valid_pixel_mask(labels: UInt8[jax.Array, "B L h w"], batch: DeviceBatch) ->
 def foreground_labels(batch: DeviceBatch) -> UInt8[jax.Array, "B L h w"]:
     """Returns 1 where there is an annotated actor, `IGNORE` where the actor is ignored, 0 elsewhere.
 
-    Where a pixel may have several actions: 1 where it has any; an actor without an action is background.
+    Multi-label: 1 where a pixel has any action; an actor without an action is background.
     """
     actor, action = batch["actor"], batch["action"]
     foreground = action.any(-1) if action.ndim == 5 else actor != BACKGROUND

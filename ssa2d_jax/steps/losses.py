@@ -47,7 +47,7 @@ def segmentation_loss(logits: Logits, labels: Labels, valid: ValidPixels) -> Per
 
 
 def balanced_cross_entropy(logits: Logits, truth: LabelSets, valid: ValidPixels) -> PerClip:
-    """Class-balanced binary cross-entropy of each clip, where a pixel may have several classes; p = sigmoid.
+    """Multi-label: class-balanced binary cross-entropy of each clip; p = sigmoid.
 
     Half the mean, over the classes in the clip, of -log p on the pixels with the class, plus half the mean, over all
     classes, of -log(1 - p) on the pixels without it: the area that a class covers makes no difference. A clip without
@@ -64,7 +64,7 @@ def balanced_cross_entropy(logits: Logits, truth: LabelSets, valid: ValidPixels)
 
 
 def multilabel_dice(logits: Logits, truth: LabelSets, valid: ValidPixels) -> PerClip:
-    """`generalised_dice` (equation 1) where a pixel may have several classes; p = sigmoid.
+    """Multi-label: `generalised_dice` (equation 1); p = sigmoid.
 
     A clip without any class has loss 0, because the ratio has no meaning there.
     """
@@ -76,5 +76,5 @@ def multilabel_dice(logits: Logits, truth: LabelSets, valid: ValidPixels) -> Per
 
 
 def multilabel_loss(logits: Logits, truth: LabelSets, valid: ValidPixels) -> PerClip:
-    """Class-balanced cross-entropy + generalised dice of each clip, where a pixel may have several classes."""
+    """Multi-label: class-balanced cross-entropy + generalised dice of each clip."""
     return balanced_cross_entropy(logits, truth, valid) + multilabel_dice(logits, truth, valid)

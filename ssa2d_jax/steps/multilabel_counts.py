@@ -1,4 +1,4 @@
-"""Counts for the score where a pixel may have several actions; evaluation/multilabel_metrics.py defines the score."""
+"""Counts for the score of multi-label data; evaluation/multilabel_metrics.py defines the score."""
 
 from collections.abc import Mapping
 from functools import partial

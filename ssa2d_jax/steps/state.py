@@ -34,7 +34,7 @@ def build_model(config: ConfigDict, space: LabelSpace, stats_axis: str | None) -
     """Builds the network that `config.model` describes, with heads for the classes of `space`.
 
     Args:
-        stats_axis: The device axis over which batch norm shares statistics, None for one device.
+        stats_axis: the device axis over which batch norm shares statistics, None for one device.
     """
     fields = dict(config)
     dtype = jnp.bfloat16 if fields.pop("bfloat16") else jnp.float32

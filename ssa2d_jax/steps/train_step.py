@@ -47,8 +47,8 @@ def summed_loss(
     """Sums the weighted loss over the batch's valid clips.
 
     Args:
-        loss_weights: By branch.
-        freeze_encoder: Whether the encoder's parameters get no gradient, which then costs no time.
+        loss_weights: by branch.
+        freeze_encoder: whether the encoder's parameters get no gradient, which then costs no time.
 
     Returns:
         The sum, and (new batch_stats, sums: one per branch, `loss` and `clips`, the number of valid clips).

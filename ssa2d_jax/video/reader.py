@@ -67,13 +67,13 @@ def read_frames(
     A folder is read as its pictures (`list_pictures`), 25 per second.
 
     Args:
-        path: A video file or a folder of pictures.
-        max_pixels: The largest allowed size of a frame, height * width.
-        threads: The number of decoder threads.
-        numbers: Frame numbers (from 0) to yield; the others are decoded and skipped, which takes less time.
+        path: a video file or a folder of pictures.
+        max_pixels: the largest allowed size of a frame, height * width.
+        threads: the number of decoder threads.
+        numbers: frame numbers (from 0) to yield; the others are decoded and skipped, which takes less time.
 
     Raises:
-        InputError: The file is missing, empty, not a video, or has no frame that can be decoded; a frame has more
+        InputError: the file is missing, empty, not a video, or has no frame that can be decoded; a frame has more
             than `max_pixels` pixels; or, after the readable frames, the video breaks off. Signs of that are an
             incomplete packet; in mp4 and mov, frames that the index places past the file's end; in Matroska and WebM,
             a track that should last half a second longer. Other files (MPEG-TS, recordings that were never closed)

@@ -1,4 +1,4 @@
-"""Finds shot boundaries (cuts). Every track ends there: what stands in its place afterwards is something else."""
+"""Finds shot boundaries (cuts). A track ends at a cut, because later regions show other objects."""
 
 import collections
 from collections.abc import Callable, Iterable, Iterator

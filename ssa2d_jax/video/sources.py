@@ -27,11 +27,11 @@ class FrameSource:
 
     Attributes:
         name: the name used in messages.
-        rate: Frames per second on average, None if unknown.
-        frames: The number of frames, None if unknown.
-        height, width: The size of every frame.
-        time_base: Seconds per tick of the frames' pts.
-        error: Why the frames ended too early, else None.
+        rate: frames per second on average, None if unknown.
+        frames: the number of frames, None if unknown.
+        height, width: the size of every frame.
+        time_base: seconds per tick of the frames' pts.
+        error: why the frames ended too early, else None.
     """
 
     def __init__(self, name: str, frames: Iterator[Frame], *, rate: Fraction | None, count: int | None) -> None:

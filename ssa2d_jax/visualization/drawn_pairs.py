@@ -34,10 +34,10 @@ def draw_pairs(
     A pair's name lists the actions that at least half of its pixels have, at most three.
 
     Args:
-        actor: Actor classes.
-        chosen: Which actions a pixel has.
-        best: The strongest of these, an action class; 0 = none.
-        space: The classes.
+        actor: actor classes.
+        chosen: which actions a pixel has.
+        best: the strongest of these, an action class; 0 = none.
+        space: the classes.
     """
     pair = np.where((actor > 0) & (best > 0), actor.astype(np.int32) * 256 + best, 0)
     pairs, index, count = np.unique(pair, return_inverse=True, return_counts=True)

@@ -32,10 +32,10 @@ def draw_overlay(
 
     Args:
         frame: RGB.
-        joint: Joint classes.
-        space: Names and colours of the classes.
-        opacity: Of the tint, 0 to 1.
-        names: By class, the text near its biggest region; other classes get their plain name. None = no names and no
+        joint: joint classes.
+        space: names and colours of the classes.
+        opacity: of the tint, 0 to 1.
+        names: by class, the text near its biggest region; other classes get their plain name. None = no names and no
             legend. Letters grow with the frame.
     """
     if frame.shape != (*joint.shape, 3):

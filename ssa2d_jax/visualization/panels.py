@@ -30,11 +30,11 @@ def draw_comparison(
 
     Args:
         frame: RGB.
-        truth: Joint classes; 255 = ignore, drawn grey.
-        prediction: Joint classes.
-        mask: Values in [0, 1], drawn from black to white.
-        space: Names and colours of the classes, for both or for truth and prediction.
-        caption: Of the frame.
+        truth: joint classes; 255 = ignore, drawn grey.
+        prediction: joint classes.
+        mask: values in [0, 1], drawn from black to white.
+        space: names and colours of the classes, for both or for truth and prediction.
+        caption: of the frame.
     """
     height, width = truth.shape
     scale = max(1.0, _COMPARISON_HEIGHT / height)

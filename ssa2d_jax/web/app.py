@@ -1,4 +1,4 @@
-"""The page in the browser, by Gradio: its parts, what its button does, and whose files are whose."""
+"""The page in the browser, by Gradio: its parts, what its button does, and which page owns which files."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ Outputs = tuple[object, ...]
 
 
 def build(detector: Detector, limits: Limits, examples: Mapping[str, Path], folder: Path) -> gr.Blocks:
-    """Build the page.
+    """Builds the page.
 
     Args:
         detector: labels the clips.
@@ -124,7 +124,7 @@ def _hidden() -> Outputs:
 
 
 def open_page(page: gr.Blocks, port: int, limits: Limits) -> str:
-    """Serve the page on this machine only, in threads of its own, and return its address.
+    """Serves the page on this machine only, in threads of its own, and returns its address.
 
     Raises:
         InputError: the port cannot be used.

@@ -51,7 +51,7 @@ def label_clip(
     limits: Limits,
     progress: ReportProgress = lambda done, total: None,
 ) -> LabelledClip:
-    """Label `clip` and write overlay and tracks into `folder`, in memory that the limits bound.
+    """Labels `clip` and writes overlay and tracks into `folder`, in memory that the limits bound.
 
     A clip that breaks off is labelled up to there.
 
@@ -109,12 +109,12 @@ class FrameTimes:
     """When the frames of a clip are shown, in seconds; never before the frame before."""
 
     def __init__(self, usual: float) -> None:
-        """Start without a frame; `usual` is the time between two frames that do not say when they are shown."""
+        """Starts without a frame; `usual` is the time between two frames that do not say when they are shown."""
         self._usual = usual
         self.seconds: list[float] = []
 
     def add(self, seconds: float | None) -> None:
-        """Append a frame; None: its time is unknown."""
+        """Appends a frame; None: its time is unknown."""
         if not self.seconds:
             self.seconds.append(seconds or 0.0)
         elif seconds is None:
@@ -128,14 +128,14 @@ class FrameTimes:
 
 
 def _check_bytes(clip: Path, limits: Limits) -> None:
-    """InputError for a file of too many bytes."""
+    """Raises InputError for a file of too many bytes."""
     if clip.is_file() and clip.stat().st_size > limits.bytes:
         megabytes = clip.stat().st_size / 2**20
         raise InputError(f"{clip} has {megabytes:.2f} MB; at most {limits.megabytes:g} MB are allowed")
 
 
 def _check_announced(clip: Path, source: FrameSource, limits: Limits) -> None:
-    """InputError for too many pixels or too long a video, by what the file says."""
+    """Raises InputError for too many pixels or too long a video, by what the file says."""
     if source.height * source.width > limits.height * limits.width:
         allowed = f"at most {limits.width}x{limits.height}, or as many in another shape, are allowed; scale it down"
         raise InputError(f"{clip} has {source.width}x{source.height} pixels; {allowed}")
@@ -144,7 +144,7 @@ def _check_announced(clip: Path, source: FrameSource, limits: Limits) -> None:
 
 
 def _check_length(clip: Path, seconds: list[float], limits: Limits) -> None:
-    """InputError if the frames so far are too many or take too long, whatever the file says."""
+    """Raises InputError if the frames so far are too many or take too long, whatever the file says."""
     if seconds[-1] - seconds[0] > limits.seconds:
         raise InputError(_too_long(clip, f"is longer than {limits.seconds:g} seconds", limits))
     if len(seconds) > limits.frames:

@@ -24,7 +24,7 @@ _DESCRIPTION = "Serve a page that labels clips, on this machine only; Ctrl-C end
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "ssa2d web") -> int:
-    """Run the command and return its exit code; jax is imported only after the arguments are checked.
+    """Runs the command and returns its exit code; jax is imported only after the arguments are checked.
 
     Args:
         arguments: those of the command line, by default of this process.
@@ -60,7 +60,7 @@ def _parse(arguments: Sequence[str] | None, program: str) -> argparse.Namespace:
 
 
 def check_gradio() -> None:
-    """InputError unless Gradio is installed."""
+    """Raises InputError unless Gradio is installed."""
     if importlib.util.find_spec("gradio") is None:
         raise InputError("the page needs Gradio; install it: pip install 'ssa2d_jax[web]' (or run: make web)")
 
@@ -80,7 +80,7 @@ def find_examples(folder: Path | None) -> dict[str, Path]:
 
 
 def serve(workdir: str | Path, port: int, examples: Mapping[str, Path], limits: Limits) -> int:
-    """Serve the page until Ctrl-C or SIGTERM and return the exit code.
+    """Serves the page until Ctrl-C or SIGTERM and returns the exit code.
 
     Args:
         workdir: of a run, or a file of its exported weights.

@@ -11,21 +11,21 @@ class PageClosed(Exception):
 
 
 class Sessions:
-    """The files of every open page, which has a text of its own as its name; several threads may use it."""
+    """The files of every open page; each page is identified by a unique string. Several threads may use it."""
 
     def __init__(self, folder: Path) -> None:
-        """Start without pages; results go into folders in `folder`."""
+        """Starts without pages; results go into folders in `folder`."""
         self._folder, self._lock = folder, threading.Lock()
         self._files: dict[str, set[Path]] = {}
         self._closed: set[str] = set()
 
     def check_open(self, page: str) -> None:
-        """Raise PageClosed if this page was closed."""
+        """Raises PageClosed if this page was closed."""
         if page in self._closed:
             raise PageClosed
 
     def new_folder(self, page: str) -> Path:
-        """Make a folder for a result of this page, which replaces the one before; PageClosed if it was closed."""
+        """Makes a folder for a result of this page in place of the one before; raises PageClosed if it was closed."""
         with self._lock:
             self.check_open(page)
             files = self._files.setdefault(page, set())
@@ -37,12 +37,12 @@ class Sessions:
         return folder
 
     def add_upload(self, page: str, file: Path) -> None:
-        """Note an upload of this page; closing another page does not delete it from now on."""
+        """Notes an upload of this page; closing another page does not delete it from now on."""
         with self._lock:
             self._files.setdefault(page, set()).add(file)
 
     def close(self, page: str) -> None:
-        """Delete this page's files, except uploads that another page has as well: Gradio keeps equal files once."""
+        """Deletes this page's files, except uploads that another page has as well: Gradio keeps equal files once."""
         with self._lock:
             self._closed.add(page)
             files = self._files.pop(page, set())

@@ -115,5 +115,5 @@ def test_several_actions_a_pixel():
     assert (frame.actor == 5).all() and (frame.action == 4).all()
     assert frame.overlay().shape == (16, 16, 3) and frame.overlay(scale=3).shape == (48, 48, 3)
     assert frame.overlay(instances=[], scale=2).shape == (32, 32, 3)
-    with pytest.raises(ValueError, match="no one joint class"):
+    with pytest.raises(ValueError, match="no single joint class"):
         frame.joint  # noqa: B018

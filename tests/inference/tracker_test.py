@@ -105,6 +105,8 @@ def test_several_actions_overlap():
         dog.actions.append(probabilities)
     assert [(one.action, one.first, one.last) for one in dog.segments(VIDOR, smooth=1)] == [(4, 0, 9), (8, 5, 9)]
     assert dog.frame_actions(VIDOR, smooth=1) == [4] * 10
+    dog.threshold = 0.95
+    assert dog.latest_action(VIDOR) == 0 and dog.segments(VIDOR) == []
 
 
 def test_files_are_read_by_pycocotools(tmp_path):
