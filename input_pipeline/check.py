@@ -86,7 +86,7 @@ def run_check(release: Release[Label], folder: Path) -> CheckResult:
         space,
         tuple(videos),
         (*problems_of_release, *(problem for video in videos for problem in video.problems)),
-        (*release.warnings(), *one_sided(videos, space)),
+        (*release.warnings(), *find_one_sided_pairs(videos, space)),
         sheet if tiles else None,
     )
 
@@ -118,7 +118,7 @@ def output_folder(shards_dir: str, root: Path) -> Path:
     return Path(shards_dir) / "check" / f"{root.name}_{zlib.crc32(str(root).encode()):08x}"
 
 
-def one_sided(videos: Sequence[VideoCheck], space: LabelSpace) -> list[str]:
+def find_one_sided_pairs(videos: Sequence[VideoCheck], space: LabelSpace) -> list[str]:
     """Pairs of actor and action that only one split shows: they are trained on but never scored, or the reverse."""
     splits: dict[tuple[int, int], set[str]] = {}
     for video in videos:

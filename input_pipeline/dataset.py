@@ -159,11 +159,11 @@ def _files(builder: tfds.core.DatasetBuilder, split: str) -> list[str]:
     # TensorFlow takes a file that ends between two records for a complete one.
     written = info.num_bytes + _RECORD_OVERHEAD * info.num_examples
     if sum(Path(path).stat().st_size for path in files) != written:
-        raise _damaged(builder, split, "it has another size than when it was written")
+        raise _damage_error(builder, split, "it has another size than when it was written")
     return files
 
 
-def _damaged(builder: tfds.core.DatasetBuilder, split: str, reason: str) -> InputError:
+def _damage_error(builder: tfds.core.DatasetBuilder, split: str, reason: str) -> InputError:
     """The error that names the damaged shard of a split."""
     info = _split(builder, split)
     files = zip(map(str, info.filepaths), info.shard_lengths, strict=True)
@@ -219,7 +219,7 @@ def _batches(
         except StopIteration:
             return
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
-            raise _damaged(builder, split, str(error).splitlines()[0][:160]) from error
+            raise _damage_error(builder, split, str(error).splitlines()[0][:160]) from error
         yield cast(HostBatch, batch | {"clip_id": [name.decode() for name in batch["clip_id"]]})
 
 

@@ -21,11 +21,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from input_pipeline.releases import folder_files, folder_table
+from input_pipeline.releases.folder_base import FolderRelease, instance_regions, read_instances
 from input_pipeline.releases.folder_files import TRACKS, list_videos
-from input_pipeline.releases.folder_instances import instance_regions, read_instances
 from input_pipeline.releases.folder_json import JsonRelease
 from input_pipeline.releases.folder_table import TABLE, Row, Table
-from input_pipeline.releases.regions import Regions, Splits
+from input_pipeline.releases.regions import Regions
 from input_pipeline.releases.youtube_vis import LabelledFrame
 from ssa2d_jax.data.label_space import IGNORE, LabelSpace
 from ssa2d_jax.utils.errors import InputError
@@ -43,20 +43,18 @@ def read_regions(label: Path, frame: int, rows: tuple[Row, ...], space: LabelSpa
     return regions
 
 
-class TableRelease:
+class TableRelease(FolderRelease):
     """Your own data with labels.csv and PNGs."""
 
-    first_number = 0
     ignored = f"instances without a row in {TABLE} for that frame, and 255"
 
     def __init__(self, root: Path, other_videos: Collection[str] = ()) -> None:
         """`other_videos` are known, too, but not in the table."""
-        self.root = root
+        super().__init__(root)
         self._other_videos = other_videos
 
-    @functools.cached_property
-    def table(self) -> Table:
-        """The rows, and the splits and classes that follow from them."""
+    def read_table(self) -> Table:
+        """Reads labels.csv."""
         return folder_table.read_table(self.root)
 
     @functools.cached_property
@@ -67,16 +65,6 @@ class TableRelease:
     def tables(self) -> tuple[Path, ...]:
         """The files with the actions."""
         return (self.root / TABLE,)
-
-    @property
-    def space(self) -> LabelSpace:
-        """The classes that the table names."""
-        return self.table.space
-
-    @property
-    def splits(self) -> Splits:
-        """The videos of every split, in order."""
-        return self.table.splits
 
     def video(self, name: str) -> Path:
         """The file of a video or the folder of its frames. Raises InputError if it is missing."""
@@ -102,12 +90,8 @@ class TableRelease:
             f"{row.place}: instance {row.instance} of {name} is drawn in no labelled frame{_span(row)}; "
             "draw it, or delete this line"
             for row in self.table.rows[name]
-            if not any(row.instance in one.codes and row.covers(frame) for frame, one in regions.items())
+            if not any(row.instance in label.codes and row.covers(frame) for frame, label in regions.items())
         ]
-
-    def dataset_problems(self) -> list[str]:
-        """Problems: classes whose names differ only in case."""
-        return folder_table.case_conflicts(self.root, self.space)
 
     def warnings(self) -> list[str]:
         """What is left out on purpose and may be a mistake."""
@@ -121,19 +105,14 @@ class TableRelease:
         strays = sorted(labelled - self.table.rows.keys())
         return [f"{self.root}: instance PNGs of {list_videos(strays)} that {TABLE} does not name"] if strays else []
 
-    def fingerprint(self) -> str:
-        """Eight hex digits that change with the table and with name or size of a video or PNG."""
-        return folder_files.fingerprint(self.root, self.tables)
 
-
-class JoinedRelease:
+class JoinedRelease(FolderRelease):
     """Your own data with labels.csv for some videos, and tracks.json for others, which are never in the test split."""
 
-    first_number = 0
     ignored = "instances without an action at that frame, and 255"
 
     def __init__(self, root: Path, tracks: Mapping[str, Path]) -> None:
-        self.root = root
+        super().__init__(root)
         self._tracks = tracks
         self._drawn = TableRelease(root, other_videos=tracks)
 
@@ -146,9 +125,8 @@ class JoinedRelease:
     def _part(self, name: str) -> TableRelease | JsonRelease:
         return self._drawn if name in self._drawn.table.rows else self._tracked
 
-    @functools.cached_property
-    def table(self) -> Table:
-        """The rows of all videos, and the splits and classes that follow from them."""
+    def read_table(self) -> Table:
+        """Joins the rows of labels.csv and of the tracks."""
         drawn, tracked = self._drawn.table, self._tracked
         rows = {**drawn.rows, **tracked.rows}
         train = (*drawn.splits["train"], *tracked.rows, *tracked.unusable)
@@ -159,16 +137,6 @@ class JoinedRelease:
     def tables(self) -> tuple[Path, ...]:
         """The files with the actions, without those that are not read."""
         return (*self._drawn.tables, *self._tracked.tables)
-
-    @property
-    def space(self) -> LabelSpace:
-        """The classes that the table and the tracks name."""
-        return self.table.space
-
-    @property
-    def splits(self) -> Splits:
-        """The videos of every split, in order."""
-        return self.table.splits
 
     def video(self, name: str) -> Path:
         """The file of a video or the folder of its frames. Raises InputError if it is missing."""
@@ -193,10 +161,6 @@ class JoinedRelease:
         """Problems: rows of a video that none of its labelled frames shows."""
         return self._part(name).unseen_rows(name, regions)
 
-    def dataset_problems(self) -> list[str]:
-        """Problems: classes whose names differ only in case."""
-        return folder_table.case_conflicts(self.root, self.space)
-
     def warnings(self) -> list[str]:
         """What is left out on purpose and may be a mistake."""
         both, read = sorted(self._tracks.keys() & self._drawn.table.rows.keys()), list(self._tracked.rows)
@@ -207,10 +171,6 @@ class JoinedRelease:
             *([f"{self.root}: {TRACKS} of {list_videos(read)}: trained on, never scored"] if read else []),
             *([f"{self.root}: {TRACKS} of {list_videos(both)}, not read: {TABLE} names the same"] if both else []),
         ]
-
-    def fingerprint(self) -> str:
-        """Eight hex digits that change with the files that are read and with name or size of a video or PNG."""
-        return folder_files.fingerprint(self.root, self.tables)
 
 
 def _span(row: Row) -> str:

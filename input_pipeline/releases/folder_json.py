@@ -6,13 +6,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from input_pipeline.releases import folder_files, folder_table, youtube_vis
+from input_pipeline.releases.folder_base import FolderRelease, instance_regions
 from input_pipeline.releases.folder_files import ONE_JSON, SPLIT_JSON, TRACKS
-from input_pipeline.releases.folder_instances import instance_regions
 from input_pipeline.releases.folder_table import Rows, Table
-from input_pipeline.releases.regions import Regions, Splits
+from input_pipeline.releases.regions import Regions
 from input_pipeline.releases.youtube_vis import LabelledFrame, Video
 from ssa2d_jax.data.batch import SPLITS
-from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.errors import InputError, Problems
 from ssa2d_jax.video.reader import list_pictures
 
@@ -34,15 +33,14 @@ class _Contents:
     problems: tuple[str, ...]
 
 
-class JsonRelease:
+class JsonRelease(FolderRelease):
     """Your own data with JSON: `files` by split, by video, or only one."""
 
-    first_number = 0
     ignored = "annotations without an action at that frame, and crowds (255)"
 
     def __init__(self, root: Path, files: Mapping[str, Path], other_videos: Collection[str] = ()) -> None:
         """`other_videos` are known, too, but not in the files."""
-        self.root = root
+        super().__init__(root)
         self._files, self._other_videos = files, other_videos
 
     @property
@@ -74,9 +72,8 @@ class JsonRelease:
         """Videos whose own file cannot be used."""
         return tuple(self._contents.unusable)
 
-    @functools.cached_property
-    def table(self) -> Table:
-        """The rows, and the splits and classes that follow from them."""
+    def read_table(self) -> Table:
+        """Reads the files that can be used."""
         rows, keys = self.rows, self._contents.keys
         if not any(rows.values()):
             raise InputError(f"{self.tables[0]}: no annotation has an action")
@@ -89,16 +86,6 @@ class JsonRelease:
             if not names:
                 raise InputError(f"{self._files[split]}: contains no video")
         return Table(rows, splits, folder_table.space_of(self.root, rows), splits_given=True)
-
-    @property
-    def space(self) -> LabelSpace:
-        """The classes that the files name."""
-        return self.table.space
-
-    @property
-    def splits(self) -> Splits:
-        """The videos of every split, in order."""
-        return self.table.splits
 
     def video(self, name: str) -> Path:
         """The file of a video or the folder of its frames. Raises InputError if it is missing."""
@@ -139,12 +126,10 @@ class JsonRelease:
         return [
             f"{row.place}: no mask shows {row.action} in frames {row.first} to {row.last} of {name}"
             for row in self.rows[name]
-            if not any(row.instance in one.codes and row.covers(frames[frame].number) for frame, one in regions.items())
+            if not any(
+                row.instance in label.codes and row.covers(frames[number].number) for number, label in regions.items()
+            )
         ]
-
-    def dataset_problems(self) -> list[str]:
-        """Problems: classes whose names differ only in case."""
-        return folder_table.case_conflicts(self.root, self.space)
 
     def warnings(self) -> list[str]:
         """What is left out on purpose and may be a mistake."""
@@ -156,10 +141,6 @@ class JsonRelease:
         """Warns of videos without any mask."""
         names = [name for name in self._contents.videos if name not in self.rows]
         return [f"{self.root}: {folder_files.list_videos(names)} without any mask, left out"] if names else []
-
-    def fingerprint(self) -> str:
-        """Eight hex digits that change with the files and with name or size of a video."""
-        return folder_files.fingerprint(self.root, self.tables)
 
     @property
     def _splits_given(self) -> bool:

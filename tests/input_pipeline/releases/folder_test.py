@@ -15,7 +15,7 @@ from PIL import Image
 from input_pipeline import check
 from input_pipeline.records.prepare import PROBLEMS
 from input_pipeline.releases import a2d, folder, folder_table, layouts
-from input_pipeline.releases.folder_instances import instance_regions
+from input_pipeline.releases.folder_base import instance_regions
 from ssa2d_jax.data.label_space import A2D, IGNORE, LabelSpace
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import a2d_release
@@ -268,14 +268,14 @@ def test_the_check_shows_what_it_read(tmp_path):
     assert _matches(nobody.format(11, 1, "b") + " from 511 on" + what, results["b"].problems)
     space = layouts.open_folder(root).space
     # d alone is for the test, and shows a worker who walks, as b does.
-    assert check.one_sided(list(results.values()), space) == [
+    assert check.find_one_sided_pairs(list(results.values()), space) == [
         f"{pair} is trained on, but no video of the test split shows it"
         for pair in ("fork lift-driving", "fork lift-waiting", "worker-lifting")
     ]
     result = check.VideoCheck("a", "train, test", (), 9, 1, pairs={(1, 1): 1})
-    assert check.one_sided([result], space) == []
+    assert check.find_one_sided_pairs([result], space) == []
     result = check.VideoCheck("a", "test", (), 9, 1, pairs={(1, 1): 1})
-    assert check.one_sided([result], space) == [
+    assert check.find_one_sided_pairs([result], space) == [
         "fork lift-driving is scored, but no video of the training split shows it"
     ]
 

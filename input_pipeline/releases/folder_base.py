@@ -1,19 +1,63 @@
-"""Maps of instance numbers in your own data, and the regions that follow from them."""
+"""What all forms of your own data have in common: what follows from their rows, and from maps of instance numbers."""
 
+import abc
+import functools
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64, UInt16
 from PIL import Image, UnidentifiedImageError
 
-from input_pipeline.releases.folder_table import Row
-from input_pipeline.releases.regions import Regions
+from input_pipeline.releases import folder_files, folder_table
+from input_pipeline.releases.folder_table import Row, Table
+from input_pipeline.releases.regions import Regions, Splits
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.reader import MAX_PIXELS
 
 _MOST_COUNTED = 1 << 16  # the numbers of a PNG are smaller
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B")  # of PNGs with one number per pixel
+
+
+class FolderRelease(abc.ABC):
+    """A release in a form of your own data."""
+
+    first_number = 0
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    @abc.abstractmethod
+    def tables(self) -> tuple[Path, ...]:
+        """The files with the actions, without those that are not read."""
+
+    @abc.abstractmethod
+    def read_table(self) -> Table:
+        """Reads the rows of all videos, and the splits and classes that follow from them."""
+
+    @functools.cached_property
+    def table(self) -> Table:
+        """The table, which is read only once."""
+        return self.read_table()
+
+    @property
+    def space(self) -> LabelSpace:
+        """The classes that the rows name."""
+        return self.table.space
+
+    @property
+    def splits(self) -> Splits:
+        """The videos of every split, in order."""
+        return self.table.splits
+
+    def dataset_problems(self) -> list[str]:
+        """Problems: classes whose names differ only in case."""
+        return folder_table.case_conflicts(self.root, self.space)
+
+    def fingerprint(self) -> str:
+        """Eight hex digits that change with the files that are read and with name or size of a video or PNG."""
+        return folder_files.fingerprint(self.root, self.tables)
 
 
 def read_instances(path: Path) -> Int64[np.ndarray, "H W"]:
