@@ -39,7 +39,8 @@ def make_run(workdir, space=A2D, seed=0, published=True, layout=None):
     result = counts.to_result(step=5)
     write_scores(Workdir(workdir), "test", result, counts.per_class(), space)
     layout = layout or ("vidor" if space.multilabel else "a2d")
-    (workdir / "config.json").write_text(json.dumps({"data": {"layout": layout}, "eval": {"published": published}}))
+    config = {"data": {"layout": layout}, "model": {}, "train": {}, "eval": {"published": published}}
+    (workdir / "config.json").write_text(json.dumps(config))
     (workdir / "speed.json").write_text(json.dumps({"milliseconds_a_frame": 7.5}))
     return result
 
