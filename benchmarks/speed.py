@@ -11,11 +11,14 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 
 from ssa2d_jax.models.encoders import ENCODERS
 from ssa2d_jax.models.lowering import Lowering, use_lowering
@@ -74,10 +77,10 @@ def measure_network(arguments: argparse.Namespace) -> None:
         print(f"  {arguments.batch / seconds:.1f} clips a second; peak memory {peak_gib():.2f} GiB")
 
 
-def gradient_of(model: SSA2D):
+def gradient_of(model: SSA2D) -> Callable[..., Any]:
     """Compiled gradient of a loss over all outputs, with batch norm in training mode."""
 
-    def loss(params, batch_stats, *inputs):
+    def loss(params: PyTree, batch_stats: PyTree, *inputs: jax.Array) -> Any:
         variables = {"params": params, "batch_stats": batch_stats}
         outputs, updates = model.apply(variables, *inputs, train=True, mutable=["batch_stats"])
         return sum(jnp.mean(x**2) for x in jax.tree.leaves(outputs)), updates
@@ -95,10 +98,11 @@ def measure_flow(size: int) -> None:
         print(f"optical flow {method}: {1000 * seconds:.1f} ms a frame of {size}x{size}")
 
 
-def model_flops(model: SSA2D, variables, *inputs: jax.Array) -> float:
+def model_flops(model: SSA2D, variables: PyTree, *inputs: jax.Array) -> float:
     """Floating point operations of a forward pass in its plain form, counted by XLA."""
     with use_lowering(Lowering.PLAIN):
-        return jax.jit(lambda v, *x: model.apply(v, *x)).lower(variables, *inputs).cost_analysis()["flops"]
+        costs = jax.jit(lambda v, *x: model.apply(v, *x)).lower(variables, *inputs).cost_analysis()
+    return costs["flops"] if costs else float("nan")
 
 
 def matmul_speed(size: int = 2048) -> float:
@@ -108,7 +112,7 @@ def matmul_speed(size: int = 2048) -> float:
     return 2 * size**3 / seconds
 
 
-def timed(function, *arguments, repeats: int) -> tuple[float, float]:
+def timed(function: Callable[..., Any], *arguments: Any, repeats: int) -> tuple[float, float]:
     """Returns the median seconds of a call, and the seconds of the first call, which compiles."""
     start = time.perf_counter()
     jax.block_until_ready(function(*arguments))

@@ -37,7 +37,8 @@ def main() -> None:
     _write(f"{arguments.output}_score.svg", charts.curves(scores, "joint mIoU, percent"))
     for name, run in runs.items():
         paths = [path for path in run.pictures if not path.stem.startswith(f"{arguments.split}_clip_")]
-        rows = [_resize_to_width(cv2.imread(str(path)), arguments.width) for path in paths]
+        pictures = [cv2.imread(str(path)) for path in paths]
+        rows = [_resize_to_width(picture, arguments.width) for picture in pictures if picture is not None]
         if rows:
             path = f"{arguments.output}_{name}.png"
             cv2.imwrite(path, np.vstack(rows))

@@ -14,6 +14,7 @@ import numpy as np
 from input_pipeline.source import open_batches
 from ssa2d_jax.cli.arguments import parse
 from ssa2d_jax.cli.config import load_config
+from ssa2d_jax.data.batch import HostBatch
 from ssa2d_jax.data.label_space import A2D, KINDS
 from ssa2d_jax.evaluation import metrics
 from ssa2d_jax.runs.load_run import check_label_space, load_run
@@ -39,13 +40,13 @@ def main() -> None:
         print(f"{name} ({result['frames']} frames): mIoU {scores}")
 
 
-def _middle(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _middle(batch: HostBatch) -> HostBatch:
     """The batch with only the middle labelled frame of each clip marked as valid."""
     number = batch["label_valid"].sum(1, keepdims=True) // 2
     return batch | {"label_valid": batch["label_valid"] & (np.arange(batch["label_valid"].shape[1]) == number)}
 
 
-def _frozen(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _frozen(batch: HostBatch) -> HostBatch:
     """The batch of `_middle` with every frame replaced by the labelled one."""
     batch = _middle(batch)
     clips, video = np.arange(len(batch["video"])), batch["video"]
