@@ -82,7 +82,7 @@ class ClipAgreement:
             self.rows.append(row)
             self._keep(row, number, {key: array[i : i + 1] for key, array in arrays.items()})
 
-    def shown(self) -> dict[str, ShownClip]:
+    def shown_clips(self) -> dict[str, ShownClip]:
         """The kept clips: clip_0, clip_1, ... (the first), best_0, ... and worst_0, ...; no clip is best and worst."""
         ranked = sum(not math.isnan(row.agreement) for row in self.rows)
         best = min(self.keep, (ranked + 1) // 2)

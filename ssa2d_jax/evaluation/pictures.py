@@ -45,7 +45,7 @@ def draw(
         f"confusion_{kind}": panels.draw_confusion(matrix, space.names[kind])
         for kind, matrix in totals.matrices.items()
     }
-    for name, (caption, clip) in clips.shown().items():
+    for name, (caption, clip) in clips.shown_clips().items():
         maps = jax.device_get(make_label_maps(variables, clip))
         height, width = clip["label_size"][0]
         crop = np.s_[0, 0, :height, :width]

@@ -32,7 +32,7 @@ def _scored(keep):
     ],
 )
 def test_first_best_and_worst_are_kept(keep, best, worst):
-    shown = _scored(keep).shown()
+    shown = _scored(keep).shown_clips()
     names = {name: caption for name, (caption, _) in shown.items()}
     say = lambda i: f"video {i}: {HITS[i]} %"
     expected = {f"clip_{i}": say(i) for i in range(keep)}
@@ -57,9 +57,9 @@ def test_the_table_begins_with_the_worst_and_has_every_valid_clip(tmp_path):
 def test_clips_that_tie_are_not_both_best_and_worst():
     clips = ClipAgreement(keep=2)
     clips.add(toy_batch(0), np.array([[0, 10.0], [0, 10.0], [0, 10.0], [0, 0]]))
-    names = {name: caption for name, (caption, _) in clips.shown().items()}
+    names = {name: caption for name, (caption, _) in clips.shown_clips().items()}
     assert [names[f"best_{i}"] for i in range(2)] == ["clip 0: 0 %", "clip 1: 0 %"]
     assert names["worst_0"] == "clip 2: 0 %" and "worst_1" not in names
     clips = ClipAgreement(keep=1)
     clips.add(toy_batch(0), np.zeros((4, 2)))
-    assert clips.shown()["clip_0"][0] == "clip 0: no foreground" and len(clips.shown()) == 1
+    assert clips.shown_clips()["clip_0"][0] == "clip 0: no foreground" and len(clips.shown_clips()) == 1

@@ -326,7 +326,7 @@ def test_evaluation_equals_a_plain_oracle(unbroken):
         agreement.append(100 * agreeing / foreground)
     assert [row[:2] for row in clips.rows] == [(f"clip {i}", 1 if i == 1 else 2) for i in range(count)]
     np.testing.assert_allclose([row[2] for row in clips.rows], agreement, atol=0.05)
-    assert clips.shown()["worst_0"][0] == f"clip {np.argmin(agreement)}: {min(agreement):.0f} %"
+    assert clips.shown_clips()["worst_0"][0] == f"clip {np.argmin(agreement)}: {min(agreement):.0f} %"
     assert counts.frames == frames
     for kind, matrix in matrices.items():
         assert matrix.sum() == counts.matrices[kind].sum() > 0
