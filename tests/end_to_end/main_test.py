@@ -60,7 +60,7 @@ def killed(tmp_path_factory):
     """A run that was killed by SIGKILL soon after its first checkpoint: its folder and the step it left."""
     folder = tmp_path_factory.mktemp("killed")
     process = subprocess.Popen(_command(*_tiny(folder)), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 500
+    deadline = time.monotonic() + 900
     while not (folder / "run/checkpoints/2").exists():
         assert process.poll() is None, "the run ended before its first checkpoint"
         assert time.monotonic() < deadline, "no checkpoint in time"
