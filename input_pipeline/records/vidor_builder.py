@@ -220,7 +220,7 @@ def beam_options(text: str) -> Any:
     try:
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:
-        raise InputError(f"config.data.beam needs Apache Beam: pip install 'ssa2d_jax[beam]' ({error})") from error
+        raise InputError(f"config.data.beam needs Apache Beam: pip install '<checkout>[beam]' ({error})") from error
     words = text.split()
     if not all(re.match(r"--\w", word) for word in words):
         raise InputError(f"config.data.beam is {text!r}; it must be options of a Beam pipeline, --name=value ...")

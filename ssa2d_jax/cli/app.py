@@ -1,6 +1,7 @@
 """From a command line to an exit code: `ssa2d <command> ...`, and main.py of a checkout."""
 
 import contextlib
+import difflib
 import faulthandler
 import importlib.util
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+import ssa2d_jax
 from ssa2d_jax.cli.arguments import FLAGS, Arguments, is_missing, parse
 from ssa2d_jax.cli.commands import COMMANDS, Command, ConfigSource
 from ssa2d_jax.utils.errors import Diverged, InputError
@@ -60,7 +62,7 @@ def main(words: Sequence[str], *, program: str = "ssa2d", default_command: str |
         extra = _EXTRAS.get((error.name or "").split(".")[0])
         if extra is None:
             raise
-        return _end(f"error: this command needs {error.name}; install it: pip install 'ssa2d_jax[{extra}]'", BAD_INPUT)
+        return _end(f"error: this command needs {error.name}; install it: pip install '<checkout>[{extra}]'", BAD_INPUT)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and _is_output_closed():
             return BROKEN_PIPE
@@ -81,6 +83,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _run(words: Sequence[str], program: str, default_command: str | None) -> int:
     """Checks what the command needs, before anything heavy is imported, and runs it."""
+    if "--version" in words:
+        print(f"ssa2d_jax {ssa2d_jax.__version__}")
+        return 0
     name, rest = _command_name(list(words), default_command)
     asks_for_help = {"-h", "--help", "--helpfull"} & set(rest)
     if name is None or (asks_for_help and not (name in COMMANDS and COMMANDS[name].run_with_words)):
@@ -88,7 +93,9 @@ def _run(words: Sequence[str], program: str, default_command: str | None) -> int
         return 0
     if name not in COMMANDS:
         flag = "the command" if default_command is None else "--mode"
-        raise InputError(f"{flag} is {name!r}; allowed: {', '.join(COMMANDS)}; --help explains them")
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(COMMANDS)}; --help explains them"
+        raise InputError(f"{flag} is {name!r}; {hint}")
     command = COMMANDS[name]
     if command.run_with_words:
         return command.run_with_words(rest)
@@ -121,13 +128,16 @@ def _command_name(words: list[str], default_command: str | None) -> tuple[str | 
 
 
 def check_needs(command: Command, arguments: Arguments) -> None:
-    """Raises InputError for a flag that is missing, and for a file or folder that is not there."""
-    if any(getattr(arguments, flag) is None for flag in command.needs):
-        meanings = " and ".join(f"--{flag}, {meaning}" for flag, meaning in command.needs.items())
-        raise InputError(f"{arguments.program} needs {meanings}")
+    """Raises InputError for a flag that is missing or of no use, and for a file or folder that is not there."""
     has_config = arguments.config is not None or arguments.config_json is not None
+    missing = {flag: meaning for flag, meaning in command.needs.items() if getattr(arguments, flag) is None}
     if command.config is ConfigSource.FILE and not has_config:
-        raise InputError(f"{arguments.program} needs --config, {FLAGS['config']}")
+        missing["config"] = FLAGS["config"]
+    if missing:
+        needed = " and ".join(f"--{flag}, {meaning}" for flag, meaning in missing.items())
+        raise InputError(f"{arguments.program} needs {needed}")
+    if command.config is ConfigSource.NONE and arguments.options and not has_config:
+        raise InputError(f"{arguments.program} uses no options without --config; leave out --config.<option>")
     for key, value in arguments.options.items():
         if arguments.config is None and is_missing(value):
             raise InputError(f"--config.{key} has no value; give it as --config.{key}=<value>")
@@ -164,6 +174,11 @@ def _check_paths(command: Command, config: ConfigDict, arguments: Arguments) -> 
     from ssa2d_jax.runs import config_paths, overrides
 
     if command.reads_init and arguments.workdir is not None:
+        if arguments.workdir.is_file():
+            raise InputError(
+                f"{arguments.workdir} is a file, not a folder; to start from its weights, give a new folder and "
+                f"--config.init.run={arguments.workdir}"
+            )
         overrides.prefer_init_run(config, set(arguments.options))
         config_paths.check_init_paths(config.init, arguments.workdir)
     if command.reads_data and command.config is ConfigSource.FILE:
@@ -181,7 +196,7 @@ def _help(program: str) -> str:
     lines = [f"usage: {how} [--flag=value ...] [--config.<option>=<value> ...]", "", "commands:"]
     lines += [f"  {name:<16}{command.summary}" for name, command in COMMANDS.items()]
     lines += ["", "flags:", *(f"  --{name:<14}{meaning}" for name, meaning in FLAGS.items())]
-    return "\n".join([*lines, "", "configs/default.py of a checkout lists all options with their meaning."])
+    return "\n".join([*lines, "", "docs/options.md of a checkout lists all options with their meaning."])
 
 
 def _is_output_closed() -> bool:

@@ -109,35 +109,59 @@ def is_missing(text: str) -> bool:
 
 def _load_config(place: str, option_words: Sequence[str]) -> ConfigDict:
     """The config of a Python file with its options set; InputError, in a line, if it can't be loaded."""
+    path = Path(place.partition(":")[0])
+    if path.suffix != ".py":
+        raise InputError(f"--config={place}: not a config; --config needs {FLAGS['config']}")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; --config needs {FLAGS['config']}")
+    root = str(path.absolute().parent.parent)
+    if root not in sys.path:
+        sys.path.append(root)  # for `from configs import ...` in the file
+    try:
+        config = _read_config_file(place, [])
+    except Exception as error:  # whatever the file's own code raises
+        raise InputError(f"--config={place}: {_last_line(error)}") from error
+    _check_options(config, _options(option_words))
+    try:
+        return _read_config_file(place, option_words)
+    except Exception as error:  # values of another kind
+        raise InputError(_last_line(error)) from error
+
+
+def _read_config_file(place: str, option_words: Sequence[str]) -> ConfigDict:
     from absl import flags
     from ml_collections import config_flags
 
-    from ssa2d_jax.runs.saved_config import renamed_key
-
-    for key in _options(option_words):
-        if new := renamed_key(key):
-            raise InputError(f"--config.{key} was renamed: use --config.{new}")
-    root = str(Path(place.partition(":")[0]).absolute().parent.parent)
-    if root not in sys.path:
-        sys.path.append(root)  # for `from configs import ...` in the file
-    values = flags.FlagValues()
     argv = ["main.py", f"--config={place}", *option_words]
+    values = flags.FlagValues()
     config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
-    try:
-        values(argv)
-        config: ConfigDict = values["config"].value
-        config.to_dict()  # a config that could not be loaded raises only when it is used
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        raise InputError(_config_problem(error)) from error
+    values(argv)
+    config = values["config"].value
+    if not isinstance(config, ConfigDict):
+        getattr(config, "to_dict", None)  # a file that could not be loaded raises only here
+        raise InputError(f"get_config returns {type(config).__name__}; a ConfigDict is needed")
     return config
 
 
-def _config_problem(error: Exception) -> str:
-    """What is wrong, of a message in which config_flags wraps a whole traceback."""
+def _check_options(config: ConfigDict, options: Mapping[str, str]) -> None:
+    """Raises InputError for an option that `config` does not have."""
+    from ssa2d_jax.runs.overrides import unknown_option
+    from ssa2d_jax.runs.saved_config import flatten, renamed_key
+
+    known = flatten(config.to_dict())
+    for key in options:
+        if new := renamed_key(key):
+            raise InputError(f"--config.{key} was renamed: use --config.{new}")
+        if key.removeprefix("--noconfig.") not in known:
+            raise InputError(unknown_option(key, known))
+
+
+def _last_line(error: Exception) -> str:
+    """What is wrong, of a message in which config_flags may wrap a whole traceback."""
     text = str(error.args[0] if error.args else error).replace("\\n", "\n").replace("\\'", "'")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    code = ("File ", "Traceback", "raise ", "config = ", "^")
-    return " / ".join([line for line in lines if not line.startswith(code)][-3:])
+    text = lines[-1] if lines else type(error).__name__
+    return text.removeprefix("ValueError: ").replace("module 'config_config'", "the file")
 
 
 def _unknown_words(words: Sequence[str]) -> str:

@@ -184,9 +184,11 @@ def _check(arguments: Arguments) -> None:
     from ssa2d_jax.utils.text import plural
 
     data = load_config(arguments).data
-    if data.layout not in LAYOUTS or not data.root:
+    if data.layout not in LAYOUTS:
         layouts = " or ".join(map(repr, LAYOUTS))
-        raise InputError(f"{arguments.program} reads a release in the layout {layouts}; give --config.data.root")
+        raise InputError(f"{arguments.program} reads the layouts {layouts}; config.data.layout is {data.layout!r}")
+    if not data.root:
+        raise InputError(f"{arguments.program} needs --config.data.root, the folder of your data")
     root = Path(data.root).absolute()
     folder = arguments.output or check.output_folder(data.shards_dir, root)
     result = check.run_check(open_release(data.layout, root), folder)

@@ -280,7 +280,7 @@ def _batch_rules(devices: int, *, trains: bool, scores: bool) -> tuple[Rule, Rul
         Rule(
             "train.batch_size",
             lambda size, microbatches: size > 0 and (not trains or size % parts(microbatches) == 0),
-            lambda microbatches: (
+            lambda microbatches: "1 or more" if parts(microbatches) == 1 else (
                 f"a multiple of {parts(microbatches)} "
                 f"({devices} devices x config.train.grad_accum_steps = {microbatches})"
             ),

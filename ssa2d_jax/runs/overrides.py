@@ -1,7 +1,8 @@
 """Options of the command line, set in a saved config."""
 
 import ast
-from collections.abc import Container
+import difflib
+from collections.abc import Collection, Container
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -20,7 +21,7 @@ def set_option(config: ConfigDict, key: str, text: str) -> None:
     if key not in known:
         if new := renamed_key(key):
             raise InputError(f"--config.{key} was renamed: use --config.{new}")
-        raise InputError(f"--config.{key}: unknown option; configs/default.py lists all options")
+        raise InputError(unknown_option(key, known))
     value = text if isinstance(known[key], str) else _parse(text)
     if not _is_like(value, known[key]):
         raise InputError(f"--config.{key}={text}: allowed is a value like {known[key]!r}")
@@ -29,6 +30,16 @@ def set_option(config: ConfigDict, key: str, text: str) -> None:
         config = config[group]
     with config.ignore_type():
         config[name] = float(value) if type(known[key]) is float else as_tuples(value)
+
+
+def unknown_option(key: str, known: Collection[str]) -> str:
+    """A message for an option that is not among the known ones, with the one that may be meant."""
+    if group := [name for name in known if name.startswith(key + ".")]:
+        return f"--config.{key} is a group of options, e.g. --config.{group[0]}"
+    name = key.rpartition(".")[2]
+    near = difflib.get_close_matches(key, known, 1) or [full for full in known if full.rpartition(".")[2] == name]
+    hint = f"did you mean --config.{near[0]}?" if near else "docs/options.md lists all options"
+    return f"--config.{key}: unknown option; {hint}"
 
 
 def _parse(text: str) -> Any:

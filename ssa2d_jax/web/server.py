@@ -62,7 +62,7 @@ def _parse(arguments: Sequence[str] | None, program: str) -> argparse.Namespace:
 def check_gradio() -> None:
     """Raises InputError unless Gradio is installed."""
     if importlib.util.find_spec("gradio") is None:
-        raise InputError("the page needs Gradio; install it: pip install 'ssa2d_jax[web]' (or run: make web)")
+        raise InputError("the page needs Gradio; install it: pip install '<checkout>[web]' (or run: make web)")
 
 
 def find_examples(folder: Path | None) -> dict[str, Path]:

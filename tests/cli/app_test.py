@@ -42,7 +42,7 @@ def _light(words, program):
         ("main.py", ["--mode=fly"], 2, "error: --mode is 'fly'; allowed: train"),
         ("main.py", ["--config=configs/sprites.py"], 2, "error: --mode=train needs --workdir, the folder of the run"),
         ("main.py", ["--workdir=w"], 2, "error: --mode=train needs --config, a Python config file"),
-        ("ssa2d", ["predict", "--workdir=w", "--input=a.mp4"], 2, "error: ssa2d predict needs --workdir, the folder"),
+        ("ssa2d", ["predict", "--workdir=w", "--input=a.mp4"], 2, "error: ssa2d predict needs --output, a folder"),
         ("ssa2d", ["predict", "--workdri=w"], 2, "error: unknown flag --workdri; did you mean --workdir?"),
         ("ssa2d", ["predict", "--workdir=w", "clip.mp4"], 2, "error: unexpected argument clip.mp4; pass options as --"),
         ("ssa2d", ["report", "--workdir=a", "--workdir=b"], 2, "error: --workdir is given 2 times (a, b); give one"),
@@ -56,7 +56,7 @@ def _light(words, program):
             "main.py",
             ["--config=configs/sprites.py", "--workdir=w", "--config.train.batch_sise=4"],
             2,
-            'Did you mean "batch_size"',
+            "error: --config.train.batch_sise: unknown option; did you mean --config.train.batch_size?",
         ),
         (
             "main.py",
@@ -77,6 +77,28 @@ def _light(words, program):
             "error: config.init.encoder_weights: /gone/rgb.h5: no such file or folder",
         ),
         ("main.py", ["--config=configs/sprites.py:big", "--workdir=w"], 2, "has no variant 'big'"),
+        ("ssa2d", ["predikt"], 2, "error: the command is 'predikt'; did you mean predict?"),
+        ("ssa2d", ["--version"], 0, "ssa2d_jax 0."),
+        ("ssa2d", ["report", "--workdir=w", "--config.predict.opacty=1"], 2, "error: ssa2d report uses no options"),
+        (
+            "main.py",
+            ["--config=README.md", "--workdir=w"],
+            2,
+            "error: --config=README.md: not a config; --config needs",
+        ),
+        ("main.py", ["--config=configs/nope.py", "--workdir=w"], 2, "error: configs/nope.py: no such file; --config"),
+        (
+            "main.py",
+            ["--config=main.py", "--workdir=w"],
+            2,
+            "error: --config=main.py: the file has no attribute 'get_config'",
+        ),
+        (
+            "main.py",
+            ["--config=configs/sprites.py", "--workdir=README.md"],
+            2,
+            "error: README.md is a file, not a folder; to start from its weights",
+        ),
         ("main.py", ["--config=/nowhere/config.json", "--workdir=w"], 2, "/nowhere/config.json: no such file"),
     ],
 )
@@ -92,21 +114,21 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, capsys):
 
     monkeypatch.setitem(COMMANDS, "doctor", app.Command("", needs_tensorflow, config=app.ConfigSource.NONE))
     assert app.main(["doctor"]) == 2
-    assert "pip install 'ssa2d_jax[train]'" in capsys.readouterr().err
+    assert "pip install '<checkout>[train]'" in capsys.readouterr().err
 
 
 def test_flags_take_their_value_in_one_word_or_two(monkeypatch):
     seen = []
-    monkeypatch.setitem(COMMANDS, "report", app.Command("", seen.append, config=app.ConfigSource.NONE))
-    assert app.main(["report", "--workdir", "runs", "--config.predict.opacity", "0.5"]) == 0
-    assert app.main(["--mode", "report", "--workdir=runs"], default_command="train") == 0
-    assert [str(arguments.workdir) for arguments in seen] == ["runs", "runs"]
+    monkeypatch.setitem(COMMANDS, "export", app.Command("", seen.append, config=app.ConfigSource.RUN))
+    assert app.main(["export", "--output", "out", "--config.predict.opacity", "0.5"]) == 0
+    assert app.main(["--mode", "export", "--output=out"], default_command="train") == 0
+    assert [str(arguments.output) for arguments in seen] == ["out", "out"]
     assert seen[0].options == {"predict.opacity": "0.5"}
 
 
 def test_an_empty_input_is_no_input(capsys):
     assert app.main(["predict", "--workdir=w", "--input=", "--output=out"]) == 2
-    assert "needs --workdir" in capsys.readouterr().err
+    assert "needs --input, a video" in capsys.readouterr().err
 
 
 def test_a_mode_is_given_once(capsys):

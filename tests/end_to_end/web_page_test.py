@@ -20,7 +20,7 @@ from ssa2d_jax.video.reader import read_frames
 from tests.fixtures.toy import toy_run
 from tests.fixtures.toy_detector import make_video
 
-pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'ssa2d_jax[web]'")
+pytest.importorskip("gradio", reason="the page needs Gradio: pip install '<checkout>[web]'")
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = (sys.executable, "-m", "ssa2d_jax.web.server")

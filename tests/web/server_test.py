@@ -12,7 +12,7 @@ from ssa2d_jax.web import server
 @pytest.mark.parametrize(
     "options, gradio, message",
     [
-        ([], None, "the page needs Gradio; install it: pip install 'ssa2d_jax[web]'"),
+        ([], None, "the page needs Gradio; install it: pip install '<checkout>[web]'"),
         (["--workdir={}"], "installed", "holds no run"),
         (["--examples={}/gone"], "installed", "no such folder; --examples is a folder of videos"),
     ],
