@@ -191,7 +191,7 @@ def test_a_run_with_another_encoder_is_refused(tmp_path):
     config.model.encoder = "s3d"
     with pytest.raises(InputError, match=r"x.safetensors is of another network: .*encoder/.*give config.model as that"):
         initial_weights.apply_weights(_state(_variables(config)), initial_weights.read_sources(config.init, None), A2D)
-    with pytest.raises(InputError, match="model.encoder: 'i3d' there, 's3d' now"):
+    with pytest.raises(InputError, match="model.encoder: saved 'i3d', given 's3d'"):
         load_run(tmp_path / "x.safetensors", config)
 
 

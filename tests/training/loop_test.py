@@ -217,7 +217,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing_of_it(tmp_pat
 def test_another_config_is_refused_before_anything_happens(unbroken):
     config = toy_config()
     config.seed = 5
-    with pytest.raises(InputError, match="config.seed: 0 there, 5 now"):
+    with pytest.raises(InputError, match="config.seed: saved 0, given 5"):
         train(config, unbroken[0], toy_source())
 
 
