@@ -100,10 +100,11 @@ def extract(archive: Path, folder: Path, member: str = MEMBER) -> Path:
             info = file.getmember(member)
         except KeyError as error:
             raise InputError(f"{archive} has no {member}") from error
-        content = file.extractfile(info)
-        if content is None or not info.isfile() or info.size > _MAX_BYTES:
+        if not info.isfile() or info.size > _MAX_BYTES:
             raise InputError(f"{archive}: {member} is not a regular file of at most {_MAX_BYTES} bytes")
         path = folder / "weights.ckpt"
+        content = file.extractfile(info)
+        assert content is not None, "a regular file has content"
         path.write_bytes(content.read())
     return path
 
