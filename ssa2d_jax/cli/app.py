@@ -174,11 +174,6 @@ def _check_paths(command: Command, config: ConfigDict, arguments: Arguments) -> 
     from ssa2d_jax.runs import config_paths, overrides
 
     if command.reads_init and arguments.workdir is not None:
-        if arguments.workdir.is_file():
-            raise InputError(
-                f"{arguments.workdir} is a file, not a folder; to start from its weights, give a new folder and "
-                f"--config.init.run={arguments.workdir}"
-            )
         overrides.prefer_init_run(config, set(arguments.options))
         config_paths.check_init_paths(config.init, arguments.workdir)
     if command.reads_data and command.config is ConfigSource.FILE:

@@ -10,11 +10,21 @@ from ssa2d_jax.utils.errors import InputError
 FETCHED_WEIGHTS = "i3d_kinetics400_rgb.safetensors"
 
 
+def check_workdir(workdir: Path) -> None:
+    """Raises InputError if `workdir` is a file: a training needs a folder."""
+    if workdir.is_file():
+        raise InputError(
+            f"{workdir} is a file, not a folder; to start from its weights, give a new folder and "
+            f"--config.init.run={workdir}"
+        )
+
+
 def check_init_paths(init: ConfigDict, workdir: Path) -> None:
-    """Raises InputError if a path in `config.init` does not exist: now, and not after the data were prepared.
+    """Raises InputError if a path in `config.init`, or the workdir, can't be used: now, not after preparing the data.
 
     A run that has a checkpoint in `workdir` does not read these paths any more.
     """
+    check_workdir(workdir)
     if Workdir(workdir).has_checkpoint():
         return
     for option, path in init.items():

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from ssa2d_jax.data.batch import Batches, Source, check_batch
 from ssa2d_jax.evaluation.evaluate import check_splits
-from ssa2d_jax.runs import initial_weights
+from ssa2d_jax.runs import config_paths, initial_weights
 from ssa2d_jax.runs.claim import claim_run
 from ssa2d_jax.steps import devices
 from ssa2d_jax.steps.state import TrainState
@@ -50,11 +50,7 @@ def train(
         InputError: the workdir or a checkpoint does not fit, or another process trains there.
     """
     check_splits(config.train.eval_splits, source)
-    if workdir.is_file():
-        raise InputError(
-            f"{workdir} is a file, not a folder; to start from its weights, give a new folder and "
-            f"--config.init.run={workdir}"
-        )
+    config_paths.check_workdir(workdir)
     with claim_run(workdir, config, source):
         training = Training(config, workdir, source, read_weights)
         try:
