@@ -41,11 +41,11 @@ LIBRARY = [
     Room("evaluation", ("data", "models", "runs", "steps", "utils", "visualization"), ("jax", "flax", "cv2")),
     Room(
         "inference",
-        ("data", "runs", "steps", "utils", "video", "visualization"),
+        ("data", "pretrained.shipped", "runs", "steps", "utils", "video", "visualization"),
         ("jax", "cv2", "matplotlib", "scipy", "pycocotools"),
     ),
     Room("training", ("data", "evaluation", "models", "runs", "steps", "utils"), (*JAX, "clu")),
-    Room("web", ("data", "inference", "utils", "video"), ("gradio",)),
+    Room("web", ("data", "inference", "pretrained.shipped", "utils", "video"), ("gradio",)),
     Room(
         "cli",
         ("utils", "data", "video", "models", "pretrained", "steps", "runs", "visualization", "evaluation", "inference",

@@ -1,6 +1,7 @@
 """From a command line to an exit code: `ssa2d <command> ...`, and main.py of a checkout."""
 
 import contextlib
+import dataclasses
 import difflib
 import faulthandler
 import importlib.util
@@ -14,6 +15,7 @@ from ml_collections import ConfigDict
 import ssa2d_jax
 from ssa2d_jax.cli.arguments import FLAGS, Arguments, is_missing, parse
 from ssa2d_jax.cli.commands import COMMANDS, Command, ConfigSource
+from ssa2d_jax.pretrained import shipped
 from ssa2d_jax.utils.errors import Diverged, InputError
 from ssa2d_jax.utils.signals import Stopped
 
@@ -100,6 +102,7 @@ def _run(words: Sequence[str], program: str, default_command: str | None) -> int
     if command.run_with_words:
         return command.run_with_words(rest)
     arguments = parse(name, f"{program} {name}" if default_command is None else f"--mode={name}", rest)
+    arguments = with_shipped_run(command, arguments)
     check_needs(command, arguments)
     from absl import logging
 
@@ -125,6 +128,16 @@ def _command_name(words: list[str], default_command: str | None) -> tuple[str | 
     if any(word.partition("=")[0] == "--mode" for word in rest):
         raise InputError("--mode is given more than once; give one")
     return value if is_set else "".join(words[index + 1 : index + 2]), rest
+
+
+def with_shipped_run(command: Command, arguments: Arguments) -> Arguments:
+    """`arguments` with the path of the weights that come with the package, if they are named or are the default."""
+    if command.config is not ConfigSource.RUN:
+        return arguments
+    run: str | Path | None = arguments.workdir
+    if run is None and command.has_default_run and arguments.config is None and arguments.config_json is None:
+        run = shipped.DEFAULT
+    return arguments if run is None else dataclasses.replace(arguments, workdir=shipped.find_run(run))
 
 
 def check_needs(command: Command, arguments: Arguments) -> None:

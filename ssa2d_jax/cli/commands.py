@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ssa2d_jax.data.batch import Source
 
 _RUN_FOLDER = "the folder of the run"
-_RUN = "the folder of a run or a file that export_weights wrote"
+_RUN = "the folder of a run, a file that export_weights wrote, or sprites, the weights that come along"
 
 
 class ConfigSource(enum.Enum):
@@ -35,7 +35,8 @@ class Command:
     """One row of the table.
 
     `needs` maps the flags that have to be given to what they mean. `reads_data`: it reads `config.data.root`, and needs
-    the configs of a checkout. `reads_init`: it reads what `config.init` names. A command with flags of its own has
+    the configs of a checkout. `reads_init`: it reads what `config.init` names. `has_default_run`: without --workdir and
+    --config it takes the weights that come with the package. A command with flags of its own has
     `run_with_words`, which takes the words and returns the exit code, in place of `run`.
     """
 
@@ -45,6 +46,7 @@ class Command:
     config: ConfigSource = ConfigSource.FILE
     reads_data: bool = False
     reads_init: bool = False
+    has_default_run: bool = False
     run_with_words: Callable[[Sequence[str]], int] | None = None
 
 
@@ -125,7 +127,7 @@ def _predict(arguments: Arguments) -> None:
         max_pixels=options.max_pixels,
         threshold=config.eval.threshold,
     )
-    names = ("opacity", "tracks", "draw_tracks", "track_frames", "track_confidence")
+    names = ("opacity", "scale", "tracks", "draw_tracks", "track_frames", "track_confidence")
     drawing = PredictOptions(**{name: options[name] for name in names})
     predict_path(_input(arguments), _output(arguments), detector=detector, options=drawing)
 
@@ -245,6 +247,7 @@ COMMANDS: dict[str, Command] = {
             "output": "a folder",
         },
         ConfigSource.RUN,
+        has_default_run=True,
     ),
     "ablate": Command(
         "train and score variants of the network, with several seeds", _ablate, _WORKDIR, reads_data=True

@@ -2,7 +2,7 @@
 
 from ssa2d_jax import Detector
 
-detector = Detector.from_run("runs/a2d")          # a workdir, or a file that `ssa2d export_weights` wrote
+detector = Detector.from_run("sprites")           # or a workdir, or a file that `ssa2d export_weights` wrote
 result = detector("clip.mp4")                     # or uint8 [T, H, W, 3]
 result.actor, result.action, result.joint         # uint8 [T, H, W], numbers of the classes in detector.space
 result.write_overlay("overlay.mp4")
@@ -21,6 +21,7 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.frame_labels import frame_labels
 from ssa2d_jax.inference.results import FrameResult, Result
 from ssa2d_jax.inference.windows import Forward, SlidingWindow, WindowOptions
+from ssa2d_jax.pretrained import shipped
 from ssa2d_jax.runs.defaults import THRESHOLD
 from ssa2d_jax.runs.load_run import Run, load_run_as_saved
 from ssa2d_jax.steps.forward import make_forward
@@ -79,6 +80,7 @@ class Detector:
         threshold: float = THRESHOLD,
         max_pixels: int = MAX_PIXELS,
         step: int | None = None,
+        about: str = "",
     ) -> None:
         """Builds a detector from a network; `from_run` is the usual way.
 
@@ -91,15 +93,17 @@ class Detector:
             threshold: multi-label: a pixel has the actions of this probability or more.
             max_pixels: frames of more pixels are refused.
             step: the checkpoint's, for information.
+            about: what the network is good for, for information.
         """
         self.forward, self.space, self.window_options, self.size = forward, space, window_options, size
         self.flow, self.threshold, self.max_pixels, self.step = flow, threshold, max_pixels, step
+        self.about = about
         self.compiled = False
 
     @classmethod
     def from_run(
         cls,
-        run: str | Path,
+        run: str | Path = shipped.DEFAULT,
         *,
         step: int = 0,
         overlap: int | None = None,
@@ -109,7 +113,8 @@ class Detector:
         """Loads the network of a run.
 
         Args:
-            run: its workdir, or a .safetensors file that `ssa2d export_weights` wrote.
+            run: its workdir, a .safetensors file that `ssa2d export_weights` wrote, or "sprites": the weights that
+                come with the package, which know a drawn world only.
             step: of the checkpoint; 0 is the newest, -1 the best by joint mIoU.
             overlap: frames that neighbouring windows share, by default half of them; fewer is faster.
             batch_size: windows that go through the network together.
@@ -118,7 +123,7 @@ class Detector:
         Raises:
             InputError: there is no such run or checkpoint, or the windows do not fit.
         """
-        loaded = load_run_as_saved(Path(run), step)
+        loaded = load_run_as_saved(shipped.find_run(run), step)
         return cls.from_loaded_run(loaded, overlap=overlap, batch_size=batch_size, threshold=threshold)
 
     @classmethod
@@ -148,6 +153,7 @@ class Detector:
             threshold=run.threshold if threshold is None else threshold,
             max_pixels=max_pixels,
             step=run.step,
+            about=run.about,
         )
 
     def __call__(self, frames: FrameInput) -> Result:

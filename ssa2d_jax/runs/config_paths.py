@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from ssa2d_jax.pretrained.shipped import find_run
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils.errors import InputError
 
@@ -28,6 +29,8 @@ def check_init_paths(init: ConfigDict, workdir: Path) -> None:
     if Workdir(workdir).has_checkpoint():
         return
     for option, path in init.items():
+        if option == "run":
+            path = str(find_run(path)) if path else path
         # A TensorFlow checkpoint is named by a prefix, which is not a file itself.
         if path and not Path(path).exists() and not Path(f"{path}.index").exists():
             hint = "; make weights downloads it" if Path(path).name == FETCHED_WEIGHTS else ""

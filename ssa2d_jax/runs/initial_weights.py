@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +14,7 @@ from ml_collections import ConfigDict
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.encoders import ENCODER
 from ssa2d_jax.pretrained.load_encoder import Weights, fill_encoder
+from ssa2d_jax.pretrained.shipped import find_run
 from ssa2d_jax.runs.load_run import load_variables, run_label_space
 from ssa2d_jax.steps.state import TrainState
 from ssa2d_jax.utils.array_trees import compare_arrays
@@ -52,14 +52,15 @@ def read_sources(init: ConfigDict, read_weights: ReadWeights | None) -> Sources:
     """
     run = None
     if init.run:
-        _, variables, source = load_variables(Path(init.run))
-        run = EarlierRun(variables, source, run_label_space(Path(init.run)))
+        path = find_run(init.run)
+        saved = load_variables(path)
+        run = EarlierRun(saved.variables, saved.source, run_label_space(path))
     paths = {"rgb": init.encoder_weights, "flow": init.flow_weights}
     weights: dict[str, tuple[str, Weights]] = {}
-    for stream, path in paths.items():
-        if path:
+    for stream, file in paths.items():
+        if file:
             assert read_weights is not None, "config.init names weights, but nothing can read them"
-            weights[stream] = path, read_weights(path)
+            weights[stream] = file, read_weights(file)
     return Sources(run, weights)
 
 

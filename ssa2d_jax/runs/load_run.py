@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.ssa2d import SSA2D
+from ssa2d_jax.pretrained.shipped import shipped_name
 from ssa2d_jax.runs import weights_file
 from ssa2d_jax.runs.checkpoints import NEWEST, Checkpoints, check_tree
 from ssa2d_jax.runs.claim import check_same_network
@@ -31,6 +32,7 @@ class Run:
     step: int
     config: ConfigDict
     space: LabelSpace
+    about: str = ""  # what the weights are good for, if their file says so
 
     @property
     def threshold(self) -> float:
@@ -44,6 +46,7 @@ class SavedVariables(NamedTuple):
     step: int
     variables: VariableDict
     source: str
+    about: str = ""
 
 
 def run_config(workdir: Path) -> SavedConfig:
@@ -79,7 +82,9 @@ def load_variables(path: Path, step: int = NEWEST) -> SavedVariables:
         if step > 0:
             raise InputError(f"config.eval.step is {step}, but {path} holds one step only; leave the option out")
         variables, metadata = weights_file.load_file(path)
-        return SavedVariables(metadata["step"], variables, str(path))
+        name = shipped_name(path)
+        source = f"{name}, weights that come with the package" if name else str(path)
+        return SavedVariables(metadata["step"], variables, source, str(metadata.get("about", "")))
     folder = Workdir(path).checkpoints
     if not folder.is_dir():
         raise InputError(f"{path} is not a run; give a workdir with checkpoints, or an exported .safetensors file")
@@ -103,9 +108,11 @@ def load_run_as_saved(workdir: Path, step: int = NEWEST) -> Run:
 
 def _load(workdir: Path, config: ConfigDict, step: int) -> Run:
     space = run_label_space(workdir)
-    step, variables, source = load_variables(workdir, step)
+    step, variables, source, about = load_variables(workdir, step)
     model = build_model(config.model, space, stats_axis=None)
     expected = jax.eval_shape(lambda: init_variables(model, config))
     check_tree(expected, variables, source if workdir.is_file() else f"checkpoint {source}")
     log(f"restored {source}")
-    return Run(model, variables, step, config, space)
+    if about:
+        log(f"note: {about}")
+    return Run(model, variables, step, config, space, about)

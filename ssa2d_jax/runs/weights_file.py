@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from flax.typing import VariableDict
+from jaxtyping import Shaped
 
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.runs import saved_config
@@ -20,17 +21,29 @@ from ssa2d_jax.utils.files import replace_text
 
 KIND = "ssa2d_jax run"
 _KEYS = {"kind", "step", "config", "labels", "scores", "data"}
-Metadata = dict[str, Any]  # the values of `_KEYS`, and the checksum
+Metadata = dict[str, Any]  # the values of `_KEYS`; in newer files also the checksum and `about`
 
 
 def save_run(
-    path: Path, variables: VariableDict, *, step: int, config: SavedConfig, space: LabelSpace, workdir: Path
+    path: Path,
+    variables: VariableDict,
+    *,
+    step: int,
+    config: SavedConfig,
+    space: LabelSpace,
+    workdir: Path,
+    half: bool = False,
+    about: str = "",
 ) -> None:
     """Writes `variables` (params and batch_stats) of the run in `workdir`, saved at training step `step`, to `path`.
 
     The metadata, each a JSON text: step, the run's config (absolute paths as elsewhere/<last part>, and without the
     options of Beam, which belong to this machine), the names of its classes, its scores at that step by split, and
     which data it was trained with.
+
+    Args:
+        half: stores kernels, which are nearly all values, as float16; statistics, scales and biases stay float32.
+        about: one sentence on what the weights are and aren't good for, shown wherever they are loaded.
     """
     if path.suffix != safetensors_file.SUFFIX:
         raise InputError(f"--output={path}: weights are written as {safetensors_file.SUFFIX}; name such a file")
@@ -43,10 +56,23 @@ def save_run(
         "labels": space.to_json(),
         "scores": {split: score for split, score in scores.items() if score["step"] == step},
         "data": files.data.read_text().strip() if files.data.exists() else "",
+        "about": about,
     }
     flat = flatten_dict(jax.device_get(variables), sep="/")
     tensors = {name: np.asarray(array) for name, array in flat.items()}
+    if half:
+        tensors = {name: _as_half(name, array) for name, array in tensors.items()}
     safetensors_file.save(path, tensors, metadata | {"checksum": _checksum(tensors)})
+
+
+def _as_half(name: str, array: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
+    """A kernel rounded to float16; other arrays as they are."""
+    if array.ndim < 2 or array.dtype != np.float32:
+        return array
+    largest = float(np.abs(array).max(initial=0))
+    if not largest <= float(np.finfo(np.float16).max):
+        raise InputError(f"{name} has a value of {largest:g}, which float16 can't store; store the weights as float32")
+    return array.astype(np.float16)
 
 
 def _hide_paths(value: Any) -> Any:
@@ -57,12 +83,13 @@ def _hide_paths(value: Any) -> Any:
 
 
 def load_file(path: Path) -> tuple[dict[str, Any], Metadata]:
-    """Reads the variables and metadata that `save_run` wrote; InputError for any other file."""
+    """Reads the variables, as float32, and metadata that `save_run` wrote; InputError for any other file."""
     tensors, metadata = safetensors_file.load(path)
     metadata = _check_metadata(path, metadata)
     if "checksum" in metadata and metadata["checksum"] != _checksum(tensors):  # older files have none
         raise InputError(f"{path} is damaged: its weights are not as they were saved. Export or download it again")
-    return unflatten_dict(tensors, sep="/"), metadata
+    halves = {name: array.astype(np.float32) for name, array in tensors.items() if array.dtype == np.float16}
+    return unflatten_dict(tensors | halves, sep="/"), metadata
 
 
 def _checksum(tensors: dict[str, np.ndarray]) -> int:

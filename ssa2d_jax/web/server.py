@@ -1,7 +1,8 @@
 """Serves a page that labels clips, on this machine only; Ctrl-C ends it and deletes all clips.
 
-ssa2d web --workdir=runs/demo --examples=path/to/clips
-python -m ssa2d_jax.web.server --workdir=runs/demo --examples=path/to/clips
+ssa2d web
+ssa2d web --workdir=runs/own --examples=path/to/clips
+python -m ssa2d_jax.web.server --workdir=runs/own --examples=path/to/clips
 """
 
 import argparse
@@ -14,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ssa2d_jax.pretrained import shipped
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import log
 from ssa2d_jax.utils.signals import StopSignal
@@ -45,7 +47,11 @@ def main(arguments: Sequence[str] | None = None, program: str = "ssa2d web") -> 
 def _parse(arguments: Sequence[str] | None, program: str) -> argparse.Namespace:
     """The options; ends the process with code 2 for values that are not allowed."""
     parser = argparse.ArgumentParser(prog=program, description=_DESCRIPTION)
-    parser.add_argument("--workdir", default="runs/demo", help="folder of a run, or a file of its exported weights")
+    parser.add_argument(
+        "--workdir",
+        default=shipped.DEFAULT,
+        help="folder of a run, or a file of its exported weights; by default the weights that come with the package",
+    )
     parser.add_argument("--port", type=int, default=7860, help="of the page's address")
     parser.add_argument("--examples", type=Path, help="folder of clips that visitors can pick")
     parser.add_argument("--max_seconds", type=float, default=20, help="the longest clip that is allowed")
