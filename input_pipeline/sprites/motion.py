@@ -1,4 +1,4 @@
-"""Moves the actors of the sprites world: one pose per frame for each of the 43 actor-action pairs.
+"""Moves the actors of the sprites world: one pose per frame for each of the 43 actor-action pairs, and for the fish.
 
 A single frame must not reveal the action. So every posture that a single frame shows (arms up, wings spread, head
 down, crouching, a tilted body, legs in mid-stride) is about equally likely in all actions that allow it.
@@ -9,10 +9,12 @@ import math
 import numpy as np
 from jaxtyping import Real
 
-from input_pipeline.sprites.shapes import Pose
+from input_pipeline.sprites.figures.figure import FISH
+from input_pipeline.sprites.figures.shapes import Pose
 from ssa2d_jax.data.label_space import A2D
 
 _ADULT, _BABY, _BALL, _BIRD, _CAR, _CAT, _DOG = range(1, 8)
+SWIMMING = 0  # the fish's own action; its others have A2D's numbers
 _TURN = 2 * math.pi
 
 Times = Real[np.ndarray, "F"]  # in frames
@@ -22,9 +24,12 @@ Tracks = dict[str, float | bool | Times]  # field of Pose -> its value in every 
 def motion(actor: int, action: int, rng: np.random.Generator, times: Times) -> list[Pose]:
     """One pose for each of `times`; at time 0 the body is at its origin, except for the height of a jump.
 
+    `actor` is a class of A2D or FISH; `action` is a class of A2D, for the fish SWIMMING, jumping or none.
     Periods (frames) and speeds (body sizes per frame) are chosen so that any 16 frames show the action.
     """
     pose = _habits(actor, rng)
+    if actor == FISH:
+        return _poses(pose, _fish_tracks(action, pose, rng, times), times)
     action_name = A2D.actions[action]
     tracks = {
         "climbing": _climbing,
@@ -37,6 +42,11 @@ def motion(actor: int, action: int, rng: np.random.Generator, times: Times) -> l
         "walking": _walking,
         "none": _none,
     }[action_name](actor, pose, rng, times)
+    return _poses(pose, tracks, times)
+
+
+def _poses(pose: Pose, tracks: Tracks, times: Times) -> list[Pose]:
+    """`pose` in every frame, with the values of the tracks."""
     values = {name: np.broadcast_to(track, times.shape).tolist() for name, track in tracks.items()}
     return [pose._replace(**{name: value[i] for name, value in values.items()}) for i in range(len(times))]
 
@@ -160,3 +170,24 @@ def _none(actor: int, pose: Pose, rng: np.random.Generator, times: Times) -> Tra
 
 def _slow_spin(pose: Pose, rng: np.random.Generator, times: Times) -> Times:
     return pose.tilt + rng.choice([-1.0, 1.0]) * _TURN * times / rng.uniform(60, 100)
+
+
+def _fish_tracks(action: int, pose: Pose, rng: np.random.Generator, times: Times) -> Tracks:
+    """A fish that swims along its own axis, jumps in arcs, or rests; in all of these it may point up or down."""
+    tilt = rng.uniform(-0.9, 0.9) if rng.random() < 0.7 else pose.tilt
+    shape: Tracks = {"stride": rng.uniform(0.5, 1.0), "crouch": rng.uniform(0.0, 1.0)}
+    if action == SWIMMING:
+        way = rng.uniform(0.03, 0.045) * times
+        gait = _gait(pose, rng.uniform(6.5, 9.0), times)
+        return {**shape, "gait": gait, "tilt": tilt, "x": way * math.cos(tilt), "y": way * math.sin(tilt)}
+    if A2D.actions[action] == "jumping":
+        period, height, speed = rng.uniform(11, 15), rng.uniform(0.25, 0.4), rng.uniform(0.01, 0.03)
+        phase = (times / period + rng.random()) % 1.0
+        air = np.clip(phase / 0.8, 0, 1)
+        steep = math.atan2(4 * height / (0.8 * period), speed)
+        # It follows its arc, and turns back up in the fifth of the jump that it is in the water.
+        tilt = np.where(phase < 0.8, steep * (1 - 2 * air), steep * (2 * (phase - 0.8) / 0.2 - 1))
+        gait = pose.gait + 0.4 * np.sin(_TURN * phase)
+        return {**shape, "gait": gait, "tilt": 0.8 * tilt, "x": speed * times, "y": height * 4 * air * (1 - air)}
+    sway = np.sin(_TURN * times / rng.uniform(14, 22))
+    return {**shape, "gait": pose.gait + 0.08 * sway, "tilt": tilt + 0.02 * sway}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from input_pipeline.sprites import a2d_files
+from input_pipeline.sprites import a2d_files, dealing
 from input_pipeline.sprites.contact_sheet import draw_pair_sheet
 from input_pipeline.sprites.rendered_folder import RenderOptions, render_clips, render_once, run_command
 from input_pipeline.sprites.world import plan_clip
@@ -22,8 +22,6 @@ from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.utils.errors import InputError
 
 WORLD = 5  # increased whenever the same seed draws other clips
-LABEL_STEP = 2  # frames between labelled frames
-JITTER = 2  # the labelled frames may be this many frames away from the middle
 
 
 class _Task(NamedTuple):
@@ -72,7 +70,7 @@ def render_a2d(folder: str | Path, options: A2dRenderOptions, processes: int = 2
 def _check(options: A2dRenderOptions, processes: int) -> None:
     """Raises InputError for the first impossible value."""
     (height, width), labelled = options.size, options.labelled
-    least_frames = LABEL_STEP * (labelled - 1) + 2 * JITTER + 2
+    least_frames = dealing.least_frames(labelled)
     conditions = [
         (options.seed >= 0, f"seed is {options.seed}, it must be 0 or more"),
         (options.train_clips >= 1, f"train_clips is {options.train_clips}, it must be 1 or more"),
@@ -105,25 +103,18 @@ def _render(folder: Path, options: A2dRenderOptions, processes: int) -> None:
 
 
 def _tasks(options: A2dRenderOptions, split: int) -> list[_Task]:
-    """Deals the 43 pairs to the 1 to max_actors actors of every clip, one shuffled deck after another."""
+    """The clips of a split, and which of the 43 pairs appear in each."""
     rng = np.random.default_rng([options.seed, split])
     codes = [10 * actor + action for actor, action in A2D.pairs]
-    deck: list[int] = []
-    tasks: list[_Task] = []
-    for clip in range(options.clips(SPLITS[split])):
-        count = int(rng.integers(1, options.max_actors, endpoint=True))
-        if len(deck) < count:
-            deck += rng.permutation(codes).tolist()
-        tasks.append(_Task(options.seed, split, clip, tuple(deck[:count])))
-        deck = deck[count:]
-    return tasks
+    hands = dealing.deal_codes(rng, codes, options.clips(SPLITS[split]), options.max_actors)
+    return [_Task(options.seed, split, clip, hand) for clip, hand in enumerate(hands)]
 
 
 def _render_clip(folder: Path, options: A2dRenderOptions, task: _Task) -> list[object]:
     """Writes one clip and its annotations; returns its row of videoset.csv."""
     height, width = options.size
     rng = np.random.default_rng([task.seed, task.split, task.clip])
-    numbers = _labelled_numbers(rng, options.frames, options.labelled)
+    numbers = dealing.labelled_numbers(rng, options.frames, options.labelled)
     middle, margin = (numbers[0] + numbers[-1]) / 2, (numbers[-1] - numbers[0]) / 2
     clip = plan_clip(rng, task.codes, (height, width), options.frames, middle, margin)
     codes = [sprite.code for sprite in clip.sprites]
@@ -141,13 +132,6 @@ def _render_clip(folder: Path, options: A2dRenderOptions, task: _Task) -> list[o
     a2d_files.write_clip(folder / "clips320H" / f"{video}.mp4", pictures)
     times = "00:00:00", f"00:00:{round(len(pictures) / a2d_files.FRAME_RATE):02d}"
     return [video, task.codes[0], *times, height, width, len(pictures), len(numbers), task.split]
-
-
-def _labelled_numbers(rng: np.random.Generator, frames: int, labelled: int) -> list[int]:
-    """The numbers, from 0, of the labelled frames: LABEL_STEP apart, at most JITTER away from the middle."""
-    span = LABEL_STEP * (labelled - 1)
-    first = (frames - 1 - span) // 2 + int(rng.integers(-JITTER, JITTER, endpoint=True))
-    return [first + LABEL_STEP * i for i in range(labelled)]
 
 
 def main() -> int:

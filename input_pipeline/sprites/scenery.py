@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
-from input_pipeline.sprites.shapes import Colour, Point
+from input_pipeline.sprites.figures.shapes import Colour, Point
 
 Span = tuple[float, float]
 

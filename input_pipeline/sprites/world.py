@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float, Float64, UInt8
 
 from input_pipeline.sprites import scenery
-from input_pipeline.sprites.figures import figure
+from input_pipeline.sprites.figures.figure import figure
+from input_pipeline.sprites.figures.shapes import Look, Pose
 from input_pipeline.sprites.motion import Times, motion
-from input_pipeline.sprites.shapes import Look, Pose
 
 SMALLEST, LARGEST = 0.34, 1.02  # body size in heights of the frame
 _SPOTS = 6  # random positions for an actor; the one with the most room is taken

@@ -15,10 +15,10 @@ import pytest
 
 from input_pipeline.sprites import a2d_files
 from input_pipeline.sprites.contact_sheet import draw_pair_sheet
-from input_pipeline.sprites.figures import figure
+from input_pipeline.sprites.figures.figure import figure
+from input_pipeline.sprites.figures.shapes import Look, Pose
 from input_pipeline.sprites.motion import motion
 from input_pipeline.sprites.render_a2d import A2dRenderOptions, _tasks, main, render_a2d
-from input_pipeline.sprites.shapes import Look, Pose
 from input_pipeline.sprites.world import plan_clip
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.utils.errors import InputError

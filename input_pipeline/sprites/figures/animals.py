@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from input_pipeline.sprites.shapes import (
+from input_pipeline.sprites.figures.shapes import (
     BLACK,
     PALE,
     Colour,

@@ -1,25 +1,14 @@
-"""Draws each of the seven actors of the sprites world in a given pose; the car and the ball are drawn here."""
+"""Draws the car and the ball of the sprites world."""
 
 import math
 
 import numpy as np
 
-from input_pipeline.sprites.animals import CAT, DOG, bird, quadruped
-from input_pipeline.sprites.people import ADULT, BABY, on_fours, upright
-from input_pipeline.sprites.shapes import PALE, Look, Pose, Shape
+from input_pipeline.sprites.figures.shapes import PALE, Look, Pose, Shape
 
 
-def figure(actor: int, pose: Pose, look: Look) -> list[Shape]:
-    """The shapes of `actor` (A2D class, 1 adult ... 7 dog), farthest first, without the pose's tilt and position."""
-    if actor in (1, 2):
-        build = ADULT if actor == 1 else BABY
-        return on_fours(pose, look, build) if pose.fours else upright(pose, look, build)
-    if actor in (6, 7):
-        return quadruped(pose, look, CAT if actor == 6 else DOG, actor == 6)
-    return {3: _ball, 4: bird, 5: _car}[actor](pose, look)
-
-
-def _car(pose: Pose, look: Look) -> list[Shape]:
+def car(pose: Pose, look: Look) -> list[Shape]:
+    """A car, seen from its side."""
     hull = [
         (-0.5, -0.11),
         (-0.5, 0.03),
@@ -47,7 +36,8 @@ def _car(pose: Pose, look: Look) -> list[Shape]:
     return shapes
 
 
-def _ball(pose: Pose, look: Look) -> list[Shape]:
+def ball(pose: Pose, look: Look) -> list[Shape]:
+    """A ball of two colours."""
     shapes = [Shape("disc", [(0.0, 0.0)], 0.42, look.main)]
     for panel in range(look.pattern):
         start = 2 * math.pi * panel / look.pattern
