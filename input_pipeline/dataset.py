@@ -13,6 +13,7 @@ from jaxtyping import Shaped
 from input_pipeline.examples import Augmentation, ClipOptions, make_example
 from ssa2d_jax.data.batch import HostBatch
 from ssa2d_jax.data.label_space import IGNORE
+from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import InputError
 
 Example = dict[str, tf.Tensor]
@@ -181,7 +182,7 @@ def _is_complete(file: str, length: int) -> bool:
 
 
 def _rebuild(file: str) -> str:
-    return f"delete the folder {Path(file).parent} and build it again with --mode=prepare"
+    return f"delete the folder {Path(file).parent} and build it again with {commands.short('prepare')}"
 
 
 def _train_records(

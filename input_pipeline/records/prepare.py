@@ -20,6 +20,7 @@ from input_pipeline.records.vidor_builder import Vidor, VidorConfig, beam_option
 from input_pipeline.releases import vidor
 from input_pipeline.releases.layouts import open_release, open_release_once
 from ssa2d_jax.data.batch import SPLITS
+from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.locks import wait_for_lock
@@ -133,7 +134,7 @@ def _open(shards: Path, kind: type[AnyBuilder], folder: Path, config: Config) ->
     """The builder of the shards in the folder `shards`; InputError if the files that describe them are damaged."""
     damaged = (
         f"{shards}: the files that describe these shards are damaged; "
-        "delete the folder and build it again with --mode=prepare"
+        f"delete the folder and build it again with {commands.short('prepare')}"
     )
     try:
         builder = kind(data_dir=str(folder), config=config)

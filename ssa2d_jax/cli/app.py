@@ -2,20 +2,22 @@
 
 import contextlib
 import dataclasses
-import difflib
 import faulthandler
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
 import ssa2d_jax
+from ssa2d_jax.cli import help, hints
 from ssa2d_jax.cli.arguments import FLAGS, Arguments, is_missing, parse
 from ssa2d_jax.cli.commands import COMMANDS, Command, ConfigSource
+from ssa2d_jax.cli.config import config_defaults, known_options
 from ssa2d_jax.pretrained import shipped
+from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import Diverged, InputError
 from ssa2d_jax.utils.signals import Stopped
 
@@ -50,8 +52,11 @@ def main(words: Sequence[str], *, program: str = "ssa2d", default_command: str |
         default_command: with it, the command is given as --mode=<command> and may be left out; without it, the first
             word is the command.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # of XLA, too
+    # Of XLA, too, whose "Very slow compile? If you want to file a bug ..." has the level of an error; what really fails
+    # is raised.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # before CLU imports TensorFlow
+    commands.use_program(program)
     try:
         return _run(words, program, default_command)
     except Stopped as error:
@@ -90,14 +95,17 @@ def _run(words: Sequence[str], program: str, default_command: str | None) -> int
         return 0
     name, rest = _command_name(list(words), default_command)
     asks_for_help = {"-h", "--help", "--helpfull"} & set(rest)
-    if name is None or (asks_for_help and not (name in COMMANDS and COMMANDS[name].run_with_words)):
-        print(_help(program))
+    is_named = default_command is None or any(word.partition("=")[0] == "--mode" for word in words)
+    if name is None or (asks_for_help and not is_named):
+        print(help.overview(program))
         return 0
     if name not in COMMANDS:
-        flag = "the command" if default_command is None else "--mode"
-        near = difflib.get_close_matches(name, COMMANDS, 1)
-        hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(COMMANDS)}; --help explains them"
-        raise InputError(f"{flag} is {name!r}; {hint}")
+        raise InputError(hints.unknown_command(name, COMMANDS, program))
+    if asks_for_help and not COMMANDS[name].run_with_words:
+        print(help.command_page(program, name, known_options()))
+        return 0
+    if default_command is not None and rest and rest[0] in COMMANDS:
+        raise InputError(f"unexpected argument {rest[0]}; did you mean {commands.short(rest[0])}?")
     command = COMMANDS[name]
     if command.run_with_words:
         return command.run_with_words(rest)
@@ -157,7 +165,7 @@ def check_needs(command: Command, arguments: Arguments) -> None:
     if arguments.config_json is not None and not arguments.config_json.is_file():
         raise InputError(f"{arguments.config_json}: no such file; --config needs {FLAGS['config']}")
     if command.config is ConfigSource.RUN and not has_config and arguments.workdir is not None:
-        _check_run(arguments.workdir)
+        _check_run(arguments.workdir, arguments.options)
     if command.reads_data:
         _check_checkout(arguments)
     if arguments.config is not None:
@@ -166,12 +174,14 @@ def check_needs(command: Command, arguments: Arguments) -> None:
         _check_input(arguments.input)
 
 
-def _check_run(workdir: Path) -> None:
-    """Raises InputError unless `workdir` is a file, or a folder with the config of a run."""
+def _check_run(workdir: Path, options: Mapping[str, str]) -> None:
+    """Raises InputError unless `workdir` is a file, or a folder with the config of a run that has these options."""
     if not workdir.is_file():
-        from ssa2d_jax.runs import saved_config
+        from ssa2d_jax.runs import overrides, saved_config
 
-        saved_config.read_run_config(workdir)
+        config = saved_config.complete_config(saved_config.read_run_config(workdir), config_defaults())
+        for key, text in options.items():
+            overrides.set_option(config, key, text)
 
 
 def _check_checkout(arguments: Arguments) -> None:
@@ -195,16 +205,7 @@ def _check_paths(command: Command, config: ConfigDict, arguments: Arguments) -> 
 
 def _check_input(text: str) -> None:
     if not text.isdecimal() and not Path(text).exists():
-        raise InputError(f"{text}: no such file or folder; --input is {FLAGS['input'].removeprefix('predict: ')}")
-
-
-def _help(program: str) -> str:
-    """The page that --help prints."""
-    how = "ssa2d <command>" if program == "ssa2d" else f"python {program} --mode=<command>"
-    lines = [f"usage: {how} [--flag=value ...] [--config.<option>=<value> ...]", "", "commands:"]
-    lines += [f"  {name:<16}{command.summary}" for name, command in COMMANDS.items()]
-    lines += ["", "flags:", *(f"  --{name:<14}{meaning}" for name, meaning in FLAGS.items())]
-    return "\n".join([*lines, "", "docs/options.md of a checkout lists all options with their meaning."])
+        raise InputError(hints.missing_input(text, FLAGS["input"].removeprefix("predict: ")))
 
 
 def _is_output_closed() -> bool:

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from ml_collections import ConfigDict
 
+from ssa2d_jax.cli import hints
 from ssa2d_jax.utils.errors import InputError
 
 FLAGS = {
@@ -59,7 +60,7 @@ def parse(command: str, program: str, words: Sequence[str]) -> Arguments:
         parser.add_argument(f"--{name}", action="append")
     known, unknown = parser.parse_known_args(plain)
     if unknown:
-        raise InputError(_unknown_words(unknown))
+        raise InputError(_unknown_words(unknown, command))
     flags: dict[str, str | None] = {}
     for name, values in vars(known).items():
         if values is not None and len(values) > 1:
@@ -110,17 +111,15 @@ def is_missing(text: str) -> bool:
 def _load_config(place: str, option_words: Sequence[str]) -> ConfigDict:
     """The config of a Python file with its options set; InputError, in a line, if it can't be loaded."""
     path = Path(place.partition(":")[0])
-    if path.suffix != ".py":
-        raise InputError(f"--config={place}: not a config; --config needs {FLAGS['config']}")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; --config needs {FLAGS['config']}")
+    if path.suffix != ".py" or not path.is_file():
+        raise InputError(hints.missing_config(path, place.removeprefix(str(path)), FLAGS["config"]))
     root = str(path.absolute().parent.parent)
     if root not in sys.path:
         sys.path.append(root)  # for `from configs import ...` in the file
     try:
         config = _read_config_file(place, [])
     except Exception as error:  # whatever the file's own code raises
-        raise InputError(f"--config={place}: {_last_line(error)}") from error
+        raise InputError(hints.config_error(place, _last_line(error))) from error
     _check_options(config, _options(option_words))
     try:
         return _read_config_file(place, option_words)
@@ -164,11 +163,11 @@ def _last_line(error: Exception) -> str:
     return text.removeprefix("ValueError: ").replace("module 'config_config'", "the file")
 
 
-def _unknown_words(words: Sequence[str]) -> str:
+def _unknown_words(words: Sequence[str], command: str) -> str:
     """A message for words that belong to no flag."""
     flag = words[0].partition("=")[0]
     if not flag.startswith("--"):
-        return f"unexpected argument {words[0]}; pass options as --name=value"
+        return hints.unexpected_word(words[0], command)
     near = difflib.get_close_matches(flag.removeprefix("--"), FLAGS, 1)
     hint = f"; did you mean --{near[0]}?" if near else f"; there are --{', --'.join(FLAGS)} and --config.<option>"
     return f"unknown flag {flag}{hint}"

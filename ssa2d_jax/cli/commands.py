@@ -208,11 +208,13 @@ def _doctor(arguments: Arguments) -> None:
 
 
 def _report(arguments: Arguments) -> None:
+    workdir = _workdir(arguments)
+    if not workdir.is_dir():
+        raise InputError(f"{workdir}: no such folder; --workdir is a folder of runs")
     from ssa2d_jax.evaluation import latency
     from ssa2d_jax.evaluation.html_report import write_report
     from ssa2d_jax.runs.workdir import Workdir
 
-    workdir = _workdir(arguments)
     has_config = arguments.config is not None or arguments.config_json is not None
     split = resolve_config(arguments).train.eval_splits[0] if has_config else "test"
     for run in Workdir.scored(workdir, split):

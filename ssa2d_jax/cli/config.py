@@ -1,8 +1,11 @@
 """Where the config of a command comes from: a Python file, a config.json, or the run in the workdir."""
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from ssa2d_jax.cli.arguments import Arguments
+from ssa2d_jax.runs.defaults import eval_defaults, predict_defaults
 
 
 def load_config(arguments: Arguments, *, trains: bool = False, scores: bool = False) -> ConfigDict:
@@ -34,7 +37,7 @@ def _saved_config(arguments: Arguments) -> ConfigDict:
     """The config in `config_json`, or of the run in `workdir`; options that are newer than it have their defaults."""
     from ssa2d_jax.runs import saved_config
 
-    defaults = _defaults()
+    defaults = config_defaults()
     if arguments.config_json is None:
         from ssa2d_jax.runs.load_run import run_config
 
@@ -48,7 +51,17 @@ def _saved_config(arguments: Arguments) -> ConfigDict:
     return saved_config.complete_config(saved, defaults)
 
 
-def _defaults() -> ConfigDict | None:
+def known_options() -> dict[str, Any]:
+    """The defaults of all options by key; those of predict and eval only for an installed package."""
+    from ssa2d_jax.runs.saved_config import as_tuples, flatten
+
+    defaults = config_defaults()
+    if defaults is None:
+        return flatten({"eval": eval_defaults(), "predict": predict_defaults()})
+    return {key: as_tuples(value) for key, value in flatten(defaults.to_dict()).items()}
+
+
+def config_defaults() -> ConfigDict | None:
     """The defaults of configs/default.py, which is in a checkout; None for an installed package."""
     try:
         from configs import default

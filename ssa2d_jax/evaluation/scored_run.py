@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from ssa2d_jax.data.layouts import LAYOUT_TITLES
 from ssa2d_jax.evaluation import metrics
 from ssa2d_jax.runs.saved_config import read_config
 from ssa2d_jax.runs.workdir import Workdir
-from ssa2d_jax.utils import csv_history
+from ssa2d_jax.utils import commands, csv_history
 
 PICTURES = ("clip", "best", "worst")  # kinds of pictures, see pictures.py
 
@@ -106,10 +105,10 @@ def unscored_runs(folder: Path, split: str) -> list[Path]:
 
 def unscored_message(workdir: Path, split: str) -> str:
     """Says that the run in `workdir` has no scores on `split`, and the command that scores it."""
-    command = f"python main.py --workdir={shlex.quote(str(workdir))} --mode=eval"
     try:
         splits = json.loads(Workdir(workdir).config.read_text())["train"]["eval_splits"]
     except (OSError, ValueError, KeyError, TypeError):
         splits = (split,)
     option = "" if split in splits else f" --config.train.eval_splits=\"('{split}',)\""
+    command = commands.command("eval", f"--workdir={workdir}")
     return f"not scored, left out: {workdir}; score it: {command}{option}"

@@ -11,7 +11,9 @@ from ssa2d_jax.data.label_space import LabelSpace, space_from_config
 from ssa2d_jax.data.layouts import FIXED_CLASSES
 from ssa2d_jax.runs import defaults as library_defaults
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.text import first_few
 
 SavedConfig = dict[str, Any]  # a config as JSON holds it: groups of options
 
@@ -99,10 +101,22 @@ def read_run_config(workdir: Path) -> SavedConfig:
     """The config of the run in folder `workdir`; InputError if `workdir` does not hold a run."""
     path = Workdir(workdir).config
     if not workdir.exists() and workdir.suffix == ".safetensors":
-        raise InputError(f"{workdir}: no such file")
+        raise InputError(
+            f"{workdir}: no such file; --workdir is the folder of a run, or a file that export_weights wrote"
+        )
     if not path.exists():
-        raise InputError(f"{workdir} holds no run (no {path.name}); train first: --mode=train --workdir={workdir}")
+        raise InputError(_no_run(workdir, path.name))
     return read_config(path)
+
+
+def _no_run(workdir: Path, name: str) -> str:
+    """Says that there is no run in `workdir`, and names the runs up to two folders below it."""
+    runs = [str(path.parent) for pattern in (f"*/{name}", f"*/*/{name}") for path in sorted(workdir.glob(pattern))]
+    if runs:
+        return f"{workdir} holds no run itself; there are {first_few(runs)}; did you mean --workdir={runs[0]}?"
+    missing = f"no {name}" if workdir.exists() else "no such folder"
+    train = commands.command("train", f"--workdir={workdir}")
+    return f"{workdir} holds no run ({missing}); train first: {train} --config=..."
 
 
 def read_given_config(path: Path, defaults: ConfigDict) -> SavedConfig:

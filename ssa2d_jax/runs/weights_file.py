@@ -15,7 +15,7 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.runs import saved_config
 from ssa2d_jax.runs.saved_config import SavedConfig
 from ssa2d_jax.runs.workdir import Workdir
-from ssa2d_jax.utils import safetensors_file
+from ssa2d_jax.utils import commands, safetensors_file
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
 
@@ -117,7 +117,7 @@ def _check_metadata(path: Path, metadata: Metadata) -> Metadata:
     """The metadata, with the present names of options; InputError if they are not those of a run."""
     if metadata.get("kind") != KIND or not metadata.keys() >= _KEYS:
         raise InputError(
-            f"{path} holds no run of this project (--mode=export_weights writes one); "
+            f"{path} holds no run of this project ({commands.short('export_weights')} writes one); "
             "weights of I3D alone go into config.init.encoder_weights"
         )
     if not saved_config.is_config(metadata["config"]) or not isinstance(metadata["step"], int):

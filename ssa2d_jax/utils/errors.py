@@ -1,5 +1,6 @@
 """Errors that end a command with a message instead of a traceback."""
 
+from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.text import plural
 
 
@@ -11,7 +12,7 @@ class Problems(InputError):
     """Every problem in a file, as `args`. `str()` shows the first and the number of others."""
 
     def __str__(self) -> str:
-        more = f" (and {plural(len(self.args) - 1, 'more problem')}; --mode=check lists all)"
+        more = f" (and {plural(len(self.args) - 1, 'more problem')}; {commands.short('check')} lists all)"
         return self.args[0] + (more if len(self.args) > 1 else "")
 
 

@@ -1,7 +1,13 @@
 """Progress messages: counts, rate and time left; and the one rule for what is due at which step."""
 
+import contextlib
 import sys
+import threading
 import time
+from collections.abc import Iterator
+
+TICK = 10.0  # seconds between two signs of life
+_is_tick_shown = threading.Event()  # a line in a terminal that the next one replaces
 
 
 def is_due(done: int, every: int, total: int) -> bool:
@@ -21,7 +27,47 @@ def duration(seconds: float) -> str:
 
 def log(text: str) -> None:
     """Writes one line for the user to stderr."""
-    print(text, file=sys.stderr, flush=True)
+    clear = "\r\x1b[K" if _is_tick_shown.is_set() else ""
+    _is_tick_shown.clear()
+    print(f"{clear}{text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def waiting(what: str, note: str = "", tick: float = TICK) -> Iterator[None]:
+    """Logs that a long call begins and, while it goes on, how long it has taken so far.
+
+    In a terminal that is one line, written anew every few seconds; elsewhere a line after 10 s, 20 s, 40 s, ...
+
+    Args:
+        what: what is being done, e.g. "compiling the training step".
+        note: how long it usually takes, or why it is needed.
+        tick: seconds until the first sign of life.
+    """
+    log(f"{what}; {note}" if note else what)
+    ended, start = threading.Event(), time.monotonic()
+    ticker = threading.Thread(target=_tick, args=(what, tick, ended, start), daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        ticker.join()
+        if time.monotonic() - start >= tick:
+            log(f"{what}: took {duration(time.monotonic() - start)}")
+
+
+def _tick(what: str, seconds: float, ended: threading.Event, start: float) -> None:
+    """Says how long `what` has taken, until it has ended."""
+    is_terminal = sys.stderr.isatty()
+    wait = seconds
+    while not ended.wait(wait):
+        text = f"{what}: {duration(time.monotonic() - start)} so far"
+        if is_terminal:
+            _is_tick_shown.set()
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        else:
+            log(text)
+            wait = time.monotonic() - start  # twice as long each time
 
 
 class Progress:

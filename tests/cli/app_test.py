@@ -1,6 +1,7 @@
 """From words to an exit code: what is answered before anything heavy is imported."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from configs import sprites
 from input_pipeline import source
-from ssa2d_jax.cli import app, commands
+from ssa2d_jax.cli import app, commands, config, help
+from ssa2d_jax.cli.arguments import FLAGS
 from ssa2d_jax.cli.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +38,14 @@ def _light(words, program):
     [
         ("ssa2d", [], 0, "usage: ssa2d <command>"),
         ("ssa2d", ["--help"], 0, "predict         label every pixel"),
-        ("ssa2d", ["predict", "--help"], 0, "usage: ssa2d <command>"),
+        (
+            "ssa2d",
+            ["predict", "--help"],
+            0,
+            "usage: ssa2d predict [--workdir=...] --input=... --output=... [--conf",
+        ),
+        ("main.py", ["--mode=predict", "-h"], 0, "  python main.py --mode=predict --input=clip.mp4 --output=out"),
+        ("main.py", ["--config=configs/sprites.py", "--help"], 0, "usage: python main.py --mode=<command>"),
         ("main.py", ["--help"], 0, "usage: python main.py --mode=<command>"),
         ("ssa2d", ["fly"], 2, "error: the command is 'fly'; allowed: train, prepare, check, eval, predict"),
         ("main.py", ["--mode=fly"], 2, "error: --mode is 'fly'; allowed: train"),
@@ -44,13 +53,35 @@ def _light(words, program):
         ("main.py", ["--workdir=w"], 2, "error: --mode=train needs --config, a Python config file"),
         ("ssa2d", ["predict", "--workdir=w", "--input=a.mp4"], 2, "error: ssa2d predict needs --output, a folder"),
         ("ssa2d", ["predict", "--workdri=w"], 2, "error: unknown flag --workdri; did you mean --workdir?"),
-        ("ssa2d", ["predict", "--workdir=w", "clip.mp4"], 2, "error: unexpected argument clip.mp4; pass options as --"),
+        ("ssa2d", ["predict", "--workdir=w", "clip.mp4"], 2, "unexpected argument clip.mp4; did you mean --input=clip"),
+        ("ssa2d", ["eval", "clip.mp4"], 2, "error: unexpected argument clip.mp4; pass options as --name=value"),
+        ("main.py", ["train", "--workdir=w"], 2, "error: unexpected argument train; did you mean --mode=train?"),
+        ("main.py", ["--mode=test"], 2, "error: --mode is 'test'; did you mean eval?"),
+        ("ssa2d", ["--mode=predict"], 2, "error: the command is '--mode=predict'; did you mean ssa2d predict?"),
+        (
+            "ssa2d",
+            ["predict", "--input=https://a.org/b.mp4", f"--workdir={__file__}", "--output=out"],
+            2,
+            "error: --input=https://a.org/b.mp4: addresses are not read; download the video first (curl ",
+        ),
+        (
+            "ssa2d",
+            ["report", "--workdir=/nowhere"],
+            2,
+            "error: /nowhere: no such folder; --workdir is a folder",
+        ),
         ("ssa2d", ["report", "--workdir=a", "--workdir=b"], 2, "error: --workdir is given 2 times (a, b); give one"),
         (
             "ssa2d",
             ["predict", "--workdir=/nowhere", "--input=a.mp4", "--output=out"],
             2,
-            "error: /nowhere holds no run (no config.json)",
+            "error: /nowhere holds no run (no such folder); train first: ssa2d train --workdir=/nowhere",
+        ),
+        (
+            "main.py",
+            ["--mode=eval", "--workdir=/nowhere"],
+            2,
+            "error: /nowhere holds no run (no such folder); train first: python main.py --mode=train --workdir=",
         ),
         (
             "main.py",
@@ -76,7 +107,13 @@ def _light(words, program):
             2,
             "error: config.init.encoder_weights: /gone/rgb.h5: no such file or folder",
         ),
-        ("main.py", ["--config=configs/sprites.py:big", "--workdir=w"], 2, "has no variant 'big'"),
+        ("main.py", ["--config=configs/sprites.py:big", "--workdir=w"], 2, "has no variant 'big'; allowed: "),
+        (
+            "main.py",
+            ["--config=configs/folder.py:smal,flow", "--workdir=w"],
+            2,
+            "error: --config=configs/folder.py:smal,flow: configs/folder.py has no variant 'smal'; did you mean small?",
+        ),
         ("ssa2d", ["predikt"], 2, "error: the command is 'predikt'; did you mean predict?"),
         ("ssa2d", ["--version"], 0, "ssa2d_jax 0."),
         ("ssa2d", ["report", "--workdir=w", "--config.predict.opacty=1"], 2, "error: ssa2d report uses no options"),
@@ -84,9 +121,15 @@ def _light(words, program):
             "main.py",
             ["--config=README.md", "--workdir=w"],
             2,
-            "error: --config=README.md: not a config; --config needs",
+            "error: --config=README.md: not a config; there are configs/a2d.py, configs/folder.py, configs/sprites.py",
         ),
-        ("main.py", ["--config=configs/nope.py", "--workdir=w"], 2, "error: configs/nope.py: no such file; --config"),
+        (
+            "main.py",
+            ["--config=configs/sprite.py:tiny", "--workdir=w"],
+            2,
+            "error: --config=configs/sprite.py:tiny: no such file; there are configs/a2d.py, configs/folder.py, "
+            "configs/sprites.py, configs/vidor.py; did you mean configs/sprites.py:tiny?",
+        ),
         (
             "main.py",
             ["--config=main.py", "--workdir=w"],
@@ -106,6 +149,38 @@ def test_words_are_checked_before_anything_heavy_is_imported(program, words, cod
     exit_code, output, imported = _light(words, program)
     assert (exit_code, imported) == (code, []), output
     assert answer in output, output
+
+
+def test_a_folder_of_runs_names_its_runs_and_a_run_its_options(tmp_path, capsys):
+    for name in ("a", "more/b"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.json").write_text(json.dumps(sprites.get_config("tiny").to_dict()))
+    predict = ["predict", "--input=a.mp4", "--output=out"]
+    assert app.main([*predict, f"--workdir={tmp_path}"]) == 2
+    runs = f"there are {tmp_path / 'a'}, {tmp_path / 'more/b'}; did you mean --workdir={tmp_path / 'a'}?"
+    assert f"{tmp_path} holds no run itself; {runs}" in capsys.readouterr().err
+    assert app.main([*predict, f"--workdir={tmp_path / 'a'}", "--config.predict.opacty=1"]) == 2
+    assert "did you mean --config.predict.opacity?" in capsys.readouterr().err
+
+
+def test_every_command_has_a_page_of_options_that_exist_and_examples_that_parse():
+    assert help.PAGES.keys() == COMMANDS.keys()
+    known = config.known_options()
+    for name, page in help.PAGES.items():
+        text = help.command_page("ssa2d", name, known)
+        assert all(f"--config.{key}" in text for key in page.options), name
+        for example in page.examples:
+            words = {word.partition("=")[0].removeprefix("--").partition(".")[0] for word in example.split()}
+            assert words <= {*FLAGS, "examples"} and text.count(f"ssa2d {name} {example}\n") <= 1, example
+            needed = set(COMMANDS[name].needs) - ({"workdir"} if COMMANDS[name].has_default_run else set())
+            assert words >= needed, example
+
+
+def test_logs_of_xla_are_the_users_choice(monkeypatch, capsys):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    assert app.main(["--version"]) == 0 and os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+    assert app.main(["--version"]) == 0 and os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch, capsys):

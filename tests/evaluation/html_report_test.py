@@ -108,7 +108,7 @@ def test_a_folder_without_runs_is_an_error(tmp_path):
 def _unscored(workdir, **config):
     (workdir / "checkpoints" / "7").mkdir(parents=True)
     (workdir / "config.json").write_text(json.dumps({"data": {"layout": "a2d"}} | config))
-    return f"not scored, left out: {workdir}; score it: python main.py --workdir={workdir} --mode=eval"
+    return f"not scored, left out: {workdir}; score it: python main.py --mode=eval --workdir={workdir}"
 
 
 def test_runs_that_were_never_scored_are_named_with_the_command_that_scores_them(tmp_path, capsys):

@@ -1,7 +1,10 @@
 """Progress messages, and what is due at which step."""
 
 import itertools
+import sys
 import time
+
+import pytest
 
 from ssa2d_jax.utils import progress
 
@@ -34,6 +37,23 @@ def test_progress_shows_rate_and_time_left(capsys):
     unknown.add(3)
     first, second = capsys.readouterr().err.splitlines()
     assert first == "reading: 3 frames" and second.startswith("reading: 6 frames, ")
+
+
+def test_a_long_call_says_how_long_it_has_taken(capsys, monkeypatch):
+    with progress.waiting("compiling", "up to a minute", tick=0.1):
+        time.sleep(0.35)
+    first, *ticks, last = capsys.readouterr().err.splitlines()
+    assert first == "compiling; up to a minute" and last == "compiling: took 0 s"
+    assert ticks == ["compiling: 0 s so far"] * 2  # after 0.1 s and 0.2 s, the next would be after 0.4 s
+    with pytest.raises(KeyError), progress.waiting("compiling"):
+        raise KeyError
+    assert capsys.readouterr().err == "compiling\n"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with progress.waiting("compiling", tick=0.1):
+        time.sleep(0.25)
+        progress.log("another line")
+    lines = capsys.readouterr().err.split("\n")
+    assert lines[1].startswith("\r\x1b[Kcompiling: 0 s so far") and lines[1].endswith("\r\x1b[Kanother line")
 
 
 def test_progress_logs_less_often_over_time(capsys, monkeypatch):
