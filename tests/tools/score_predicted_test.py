@@ -1,0 +1,68 @@
+"""Scores of written predictions: exact for a perfect one, and lower by what is wrong."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ssa2d_jax.data.label_space import A2D
+from ssa2d_jax.utils.errors import InputError
+from tests.fixtures import a2d_release
+from tools.score_predicted import score
+
+COUNT = 24
+
+
+@pytest.fixture
+def release(tmp_path):
+    root = tmp_path / "Release"
+    a2d_release.write_video(root, "clip")
+    a2d_release.write_videoset(root, {"clip": 1})
+    return root
+
+
+def _predict(folder, change=lambda maps: None):
+    """The labels themselves as predictions, after `change`."""
+    maps = {kind: np.zeros((COUNT, *a2d_release.SIZE), np.uint8) for kind in ("actor", "action", "joint")}
+    for number in (7, 12, 17):
+        codes = a2d_release.label(number)
+        for code in a2d_release.CODES:
+            actor, action = divmod(code, 10)
+            maps["actor"][number - 1][codes == code] = actor
+            maps["action"][number - 1][codes == code] = action
+            maps["joint"][number - 1][codes == code] = A2D.joint_of[actor, action]
+    change(maps)
+    (folder / "clip").mkdir(parents=True)
+    np.savez(folder / "clip" / "labels.npz", **maps)
+    (folder / "clip" / "summary.json").write_text(json.dumps({"step": 7}))
+    return folder
+
+
+def test_perfect_predictions_score_100(release, tmp_path):
+    result = score("a2d", release, _predict(tmp_path / "predicted"))
+    assert (result["step"], result["frames"]) == (7, 3)
+    assert {kind: result[kind]["miou"] for kind in ("actor", "action", "joint")} == dict.fromkeys(
+        ("actor", "action", "joint"), 100.0
+    )
+
+
+def test_a_wrong_action_costs_the_classes_concerned_and_no_actor(release, tmp_path):
+    running = A2D.actions.index("running")
+
+    def change(maps):
+        dogs = maps["actor"] == A2D.actors.index("dog")
+        maps["action"][dogs] = running
+        maps["joint"][dogs] = A2D.joint_of[A2D.actors.index("dog"), running]
+
+    result = score("a2d", release, _predict(tmp_path / "predicted", change))
+    assert result["actor"]["miou"] == 100
+    # background, climbing, flying right; jumping missed; running wrong
+    assert result["action"]["miou"] == result["joint"]["miou"] == pytest.approx(100 * 3 / 5)
+
+
+def test_predictions_of_another_size_or_none_are_an_error(release, tmp_path):
+    with pytest.raises(InputError, match="has no folder with labels.npz of a test video"):
+        score("a2d", release, tmp_path / "nothing")
+    predicted = _predict(tmp_path / "predicted", lambda maps: maps.update(actor=maps["actor"][:, ::2]))
+    with pytest.raises(InputError, match=r"clip, frame 6: the label is \(32, 48\), the predictions are .*again"):
+        score("a2d", release, predicted)

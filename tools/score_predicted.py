@@ -1,0 +1,111 @@
+"""Score what predict wrote (labels.npz) against the labelled frames of a release: the A2D score, from the files alone.
+
+ssa2d predict --input=data/sprites/Release/clips320H --output=predicted
+python -m tools.score_predicted --release=data/sprites/Release --predicted=predicted
+
+Only videos of the test split with a folder in --predicted count. --mode=eval scores one window around the labelled
+frames; predict blends overlapping windows over the whole video, so the scores differ a little.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from input_pipeline.releases.layouts import LAYOUTS, open_release
+from input_pipeline.releases.regions import Regions
+from ssa2d_jax.data.label_space import IGNORE, KINDS, LabelSpace
+from ssa2d_jax.evaluation import metrics
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.progress import Progress
+
+Maps = dict[str, UInt8[np.ndarray, "..."]]  # by kind of label
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--release", type=Path, required=True, help="folder of the release")
+    parser.add_argument("--layout", choices=sorted(set(LAYOUTS) - {"vidor"}), default="a2d")
+    parser.add_argument("--predicted", type=Path, required=True, help="folder with one folder a video, from predict")
+    arguments = parser.parse_args()
+    print(metrics.table(score(arguments.layout, arguments.release, arguments.predicted), published=False))
+
+
+def score(layout: str, root: Path, predicted: Path) -> dict[str, Any]:
+    """Compares labels.npz of every predicted test video with its labelled frames.
+
+    Returns:
+        What `metrics.ConfusionTotals.to_result` does, with the step of the predictions.
+
+    Raises:
+        InputError: nothing was predicted, or a prediction does not fit the release.
+    """
+    release = open_release(layout, root)
+    videos = [name for name in release.splits["test"] if (predicted / name / "labels.npz").is_file()]
+    if not videos:
+        raise InputError(f"{predicted} has no folder with labels.npz of a test video of {root}; predict them first")
+    totals, progress = metrics.ConfusionTotals.empty(release.space), Progress("scoring", "videos", len(videos))
+    for name in videos:
+        maps = _read_maps(predicted / name / "labels.npz")
+        for frame, label in release.labels(name).items():
+            _add(totals, _truth(release.regions(name, frame, label), release.space), maps, frame, name)
+        progress.add(1)
+    return totals.to_result(_step(predicted / videos[0] / "summary.json"))
+
+
+def _step(path: Path) -> int:
+    try:
+        return int(json.loads(path.read_text())["step"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no summary that predict wrote ({error}); predict again") from error
+
+
+def _read_maps(path: Path) -> Maps:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {kind: archive[kind] for kind in KINDS}
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} holds no label maps that predict wrote ({error}); predict again") from error
+
+
+def _truth(regions: Regions, space: LabelSpace) -> Maps:
+    """The classes of every pixel, `IGNORE` where the release does not say one."""
+    actor, action = (np.full(len(regions.actor) + 1, IGNORE, np.uint8) for _ in range(2))
+    actor[0] = action[0] = 0
+    known = np.flatnonzero(~regions.ignore)
+    actor[known + 1], action[known + 1] = regions.actor[known], regions.actions[known].argmax(-1)
+    joint = np.full(len(actor), IGNORE, np.uint8)
+    joint[0] = 0
+    joint[known + 1] = space.joint_of[actor[known + 1], action[known + 1]]
+    return {"actor": actor[regions.map], "action": action[regions.map], "joint": joint[regions.map]}
+
+
+def _add(totals: metrics.ConfusionTotals, truth: Maps, predicted: Maps, frame: int, name: str) -> None:
+    for kind, matrix in totals.matrices.items():
+        maps = predicted[kind]
+        if frame >= len(maps) or maps.shape[1:] != truth[kind].shape:
+            raise InputError(
+                f"{name}, frame {frame}: the label is {truth[kind].shape}, the predictions are {maps.shape}; "
+                "predict this video again"
+            )
+        matrix += _confusion(truth[kind], maps[frame], len(matrix))
+    totals.frames += 1
+
+
+def _confusion(
+    truth: UInt8[np.ndarray, "H W"], predicted: UInt8[np.ndarray, "H W"], classes: int
+) -> Int64[np.ndarray, "classes classes"]:
+    known = truth != IGNORE
+    index = truth[known].astype(np.int64) * classes + predicted[known]
+    return np.bincount(index, minlength=classes * classes).reshape(classes, classes)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")
