@@ -8,12 +8,13 @@ DEMO := runs/demo
 WORKDIR := $(DEMO)
 EXAMPLES := $(wildcard data/sprites/Release/clips320H)
 
-.PHONY: demo weights web test test-beam test-web lint format clean
+.PHONY: demo weights web test test-beam test-web lint format docs clean
 
 $(VENV)/installed: requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d; name another: make PYTHON=python3.12" % v)'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d; name another: make PYTHON=python3.12" % v)'
+	@echo "installing into $(VENV), about 2.5 GB; takes a few minutes, in which pip says nothing"
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) -r requirements.txt -e '.[test]'
+	@$(PIP) -r requirements.txt -e '.[test]' || { echo "not installed, pip says why above; with a network connection and 4 GB of free disk space run the same command again" >&2; exit 1; }
 	touch $@
 
 demo: $(VENV)/installed
@@ -46,5 +47,10 @@ format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(VENV)/installed
+	$(PIP) -e '.[docs]'
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	$(BIN)/python -m tools.check_site docs/_build/html
+
 clean:
-	rm -rf $(VENV) $(DEMO) .pytest_cache .ruff_cache .mypy_cache
+	rm -rf docs/_build $(VENV) $(DEMO) .pytest_cache .ruff_cache .mypy_cache

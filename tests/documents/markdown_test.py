@@ -12,6 +12,7 @@ from configs import default
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_LINE, LONGEST_TABLE = 120, 40
 SUFFIXES = (".py", ".md", ".txt", ".toml", ".json", ".csv", ".npz", ".ipynb", ".safetensors", ".ckpt")
+BUILT = "docs/_build"  # what `make docs` writes
 HISTORY = "CHANGELOG.md"  # names files and options of the past
 LINK = re.compile(r"!?\[[^\]]*\]\([^)]*\)")
 
@@ -130,7 +131,7 @@ def test_a_table_fits_on_a_screen(document):
 @pytest.mark.parametrize("document", _documents(HISTORY))
 def test_every_named_file_exists(document):
     paths = _named_paths(_lines(document), _top_folders())
-    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+    assert [path for path in sorted(paths) if not path.startswith(BUILT) and not (ROOT / path).exists()] == []
     folder = (ROOT / document).parent
     assert [target for target in sorted(_link_targets(_lines(document))) if not (folder / target).exists()] == []
     assert _missing_places(document) == []
@@ -162,6 +163,6 @@ def test_the_checks_find_what_is_wrong():
 
 
 def test_there_are_documents_with_files_and_options():
-    lines = _lines("README.md")
-    assert len(_documents()) > 2
-    assert len(_named_paths(lines, _top_folders())) > 5 and len(_named_options(lines, set(default.get_config()))) > 20
+    lines = _lines("docs/training.md")
+    assert len(_documents()) > 15
+    assert len(_named_paths(lines, _top_folders())) > 3 and len(_named_options(lines, set(default.get_config()))) > 20
