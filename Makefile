@@ -12,7 +12,7 @@ EXAMPLES := $(wildcard data/sprites/Release/clips320H)
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d; name another: make PYTHON=python3.12" % v)'
-	@echo "installing into $(VENV), about 2.5 GB; takes a few minutes, in which pip says nothing"
+	@echo "installing into $(VENV), about 3 GB; takes a few minutes, in which pip says nothing"
 	$(PYTHON) -m venv $(VENV)
 	@$(PIP) -r requirements.txt -e '.[test]' || { echo "not installed, pip says why above; with a network connection and 4 GB of free disk space run the same command again" >&2; exit 1; }
 	touch $@
