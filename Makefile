@@ -1,29 +1,41 @@
-# make demo: the main job, from rendered clips to labels; make weights: I3D trained on Kinetics; make web: a page that
-# labels clips; make test: all tests; make lint: linters and types. Everything is installed into .venv.
+# make demo: three minutes to a page of labelled clips, scores and a short training; make train: the whole training of
+# the weights that come along; make weights: I3D trained on Kinetics; make web: a page that labels clips; make test: all
+# tests; make lint: linters and types; make docs: the documentation. Everything is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+NOT_INSTALLED := echo "not installed, pip says why above; with a network connection and 4 GB of free disk space run the same command again" >&2; exit 1
 DEMO := runs/demo
-WORKDIR := $(DEMO)
-EXAMPLES := $(wildcard data/sprites/Release/clips320H)
+SHIPPED := runs/sprites_shipped
+WORKDIR := sprites
+EXAMPLES := $(firstword $(wildcard data/sprites/Release/clips320H $(DEMO)/data/sprites/clips320H))
 
-.PHONY: demo weights web test test-beam test-web lint format docs clean
+.PHONY: demo train weights web test test-beam test-web lint format docs clean
 
-$(VENV)/installed: requirements.txt pyproject.toml
+# What running takes; without compiling bytecode, half of pip's time: Python compiles what it imports.
+$(VENV)/runtime: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d; name another: make PYTHON=python3.12" % v)'
 	@echo "installing into $(VENV), about 3 GB; takes a few minutes, in which pip says nothing"
 	$(PYTHON) -m venv $(VENV)
-	@$(PIP) -r requirements.txt -e '.[test]' || { echo "not installed, pip says why above; with a network connection and 4 GB of free disk space run the same command again" >&2; exit 1; }
+	@$(PIP) --no-compile -r requirements.txt -e . || { $(NOT_INSTALLED); }
 	touch $@
 
-demo: $(VENV)/installed
-	$(BIN)/python -m tools.demo --workdir=$(DEMO)
+# And what testing takes.
+$(VENV)/installed: $(VENV)/runtime
+	@$(PIP) -e '.[test]' || { $(NOT_INSTALLED); }
+	touch $@
 
-weights: $(VENV)/installed
+demo: $(VENV)/runtime
+	@$(BIN)/python -m tools.demo --workdir=$(DEMO)
+
+train: $(VENV)/runtime
+	@$(BIN)/python -m tools.shipped train --workdir=$(SHIPPED)
+
+weights: $(VENV)/runtime
 	$(BIN)/python -m tools.fetch_weights
 
-web: $(VENV)/installed
+web: $(VENV)/runtime
 	$(PIP) -e '.[web]'
 	$(BIN)/ssa2d web --workdir=$(WORKDIR) $(if $(EXAMPLES),--examples=$(EXAMPLES))
 

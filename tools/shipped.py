@@ -1,0 +1,103 @@
+"""The weights that come along: their whole training from scratch, and the file that goes into the package.
+
+python -m tools.shipped train [--workdir=runs/sprites_shipped]     # make train; hours; the same command resumes it
+python -m tools.shipped pack [--workdir=...] [--output=...]        # rounds kernels to 16 bits and writes the file
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from configs import sprites
+from input_pipeline.sprites.render_a2d import A2dRenderOptions, render_a2d
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.progress import duration
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = "configs/sprites.py:shipped"
+ABOUT = (
+    "trained on the drawn sprites world alone (cartoon figures, 43 actor-action pairs of A2D): for trying the "
+    "software; real video needs a training of its own"
+)
+# Two cores of a server took this long for the whole training, when one of them drew this many clips a second.
+_REFERENCE_SECONDS, _REFERENCE_CLIPS_PER_SECOND = 100 * 60.0, 18.0
+_MEASURED_CLIPS = 20
+
+
+def main() -> int:
+    """Runs the command line and returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("train", "pack"))
+    parser.add_argument("--workdir", type=Path, default=Path("runs/sprites_shipped"))
+    parser.add_argument("--output", type=Path, default=ROOT / "ssa2d_jax/pretrained/sprites.safetensors")
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "train":
+            return train(arguments.workdir)
+        pack(arguments.workdir, arguments.output)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from there", file=sys.stderr)
+        return 130
+    return 0
+
+
+def train(workdir: Path) -> int:
+    """Says how long the training takes here, and runs it; returns its exit code."""
+    config = sprites.get_config("shipped")
+    rate = _drawing_rate()
+    seconds = _REFERENCE_SECONDS * _REFERENCE_CLIPS_PER_SECOND / rate
+    clips, epochs = config.data.sprites.train_clips, sum(phase[0] for phase in config.train.lr_phases)
+    print(
+        f"{clips:,} clips, {epochs:g} epochs, into {workdir}: about {duration(60 * round(seconds / 60))} on two such "
+        f"cores. This is an estimate: one core draws {rate:.0f} clips a second here; where it was "
+        f"{_REFERENCE_CLIPS_PER_SECOND:.0f}, everything took {duration(_REFERENCE_SECONDS)}. Once steps run, they say "
+        "how much time is left. The same command resumes.",
+        flush=True,
+    )
+    command = [sys.executable, str(ROOT / "main.py"), f"--config={CONFIG}", f"--workdir={workdir}"]
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # it got the signal, too, and ends when it has saved
+
+
+def _drawing_rate() -> float:
+    """Clips that one core draws in a second, as a measure of its speed."""
+    options = A2dRenderOptions(seed=1, train_clips=_MEASURED_CLIPS, test_clips=1, frames=20, labelled=3)
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.monotonic()
+        render_a2d(Path(folder) / "clips", options, processes=1)
+        return (_MEASURED_CLIPS + 1) / (time.monotonic() - start)
+
+
+def pack(workdir: Path, output: Path) -> None:
+    """Writes the run's newest weights, with float16 kernels, as the file of the package.
+
+    Raises:
+        InputError: there is no finished run in `workdir`.
+    """
+    from ssa2d_jax.runs import weights_file
+    from ssa2d_jax.runs.load_run import load_run_as_saved
+    from ssa2d_jax.runs.workdir import Workdir
+
+    run = load_run_as_saved(workdir)
+    if not Workdir(workdir).scores("test").exists():
+        raise InputError(f"{workdir} was not scored on the test split yet; finish its training: make train")
+    weights_file.save_run(
+        output, run.variables, step=run.step, config=run.config.to_dict(), space=run.space, workdir=workdir,
+        half=True, about=ABOUT,
+    )  # fmt: skip
+    print(f"written: {output}, {os.path.getsize(output) / 1e6:.1f} MB, step {run.step}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
