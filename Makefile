@@ -40,7 +40,7 @@ web: $(VENV)/runtime
 	$(BIN)/ssa2d web --workdir=$(WORKDIR) $(if $(EXAMPLES),--examples=$(EXAMPLES))
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 --dist=loadfile
+	$(BIN)/python -m pytest -n 2 --dist=loadfile --no-loadscope-reorder
 
 test-beam: $(VENV)/installed
 	$(PIP) -e '.[beam]'
@@ -59,7 +59,7 @@ format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/installed
+docs: $(VENV)/runtime
 	$(PIP) -e '.[docs]'
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	$(BIN)/python -m tools.check_site docs/_build/html
