@@ -9,19 +9,23 @@
 # %% [markdown]
 # # SSA2D: which actor does which action, in every pixel of a video
 #
-# This notebook trains a small network on a rendered world, the sprites. It shows the curves of training, the scores and
-# the predictions, and labels a video. Then it fine-tunes the network on a folder of labelled videos, which can be your
-# own. At the end it packs the results into a zip file to download.
+# The first part takes about three minutes on two CPU cores, after the installation: the small network that comes along
+# labels a clip and is scored, and then learns a class that it didn't know, on clips that lie in a folder as your own
+# would. All clips are drawn: cartoon figures that move in such a way that a single frame doesn't tell the action.
 #
-# Check the settings, then run all cells (in Colab: Runtime, Run all). Everything takes about 45 minutes on two
-# otherwise idle CPU cores; most of this is the first training. A GPU runtime (Runtime, Change runtime type) should be
-# faster, but nobody has tried it yet. Colab deletes its machine some time after you leave. Download what you want to
-# keep.
+# The second part takes about 45 minutes: it trains such a network from scratch, shows how well it labels, labels a
+# video of yours, and trains on a folder of labelled videos, which can be your own. At the end it packs the results into
+# a zip file to download.
+#
+# Check the settings, then run all cells (in Colab: Runtime, Run all). A GPU runtime (Runtime, Change runtime type)
+# should be faster, but nobody has tried it yet. Colab deletes its machine some time after you leave. Download what you
+# want to keep.
 
 # %%
 REPOSITORY = ""  # address of ssa2d_jax for `git clone`; not needed if this notebook is in a checkout
+DEMO = ""  # options of the first part; "--test_clips=40 --epochs=2" makes it shorter
 VARIANT = ""  # "tiny" takes minutes and learns nothing; use it to try the notebook
-EPOCHS = 6  # of the first training; fewer epochs take less time and give lower scores
+EPOCHS = 6  # of the training from scratch; fewer epochs take less time and give lower scores
 VIDEO = ""  # path of a video to label, or "ask" for Colab's file dialog; "" uses a clip of the sprites
 FOLDER = ""  # labelled videos: a folder, a zip file of one, or "ask"; "" makes a folder of sprites
 FOLDER_EPOCHS = 100  # of the training on FOLDER
@@ -101,12 +105,61 @@ def label_video(run: str, clip: Path) -> None:
         seconds = [float(i / (result.rate or 25)) for i in range(len(result) + 1)]
         display(SVG(timeline(tracks, detector.space, seconds)))
     print("\n".join(track.describe(detector.space) for track in tracks) or "no tracks found")
-    result.write_overlay("overlay.mp4", scale=max(1, round(480 / result[0].frame.shape[0])))
-    display(Video("overlay.mp4", embed=True, width=480, html_attributes="controls loop autoplay muted"))
+    result.write_overlay("overlay.mp4")
+    show_video("overlay.mp4")
 
 
 # %% [markdown]
-# ## Train
+# # Three minutes
+#
+# `make demo` in a checkout runs this command. It draws the test clips of two worlds, labels a clip of each and scores
+# the network that comes along. Meanwhile it trains it on the world with the fish.
+
+# %%
+# !{PYTHON} -m tools.demo --workdir=runs/demo {DEMO}
+
+# %% [markdown]
+# A clip that the network has never seen, with its labels: a colour for each pair of actor and action. Below, who does
+# what when: each bar is a figure that was followed, its colours are the actions. The page `runs/demo/index.html` shows
+# all of this and more.
+
+
+# %%
+def show_video(path: str) -> None:
+    """Play a video in the notebook."""
+    display(Video(path, embed=True, width=480, html_attributes="controls loop autoplay muted"))
+
+
+show_video("runs/demo/sprites/overlay.mp4")
+display(Image("runs/demo/sprites/timeline.png"))
+
+# %% [markdown]
+# The same in Python: frames in, labels out. `result.joint` holds the class of every pixel, `[frames, height, width]`.
+
+# %%
+detector = Detector.from_run("sprites")
+result = detector("runs/demo/data/sprites_clip.mp4")
+for number, name in enumerate(detector.space.joint):
+    if (share := (result.joint == number).mean()) > 0.01:
+        print(f"{name}: {100 * share:.1f} % of the pixels")
+
+# %% [markdown]
+# ## A class that it didn't know
+#
+# The labelled videos, in the layout that your own can have: `labels.csv`, `videos/` and a PNG of instance numbers for
+# each labelled frame. Then the loss of the training and the labels before and after it. The table above has the scores
+# before and after.
+
+# %%
+print(*Path("runs/demo/data/fish/labels.csv").read_text().splitlines()[:6], "...", sep="\n")
+rows = csv_history.read_rows("runs/demo/fish/metrics/training.csv")
+loss = {"loss": ([int(row["step"]) for row in rows], [float(row["loss"]) for row in rows])}
+display(SVG(charts.curves(loss, "loss on training clips")))
+show_video("runs/demo/fish_before/overlay.mp4")
+show_video("runs/demo/fish_after/overlay.mp4")
+
+# %% [markdown]
+# # From scratch
 #
 # The first run renders 3,300 clips. Then the network is trained and evaluated; the output shows the progress twice a
 # minute. If the cell was stopped, run it again: it continues from there. If it doesn't end with scores, the training
@@ -160,7 +213,7 @@ label_video("runs/sprites", clip)
 # - `videos/<video>.mp4`
 # - `labels/<video>/<frame>.png` for each frame that you labelled: the instance number of every pixel, 0 = background
 #
-# "Your own data" in README.md explains more: instances that change their action, other layouts, the test split, and how
+# docs/own_data.md explains more: instances that change their action, other layouts, the test split, and how
 # to correct predictions and train on them. Here 16 clips of the sprites become such a folder, with classes that the
 # network doesn't know: persons, animals and things, moving or still.
 
