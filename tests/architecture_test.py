@@ -37,7 +37,7 @@ LIBRARY = [
     Room("pretrained", ("utils", "models"), ("jax", "flax"), ("tensorflow", "torch", "h5py")),
     Room("steps", ("data", "models", "utils", "video.optical_flow"), JAX),
     Room("runs", ("data", "models", "pretrained", "steps", "utils", "video"), (*JAX, "orbax")),
-    Room("visualization", ("data", "utils"), ("cv2", "matplotlib")),
+    Room("visualization", ("data", "utils"), ("cv2", "matplotlib", "PIL")),
     Room("evaluation", ("data", "models", "runs", "steps", "utils", "visualization"), ("jax", "flax", "cv2")),
     Room(
         "inference",

@@ -15,6 +15,7 @@ from ssa2d_jax.video.reader import list_pictures
 ONE_JSON = "instances.json"
 SPLIT_JSON = tuple(f"{split}.json" for split in SPLITS)
 TRACKS = "tracks.json"
+_TIMELINE = "timeline.png"  # a picture that predict writes beside it; no label
 VIDEO_FOLDERS = ("videos", "JPEGImages/480p", "JPEGImages")
 LABEL_FOLDERS = ("labels", "Annotations/480p", "Annotations")
 _MOST_COMPARED = 200  # file names that are compared with a missing one
@@ -78,8 +79,8 @@ def labelled_frames(root: Path, name: str, frames: Path) -> dict[int, Path]:
     folders = label_folders(root)
     if not folders:
         raise InputError(f"{root}: has no folder {' or '.join(LABEL_FOLDERS)} with the instance PNGs")
-    folder = next((folder / name for folder in folders if any((folder / name).glob("*.png"))), folders[0] / name)
-    files = sorted(folder.glob("*.png"))
+    folder = next((folder / name for folder in folders if _label_pngs(folder / name)), folders[0] / name)
+    files = _label_pngs(folder)
     if not files:
         raise InputError(f"{folder}: has no instance PNG (<frame>.png) for video {name}")
     if not frames.is_dir():
@@ -89,6 +90,10 @@ def labelled_frames(root: Path, name: str, frames: Path) -> dict[int, Path]:
         if path.stem not in numbers:
             raise InputError(f"{path}: {frames} has no picture with that name")
     return {numbers[path.stem]: path for path in files}
+
+
+def _label_pngs(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.png") if path.name != _TIMELINE)
 
 
 def number_files(files: Iterable[Path]) -> dict[int, Path]:
@@ -124,7 +129,8 @@ def fingerprint(root: Path, tables: Iterable[Path]) -> str:
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in tables))
     for folder in (*VIDEO_FOLDERS, *LABEL_FOLDERS):
         for path in sorted((root / folder).rglob("*")) if (root / folder).is_dir() else ():
-            if path.is_file() and (folder in VIDEO_FOLDERS or path.suffix == ".png"):  # predict writes labels/, too
+            is_label = path.suffix == ".png" and path.name != _TIMELINE  # predict writes into labels/, too
+            if path.is_file() and (folder in VIDEO_FOLDERS or is_label):
                 digest.update(f"{path.relative_to(root).as_posix()}:{path.stat().st_size};".encode())
     return digest.hexdigest()[:8]
 

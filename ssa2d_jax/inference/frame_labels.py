@@ -14,7 +14,7 @@ _STRIP_PIXELS = 1 << 16  # decided together: 18 float32 planes of them stay near
 _SMALLEST = np.finfo(np.float32).tiny
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class FrameLabels:
     """Label maps by name, and statistics by kind of label (`KINDS`) and class.
 
@@ -29,6 +29,10 @@ class FrameLabels:
     maps: dict[str, UInt8[np.ndarray, "H W ..."]]
     pixels: dict[str, Int64[np.ndarray, " _"]]
     confidence: dict[str, Float64[np.ndarray, " _"]]
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {list(values.shape)}" for name, values in self.maps.items())
+        return f"<FrameLabels: {shapes}>"
 
 
 class ClassStatistics(TypedDict):

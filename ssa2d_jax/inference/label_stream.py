@@ -10,6 +10,7 @@ from ssa2d_jax.inference.track_files import TrackFiles
 from ssa2d_jax.inference.tracker import Tracker
 from ssa2d_jax.inference.tracks import Instances, Track
 from ssa2d_jax.video.writer import VideoWriter
+from ssa2d_jax.visualization.enlarge import enlargement
 
 OVERLAY = "overlay.mp4"
 
@@ -46,17 +47,20 @@ def label_stream(
     return statistics
 
 
-def new_overlay_writer(stream: Stream, folder: Path) -> VideoWriter:
-    """Opens overlay.mp4 in `folder`, with the size and timing of the stream."""
+def new_overlay_writer(stream: Stream, folder: Path, scale: int = 0) -> VideoWriter:
+    """Opens overlay.mp4 in `folder`, with the timing of the stream; for `scale` see `FrameResult.overlay`."""
     source = stream.source
-    size = {"height": source.height, "width": source.width}
+    factor = enlargement(source.height, source.width, scale)
+    size = {"height": factor * source.height, "width": factor * source.width}
     return VideoWriter(folder / OVERLAY, time_base=source.time_base, rate=source.rate, **size)
 
 
-def overlay_sink(writer: VideoWriter, opacity: float = OPACITY, draw_instances: bool = False) -> FrameSink:
+def overlay_sink(
+    writer: VideoWriter, opacity: float = OPACITY, draw_instances: bool = False, scale: int = 0
+) -> FrameSink:
     """A sink that writes every frame's overlay; `draw_instances`: boxes of the instances replace the class names."""
     return lambda frame, instances: writer.write(
-        frame.overlay(opacity, instances if draw_instances else None), frame.pts
+        frame.overlay(opacity, instances if draw_instances else None, scale=scale), frame.pts
     )
 
 

@@ -1,4 +1,7 @@
-"""Labels videos into files: overlay.mp4, labels.npz, summary.json, tracks, in memory that does not grow with length."""
+"""Labels videos into files: overlay, label maps, summary, tracks, timeline and events.
+
+In memory that does not grow with the video's length, but for eight bytes a frame and a few hundred a track.
+"""
 
 import collections
 import contextlib
@@ -8,25 +11,31 @@ import os
 import tempfile
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ssa2d_jax.inference.detector import Detector, Stream
+from ssa2d_jax.inference.events import EVENTS_BORIS, EVENTS_CSV, Course, FrameTimes, Observation, write_events
 from ssa2d_jax.inference.frame_labels import map_shapes
 from ssa2d_jax.inference.label_archive import LabelArchive
 from ssa2d_jax.inference.label_stream import OVERLAY, label_stream, new_overlay_writer, new_track_files, overlay_sink
 from ssa2d_jax.inference.results import OPACITY
-from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON
+from ssa2d_jax.inference.timeline import TIMELINE, write_timeline
+from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON, TrackFiles
 from ssa2d_jax.inference.tracker import MIN_FRAMES, Tracker
+from ssa2d_jax.inference.tracks import Track
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress, log
 from ssa2d_jax.utils.signals import Stopped, StopSignal
 from ssa2d_jax.utils.text import first_few, plural
 from ssa2d_jax.video.reader import list_pictures
+from ssa2d_jax.visualization.enlarge import enlargement
 
 LABELS, SUMMARY = "labels.npz", "summary.json"
-OUTPUTS = (OVERLAY, LABELS, SUMMARY, TRACKS_JSON, TRACKS_CSV)
+OUTPUTS = (OVERLAY, LABELS, SUMMARY, TRACKS_JSON, TRACKS_CSV, TIMELINE, EVENTS_CSV, EVENTS_BORIS)
+# Files that people correct, which are never overwritten then, and the keys of the summary that have their checksums.
+_CHECKSUMS = {TRACKS_JSON: "tracks_crc32", EVENTS_BORIS: "events_crc32"}
 VIDEO_SUFFIXES = (
     ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv",
 )  # fmt: skip
@@ -40,10 +49,12 @@ class PredictOptions:
 
     Attributes:
         opacity: of the labels on the overlay, 0 to 1.
-        tracks: whether to write tracks.json and tracks.csv, the instances over time.
+        tracks: whether to follow the instances over time and to write what they do when: tracks.json, tracks.csv,
+            timeline.png, events.csv, events.boris.
         draw_tracks: whether boxes with the tracks' numbers replace the class names on the overlay.
         track_frames: tracks of fewer frames are dropped.
         track_confidence: tracks of a lower mean confidence are dropped, 0 to 1.
+        scale: the overlay is this many times as large as the video; 0 = automatic, see `FrameResult.overlay`.
     """
 
     opacity: float = OPACITY
@@ -51,6 +62,7 @@ class PredictOptions:
     draw_tracks: bool = False
     track_frames: int = MIN_FRAMES
     track_confidence: float = 0.0
+    scale: int = 0
 
 
 def predict_path(
@@ -110,29 +122,34 @@ def predict_video(
 ) -> Summary:
     """Labels every frame of a video, or of the camera of this number; writes `OUTPUTS` and returns the summary.
 
-    overlay.mp4 has the frame count, size (upright) and timing of the video. labels.npz holds the maps of `FrameLabels`
-    as arrays [frames, ...]. summary.json holds the returned dict. tracks.json and tracks.csv are written by
-    `TrackFiles`. Outputs of an earlier run are replaced at the very end.
+    overlay.mp4 has the frame count and timing of the video, and `options.scale` times its size (upright). labels.npz
+    holds the maps of `FrameLabels` as arrays [frames, ...], at the video's own size. summary.json holds the returned
+    dict. tracks.json and tracks.csv are written by `TrackFiles`; timeline.png shows the tracks over time; events.csv
+    and events.boris list their bouts (see events.py). Outputs of an earlier run are replaced at the very end.
 
     Raises:
-        InputError: the video cannot be read, or tracks.json in `out_folder` was changed by hand. A video that breaks
-            off in the middle is finished up to there first.
+        InputError: the video cannot be read, `options.scale` is too large for it, or tracks.json or events.boris in
+            `out_folder` was changed by hand. A video that breaks off in the middle is finished up to there first.
         Stopped: at a first Ctrl-C or SIGTERM, when everything is written for the frames so far.
     """
     out_folder = Path(out_folder)
     _check_places(Path(str(video)), out_folder)
-    _check_tracks_unchanged(out_folder)
+    for name, key in _CHECKSUMS.items():
+        _check_unchanged(out_folder, name, key)
     stream = detector.stream(video if isinstance(video, int) else str(video))
     source = stream.source
+    enlargement(source.height, source.width, options.scale)
     out_folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out_folder) as unfinished:
         folder = Path(unfinished)
         with StopSignal("finishing the frames that were read", source.stop) as stop:
-            if not detector.compiled:
-                log("compiling the network, which takes up to a minute on a CPU")
-                detector.compile()
-            summary = _predict(stream, folder, options)
-        summary["tracks_crc32"] = zlib.crc32((folder / TRACKS_JSON).read_bytes()) if options.tracks else None
+            detector.compile()
+            courses, times = list[Course](), FrameTimes.at_rate(source.rate)
+            summary = _predict(stream, folder, options, courses, times)
+        if options.tracks:
+            _write_courses(folder, courses, times, stream, out_folder)
+        for name, key in _CHECKSUMS.items():
+            summary[key] = zlib.crc32((folder / name).read_bytes()) if options.tracks else None
         (folder / SUMMARY).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
         _replace_outputs(folder, out_folder)
     if source.error is not None:
@@ -145,8 +162,13 @@ def predict_video(
     return summary
 
 
-def _predict(stream: Stream, folder: Path, options: PredictOptions) -> Summary:
-    """Labels the stream, writes overlay.mp4, labels.npz and the tracks into `folder`, and returns the summary."""
+def _predict(
+    stream: Stream, folder: Path, options: PredictOptions, courses: list[Course], times: FrameTimes
+) -> Summary:
+    """Labels the stream, writes overlay.mp4, labels.npz and the tracks into `folder`, and returns the summary.
+
+    Adds the tracks to `courses` and the frames to `times`.
+    """
     started, source, detector = time.monotonic(), stream.source, stream.detector
     progress = Progress(Path(source.name).name, "frames", source.frames)
     tracker = Tracker(
@@ -159,16 +181,22 @@ def _predict(stream: Stream, folder: Path, options: PredictOptions) -> Summary:
         tracks = files.enter_context(new_track_files(stream, folder)) if options.tracks else None
         shapes = map_shapes(detector.space, source.height, source.width)
         archive = files.enter_context(LabelArchive(folder / LABELS, shapes))
-        overlay = files.enter_context(new_overlay_writer(stream, folder))
+        overlay = files.enter_context(new_overlay_writer(stream, folder, options.scale))
         sinks = (
             lambda frame, instances: archive.append(**frame.labels.maps),
-            overlay_sink(overlay, options.opacity, options.draw_tracks),
+            overlay_sink(overlay, options.opacity, options.draw_tracks, options.scale),
+            lambda frame, instances: times.add(frame.seconds, cut=frame.cut),
             lambda frame, instances: progress.add(1),
         )
         if tracks is None:
             statistics = label_stream(stream, sinks)
         else:
-            statistics = label_stream(stream, sinks, tracker, tracks.add)
+
+            def keep(ended: Sequence[Track], tracks: TrackFiles = tracks) -> None:
+                tracks.add(ended)
+                courses.extend(Course.of(track, detector.space) for track in ended)
+
+            statistics = label_stream(stream, sinks, tracker, keep)
             tracks.end(statistics.frames)
     seconds = time.monotonic() - started
     return {
@@ -185,6 +213,18 @@ def _predict(stream: Stream, folder: Path, options: PredictOptions) -> Summary:
         "tracks": None if tracks is None else tracks.count,
         "step": detector.step,
     }
+
+
+def _write_courses(
+    folder: Path, courses: Sequence[Course], times: FrameTimes, stream: Stream, out_folder: Path
+) -> None:
+    """Writes timeline.png, events.csv and events.boris into `folder`, from where they will go to `out_folder`."""
+    source, space = stream.source, stream.detector.space
+    path = Path(source.name)
+    observation = Observation(path.stem, path if path.is_file() else None, float(source.rate) if source.rate else None)
+    write_timeline(folder / TIMELINE, courses, space, times)
+    for name in (EVENTS_CSV, EVENTS_BORIS):
+        write_events(folder / name, courses, space, times, observation, out_folder)
 
 
 def _replace_outputs(folder: Path, out_folder: Path) -> None:
@@ -204,13 +244,16 @@ def _check_places(path: Path, out_folder: Path) -> None:
         raise InputError(f"{path}: the output would overwrite it; choose another folder than {out_folder}")
 
 
-def _check_tracks_unchanged(out_folder: Path) -> None:
-    """Raises InputError if tracks.json there is not what an earlier run wrote: corrections would be lost."""
-    path = out_folder / TRACKS_JSON
+def _check_unchanged(out_folder: Path, name: str, key: str) -> None:
+    """Raises InputError if the file of this name is not what an earlier run wrote: corrections would be lost.
+
+    `key` is the summary's, of the checksum.
+    """
+    path = out_folder / name
     if not path.is_file():
         return
     try:
-        written = json.loads((out_folder / SUMMARY).read_text())["tracks_crc32"]
+        written = json.loads((out_folder / SUMMARY).read_text())[key]
     except (OSError, ValueError, KeyError, TypeError):
         written = None
     if written != zlib.crc32(path.read_bytes()):

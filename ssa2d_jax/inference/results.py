@@ -1,29 +1,39 @@
 """Labels of one frame and of a whole clip, and their overlays."""
 
 import dataclasses
+import difflib
 import functools
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from ssa2d_jax.data.box import Box
 from ssa2d_jax.data.label_space import LabelSpace
+from ssa2d_jax.inference.events import Course, FrameTimes, Observation, write_events
 from ssa2d_jax.inference.frame_labels import FrameLabels, unpack_actions
+from ssa2d_jax.inference.timeline import write_timeline
 from ssa2d_jax.inference.tracker import MAX_GAP, MIN_FRAMES, Tracker, find_tracks
 from ssa2d_jax.inference.tracks import Region, Track
+from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.images import resize
+from ssa2d_jax.utils.text import first_few, plural
 from ssa2d_jax.video.writer import VideoWriter
 from ssa2d_jax.visualization.drawn_pairs import DrawnPairs, draw_pairs
-from ssa2d_jax.visualization.overlay import draw_boxes, draw_overlay
+from ssa2d_jax.visualization.enlarge import enlarge_labels, enlargement
+from ssa2d_jax.visualization.overlay import (
+    MIN_NAMED_CONFIDENCE,
+    MIN_NAMED_SHARE,
+    draw_boxes,
+    draw_overlay,
+)
 
 OPACITY = 0.55
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class FrameResult:
     """One frame and its labels.
 
@@ -45,6 +55,14 @@ class FrameResult:
     probabilities: Float32[np.ndarray, "h w P"]
     space: LabelSpace
     cut: bool = False
+
+    def __repr__(self) -> str:
+        height, width = self.frame.shape[:2]
+        time = "" if self.seconds is None else f" at {self.seconds:.2f} s"
+        pixels = self.labels.pixels["joint"]
+        largest = [j for j in np.argsort(-pixels[1:], kind="stable") + 1 if pixels[j]]
+        names = [f"{self.space.joint[j]} {100 * pixels[j] / (height * width):.0f} %" for j in largest]
+        return f"<FrameResult {self.index}{time}: {width}x{height}, {first_few(names, 3) or 'background only'}>"
 
     @property
     def seconds(self) -> float | None:
@@ -75,34 +93,60 @@ class FrameResult:
             return unpack_actions(self.labels.maps["actions"], self.space)
         return self.action[..., None] == np.arange(1, len(self.space.actions))
 
+    def mask(self, name: str) -> Bool[np.ndarray, "H W"]:
+        """Which pixels have a class, by its name: an actor ("dog"), an action ("running") or a pair ("dog-running").
+
+        Raises:
+            InputError: there is no such class; says which one may be meant.
+        """
+        kind, number = find_class(self.space, name)
+        if not self.space.multilabel:
+            return self.labels.maps[kind] == number
+        if kind == "actor":
+            return self.actor == number
+        if number == 0:
+            return ~self.actions.any(-1)
+        actor, action = self.space.pairs[number - 1] if kind == "joint" else (0, number)
+        doing = self.actions[..., action - 1]
+        return doing & (self.actor == actor) if kind == "joint" else doing
+
     def overlay(
         self,
         opacity: float = OPACITY,
         instances: Sequence[tuple[Track, Region]] | None = None,
         *,
-        scale: int = 1,
+        scale: int = 0,
     ) -> UInt8[np.ndarray, "H2 W2 3"]:
-        """Draws the labels, class names and a legend on the frame.
+        """Draws the labels, the actors' names and a legend on the frame.
 
         Args:
             opacity: of the labels, 0 to 1.
-            instances: as `Tracker.add` returns them; boxes with the tracks' numbers replace the class names.
-            scale: the picture is this many times as large as the frame: a small frame leaves little room for names.
+            instances: as `Tracker.add` returns them; boxes with the tracks' numbers replace the names.
+            scale: the picture is this many times as large as the frame, since a small frame leaves little room for
+                names; 0 = automatic, see `enlargement` in visualization/enlarge.py; 1 = as large as the frame.
         """
         space = self.space
+        scale = enlargement(*self.frame.shape[:2], scale)
         frame = resize(self.frame, (scale * self.frame.shape[0], scale * self.frame.shape[1]))
         if instances is not None:
             if space.multilabel:
-                pairs = DrawnPairs(self.actor, space.actors, np.array(space.actor_colours, np.uint8))
+                pairs = DrawnPairs(self.actor, space.actors, np.array(space.actor_colours, np.uint8), ())
             else:
-                pairs = DrawnPairs(self.joint, space.joint, space.joint_colours)
-            picture = draw_overlay(frame, _enlarge_labels(pairs.map, scale), pairs, opacity=opacity, names=None)
+                pairs = DrawnPairs(self.joint, space.joint, space.joint_colours, space.pairs)
+            picture = draw_overlay(frame, enlarge_labels(pairs.map, scale), pairs, opacity=opacity, names=False)
             return draw_boxes(picture, [_instance_box(track, region, space, scale) for track, region in instances])
-        if not space.multilabel:
-            joint, names = _enlarge_labels(self.joint, scale), _class_names(self.labels, space)
-            return draw_overlay(frame, joint, space, opacity=opacity, names=names)
-        pairs = draw_pairs(self.actor, self.actions, self.action, space)
-        return draw_overlay(frame, _enlarge_labels(pairs.map, scale), pairs, opacity=opacity, names={})
+        if space.multilabel:
+            pairs = draw_pairs(self.actor, self.actions, self.action, space)
+        else:
+            pairs = DrawnPairs(self.joint, space.joint, space.joint_colours, space.pairs)
+        confidence = lambda number: self._pair_confidence(*pairs.pairs[number - 1])
+        joint = enlarge_labels(pairs.map, scale)
+        return draw_overlay(frame, joint, pairs, opacity=opacity, confidence=confidence)
+
+    def _pair_confidence(self, actor: int, action: int) -> Float32[np.ndarray, "h w"]:
+        """The product of the probabilities of an actor and an action class, on the network's own grid."""
+        first_action = len(self.space.actors) - self.space.multilabel  # multi-label: the background has no output
+        return self.probabilities[..., actor] * self.probabilities[..., first_action + action]
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -119,7 +163,7 @@ class Result:
 
     def __repr__(self) -> str:
         height, width = self.frames[0].frame.shape[:2]
-        return f"<Result: {len(self)} frames of {width}x{height}>"
+        return f"<Result: {plural(len(self), 'frame')} of {width}x{height}>"
 
     def __getitem__(self, index: int) -> FrameResult:
         return self.frames[index]
@@ -157,37 +201,99 @@ class Result:
         )
         return find_tracks(self.frames, tracker)
 
-    def overlay(self, opacity: float = OPACITY) -> UInt8[np.ndarray, "T H W 3"]:
-        """Draws the labels, class names and a legend on every frame."""
-        return np.stack([frame.overlay(opacity) for frame in self.frames])
+    def mask(self, name: str) -> Bool[np.ndarray, "T H W"]:
+        """Which pixels have a class, by its name; see `FrameResult.mask`."""
+        return np.stack([frame.mask(name) for frame in self.frames])
 
-    def write_overlay(self, path: str | Path, opacity: float = OPACITY, *, scale: int = 1) -> None:
-        """Writes the overlay as an mp4 with the timing of the frames and `scale` times their size."""
-        first = self.frames[0]
-        height, width = (scale * side for side in first.frame.shape[:2])
+    def overlay(self, opacity: float = OPACITY, *, scale: int = 0) -> UInt8[np.ndarray, "T H2 W2 3"]:
+        """Draws the labels, the actors' names and a legend on every frame; for the options see `FrameResult`."""
+        return np.stack([frame.overlay(opacity, scale=scale) for frame in self.frames])
+
+    def write_overlay(self, path: str | Path, opacity: float = OPACITY, *, scale: int = 0) -> None:
+        """Writes the overlay as an mp4 with the timing of the frames; for the options see `FrameResult.overlay`.
+
+        Raises:
+            InputError: `path` is a folder, or lies in none.
+        """
+        path, first = check_place(path, "overlay.mp4"), self.frames[0]
+        factor = enlargement(*first.frame.shape[:2], scale)
+        height, width = (factor * side for side in first.frame.shape[:2])
         with VideoWriter(path, height=height, width=width, time_base=first.time_base, rate=self.rate) as writer:
             for frame in self.frames:
-                writer.write(frame.overlay(opacity, scale=scale), frame.pts)
+                writer.write(frame.overlay(opacity, scale=factor), frame.pts)
+
+    def write_timeline(self, path: str | Path, tracks: Sequence[Track] | None = None) -> None:
+        """Writes a picture of the tracks over time, coloured by action; SVG if `path` ends in .svg, else PNG.
+
+        Args:
+            path: of the picture.
+            tracks: None: those of `to_tracks()`.
+
+        Raises:
+            InputError: `path` is a folder, or lies in none.
+        """
+        write_timeline(check_place(path, "timeline.png"), self._courses(tracks), self.space, self._times())
+
+    def write_events(self, path: str | Path, tracks: Sequence[Track] | None = None, *, video: str = "") -> None:
+        """Writes what the tracks do from when to when, in seconds from the first frame; see events.py.
+
+        Args:
+            path: of a table (.csv) or of a project for BORIS (.boris).
+            tracks: None: those of `to_tracks()`.
+            video: the clip's file, which the table names.
+
+        Raises:
+            InputError: `path` is a folder, lies in none, or ends in something else.
+        """
+        place = check_place(path, "events.csv")
+        rate = float(self.rate) if self.rate else None
+        observation = Observation(Path(video).stem or "clip", Path(video) if video else None, rate)
+        write_events(place, self._courses(tracks), self.space, self._times(), observation)
+
+    def _courses(self, tracks: Sequence[Track] | None) -> list[Course]:
+        return [Course.of(track, self.space) for track in (self.to_tracks() if tracks is None else tracks)]
+
+    def _times(self) -> FrameTimes:
+        times = FrameTimes.at_rate(self.rate)
+        for frame in self.frames:
+            times.add(frame.seconds, cut=frame.cut)
+        return times
 
 
-def _enlarge_labels(labels: UInt8[np.ndarray, "H W"], scale: int) -> UInt8[np.ndarray, "H2 W2"]:
-    """A label map that is `scale` times as large."""
-    if scale == 1:
-        return labels
-    return cv2.resize(labels, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+def find_class(space: LabelSpace, name: str) -> tuple[str, int]:
+    """The kind (actor, action or joint) and the number of the class of this name; a name of two kinds is an actor's.
+
+    Raises:
+        InputError: there is no such class; says which one may be meant.
+    """
+    for kind, names in space.names.items():
+        if name in names:
+            return kind, names.index(name)
+    known = [other for names in space.names.values() for other in names]
+    near = difflib.get_close_matches(name, known, 1)
+    hint = (
+        f"did you mean {near[0]!r}?"
+        if near
+        else f"the actors are {', '.join(space.actors[1:])}; the actions " + (f"{', '.join(space.actions[1:])}")
+    )
+    raise InputError(f"no class {name!r}; {hint}")
+
+
+def check_place(path: str | Path, example: str) -> Path:
+    """The path of a file that can be written; raises InputError if it is a folder or lies in none."""
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: this is a folder; give the path of a file, e.g. {path / example}")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}; make it first, or choose another place")
+    return path
 
 
 def _instance_box(track: Track, region: Region, space: LabelSpace, scale: int) -> tuple[Box, str, tuple[int, int, int]]:
-    """Box, text and colour of an instance: "dog 2 running"."""
+    """Box, text and colour of an instance: "dog 2 running"; a small or doubtful one has a box without text."""
     action = track.latest_action(space)
     name = f" {space.actions[action]}" if action else ""
+    is_named = region.area >= MIN_NAMED_SHARE * np.prod(track.size) and region.confidence >= MIN_NAMED_CONFIDENCE
+    text = f"{space.actors[track.actor]} {track.number}{name}" if is_named else ""
     x, y, width, height = region.box
-    box = (scale * x, scale * y, scale * width, scale * height)
-    return box, f"{space.actors[track.actor]} {track.number}{name}", space.colour(track.actor, max(action, 1))
-
-
-def _class_names(labels: FrameLabels, space: LabelSpace) -> dict[int, str]:
-    """What is written near each class of the frame: "dog-running 87%", its mean confidence there."""
-    pixels, confidence = labels.pixels["joint"], labels.confidence["joint"]
-    present = np.flatnonzero(pixels)
-    return {int(j): f"{space.joint[j]} {100 * confidence[j] / pixels[j]:.0f}%" for j in present}
+    return (scale * x, scale * y, scale * width, scale * height), text, space.colour(track.actor, max(action, 1))

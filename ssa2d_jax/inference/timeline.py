@@ -1,18 +1,36 @@
 """Who does what when, as a chart over time."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from ssa2d_jax.data.label_space import LabelSpace
-from ssa2d_jax.inference.tracks import Segment, Track
-from ssa2d_jax.visualization.charts import escape_label, to_svg
+from ssa2d_jax.inference.events import Course, FrameTimes, action_name
+from ssa2d_jax.inference.tracks import Track
+from ssa2d_jax.utils.text import plural
+from ssa2d_jax.visualization.charts import escape_label, to_png, to_svg
 from ssa2d_jax.visualization.text import readable_on
 
-_BAR = 0.7  # height of a track's bar, as a share of its row
+TIMELINE = "timeline.png"
+MAX_TRACKS = 30
+_BAR = 0.7  # height of a track's bars, as a share of its row
+_LANE = 0.45  # height of a row of several lanes, for each of them
 _LETTER_WIDTH = 0.055  # inches: about the width of a letter at 8 points
+_WIDTH, _ROW = 9.0, 0.34  # inches
 _GREY = "#e4e4e4"
+_NARROW = 0.003  # of the whole time: a shorter bar has no white edge, which would hide it
+_LEGEND_ENTRIES, _LEGEND_COLUMNS, _LEGEND_LINE = 15, 5, 0.2  # a line's height in inches
+_CUT: dict[str, Any] = {"color": "#555555", "linestyle": "dashed", "linewidth": 0.8}
+_LONG = 600.0  # seconds, from which on the axis shows hours, minutes and seconds
+_STEPS, _MOST_TICKS = (60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 43_200), 11  # seconds between ticks
 
 
 def timeline(
@@ -20,7 +38,7 @@ def timeline(
     space: LabelSpace,
     seconds: Sequence[float],
     *,
-    max_tracks: int = 30,
+    max_tracks: int = MAX_TRACKS,
 ) -> str:
     """Draws a bar for each track, grey while it lasts, with the colours of its actions as on the overlay.
 
@@ -37,57 +55,159 @@ def timeline(
     """
     if not tracks:
         raise ValueError("a timeline needs at least one track")
-    longest = sorted(tracks, key=lambda track: -len(track.frames))[:max_tracks]
-    drawn = sorted(longest, key=lambda track: track.number)
-    figure = Figure(figsize=(9.0, 0.7 + 0.34 * len(drawn)), layout="constrained")
+    times = FrameTimes(seconds[-1] - seconds[-2])
+    for second in seconds[:-1]:
+        times.add(second)
+    return to_svg(_draw([Course.of(track, space) for track in tracks], space, times, max_tracks, legend=False))
+
+
+def write_timeline(
+    path: Path, courses: Sequence[Course], space: LabelSpace, times: FrameTimes, *, max_tracks: int = MAX_TRACKS
+) -> None:
+    """Writes the chart of `timeline` with the video's cuts and a legend; an SVG file if `path` ends in .svg, else PNG.
+
+    Without a track it says so.
+    """
+    figure = _draw(courses, space, times, max_tracks, legend=True)
+    if path.suffix.lower() == ".svg":
+        path.write_text(to_svg(figure), encoding="utf-8")
+    else:
+        path.write_bytes(to_png(figure))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    """A track's place in the chart, in rows from the top."""
+
+    course: Course
+    top: float
+    height: float
+
+    @property
+    def actions(self) -> list[int]:
+        return list(dict.fromkeys(segment.action for segment in self.course.segments if segment.action))
+
+
+def _draw(courses: Sequence[Course], space: LabelSpace, times: FrameTimes, max_tracks: int, *, legend: bool) -> Figure:
+    longest = sorted(courses, key=lambda course: -course.frames)[:max_tracks]
+    rows = _arrange(sorted(longest, key=lambda course: course.number), space)
+    entries = _legend(rows, space, times) if legend else []
+    lines = -(-len(entries) // _LEGEND_COLUMNS)
+    height = 0.7 + _ROW * (sum(row.height for row in rows) or 1) + _LEGEND_LINE * lines
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = figure.subplots()
-    times = [second - seconds[0] for second in seconds]
-    names = [_draw_track(axes, row, track, track.segments(space), space, times) for row, track in enumerate(drawn)]
-    axes.set_yticks(range(len(drawn)), names, fontsize=8)
-    axes.set_ylim(len(drawn) - 0.4, -0.6)  # the first track on top
-    axes.set_xlim(0, times[-1])
+    for row in rows:
+        _draw_track(axes, row, space, times)
+    _draw_axes(axes, rows, space, times)
+    if not rows:
+        axes.text(0.5, 0.5, "no actor was visible long enough for a track", transform=axes.transAxes, ha="center")
+    if len(rows) < len(courses):
+        left_out = f" ({len(courses) - len(rows)} left out)" if legend else ""
+        axes.set_title(f"the {len(rows)} longest of {len(courses)} tracks{left_out}", fontsize=9, loc="left")
+    if legend:
+        for cut in times.cuts:
+            axes.axvline(cut, **_CUT, zorder=0.5)  # behind the bars: tracks end there anyway
+    if entries:
+        figure.legend(handles=entries, loc="outside lower center", ncols=_LEGEND_COLUMNS, frameon=False, fontsize=8)
+    return figure
+
+
+def _arrange(courses: Iterable[Course], space: LabelSpace) -> list[_Row]:
+    """A row for each track; multi-label: higher for several actions, which have a lane each."""
+    rows: list[_Row] = []
+    for course in courses:
+        row = _Row(course, rows[-1].top + rows[-1].height if rows else 0.0, 1.0)
+        lanes = len(row.actions) if space.multilabel else 1
+        rows.append(dataclasses.replace(row, height=max(1.0, _LANE * lanes)))
+    return rows
+
+
+def _draw_axes(axes: Axes, rows: Sequence[_Row], space: LabelSpace, times: FrameTimes) -> None:
+    """Names of the rows, and the axis of time."""
+    names = [escape_label(_track_name(row, space)) for row in rows]
+    axes.set_yticks([row.top + row.height / 2 for row in rows], names, fontsize=8)
+    axes.set_ylim(rows[-1].top + rows[-1].height + 0.1 if rows else 1, -0.1)  # the first track on top
+    axes.set_xlim(0, times.duration or 1)
     axes.set_xlabel("seconds")
+    if times.duration >= _LONG:
+        axes.set_xlabel("hours:minutes:seconds")
+        step = next((step for step in _STEPS if times.duration / step <= _MOST_TICKS), times.duration)
+        axes.xaxis.set_major_locator(MultipleLocator(step))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda second, _: _clock(second)))
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     axes.tick_params(left=False)
     axes.spines[["left", "top", "right"]].set_visible(False)
-    if len(drawn) < len(tracks):
-        axes.set_title(f"the {len(drawn)} longest of {len(tracks)} tracks", fontsize=9, loc="left")
-    return to_svg(figure)
 
 
-def _draw_track(
-    axes: Axes, row: int, track: Track, segments: Sequence[Segment], space: LabelSpace, times: Sequence[float]
-) -> str:
-    """Draws a track's bar and its segments; returns the name of its row."""
-    actions = list(dict.fromkeys(segment.action for segment in segments))
-    first, end = times[track.frames[0]], times[track.frames[-1] + 1]
-    axes.barh(row, end - first, _BAR, first, color=_GREY)
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
+
+
+def _draw_track(axes: Axes, row: _Row, space: LabelSpace, times: FrameTimes) -> None:
+    """Draws a track's bar and its segments."""
+    course, actions = row.course, row.actions
+    first, end = times.start(course.first), times.stop(course.last)
+    top, height = row.top + row.height * (1 - _BAR) / 2, row.height * _BAR
+    axes.barh(top, end - first, height, first, align="edge", color=_GREY)
     lanes = len(actions) if space.multilabel else 1
-    for segment in segments:
-        lane = actions.index(segment.action) if space.multilabel else 0
-        _draw_segment(axes, segment, track, space, times, row - _BAR / 2 + _BAR * lane / lanes, _BAR / lanes)
-    return escape_label(_track_name(track, actions, space))
+    for segment in course.segments:
+        if segment.action:
+            lane = actions.index(segment.action) if space.multilabel else 0
+            shown = times.start(segment.first), times.stop(segment.last)
+            _draw_segment(axes, course.actor, segment.action, space, shown, times.duration,
+                          (top + height * lane / lanes, height / lanes))  # fmt: skip
 
 
-def _track_name(track: Track, actions: Sequence[int], space: LabelSpace) -> str:
+def _track_name(row: _Row, space: LabelSpace) -> str:
     """The track in words: "dog 1: running, jumping"."""
+    actions = row.actions
     names = ", ".join(space.actions[action] for action in actions[:2]) + (", ..." if len(actions) > 2 else "")
-    return f"{space.actors[track.actor]} {track.number}: {names or 'no action'}"
+    return f"{row.course.subject(space)}: {names or 'no action'}"
 
 
 def _draw_segment(
-    axes: Axes, segment: Segment, track: Track, space: LabelSpace, times: Sequence[float], top: float, height: float
+    axes: Axes,
+    actor: int,
+    action: int,
+    space: LabelSpace,
+    shown: tuple[float, float],
+    duration: float,
+    lane: tuple[float, float],
 ) -> None:
-    """Draws an action's bar, and its name if there is room."""
-    first, end = times[segment.first], times[segment.last + 1]
-    colour, name = space.colour(track.actor, segment.action), space.actions[segment.action]
-    axes.barh(top, end - first, height, first, align="edge", color=_share(colour), edgecolor="white", linewidth=0.5)
-    room = 6.0 * (end - first) / times[-1]  # inches, roughly
-    if height > 0.5 and len(name) * _LETTER_WIDTH < room:
+    """Draws an action's bar, from one second to another in a lane (top, height), and its name if there is room."""
+    (first, end), (top, height) = shown, lane
+    colour, name = space.colour(actor, action), space.actions[action]
+    edge = 0.5 if end - first > _NARROW * duration else 0.0
+    axes.barh(top, end - first, height, first, align="edge", color=_share(colour), edgecolor="white", linewidth=edge)
+    letters = 8 if height > 0.5 else 6
+    room = 6.0 * (end - first) / duration  # inches, roughly
+    if height > 0.3 and len(name) * _LETTER_WIDTH * letters / 8 < room:
         centre = ((first + end) / 2, top + height / 2)
-        letters = _share(readable_on(colour))
-        axes.text(*centre, escape_label(name), ha="center", va="center", fontsize=8, color=letters)
+        ink = _share(readable_on(colour))
+        axes.text(*centre, escape_label(name), ha="center", va="center", fontsize=letters, color=ink, clip_on=True)
+
+
+def _legend(rows: Sequence[_Row], space: LabelSpace, times: FrameTimes) -> list[Artist]:
+    """Entries for the colours of the pairs of actor and action, of those that last longest if there are many."""
+    lasting: dict[tuple[int, int], int] = {}
+    for row in rows:
+        for segment in row.course.segments:
+            pair = row.course.actor, segment.action
+            lasting[pair] = lasting.get(pair, 0) + segment.last - segment.first + 1
+    pairs = [pair for pair in sorted(lasting, key=lambda pair: -lasting[pair]) if pair[1]]
+    names = {pair: escape_label(f"{space.actors[pair[0]]} {space.actions[pair[1]]}") for pair in pairs}
+    entries: list[Artist] = [
+        Patch(color=_share(space.colour(*pair)), label=names[pair]) for pair in sorted(pairs[:_LEGEND_ENTRIES])
+    ]
+    if len(pairs) > _LEGEND_ENTRIES:
+        entries.append(Patch(color="none", label=f"+{len(pairs) - _LEGEND_ENTRIES} more"))
+    if any(action == 0 for _, action in lasting):
+        entries.append(Patch(color=_GREY, label=action_name(space, 0)))
+    if times.cuts:
+        entries.append(Line2D([], [], **_CUT, label=plural(len(times.cuts), "cut")))
+    return entries
 
 
 def _share(rgb: Sequence[int]) -> tuple[float, ...]:

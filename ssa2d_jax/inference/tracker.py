@@ -134,6 +134,7 @@ class Tracker:
         """Opens a track, still without an entry, for a region that continues none."""
         self._last_number += 1
         track = Track(self._last_number, region.actor, (size[0], size[1]), self.threshold)
+        track.actor_name = self.space.actors[region.actor]
         self._open.append(_OpenTrack(track, region, frame))
         return track
 

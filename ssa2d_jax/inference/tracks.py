@@ -10,6 +10,7 @@ from pycocotools import mask as coco
 
 from ssa2d_jax.data.box import Box
 from ssa2d_jax.data.label_space import LabelSpace
+from ssa2d_jax.utils.text import plural
 
 SMOOTH = 8  # frames over which an action's probabilities are averaged
 
@@ -21,7 +22,7 @@ class RunLengths(TypedDict):
     counts: bytes
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Region:
     """One connected region of an actor class in a frame.
 
@@ -41,6 +42,11 @@ class Region:
     confidence: float
     actions: Float32[np.ndarray, " A"]
 
+    def __repr__(self) -> str:
+        left, top, width, height = self.box
+        where = f"{self.area} pixels in {width}x{height} at ({left}, {top})"
+        return f"<Region of actor class {self.actor}: {where}, confidence {self.confidence:.2f}>"
+
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
@@ -52,7 +58,7 @@ class Segment:
     confidence: float
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class Track:
     """An instance over time. `frames` are the numbers of the frames that show it; each list has an entry per frame."""
 
@@ -67,6 +73,14 @@ class Track:
     masks: list[RunLengths] = dataclasses.field(default_factory=list)
     confidences: list[float] = dataclasses.field(default_factory=list)
     actions: list[Float32[np.ndarray, " A"]] = dataclasses.field(default_factory=list)  # mean probabilities by class
+    actor_name: str = ""
+
+    def __repr__(self) -> str:
+        name = self.actor_name or f"actor class {self.actor}"
+        if not self.frames:
+            return f"<Track {self.number}: {name}, no frame>"
+        where = f"{plural(len(self.frames), 'frame')} from {self.frames[0]} to {self.frames[-1]}"
+        return f"<Track {self.number}: {name}, {where}, confidence {self.confidence:.2f}>"
 
     def add(self, frame: int, seconds: float | None, region: Region) -> None:
         """Appends the region that shows the instance in frame `frame`."""

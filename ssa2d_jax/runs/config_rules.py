@@ -263,6 +263,7 @@ _RULES = (
     Rule("eval.threshold", lambda threshold: 0 < threshold < 1, "more than 0, less than 1"),
     _at_least("predict.batch_size", 1),
     _share("predict.opacity"),
+    _at_least("predict.scale", 0),
     _at_least("predict.track_frames", 1),
     _share("predict.track_confidence"),
     Rule(

@@ -26,7 +26,10 @@ def predict_defaults() -> dict[str, Any]:
         "overlap": 8,  # frames that neighbouring windows share, 0 <= overlap < data.clip_frames
         "batch_size": 1,  # windows at a time
         "opacity": 0.55,  # of the labels in the overlay, 0 to 1
-        "tracks": True,  # write tracks.json and tracks.csv, instances over time
+        # The overlay is this many times as large as the video, a whole number; 0 = automatic: clips whose shorter side
+        # is under 288 pixels are enlarged, so that names can be read; 1 = as large as the video.
+        "scale": 0,
+        "tracks": True,  # follow instances over time: tracks.json, tracks.csv, timeline.png, events.csv, events.boris
         "track_frames": 4,  # tracks of fewer frames are dropped
         "track_confidence": 0.0,  # tracks of a lower mean confidence are dropped, 0 to 1
         "draw_tracks": False,  # draw boxes with track numbers in the overlay, instead of class names

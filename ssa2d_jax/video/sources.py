@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.reader import MAX_PIXELS, Frame, check_pixels, probe, read_frames
@@ -105,11 +105,25 @@ def _read_pictures(frames: Iterable[object], max_pixels: int) -> Iterator[Frame]
     for number, picture in enumerate(frames):
         rgb = np.array(picture)  # a copy: the caller may refill the picture while the frame waits for its labels
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[-1] != 3 or 0 in rgb.shape:
-            raise InputError(
-                f"frame {number} is {rgb.dtype} {list(rgb.shape)}; RGB pictures uint8 [H, W, 3] are needed"
-            )
+            wrong = f"frame {number} is {rgb.dtype} {list(rgb.shape)}; RGB pictures uint8 [H, W, 3] are needed"
+            raise InputError("; ".join([wrong, *_remedies(rgb)]))
         check_pixels(f"frame {number}", rgb.shape[0], rgb.shape[1], max_pixels)
         yield Frame(rgb, number, 1 / _RATE, number)
+
+
+def _remedies(picture: Shaped[np.ndarray, "..."]) -> Iterator[str]:
+    """Yields what would make such pictures usable, as far as shape and type tell."""
+    if picture.ndim == 2:
+        yield "for grey pictures: np.repeat(frames[..., None], 3, axis=-1)"
+    elif picture.ndim == 3 and picture.shape[-1] != 3 and picture.shape[0] == 3:
+        yield "channels come last: frames.transpose(0, 2, 3, 1), of a tensor frames.permute(0, 2, 3, 1)"
+    elif picture.ndim == 3 and picture.shape[-1] == 4:
+        yield "without the fourth channel: frames[..., :3]"
+    if picture.dtype.kind == "f":
+        in_one = picture.size > 0 and picture.min() >= 0 and picture.max() <= 1
+        yield f"as bytes: {'(255 * frames)' if in_one else 'frames'}.round().clip(0, 255).astype(np.uint8)"
+    elif picture.dtype != np.uint8:
+        yield "as bytes, if the values go from 0 to 255: frames.astype(np.uint8)"
 
 
 def _open_camera(number: int, max_pixels: int) -> FrameSource:

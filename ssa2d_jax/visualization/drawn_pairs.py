@@ -13,7 +13,7 @@ _MAX_NAMES = 3  # of the actions of a pair
 
 @dataclasses.dataclass(frozen=True)
 class DrawnPairs:
-    """A map of numbers, and a name and a colour for each number; number 0 is the background.
+    """A map of numbers, and a name, a colour and a pair for each number; number 0 is the background.
 
     Has the attributes of a LabelSpace that overlay.py reads.
     """
@@ -21,6 +21,7 @@ class DrawnPairs:
     map: UInt8[np.ndarray, "H W"]
     joint: tuple[str, ...]
     joint_colours: UInt8[np.ndarray, "numbers 3"]
+    pairs: tuple[tuple[int, int], ...]  # of numbers 1, 2, ...: actor class and the class of its strongest action
 
 
 def draw_pairs(
@@ -40,13 +41,13 @@ def draw_pairs(
         space: the classes.
     """
     pair = np.where((actor > 0) & (best > 0), actor.astype(np.int32) * 256 + best, 0)
-    pairs, index, count = np.unique(pair, return_inverse=True, return_counts=True)
+    present, index, count = np.unique(pair, return_inverse=True, return_counts=True)
     index = index.reshape(pair.shape)
-    kept = [i for i in np.argsort(-count, kind="stable") if pairs[i]][:_MAX_PAIRS]
-    numbers = np.zeros(len(pairs), np.uint8)
-    names, colours = ["background"], [(0, 0, 0)]
+    kept = [i for i in np.argsort(-count, kind="stable") if present[i]][:_MAX_PAIRS]
+    numbers = np.zeros(len(present), np.uint8)
+    names, colours, pairs = ["background"], [(0, 0, 0)], []
     for number, i in enumerate(kept, 1):
-        actor_class, action = divmod(int(pairs[i]), 256)
+        actor_class, action = divmod(int(present[i]), 256)
         share = chosen[index == i].mean(0)
         others = [int(j) + 1 for j in np.argsort(-share, kind="stable") if share[j] >= 0.5 and j + 1 != action]
         actions = [space.actions[a] for a in (action, *others)]
@@ -55,4 +56,5 @@ def draw_pairs(
             f"{space.actors[actor_class]}-" + "+".join(actions[:_MAX_NAMES] + ["..."] * (len(actions) > _MAX_NAMES))
         )
         colours.append(space.colour(actor_class, action))
-    return DrawnPairs(numbers[index], tuple(names), np.array(colours, np.uint8))
+        pairs.append((actor_class, action))
+    return DrawnPairs(numbers[index], tuple(names), np.array(colours, np.uint8), tuple(pairs))

@@ -43,8 +43,7 @@ def draw_comparison(
     maps = [cv2.resize(np.asarray(labels), size, interpolation=cv2.INTER_NEAREST) for labels in (truth, prediction)]
     spaces: tuple[Classes, Classes] = space if isinstance(space, tuple) else (space, space)
     overlays = [
-        draw_overlay(frame, labels, classes, opacity=0.65, names={})
-        for labels, classes in zip(maps, spaces, strict=True)
+        draw_overlay(frame, labels, classes, opacity=0.65) for labels, classes in zip(maps, spaces, strict=True)
     ]
     grey = np.rint(255 * np.clip(np.asarray(mask), 0, 1)).astype(np.uint8)
     grey = cv2.cvtColor(cv2.resize(grey, size, interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2RGB)
@@ -63,7 +62,7 @@ def draw_tile(
     height = max(1, round(frame.shape[0] * width / frame.shape[1]))
     small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
     labels = cv2.resize(joint, (width, height), interpolation=cv2.INTER_NEAREST)
-    return _add_caption(draw_overlay(small, labels, space, opacity=0.5, names={}), caption)[:, :width]
+    return _add_caption(draw_overlay(small, labels, space, opacity=0.5), caption)[:, :width]
 
 
 def contact_sheet(tiles: Sequence[UInt8[np.ndarray, "_ w 3"]], columns: int = 4) -> UInt8[np.ndarray, "H W 3"]:

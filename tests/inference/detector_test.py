@@ -1,11 +1,14 @@
 """The Python API: whole clips and streams, from a run and from from any network."""
 
+import json
+
 import numpy as np
 import pytest
 
 import ssa2d_jax
 from ssa2d_jax.data.label_space import A2D, VIDOR
 from ssa2d_jax.inference.detector import Detector
+from ssa2d_jax.inference.tracker import Tracker
 from ssa2d_jax.inference.windows import WindowOptions
 from ssa2d_jax.runs import weights_file
 from ssa2d_jax.runs.load_run import load_run
@@ -20,7 +23,7 @@ from tests.fixtures.toy_detector import DOG_RUNNING, SETTINGS, make_video, red_i
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    train(toy_config(), folder, toy_source())
+    train(toy_config("pooled"), folder, toy_source())
     return folder
 
 
@@ -41,18 +44,62 @@ def test_a_clip_and_its_stream_have_the_same_labels(tmp_path):
     assert frames[3].actions[..., A2D.actions.index("running") - 1].sum() == (result.action[3] > 0).sum()
     (dog,) = result.to_tracks()
     assert A2D.actors[dog.actor] == "dog" and dog.frames == list(range(40)) and dog.seconds[5] == pytest.approx(0.2)
-    overlay = result.overlay(opacity=1.0)
-    np.testing.assert_allclose(overlay[3, 6, 12].astype(int), A2D.joint_colours[DOG_RUNNING], atol=1)
+    overlay = result.overlay(opacity=1.0, scale=1)
+    np.testing.assert_allclose(overlay[3, 14, 12].astype(int), A2D.joint_colours[DOG_RUNNING], atol=1)
     larger = result[3].overlay(opacity=1.0, scale=4)
     assert larger.shape == (256, 384, 3)
-    np.testing.assert_allclose(larger[4 * 6 + 1, 4 * 12 + 1].astype(int), overlay[3, 6, 12], atol=1)
+    np.testing.assert_allclose(larger[4 * 14 + 1, 4 * 12 + 1].astype(int), overlay[3, 14, 12], atol=1)
     result.write_overlay(tmp_path / "larger.mp4", scale=2)
     assert next(read_frames(tmp_path / "larger.mp4")).rgb.shape == (128, 192, 3)
+    assert result[3].overlay().shape == (320, 480, 3)  # automatic: five times as large
     result.write_overlay(tmp_path / "overlay.mp4")
     written = list(read_frames(tmp_path / "overlay.mp4"))
-    assert len(written) == 40 and [frame.pts * frame.time_base for frame in written] == [
-        frame.pts * frame.time_base for frame in frames
-    ]
+    assert len(written) == 40 and written[0].rgb.shape == (320, 480, 3)
+    assert [frame.pts * frame.time_base for frame in written] == [frame.pts * frame.time_base for frame in frames]
+
+
+def test_results_print_in_a_line(tmp_path):
+    result = Detector(red_is_a_dog, **SETTINGS)(make_video(tmp_path / "a.mp4", 6))
+    (dog,) = result.to_tracks()
+    share = 100 * (result[2].joint == DOG_RUNNING).mean()
+    assert repr(result[2]) == f"<FrameResult 2 at 0.08 s: 96x64, dog-running {share:.0f} %>"
+    assert repr(dog) == f"<Track 1: dog, 6 frames from 0 to 5, confidence {dog.confidence:.2f}>"
+    ((_, region),), _ = Tracker(A2D, threshold=0.5).add_result(result[0])
+    for printed in (result[0].labels, region, result):
+        assert len(repr(printed)) < 120
+
+
+def test_masks_of_classes_by_name(tmp_path):
+    result = Detector(red_is_a_dog, **SETTINGS)(make_video(tmp_path / "a.mp4", 6))
+    for name in ("dog", "running", "dog-running"):
+        assert result.mask(name).shape == (6, 64, 96) and result.mask(name).dtype == bool
+        np.testing.assert_array_equal(result[3].mask(name), result.mask(name)[3])
+    np.testing.assert_array_equal(result.mask("dog-running"), result.joint == DOG_RUNNING)
+    np.testing.assert_array_equal(result.mask("running"), result.action == A2D.actions.index("running"))
+    assert not result.mask("cat").any() and (result.mask("background") == (result.actor == 0)).all()
+    with pytest.raises(InputError, match="no class 'dog-runing'; did you mean 'dog-running'"):
+        result.mask("dog-runing")
+    with pytest.raises(InputError, match="no class 'xyzzy'; the actors are adult, baby, .*; the actions climbing, "):
+        result[0].mask("xyzzy")
+
+
+def test_timeline_and_events_are_written_where_a_file_can_be(tmp_path):
+    result = Detector(red_is_a_dog, **SETTINGS)(make_video(tmp_path / "a.mp4", 10))
+    result.write_timeline(tmp_path / "timeline.png")
+    result.write_timeline(tmp_path / "timeline.svg", result.to_tracks())
+    assert "<!-- dog 1: running -->" in (tmp_path / "timeline.svg").read_text()
+    assert (tmp_path / "timeline.png").read_bytes().startswith(b"\x89PNG")
+    result.write_events(tmp_path / "events.csv")
+    assert "dog 1,dog,running,STATE,0.000,0.400" in (tmp_path / "events.csv").read_text()
+    result.write_events(tmp_path / "events.boris", video=str(tmp_path / "a.mp4"))
+    assert json.loads((tmp_path / "events.boris").read_text())["observations"]["a"]["file"]["1"] == ["a.mp4"]
+    with pytest.raises(InputError, match=r"events.txt: the name must end in .csv \(a table\) or .boris"):
+        result.write_events(tmp_path / "events.txt")
+    for write in (result.write_overlay, result.write_timeline, result.write_events):
+        with pytest.raises(InputError, match="this is a folder; give the path of a file, e.g. "):
+            write(tmp_path)
+        with pytest.raises(InputError, match="there is no folder .*missing; make it first, or choose another place"):
+            write(tmp_path / "missing" / "overlay.mp4")
 
 
 def test_tracks_end_where_the_video_cuts():
@@ -71,7 +118,7 @@ def test_from_a_run_and_from_its_exported_file(workdir, tmp_path):
     assert detector.window_options == WindowOptions(clip_frames=4, frame_step=1, overlap=2, batch_size=1)
     pictures = np.random.default_rng(0).integers(0, 256, (6, 40, 50, 3)).astype(np.uint8)
     result = detector(pictures)
-    run = load_run(workdir, toy_config())
+    run = load_run(workdir, toy_config("pooled"))
     path = tmp_path / "model.safetensors"
     weights_file.save_run(path, run.variables, step=4, config=run.config.to_dict(), space=A2D, workdir=workdir)
     again = Detector.from_run(path)(pictures)
@@ -107,13 +154,16 @@ def test_several_actions_a_pixel():
         shape = (*frames.shape[:2], 8, 8)
         actor = np.broadcast_to(np.eye(81)[5], (*shape, 81))
         action = np.broadcast_to(np.isin(np.arange(42), (3, 7)) * [0.9], (*shape, 42))
-        return actor, action, np.ones(shape)
+        return actor.astype(np.float32), action.astype(np.float32), np.ones(shape, np.float32)
 
     settings = SETTINGS | {"space": VIDOR, "size": (16, 16), "window_options": WindowOptions(4, overlap=2)}
     frame = Detector(forward, **settings)(np.zeros((4, 16, 16, 3), np.uint8))[0]
     assert frame.actions.shape == (16, 16, 42) and frame.actions[..., [3, 7]].all() and frame.actions.sum() == 512
     assert (frame.actor == 5).all() and (frame.action == 4).all()
-    assert frame.overlay().shape == (16, 16, 3) and frame.overlay(scale=3).shape == (48, 48, 3)
+    assert frame.overlay(scale=1).shape == (16, 16, 3) and frame.overlay(scale=3).shape == (48, 48, 3)
     assert frame.overlay(instances=[], scale=2).shape == (32, 32, 3)
+    first, other = f"{VIDOR.actors[5]}-{VIDOR.actions[4]}", f"{VIDOR.actors[6]}-{VIDOR.actions[4]}"
+    assert frame.mask(first).all() and frame.mask(VIDOR.actions[8]).all() and frame.mask(VIDOR.actors[5]).all()
+    assert not frame.mask(other).any() and not frame.mask(VIDOR.actions[1]).any()
     with pytest.raises(ValueError, match="no single joint class"):
         frame.joint  # noqa: B018

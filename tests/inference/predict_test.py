@@ -1,3 +1,4 @@
+import csv
 import json
 import multiprocessing
 import os
@@ -30,8 +31,8 @@ def outputs(folder):
     return labels, frames, rate, json.loads((folder / "summary.json").read_text())
 
 
-def run(path, folder, opacity=0.5, tracks=True, draw_tracks=False, track_confidence=0.0, **changes):
-    options = PredictOptions(opacity, tracks, draw_tracks, track_confidence=track_confidence)
+def run(path, folder, opacity=0.5, tracks=True, draw_tracks=False, track_confidence=0.0, scale=1, **changes):
+    options = PredictOptions(opacity, tracks, draw_tracks, track_confidence=track_confidence, scale=scale)
     return predict_video(path, folder, detector=detector(**changes), options=options)
 
 
@@ -69,7 +70,7 @@ def test_overlay_is_drawn_on_the_frame_it_belongs_to(tmp_path):
     labels, frames, _, _ = outputs(tmp_path / "out")
     for i in (0, 10, 19):
         picture = frames[i].to_ndarray(format="rgb24").astype(int)
-        np.testing.assert_allclose(picture[10, i + 12], A2D.joint_colours[DOG_RUNNING], atol=12)
+        np.testing.assert_allclose(picture[14, i + 12], A2D.joint_colours[DOG_RUNNING], atol=12)
         np.testing.assert_allclose(picture[40, 80], (90, 90, 90), atol=6)
 
 
@@ -86,6 +87,39 @@ def test_tracks_may_be_left_out_or_drawn(tmp_path):
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["labels.npz", "overlay.mp4", "summary.json"]
     pictures = [frames[10].to_ndarray(format="rgb24").astype(int) for frames in (drawn, plain)]
     assert np.abs(pictures[0] - pictures[1]).max() > 50
+
+
+def test_small_videos_have_a_larger_overlay_and_labels_of_their_own_size(tmp_path):
+    make_video(tmp_path / "a.mp4", 3)
+    summary = run(tmp_path / "a.mp4", tmp_path / "out", scale=0)
+    labels, frames, _, _ = outputs(tmp_path / "out")
+    assert (frames[0].height, frames[0].width) == (320, 480) and labels["joint"].shape == (3, 64, 96)
+    assert (summary["height"], summary["width"]) == (64, 96)
+    with pytest.raises(InputError, match=r"scale is 99; allowed for frames of 96x64: 0 .automatic. to 85"):
+        run(tmp_path / "a.mp4", tmp_path / "other", scale=99)
+    assert not (tmp_path / "other").exists()
+
+
+def rows_of(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_events_and_timeline_tell_when_who_did_what(tmp_path):
+    pts = [5000 + 40 * i for i in range(19)] + [5900]  # milliseconds; the first frame is not shown at 0
+    make_video(tmp_path / "a.mp4", 20, pts=pts, time_base=Fraction(1, 1000))
+    run(tmp_path / "a.mp4", tmp_path / "out")
+    (row,) = rows_of(tmp_path / "out" / "events.csv")
+    assert (row["Subject"], row["Behavior"], row["Behavior type"]) == ("dog 1", "running", "STATE")
+    assert (row["Start (s)"], row["Media file name"], row["Observation id"]) == ("0.000", "a.mp4", "a")
+    assert 0.9 < float(row["Stop (s)"]) < 0.96 and row["Stop (s)"] == row["Duration (s)"]
+    (observation,) = json.loads((tmp_path / "out" / "events.boris").read_text())["observations"].values()
+    assert observation["file"]["1"] == ["../a.mp4"]
+    assert [event[:3] for event in observation["events"]] == [
+        [0.0, "dog 1", "running"], [float(row["Stop (s)"]), "dog 1", "running"],
+    ]  # fmt: skip
+    picture = cv2.imread(str(tmp_path / "out" / "timeline.png"))
+    assert (picture == A2D.joint_colours[DOG_RUNNING][::-1]).all(-1).sum() > 1000
 
 
 def test_variable_rate_and_odd_size(tmp_path):
@@ -123,6 +157,8 @@ def test_broken_off_video_is_finished_up_to_there(tmp_path):
     labels, frames, _, summary = outputs(tmp_path / "out")
     assert 5 < summary["frames"] < 60 and summary["complete"] is False
     assert len(frames) == len(labels["joint"]) == summary["frames"]
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(OUTPUTS)
+    assert int(rows_of(tmp_path / "out" / "events.csv")[-1]["Image index stop"]) == summary["frames"] - 1
 
 
 def write_sound(path):
@@ -177,6 +213,8 @@ def test_ctrl_c_leaves_what_was_done_playable(tmp_path):
     labels, frames, _, summary = outputs(tmp_path / "out")
     assert summary["frames"] == len(frames) == len(labels["joint"]) and 24 <= summary["frames"] < 40
     assert summary["complete"] is False
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(OUTPUTS)
+    assert int(rows_of(tmp_path / "out" / "events.csv")[-1]["Image index stop"]) == summary["frames"] - 1
 
 
 def test_output_never_overwrites_the_input(tmp_path):
@@ -279,4 +317,9 @@ def test_corrected_tracks_are_not_overwritten(tmp_path):
     with pytest.raises(InputError, match="was changed after it was written, or summary.json beside it is missing"):
         run(tmp_path / "in/a.mp4", tmp_path / "out/a", tracks=False)
     path.unlink()
+    (tmp_path / "out/a/events.boris").unlink()
     run(tmp_path / "in/a.mp4", tmp_path / "out/a", tracks=False)
+    path = tmp_path / "out/b/events.boris"
+    path.write_text(path.read_text().replace("running", "sliding"))  # as if it was saved by BORIS
+    with pytest.raises(InputError, match="b/events.boris: was changed.*another output folder"):
+        run(tmp_path / "in/b.mp4", tmp_path / "out/b")

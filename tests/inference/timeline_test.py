@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ssa2d_jax.data.label_space import A2D, VIDOR, LabelSpace
-from ssa2d_jax.inference.timeline import timeline
+from ssa2d_jax.inference.events import Course, FrameTimes
+from ssa2d_jax.inference.timeline import timeline, write_timeline
 from ssa2d_jax.inference.tracks import Region, Track
 from ssa2d_jax.runs.defaults import THRESHOLD
 
@@ -86,3 +87,40 @@ def test_names_are_letters_only_and_no_track_is_an_error():
     assert "<b>" not in svg
     with pytest.raises(ValueError, match="at least one track"):
         timeline([], A2D, SECONDS)
+
+
+def frame_times(count, cut_at=()):
+    times = FrameTimes(usual=0.1)
+    for i in range(count):
+        times.add(i / 10, cut=i in cut_at)
+    return times
+
+
+def test_the_file_has_a_legend_cuts_and_says_what_is_left_out(tmp_path):
+    tracks = [make_track(i, A2D, 1 + i % 7, {frame: [7] for frame in range(10)}) for i in range(1, 41)]
+    courses = [Course.of(track, A2D) for track in tracks]
+    write_timeline(tmp_path / "a.svg", courses, A2D, frame_times(40, cut_at=(20, 30)))
+    texts, rectangles = drawn((tmp_path / "a.svg").read_text())
+    assert "the 30 longest of 40 tracks (10 left out)" in texts and sum(r[-1] == "#e4e4e4" for r in rectangles) == 30
+    assert {"dog running", "adult running", "2 cuts"} <= set(texts)
+    assert (tmp_path / "a.svg").read_text().count("stroke-dasharray") == 3  # two and the legend
+    for name in ("b.png", "c.png"):
+        write_timeline(tmp_path / name, courses, A2D, frame_times(40))
+    assert (tmp_path / "b.png").read_bytes() == (tmp_path / "c.png").read_bytes()
+
+
+def test_a_video_without_tracks_and_an_hour_of_one(tmp_path):
+    write_timeline(tmp_path / "a.svg", [], A2D, frame_times(5))
+    assert "no actor was visible long enough for a track" in drawn((tmp_path / "a.svg").read_text())[0]
+    track = Course.of(make_track(1, A2D, 7, {i: [7] for i in range(40)}), A2D)
+    write_timeline(tmp_path / "b.svg", [track], A2D, frame_times(36_000))
+    texts, rectangles = drawn((tmp_path / "b.svg").read_text())
+    assert {"hours:minutes:seconds", "0:30:00", "1:00:00"} <= set(texts)
+    assert coloured(rectangles, A2D, 7, 7)
+
+
+def test_several_actions_have_lanes_high_enough_for_names(tmp_path):
+    track = Course.of(make_track(1, VIDOR, 5, {i: list(range(1, 7)) for i in range(40)}), VIDOR)
+    write_timeline(tmp_path / "a.svg", [track], VIDOR, frame_times(40))
+    texts, _ = drawn((tmp_path / "a.svg").read_text())
+    assert set(VIDOR.actions[1:7]) <= set(texts)

@@ -160,3 +160,24 @@ def test_frames_of_two_sizes_end_at_the_second():
     source = sources.open_frames([FRAMES[0], FRAMES[1], FRAMES[2][:4]])
     assert len(list(source)) == 2
     assert "frames: frame 2 is 12x4, the first 12x8 pixels" in str(source.error)
+
+
+@pytest.mark.parametrize(
+    "frames, remedy",
+    [
+        (FRAMES / 255.0, r"frame 0 is float64 \[8, 12, 3\].*; as bytes: \(255 \* frames\).round"),
+        (FRAMES.astype(np.float32), r"as bytes: frames.round"),
+        (FRAMES.transpose(0, 3, 1, 2), r"uint8 \[3, 8, 12\].*; channels come last: frames.transpose\(0, 2, 3, 1\)"),
+        (FRAMES.transpose(0, 3, 1, 2) / 255.0, r"frames.transpose\(0, 2, 3, 1\).*; as bytes: \(255 \* frames\)"),
+        (FRAMES[..., 0], r"np.repeat\(frames\[..., None\], 3, axis=-1\)$"),
+        (FRAMES[..., [0, 1, 2, 2]], r"frames\[..., :3\]$"),
+        (FRAMES.astype(np.int64), r"frames.astype\(np.uint8\)$"),
+    ],
+)
+def test_pictures_of_another_form_are_refused_with_a_remedy_that_works(frames, remedy):
+    with pytest.raises(InputError, match=remedy) as error:
+        sources.open_frames(frames)
+    for line in str(error.value).split("; ")[2:]:
+        code = line.split(": ")[1].split(", of a tensor")[0]
+        frames = eval(code, {"frames": frames, "np": np})
+    assert (frames.dtype, frames.shape) == (np.uint8, FRAMES.shape)

@@ -485,6 +485,9 @@ def test_records_come_from_both_and_only_files_that_are_read_change_the_fingerpr
     assert {video for split, video, _ in _records(builder) if split == "train"} == {b"a", b"b", b"c"}
     (release.root / "labels/a/tracks.json").write_text("{}")  # labels.csv tells of a
     (release.root / "labels/c/overlay.mp4").write_text("as predict writes it")
+    for video in "ac":
+        (release.root / f"labels/{video}/timeline.png").write_text("as predict writes it")
+    assert sorted(layouts.open_folder(release.root).labels("a")) == sorted(release.labels("a"))
     assert layouts.open_folder(release.root).fingerprint() == before
     data = fixture.tracks("c")
     data["categories"][0]["name"] = "boss"
