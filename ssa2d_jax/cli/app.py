@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import faulthandler
 import importlib.util
 import os
@@ -73,14 +74,23 @@ def main(words: Sequence[str], *, program: str = "ssa2d", default_command: str |
     except OSError as error:
         if isinstance(error, BrokenPipeError) and _is_output_closed():
             return BROKEN_PIPE
-        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        return _end(f"error: {what}; choose another path or fix this one; {_STILL_USABLE}", BAD_INPUT)
+        return _end(f"error: {_os_error_text(error)}; {_STILL_USABLE}", BAD_INPUT)
     except KeyboardInterrupt:
         return _end(f"interrupted; {_STILL_USABLE}", INTERRUPTED)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         return _end(f"error: {_OUT_OF_MEMORY}", BAD_INPUT)
+
+
+def _os_error_text(error: OSError) -> str:
+    """What the system refused, and what to do."""
+    what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{what}; free some space and start the same command again, or choose another path"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{what}; choose a path where you have permission, or change that of this one"
+    return f"{what}; choose another path or fix this one"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

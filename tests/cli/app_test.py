@@ -1,5 +1,6 @@
 """From words to an exit code: what is answered before anything heavy is imported."""
 
+import errno
 import json
 import os
 import subprocess
@@ -174,6 +175,24 @@ def test_every_command_has_a_page_of_options_that_exist_and_examples_that_parse(
             assert words <= {*FLAGS, "examples"} and text.count(f"ssa2d {name} {example}\n") <= 1, example
             needed = set(COMMANDS[name].needs) - ({"workdir"} if COMMANDS[name].has_default_run else set())
             assert words >= needed, example
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space and start the same command again, or choose another path"),
+        (errno.EACCES, "choose a path where you have permission, or change that of this one"),
+        (errno.ENOTDIR, "choose another path or fix this one"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line_with_a_remedy(monkeypatch, capsys, number, remedy):
+    def refused(_):
+        raise OSError(number, os.strerror(number), "out/labels.npz")
+
+    monkeypatch.setitem(COMMANDS, "doctor", app.Command("", refused, config=app.ConfigSource.NONE))
+    assert app.main(["doctor"]) == 2
+    usable = "everything saved so far is still usable"
+    assert capsys.readouterr().err == f"error: out/labels.npz: {os.strerror(number)}; {remedy}; {usable}\n"
 
 
 def test_logs_of_xla_are_the_users_choice(monkeypatch, capsys):

@@ -39,21 +39,39 @@ def test_progress_shows_rate_and_time_left(capsys):
     assert first == "reading: 3 frames" and second.startswith("reading: 6 frames, ")
 
 
+class _Ended:
+    """In place of an event: four waits pass, on a clock of their own; the fifth is ended."""
+
+    def __init__(self):
+        self.now, self.waits = 0.0, []
+
+    def wait(self, seconds):
+        self.now += seconds
+        self.waits.append(seconds)
+        return len(self.waits) > 4
+
+
 def test_a_long_call_says_how_long_it_has_taken(capsys, monkeypatch):
-    with progress.waiting("compiling", "up to a minute", tick=0.1):
-        time.sleep(0.35)
-    first, *ticks, last = capsys.readouterr().err.splitlines()
-    assert first == "compiling; up to a minute" and last == "compiling: took 0 s"
-    assert ticks == ["compiling: 0 s so far"] * 2  # after 0.1 s and 0.2 s, the next would be after 0.4 s
-    with pytest.raises(KeyError), progress.waiting("compiling"):
-        raise KeyError
-    assert capsys.readouterr().err == "compiling\n"
+    ended = _Ended()
+    monkeypatch.setattr(progress.time, "monotonic", lambda: ended.now)
+    progress._tick("compiling", 10.0, ended, start=0.0)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"compiling: {text} so far" for text in ("10 s", "20 s", "40 s", "1 min 20 s")]
+    ended = _Ended()
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    with progress.waiting("compiling", tick=0.1):
-        time.sleep(0.25)
-        progress.log("another line")
-    lines = capsys.readouterr().err.split("\n")
-    assert lines[1].startswith("\r\x1b[Kcompiling: 0 s so far") and lines[1].endswith("\r\x1b[Kanother line")
+    progress._tick("compiling", 10.0, ended, start=0.0)
+    progress.log("another line")
+    texts = capsys.readouterr().err.split("\r\x1b[K")
+    assert texts[1:] == [f"compiling: {n} s so far" for n in (10, 20, 30, 40)] + ["another line\n"]
+
+
+def test_a_call_says_that_it_begins_and_if_it_was_long_that_it_ended(capsys):
+    with progress.waiting("compiling", "up to a minute", tick=60):
+        pass
+    with pytest.raises(KeyError), progress.waiting("drawing", tick=0.0):
+        raise KeyError
+    first, second, *_, last = capsys.readouterr().err.splitlines()
+    assert (first, second, last) == ("compiling; up to a minute", "drawing", "drawing: took 0 s")
 
 
 def test_progress_logs_less_often_over_time(capsys, monkeypatch):

@@ -1,0 +1,30 @@
+"""Files are whole or not there, also when the disk is full."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from ssa2d_jax.utils.files import replace_bytes, replace_text
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path):
+    replace_text(tmp_path / "a.txt", "one")
+    replace_text(tmp_path / "a.txt", "two")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "two")]
+
+
+def test_a_full_disk_leaves_the_old_file_and_names_it(tmp_path, monkeypatch):
+    path = tmp_path / "a.bin"
+    replace_bytes(path, b"old")
+    write = Path.write_bytes
+
+    def full(file, data):
+        write(file, data[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")  # as a write does, without a name
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left on device: .*a.bin") as error:
+        replace_bytes(path, b"new")
+    assert error.value.errno == errno.ENOSPC and error.value.filename == str(path)
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a.bin", b"old")]
