@@ -52,8 +52,9 @@ def waiting(what: str, note: str = "", tick: float = TICK) -> Iterator[None]:
     finally:
         ended.set()
         ticker.join()
-        if time.monotonic() - start >= tick:
-            log(f"{what}: took {duration(time.monotonic() - start)}")
+        if _is_tick_shown.is_set():
+            _is_tick_shown.clear()
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _tick(what: str, seconds: float, ended: threading.Event, start: float) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+import threading
 import time
 
 import pytest
@@ -65,13 +66,18 @@ def test_a_long_call_says_how_long_it_has_taken(capsys, monkeypatch):
     assert texts[1:] == [f"compiling: {n} s so far" for n in (10, 20, 30, 40)] + ["another line\n"]
 
 
-def test_a_call_says_that_it_begins_and_if_it_was_long_that_it_ended(capsys):
-    with progress.waiting("compiling", "up to a minute", tick=60):
-        pass
-    with pytest.raises(KeyError), progress.waiting("drawing", tick=0.0):
+def test_a_call_says_that_it_begins_and_its_ticks_end_with_it(capsys, monkeypatch):
+    before = threading.active_count()
+    with progress.waiting("compiling", "up to a minute"):
+        assert threading.active_count() == before + 1
+    with pytest.raises(KeyError), progress.waiting("drawing"):
         raise KeyError
-    first, second, *_, last = capsys.readouterr().err.splitlines()
-    assert (first, second, last) == ("compiling; up to a minute", "drawing", "drawing: took 0 s")
+    assert threading.active_count() == before
+    assert capsys.readouterr().err == "compiling; up to a minute\ndrawing\n"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with progress.waiting("compiling", tick=0.01):
+        time.sleep(0.5)
+    assert capsys.readouterr().err.endswith(" so far\r\x1b[K")  # what comes next begins a line
 
 
 def test_progress_logs_less_often_over_time(capsys, monkeypatch):
