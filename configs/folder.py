@@ -34,6 +34,6 @@ def _from_sprites() -> ml_collections.ConfigDict:
     train = config.train
     train.encoder_lr_scale = 0.0
     train.optimizer, train.temporal_lr_scale, train.adam_b2 = "adam", 1.0, 0.999  # compiles faster than Muon
-    train.lr_phases = ((0.5, 0.0, 2e-3), (7.5, 2e-3, 0.0))
+    train.lr_phases = ((0.5, 0.0, 1e-3), (7.5, 1e-3, 0.0))
     train.log_every = 10
     return config
