@@ -1,14 +1,16 @@
 """The page in the browser, by Gradio: its parts, what its button does, and which page owns which files."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ssa2d_jax.inference.detector import Detector
 from ssa2d_jax.inference.label_stream import OVERLAY
 from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.images import encode_png, resize
 from ssa2d_jax.utils.progress import log
+from ssa2d_jax.video.reader import read_frames
 from ssa2d_jax.web import html
 from ssa2d_jax.web.label_clip import LabelledClip, label_clip
 from ssa2d_jax.web.limits import Limits
@@ -23,16 +25,18 @@ import gradio as gr  # noqa: E402
 
 ADDRESS = "127.0.0.1"
 _MAX_WAITING = 20  # clips in the queue
+_THUMBNAIL_SIDE = 256  # pixels
 
 # What the button changes: status, overlay, timeline, shares and the three downloads.
 Outputs = tuple[object, ...]
 
 
-def build(detector: Detector, limits: Limits, examples: Mapping[str, Path], folder: Path) -> gr.Blocks:
+def build(detector: Detector, network: str, limits: Limits, examples: Mapping[str, Path], folder: Path) -> gr.Blocks:
     """Builds the page.
 
     Args:
         detector: labels the clips.
+        network: its name, for the visitors.
         limits: what a clip may have.
         examples: clips that visitors can pick, by name.
         folder: where results go and from where Gradio serves them: `GRADIO_TEMP_DIR`, which Gradio reads when it is
@@ -47,46 +51,61 @@ def build(detector: Detector, limits: Limits, examples: Mapping[str, Path], fold
         sessions.close(request.session_hash)
 
     with gr.Blocks(title="SSA2D", analytics_enabled=False) as page:
-        gr.HTML(html.about(detector.space, limits), padding=False)
+        gr.HTML(html.about(network, detector.about, detector.space, limits), padding=False)
         with gr.Row():
             with gr.Column(scale=2, min_width=280):
                 upload = gr.File(label="Upload a clip", height=150)
-                picked = gr.Dropdown(list(examples), value=None, label="or pick one", visible=bool(examples))
                 button = gr.Button("Label it", variant="primary")
             with gr.Column(scale=3, min_width=280):
                 status = gr.HTML("", min_height=64, padding=False)
                 overlay = gr.Video(label="Overlay", visible=False, autoplay=True, loop=True, buttons=[])
+                pictures = thumbnails(examples, folder)
+                gallery = gr.Gallery(
+                    [(str(picture), name) for name, picture in pictures.items()], label="or click on one of these",
+                    visible=bool(pictures), columns=4, height="auto", object_fit="cover", allow_preview=False,
+                    interactive=False, buttons=[], elem_classes="thumbnails",
+                )  # fmt: skip
         timeline, shares = (gr.HTML(visible=False, padding=False) for _ in range(2))
         with gr.Row():
             files = (OVERLAY, TRACKS_CSV, TRACKS_JSON)
             downloads = [gr.DownloadButton(name, visible=False, size="sm") for name in files]
-        upload.upload(note_upload, upload, None, queue=False).then(lambda: None, None, picked, queue=False)
-        picked.input(lambda: None, None, upload, queue=False)
+        upload.upload(note_upload, upload, None, queue=False)
         outputs = [status, overlay, timeline, shares, *downloads]
+        label, label_example = _label_actions(detector, limits, [examples[name] for name in pictures], sessions)
         # One clip at a time goes through the network; the others wait in order.
-        label = _label_action(detector, limits, examples, sessions)
-        button.click(label, [upload, picked], outputs, concurrency_limit=1, show_progress_on=status)
+        one_at_a_time = {"concurrency_limit": 1, "concurrency_id": "network", "show_progress_on": status}
+        button.click(label, upload, outputs, **one_at_a_time)
+        gallery.select(label_example, None, outputs, **one_at_a_time)
         page.unload(close)
     return page.queue(max_size=_MAX_WAITING)
 
 
-def _label_action(
-    detector: Detector, limits: Limits, examples: Mapping[str, Path], sessions: Sessions
-) -> Callable[..., Outputs]:
-    """What the button does: label the uploaded or the picked clip. Gradio reads the parameters of the function."""
+def thumbnails(examples: Mapping[str, Path], folder: Path) -> dict[str, Path]:
+    """A picture of each clip that can be read, its first frame, as a file in `folder`; by name."""
+    pictures: dict[str, Path] = {}
+    for number, (name, clip) in enumerate(examples.items()):
+        try:
+            frame = next(iter(read_frames(clip)))
+        except (InputError, StopIteration) as error:
+            log(f"left out of the page's clips: {error or clip}")
+            continue
+        pictures[name] = folder / f"clip_{number}.png"
+        pictures[name].write_bytes(encode_png(resize(frame.rgb, _fitting(frame.rgb.shape[:2]))))
+    return pictures
 
-    def label(
-        upload: str | None,
-        picked: str | None,
-        request: gr.Request,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Outputs:
-        if upload is not None:
-            clip = Path(upload)
-        elif picked is not None:
-            clip = examples[picked]
-        else:
-            return html.error("Upload a clip or pick one first."), *_hidden()
+
+def _fitting(size: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of a picture of this size as a thumbnail."""
+    scale = min(1.0, _THUMBNAIL_SIDE / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _label_actions(
+    detector: Detector, limits: Limits, clips: Sequence[Path], sessions: Sessions
+) -> tuple[Callable[..., Outputs], Callable[..., Outputs]]:
+    """What the button does, and a click on one of the `clips`. Gradio reads the parameters of the functions."""
+
+    def run(clip: Path, request: gr.Request, progress: gr.Progress) -> Outputs:
         page = request.session_hash
 
         def report(done: int, total: int | None) -> None:
@@ -104,7 +123,19 @@ def _label_action(
         log(f"labelled a clip of {labelled.frames} frames")
         return html.summary(labelled), *_visible(labelled, detector)
 
-    return label
+    def label(upload: str | None, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Outputs:  # noqa: B008
+        if upload is None:
+            return html.error("Upload a clip first, or click on one of the pictures."), *_hidden()
+        return run(Path(upload), request, progress)
+
+    def label_example(
+        event: gr.SelectData,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Outputs:
+        return run(clips[event.index], request, progress)
+
+    return label, label_example
 
 
 def _visible(clip: LabelledClip, detector: Detector) -> Outputs:

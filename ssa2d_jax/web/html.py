@@ -13,6 +13,7 @@ CSS = """
 .gradio-container { width: 100%; max-width: 1100px !important; margin: auto !important }
 .message { font-size: 15px; line-height: 1.5 } .message p { margin: .3rem 0 } .quiet { opacity: .7 }
 .refused { border-left: 4px solid #c0392b; padding: .4rem .8rem; overflow-wrap: anywhere }
+.thumbnails .thumbnail-item { aspect-ratio: 1 } .thumbnails .caption-label { font-size: 11px }
 .progress-bar-wrap { width: 40% !important }
 @media (max-width: 600px) { .progress-bar-wrap { width: 20% !important } }
 .spread { overflow-x: auto; contain: inline-size } .timeline { background: white }
@@ -26,13 +27,15 @@ CSS = """
 _MIN_SHARE = 0.0005  # of all pixels: classes with less have one row together
 
 
-def about(space: LabelSpace, limits: Limits) -> str:
-    """What the page does, what it accepts, and which classes the network knows."""
+def about(network: str, note: str, space: LabelSpace, limits: Limits) -> str:
+    """What the page does, what it accepts, which network labels, what it is good for, and which classes it knows."""
+    good_for = f" {escape(note)}" if note else ""
     actors, actions = (escape(", ".join(names[1:])) for names in (space.actors, space.actions))
     size = f"{limits.megabytes:g} MB, {limits.seconds:g} seconds and {limits.width}x{limits.height} pixels"
     return (
         "<div class=message><h1>Who does what, where?</h1>"
         "<p>Choose a clip: the network labels every pixel of every frame with actor and action.</p>"
+        f"<p>Network: <b>{escape(network)}</b>.{good_for}</p>"
         f"<p class=quiet>At most {size}. The clip stays on this machine and is deleted when you leave the page.</p>"
         f"<details class=quiet><summary>The network knows {len(space.actors) - 1} actors and "
         f"{len(space.actions) - 1} actions</summary><p>Actors: {actors}.</p><p>Actions: {actions}.</p></details></div>"

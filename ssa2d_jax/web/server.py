@@ -101,7 +101,6 @@ def serve(workdir: str | Path, port: int, examples: Mapping[str, Path], limits: 
     from ssa2d_jax.inference.detector import Detector
 
     detector = Detector.from_run(workdir)
-    log("compiling the network")
     detector.compile()
     with (
         tempfile.TemporaryDirectory(prefix="ssa2d-web-", ignore_cleanup_errors=True) as folder,
@@ -111,7 +110,7 @@ def serve(workdir: str | Path, port: int, examples: Mapping[str, Path], limits: 
         os.environ["GRADIO_TEMP_DIR"] = tempfile.tempdir = folder
         from ssa2d_jax.web.app import build, open_page
 
-        page = build(detector, limits, examples, Path(folder))
+        page = build(detector, str(workdir), limits, examples, Path(folder))
         log(f"open {open_page(page, port, limits)} in a browser; Ctrl-C ends it")
         while not stop.requested:
             time.sleep(0.2)

@@ -153,7 +153,7 @@ def test_a_clip_is_uploaded_and_its_labels_are_seen_and_downloaded(visit, folder
     press(page)
     page.get_by_text("6 frames labelled").wait_for()
     page.locator("video").wait_for()
-    page.wait_for_function("document.querySelector('video').videoWidth == 96")
+    page.wait_for_function("document.querySelector('video').videoWidth == 480")  # five times the width of the clip
     assert page.locator("table.shares tr").count() > 2
     files = {}
     for name in ("overlay.mp4", "tracks.csv"):
@@ -171,11 +171,11 @@ def test_a_clip_is_uploaded_and_its_labels_are_seen_and_downloaded(visit, folder
 def test_one_of_the_examples_is_picked(visit):
     page = visit()
     press(page)
-    page.get_by_text("Upload a clip or pick one first.").wait_for()
-    page.get_by_label("or pick one").click()
-    assert page.get_by_role("option").all_inner_texts() == ["nine.mp4"]
-    page.get_by_role("option").click()
-    press(page)
+    page.get_by_text("Upload a clip first, or click on one of the pictures.").wait_for()
+    pictures = page.locator(".thumbnails .thumbnail-item")
+    assert pictures.all_inner_texts() == ["nine.mp4"]
+    assert pictures.locator("img").evaluate("picture => picture.naturalWidth") == 96
+    pictures.click()
     page.get_by_text("9 frames labelled").wait_for()
 
 
