@@ -17,18 +17,35 @@ from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import log
-from ssa2d_jax.utils.text import plural
+from ssa2d_jax.utils.text import first_few, plural
 from ssa2d_jax.visualization import charts
 
 _PICTURES_TEXT = (
-    "The first clips of the split, the clips with the best labels and those with the worst. The caption has the clip's "
-    "agreement: the share of equal joint labels among the pixels that truth or prediction calls foreground."
+    "From left to right: the frame, the truth, the prediction, and the foreground mask (white: surely an actor). Above "
+    "the frame stand the clip's name and its agreement: the share of equal joint labels among the pixels that truth or "
+    "prediction calls foreground."
 )
+_PICTURE_GROUPS = {
+    "clip": "First clips of the split",
+    "best": "Clips with the best labels",
+    "worst": "Clips with the worst labels",
+}
+_SCORES_TEXT = (
+    "Percent. glo: the share of all pixels with the right label; ave: the mean over the classes of that share; mIoU: "
+    "the mean over the classes of intersection over union. Joint: both actor and action must be right. All background: "
+    "what a network scores that sees no actor anywhere."
+)
+_KIND_TITLES = {"actor": "actor", "action": "action", "joint": "actor and action (joint)"}
 _MOST_BARS = 60  # classes in a chart; if there are more, those with most pixels
 _CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: 1rem 0 } th, td { padding: .25rem .7rem; text-align: right }
 th:first-child, td:first-child { text-align: left } thead th { border-bottom: 2px solid #222 }
+thead th[colspan] { text-align: center; border-bottom: 1px solid #999 }
+.scores th:nth-child(3n+2), .scores td:nth-child(3n+2), .scores th[colspan] { border-left: 1px solid #ccc }
+.scores thead tr:first-child th:first-child { border-bottom: 0 }
+nav { background: #f4f4f4; padding: .5rem 1rem; margin: 1rem 0 } nav ul { margin: .2rem 0; columns: 20rem }
+.quiet { color: #666; font-size: 13px }
 tr.ours { font-weight: 600 } tr.published td { color: #666 } .spread { overflow-x: auto }
 img { max-width: 100%; display: block; margin: .5rem 0 } figure { margin: 1.5rem 0 } figcaption { color: #555 }
 pre { background: #f4f4f4; padding: 1rem; overflow-x: auto } h2 { margin-top: 2.5rem }
@@ -78,25 +95,57 @@ def page(runs: Sequence[ScoredRun], split: str, tables: Sequence[str] = (), left
         tables: of ablations, in Markdown.
         left_out: a line of text for every run that is not shown.
     """
-    parts = [f"<h1>SSA2D: {plural(len(runs), 'run')}, split {html.escape(split)}</h1>"]
-    if left_out:
-        parts.append(f"<ul>{''.join(f'<li>{html.escape(line)}</li>' for line in left_out)}</ul>")
+    sections: list[tuple[str, list[str]]] = []
     for layout, data in sorted({(run.layout, run.data) for run in runs}):
         group = [run for run in runs if (run.layout, run.data) == (layout, data)]
-        parts += [f"<h2>Scores, {LAYOUT_TITLES[layout]}</h2>", f"<p>Data: {html.escape(data or 'unknown')}</p>"]
-        parts += [score_table(group, layout == "vidor"), *_class_charts(group)]
-    parts += [*_curves(runs), *_time_and_score(runs)]
-    for table in tables:
-        parts += ["<h2>Ablations</h2>", _table_from_markdown(table)]
-    for run in runs:
-        if run.pictures:
-            parts += [f"<h2>What {html.escape(run.name)} sees</h2>", f"<p>{_PICTURES_TEXT}</p>"]
-            parts += [_png(path, f"{path.stem}: frame, truth, prediction, foreground mask") for path in run.pictures]
-    body = "\n".join(parts)
+        of_data = _of_data(group, layout, len({run.data for run in runs}) > 1)
+        sections.append((f"Scores{of_data}", [_describe_data(group), score_table(group, layout == "vidor")]))
+        sections.append((f"Class by class{of_data}", _class_charts(group)))
+    sections += [("Training", _curves(runs)), ("Time and score", _time_and_score(runs))]
+    sections += [("Ablations", [_table_from_markdown(table)]) for table in tables]
+    sections += [(f"What {run.name} sees", _pictures(run, split)) for run in runs]
+    sections = [(title, parts) for title, parts in sections if parts]
+    head = [f"<h1>SSA2D: {plural(len(runs), 'run')}, scored on the split {html.escape(split)}</h1>"]
+    if left_out:
+        head.append(f"<ul>{''.join(f'<li>{html.escape(line)}</li>' for line in left_out)}</ul>")
+    head.append(_contents([title for title, _ in sections]))
+    body = [f"<h2 id=s{i}>{html.escape(title)}</h2>\n" + "\n".join(parts) for i, (title, parts) in enumerate(sections)]
+    text = "\n".join([*head, *body])
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>SSA2D report</title>"
-        f"<style>{_CSS}</style></head>\n<body>\n{body}\n</body></html>\n"
+        f"<style>{_CSS}</style></head>\n<body>\n{text}\n</body></html>\n"
     )
+
+
+def _contents(titles: Sequence[str]) -> str:
+    """Links to the sections."""
+    links = "".join(f"<li><a href='#s{i}'>{html.escape(title)}</a></li>" for i, title in enumerate(titles))
+    return f"<nav><ul>{links}</ul></nav>"
+
+
+def _of_data(group: Sequence[ScoredRun], layout: str, several: bool) -> str:
+    """What the headings of a group of runs add: the layout, and their names if there are several groups."""
+    names = f": {first_few([run.name for run in group], 3)}" if several else ""
+    return f", {LAYOUT_TITLES[layout]}{names}"
+
+
+def _describe_data(group: Sequence[ScoredRun]) -> str:
+    """The data of runs that were scored on the same, in words, and under the name of their prepared folder."""
+    words = "; ".join(dict.fromkeys(run.data_words for run in group if run.data_words))
+    data = html.escape(group[0].data.partition(",")[0])
+    name = f" <span class=quiet>Prepared as <code>{data}</code>.</span>" if data else ""
+    return f"<p>Data: {html.escape(words) or 'unknown'}.{name}</p>"
+
+
+def _pictures(run: ScoredRun, split: str) -> list[str]:
+    """The run's pictures in groups, each numbered."""
+    parts = [f"<p>{_PICTURES_TEXT}</p>"] if run.pictures else []
+    for group, title in _PICTURE_GROUPS.items():
+        paths = [path for path in run.pictures if path.stem.startswith(f"{split}_{group}_")]
+        if paths:
+            parts.append(f"<h3>{title}</h3>")
+        parts += [_png(path, f"{title}: {number} of {len(paths)}") for number, path in enumerate(paths, 1)]
+    return parts
 
 
 def score_table(runs: Sequence[ScoredRun], vidor: bool) -> str:
@@ -104,7 +153,7 @@ def score_table(runs: Sequence[ScoredRun], vidor: bool) -> str:
 
     The papers' own rows follow if a run's config says that its data are the papers'.
     """
-    heads = "".join(f"<th colspan=3>{kind}</th>" for kind in KINDS)
+    heads = "".join(f"<th colspan=3>{_KIND_TITLES[kind]}</th>" for kind in KINDS)
     names = "".join(f"<th>{name}</th>" for name in ("glo", "ave", "mIoU") * 3)
     rows = []
     for run in runs:
@@ -120,9 +169,9 @@ def score_table(runs: Sequence[ScoredRun], vidor: bool) -> str:
     if published := any(run.published for run in runs):
         data, others = ("VidOR", PUBLISHED_VIDOR) if vidor else ("A2D", PUBLISHED_A2D)
         rows += [_row(f"{name}, {data} test, published", row, "published") for name, row in others.items()]
-    note = "Percent. The published rows are the papers' scores on the same data set." if published else "Percent."
+    note = _SCORES_TEXT + (" The published rows are the papers' scores on the same data set." if published else "")
     return (
-        f"<div class=spread><table><thead><tr><th></th>{heads}</tr><tr><th></th>{names}</tr></thead>"
+        f"<div class=spread><table class=scores><thead><tr><th></th>{heads}</tr><tr><th></th>{names}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div><p>{note}</p>"
     )
 
@@ -148,7 +197,7 @@ def _table_from_markdown(text: str) -> str:
 
 def _class_charts(runs: Sequence[ScoredRun]) -> list[str]:
     """A bar chart for every kind of label: each class's IoU, the runs side by side (the paper's Figure 3)."""
-    parts = ["<h2>Class by class</h2>"]
+    parts = []
     for kind in KINDS:
         pixels = {score.name: score.pixels for run in runs for score in run.classes[kind] if score.pixels}
         shown = sorted(sorted(pixels, key=lambda name: -pixels[name])[:_MOST_BARS], key=list(pixels).index)
@@ -182,10 +231,9 @@ def _curves(runs: Sequence[ScoredRun]) -> list[str]:
             "Joint mIoU during training.",
         ),
     }
-    figures = [
+    return [
         _figure(charts.curves(lines, label), caption) for label, (lines, caption) in charts_by_label.items() if lines
     ]
-    return ["<h2>Training</h2>", *figures] if figures else []
 
 
 def _time_and_score(runs: Sequence[ScoredRun]) -> list[str]:
@@ -199,7 +247,7 @@ def _time_and_score(runs: Sequence[ScoredRun]) -> list[str]:
         "The network's time per frame against joint mIoU (the paper's Figure 1); speed.json names the device of each "
         "run."
     )
-    return ["<h2>Time and score</h2>", _figure(charts.time_and_score(points), caption)] if points else []
+    return [_figure(charts.time_and_score(points), caption)] if points else []
 
 
 def _figure(svg: str, caption: str) -> str:

@@ -3,9 +3,10 @@
 import csv
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.data.layouts import LAYOUT_TITLES
@@ -13,6 +14,7 @@ from ssa2d_jax.evaluation import metrics
 from ssa2d_jax.runs.saved_config import read_config
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils import commands, csv_history
+from ssa2d_jax.utils.text import plural
 
 PICTURES = ("clip", "best", "worst")  # kinds of pictures, see pictures.py
 
@@ -45,6 +47,7 @@ class ScoredRun:
     published: bool  # config.eval.published: the papers' scores are on the same data
     losses: History
     joint_miou: History  # of the evaluations during training
+    data_words: str = ""  # the data and how the network sees them, in words
 
     @property
     def data(self) -> str:
@@ -80,7 +83,28 @@ def read_run(workdir: Path, split: str, name: str) -> ScoredRun:
         published=bool(config.get("eval", {}).get("published")),
         losses=_history(csv_history.read_rows(files.training_history), "loss"),
         joint_miou=_history(evaluations, "joint_miou"),
+        data_words=_describe_data(config["data"], str(scores.get("data", ""))),
     )
+
+
+def _describe_data(data: Mapping[str, Any], identity: str) -> str:
+    """The data of `config.data` in words, as far as an older run says."""
+    words = []
+    if data.get("sprites", {}).get("train_clips"):
+        words.append("rendered sprites")
+    elif data.get("root"):
+        folder = Path(data["root"])
+        words.append(
+            f"folder {folder.parent.name}/{folder.name}" if folder.name == "Release" else f"folder {folder.name}"
+        )
+    if "clip_frames" in data and "size" in data:
+        step = data.get("frame_step", 1)
+        every = "all frames" if step == 1 else f"every {step}{ {2: 'nd', 3: 'rd'}.get(step, 'th') } frame"
+        height, width = data["size"]
+        words.append(f"the network sees {data['clip_frames']} frames at a time, {every}, at {width}x{height} pixels")
+    if clips := re.search(r"\b([0-9]+) clips? to train on", identity):
+        words.append(f"{plural(int(clips[1]), 'clip')} to train on")
+    return ", ".join(words)
 
 
 def _read_classes(path: Path) -> dict[str, list[ClassScore]]:

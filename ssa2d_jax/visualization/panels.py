@@ -13,6 +13,7 @@ from ssa2d_jax.visualization.text import BLACK, WHITE, draw_text, readable_on, t
 
 _COMPARISON_HEIGHT = 256  # pixels; smaller frames are enlarged to it
 _TABLE_LETTERS = 9  # pixels
+_SMALLEST_LETTERS = 7  # pixels, of captions
 _LIGHTEST, _DARKEST = np.array([255.0, 255.0, 255.0]), np.array([8.0, 69.0, 148.0])
 
 
@@ -77,10 +78,17 @@ def contact_sheet(tiles: Sequence[UInt8[np.ndarray, "_ w 3"]], columns: int = 4)
 
 
 def _add_caption(panel: UInt8[np.ndarray, "H W 3"], caption: str) -> UInt8[np.ndarray, "H2 W2 3"]:
+    """Adds a strip with the caption above the panel; of one that is too long, the end in smaller letters."""
     height, width = panel.shape[:2]
     letters = letter_height(height, width) + 2
     strip = np.full((text_size(caption, letters)[1], width, 3), 40, np.uint8)
-    draw_text(strip, caption, 0, 0, letters, WHITE)
+    while letters > _SMALLEST_LETTERS and text_size(caption, letters)[0] > width:
+        letters -= 1
+    text, dropped = caption, 0
+    while text_size(text, letters)[0] > width and dropped < len(caption):
+        dropped += 1
+        text = "..." + caption[dropped:]
+    draw_text(strip, text, 0, 0, letters, WHITE)
     return np.pad(np.vstack([strip, panel]), ((0, 0), (0, 2), (0, 0)))  # a thin black line between panels
 
 

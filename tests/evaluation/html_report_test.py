@@ -59,8 +59,10 @@ def test_the_page_gathers_all_runs(tmp_path):
     assert "<td>no atrous</td><td>62.0 (-5.5)</td>" in text
     assert text.count("data:image/svg+xml") == 3 + 3 + 1  # class by class for A2D and for VidOR, time and score
     assert text.count("data:image/png") == 3
-    # Nothing is fetched: no address but those of data, and no script.
-    assert not re.findall(r"(?:src|href)=['\"](?!data:)", text) and "<script" not in text
+    # Nothing is fetched: no address but those of data and of the page's own sections, and no script.
+    assert not re.findall(r"(?:src|href)=['\"](?!data:|#)", text) and "<script" not in text
+    links = re.findall(r"<a href='#(\w+)'>(.*?)</a>", text)
+    assert links == re.findall(r"<h2 id=(\w+)>(.*?)</h2>", text) and len(links) == 2 + 2 + 1 + 1 + 3
 
 
 def test_curves_of_training_are_drawn_where_there_are_any(tmp_path, monkeypatch):
@@ -82,7 +84,9 @@ def test_curves_of_training_are_drawn_where_there_are_any(tmp_path, monkeypatch)
         "joint mIoU, percent": {"one": ([50.0, 100.0], [1.5, 4.0])},
     }
     assert text.count("data:image/svg+xml") == 3 + 2 + 1 and "Training loss." in text
-    assert text.count("test_worst_0: frame") == 2 and text.count("data:image/png") == 3
+    captions = re.findall(r"<figcaption>([^<]*)</figcaption></figure>", text)[-3:]
+    assert captions == ["First clips of the split: 1 of 1"] * 2 + ["Clips with the worst labels: 1 of 1"]
+    assert text.count("data:image/png") == 3 and text.count("<h3>Clips with the worst labels</h3>") == 1
 
 
 def test_papers_scores_stand_beside_runs_on_their_data_alone(tmp_path):
@@ -96,7 +100,11 @@ def test_a_run_by_itself_and_one_that_is_damaged(tmp_path, capsys):
     make_run(tmp_path / "bad")
     (tmp_path / "bad/metrics/test.json").write_text("{}")
     text = html_report.write_report(tmp_path, "test").read_text()
-    assert "1 run," in text and f"<li>left out: {tmp_path / 'bad'} (" in text and "left out" in capsys.readouterr().err
+    assert (
+        "1 run, scored on the split test" in text
+        and f"<li>left out: {tmp_path / 'bad'} (" in text
+        and "left out" in capsys.readouterr().err
+    )
     assert "<td>good</td>" in html_report.write_report(tmp_path / "good", "test").read_text()
 
 
@@ -138,8 +146,20 @@ def test_the_scores_heading_names_the_layout(tmp_path):
     make_run(tmp_path / "one")
     make_run(tmp_path / "own", layout="folder", published=False)
     make_run(tmp_path / "many", VIDOR)
-    heads = re.findall(r"<h2>Scores, (.*?)</h2>", html_report.write_report(tmp_path, "test").read_text())
+    heads = re.findall(r"<h2 id=\w+>Scores, (.*?)</h2>", html_report.write_report(tmp_path, "test").read_text())
     assert heads == ["A2D layout", "your own data", "VidOR layout"]
+
+
+def test_data_are_named_in_words(tmp_path):
+    make_run(tmp_path / "one")
+    config = json.loads((tmp_path / "one/config.json").read_text())
+    config["data"] |= {"root": "/data/cows", "clip_frames": 8, "frame_step": 2, "size": [64, 96]}
+    (tmp_path / "one/config.json").write_text(json.dumps(config))
+    path = tmp_path / "one/metrics/test.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "t8x2_q95_1a2b, 1 clips to train on"}))
+    text = html_report.write_report(tmp_path, "test").read_text()
+    words = "folder cows, the network sees 8 frames at a time, every 2nd frame, at 96x64 pixels, 1 clip to train on"
+    assert f"<p>Data: {words}. <span class=quiet>Prepared as <code>t8x2_q95_1a2b</code>.</span></p>" in text
 
 
 def test_seeds_of_a_form_are_one_bar_and_data_have_tables_of_their_own(tmp_path, monkeypatch):
@@ -152,7 +172,7 @@ def test_seeds_of_a_form_are_one_bar_and_data_have_tables_of_their_own(tmp_path,
     bars = html_report.charts.bars
     monkeypatch.setattr(html_report.charts, "bars", lambda names, values: drawn.append(values) or bars(names, values))
     text = html_report.write_report(tmp_path, "test").read_text()
-    assert text.count("<td>all background</td>") == 2 and "Data: sprites" in text
+    assert text.count("<td>all background</td>") == 2 and "<code>sprites</code>" in text
     assert [list(values) for values in drawn] == [["full, mean of 2 seeds"]] * 3 + [["_lr_$x^$y"]] * 3
     rows = [scored_run.read_run(tmp_path / f"full/seed{seed}", "test", "").classes["actor"] for seed in (0, 1)]
     expected = [(one[1] + two[1]) / 2 for one, two in zip(*rows, strict=True)]

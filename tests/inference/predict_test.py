@@ -66,12 +66,12 @@ def test_labels_follow_the_frames(tmp_path, count):
 
 
 def test_overlay_is_drawn_on_the_frame_it_belongs_to(tmp_path):
-    run(make_video(tmp_path / "a.mp4", 20), tmp_path / "out", opacity=1.0)
+    run(make_video(tmp_path / "a.mp4", 20), tmp_path / "out", opacity=1.0, scale=4)
     labels, frames, _, _ = outputs(tmp_path / "out")
     for i in (0, 10, 19):
         picture = frames[i].to_ndarray(format="rgb24").astype(int)
-        np.testing.assert_allclose(picture[14, i + 12], A2D.joint_colours[DOG_RUNNING], atol=12)
-        np.testing.assert_allclose(picture[40, 80], (90, 90, 90), atol=6)
+        np.testing.assert_allclose(picture[4 * 10, 4 * (i + 12)], A2D.joint_colours[DOG_RUNNING], atol=12)
+        np.testing.assert_allclose(picture[4 * 40, 4 * 80], (90, 90, 90), atol=6)
 
 
 def test_tracks_may_be_left_out_or_drawn(tmp_path):

@@ -55,3 +55,12 @@ def test_a_contact_sheet_has_rows_of_tiles():
     assert sheet.shape == (height + 5 + 2 + height + 2, 2 * 82, 3)
     np.testing.assert_array_equal(sheet[:height, :80], tile)
     assert not sheet[height + 7 :, 82:].any()  # an empty place
+
+
+def test_a_long_caption_keeps_its_end_and_stays_in_its_strip():
+    frame, joint = np.full((30, 40, 3), 90, np.uint8), np.zeros((30, 40), np.uint8)
+    strips = [draw_tile(frame, joint, A2D, f"{start} clip: 54 %", width=160)[:-120] for start in ("1" * 60, "2" * 60)]
+    assert strips[0].shape[0] < 20 and np.all(strips[0][:, -2:] == 40)  # no letter reaches the edge
+    end = np.s_[:, 115:]  # digits have one width
+    np.testing.assert_array_equal(strips[0][end], strips[1][end])
+    assert (strips[0][end] > 200).any()
