@@ -23,6 +23,7 @@ from ssa2d_jax.utils.errors import Diverged, InputError
 from ssa2d_jax.utils.signals import Stopped
 
 BAD_INPUT, DIVERGED, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _STILL_USABLE = "everything saved so far is still usable"
 _OUT_OF_MEMORY = (
     f"out of memory; {_STILL_USABLE}. Try a smaller config.data.size, a smaller config.train.batch_size or more "
@@ -86,7 +87,7 @@ def main(words: Sequence[str], *, program: str = "ssa2d", default_command: str |
 def _os_error_text(error: OSError) -> str:
     """What the system refused, and what to do."""
     what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in _FULL:
         return f"{what}; free some space and start the same command again, or choose another path"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{what}; choose a path where you have permission, or change that of this one"
@@ -127,7 +128,13 @@ def _run(words: Sequence[str], program: str, default_command: str | None) -> int
     logging.set_verbosity(logging.WARNING)
     with contextlib.suppress(OSError, ValueError, AttributeError):  # where stderr is not a file
         faulthandler.enable()
-    command.run(arguments)
+    try:
+        command.run(arguments)
+    except OSError as error:  # a full disk refuses a write without naming the file
+        place = arguments.output or arguments.workdir
+        if error.errno not in _FULL or error.filename or place is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(place)) from error
     return 0
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import ssa2d_jax
+from ssa2d_jax.utils.progress import waiting
 
 _GIB = 2**30
 
@@ -26,8 +27,8 @@ def report() -> Iterator[tuple[str, str]]:
     """
     yield "ssa2d_jax", ssa2d_jax.__version__
     yield "Python", f"{sys.version.split()[0]}, {platform.platform()}"
-    for name in _packages():
-        yield name, _version(name)
+    for name, extra in _packages().items():
+        yield name, _version(name) or _missing(extra)
     findings: dict[str, Callable[[], str]] = {
         "devices": _devices,
         "processors": lambda: str(os.cpu_count()),
@@ -54,16 +55,25 @@ def _result_of(find: Callable[[], str]) -> str:
         return f"FAILED: {type(error).__name__}: {lines[0] if lines else ''}"
 
 
-def _packages() -> list[str]:
-    """The packages that this one asks for, without those of the optional web, beam, torch and test extras."""
+def _packages() -> dict[str, str]:
+    """The packages that this one asks for by name, each with the extra that it belongs to, "train" or none ("").
+
+    Those of the extras web, beam, torch and test are left out. Of two builds of a package the installed one is listed.
+    """
     try:
         requirements = metadata.requires("ssa2d_jax") or []
     except metadata.PackageNotFoundError:  # a checkout that is not installed
         path = Path(__file__).resolve().parents[2] / "requirements.txt"
         requirements = path.read_text().splitlines() if path.is_file() else []
-    chosen = [line for line in requirements if "extra ==" not in line or re.search(r"extra == ['\"]train", line)]
-    names = [re.match(r"[A-Za-z][\w.-]*", line) for line in chosen]
-    return list(dict.fromkeys(name.group() for name in names if name))
+    packages = {}
+    for line in requirements:
+        name, extra = re.match(r"[A-Za-z][\w.-]*", line), re.search(r"extra == ['\"](\w+)", line)
+        if name and (extra is None or extra.group(1) == "train"):
+            packages[name.group()] = extra.group(1) if extra else ""
+    twice = [name for name in packages if f"{name}-cpu" in packages]
+    for name in twice:
+        del packages[name if _version(f"{name}-cpu") else f"{name}-cpu"]
+    return packages
 
 
 def _devices() -> str:
@@ -84,10 +94,17 @@ def _decoder() -> str:
 
 
 def _version(name: str) -> str:
+    """The version of an installed package, "" if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return "not installed"
+        return ""
+
+
+def _missing(extra: str) -> str:
+    if not extra:
+        return "not installed, but needed: pip install -e ."
+    return f"not installed; labelling videos does not need it, training does: pip install -e '.[{extra}]'"
 
 
 def _video() -> str:
@@ -112,7 +129,12 @@ def _network() -> str:
     from ssa2d_jax.steps.forward import make_forward
 
     model = SSA2D(classes=A2D.heads, encoder_width=0.0625, decoder_width=0.0625)
-    variables = jax.jit(model.init)(jax.random.key(0, impl="rbg"), jnp.zeros((1, 4, 32, 32, 3)))
-    actor, action, _ = make_forward(model, variables)(np.zeros((1, 4, 32, 32, 3), np.uint8))
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4, 32, 32, 3)))
+    values = np.random.default_rng(0)
+    variables = jax.tree.map(lambda x: 0.1 * values.standard_normal(x.shape, np.float32), shapes)
+    variables["batch_stats"] = jax.tree.map(lambda x: np.abs(x) + 0.1, variables["batch_stats"])
+    with waiting("compiling a small network", "takes up to a minute on a CPU"):
+        outputs = make_forward(model, variables)(np.zeros((1, 4, 32, 32, 3), np.uint8))
+        actor, action, _ = jax.block_until_ready(outputs)
     sums = [float(jnp.abs(one.sum(-1) - 1).max()) for one in (actor, action)]
     return "works" if max(sums) < 1e-4 else f"FAILED: probabilities are off by {max(sums):.3g}"

@@ -18,8 +18,9 @@ from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.runs.load_run import Run
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.steps import devices
+from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.progress import Progress, log
+from ssa2d_jax.utils.progress import Progress, log, waiting
 from ssa2d_jax.utils.text import plural
 
 Totals = metrics.ConfusionTotals | MultilabelTotals
@@ -47,10 +48,13 @@ def evaluate(
     totals: Totals = (MultilabelTotals if space.multilabel else metrics.ConfusionTotals).empty(space)
     progress = Progress(f"evaluating {split}", "frames", frames)
     for batch in batches:
-        if not totals.frames:
-            check_batch(batch)
         frames_before = totals.frames
-        batch_counts, agreement = jax.device_get(eval_step(variables, devices.shard(batch)))
+        if frames_before:
+            batch_counts, agreement = jax.device_get(eval_step(variables, devices.shard(batch)))
+        else:
+            check_batch(batch)
+            with waiting(f"evaluating {split}", "the first time the network is compiled for it"):
+                batch_counts, agreement = jax.device_get(eval_step(variables, devices.shard(batch)))
         totals.add(batch_counts)
         if clips is not None:
             clips.add(batch, agreement.reshape(-1, agreement.shape[-1]))
@@ -58,7 +62,7 @@ def evaluate(
     if totals.frames != frames:
         raise InputError(
             f"split {split!r} has {frames} labelled frames but {totals.frames} were read; "
-            "delete the prepared data and run --mode=prepare again"
+            f"delete the prepared data and run {commands.short('prepare')} again"
         )
     return totals
 
@@ -149,7 +153,8 @@ class Evaluator:
 
     def draw(self, scores: SplitScores, variables: VariableDict) -> dict[str, np.ndarray]:
         """Draws the pictures of a split, saves them in place of its earlier ones, and returns them by name."""
-        images = pictures.draw(self.make_label_maps, variables, scores.totals, scores.clips, self.space)
+        with waiting(f"drawing pictures of {scores.name}", "the first time the network is compiled for them"):
+            images = pictures.draw(self.make_label_maps, variables, scores.totals, scores.clips, self.space)
         pictures.save(Workdir(self.workdir).pictures, scores.name, images)
         return images
 

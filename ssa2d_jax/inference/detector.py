@@ -20,12 +20,13 @@ from jaxtyping import UInt8
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.frame_labels import frame_labels
 from ssa2d_jax.inference.results import FrameResult, Result
-from ssa2d_jax.inference.windows import Forward, SlidingWindow, WindowOptions
+from ssa2d_jax.inference.windows import Forward, Outputs, SlidingWindow, WindowOptions
 from ssa2d_jax.pretrained import shipped
 from ssa2d_jax.runs.defaults import THRESHOLD
 from ssa2d_jax.runs.load_run import Run, load_run_as_saved
 from ssa2d_jax.steps.forward import make_forward
 from ssa2d_jax.utils.images import resize
+from ssa2d_jax.utils.progress import waiting
 from ssa2d_jax.video.optical_flow import FlowTrack, resize_flow
 from ssa2d_jax.video.reader import MAX_PIXELS, Frame
 from ssa2d_jax.video.shot_boundaries import with_shot_boundaries
@@ -42,7 +43,7 @@ class Stream:
 
     def __init__(self, detector: "Detector", source: FrameSource) -> None:
         self.detector, self.source = detector, source
-        self.windows = SlidingWindow(detector.forward, detector.space, detector.window_options)
+        self.windows = SlidingWindow(detector.run_network, detector.space, detector.window_options)
 
     def __iter__(self) -> Iterator[FrameResult]:
         yield from self.until_error()
@@ -179,8 +180,16 @@ class Detector:
         """Runs the network once on black frames, so that later calls do not wait for compiling; once only."""
         if not self.compiled:
             options, channels = self.window_options, 3 if self.flow is None else 5
-            self.forward(np.zeros((options.batch_size, options.clip_frames, *self.size, channels), np.uint8))
-            self.compiled = True
+            self.run_network(np.zeros((options.batch_size, options.clip_frames, *self.size, channels), np.uint8))
+
+    def run_network(self, clips: UInt8[np.ndarray, "B T H W C"]) -> Outputs:
+        """Runs the network; the first time it says that it is compiled before, which takes long."""
+        if self.compiled:
+            return self.forward(clips)
+        with waiting("compiling the network", "takes up to a minute on a CPU"):
+            outputs = self.forward(clips)
+        self.compiled = True
+        return outputs
 
     def network_frames(self, frames: Iterable[UInt8[np.ndarray, "H W 3"]]) -> Iterator[UInt8[np.ndarray, "h w C"]]:
         """Yields whole frames at the network's size; RGB, and packed flow for a network of two streams."""

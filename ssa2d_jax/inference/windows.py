@@ -16,14 +16,12 @@ Grid = Float32[np.ndarray, "h w P"]  # probabilities; P: actor classes, action c
 Window = tuple[int, list[Frame]]  # number of the first frame, frames
 # Runs the network on clips; C is 3 (RGB) or 5 (RGB and packed optical flow). Returns the probabilities of actors, of
 # actions and of the foreground on a grid of any size. The label space gives the numbers of classes.
-Forward = Callable[
-    [UInt8[np.ndarray, "B T H W C"]],
-    tuple[
-        Float32[np.ndarray | jax.Array, "B T h w actors"],
-        Float32[np.ndarray | jax.Array, "B T h w actions"],
-        Float32[np.ndarray | jax.Array, "B T h w"],
-    ],
+Outputs = tuple[
+    Float32[np.ndarray | jax.Array, "B T h w actors"],
+    Float32[np.ndarray | jax.Array, "B T h w actions"],
+    Float32[np.ndarray | jax.Array, "B T h w"],
 ]
+Forward = Callable[[UInt8[np.ndarray, "B T H W C"]], Outputs]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ from jaxtyping import PyTree
 from orbax.checkpoint import checkpoint_managers
 
 from ssa2d_jax.runs.saved_config import SavedConfig
+from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.array_trees import HasShape, compare_arrays
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
@@ -91,17 +92,17 @@ class Checkpoints:
         """Reads checkpoint `step`, or the newest (0) or best (-1).
 
         Args:
-            template: a state with the expected tree, shapes and dtypes.
+            template: a state with the expected tree, shapes and dtypes; `jax.eval_shape` gives it without any work.
 
         Returns:
-            The step, and the state.
+            The step, and the state, on the first device.
 
         Raises:
             InputError: there is no such checkpoint, it is damaged, or it belongs to another architecture.
         """
         step, found = self._read_tree(step)
         check_tree(template, found, f"checkpoint {self.folder / str(step)}")
-        return step, self._read(step, template)
+        return step, self._read(step, _on_first_device(template))
 
     def restore_variables(self, step: int = NEWEST) -> tuple[int, dict[str, Any]]:
         """Reads the network's variables of a checkpoint, of whatever model and optimizer.
@@ -113,9 +114,7 @@ class Checkpoints:
             InputError: as in `restore`.
         """
         step, found = self._read_tree(step)
-        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-        template = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), found)
-        state = self._read(step, template)
+        state = self._read(step, _on_first_device(found))
         return step, {"params": state.get("ema") or state["params"], "batch_stats": state["batch_stats"]}
 
     def _read_tree(self, step: int) -> tuple[int, dict[str, Any]]:
@@ -146,7 +145,7 @@ class Checkpoints:
     def _resolve(self, step: int) -> int:
         steps = self.steps()
         if not steps:
-            raise InputError(f"{self.folder} holds no checkpoint; train first (--mode=train)")
+            raise InputError(f"{self.folder} holds no checkpoint; train first ({commands.short('train')})")
         if step == NEWEST:
             return steps[-1]
         if step == BEST:
@@ -180,9 +179,11 @@ def check_tree(template: PyTree, found: PyTree, source: str) -> None:
             "--config.init.run=<this one>"
         )
     if lines:
+        is_checkpoint = source.startswith("checkpoint ")
+        advice = "Use the config that it was trained with (config.json in its workdir)"
         raise InputError(
             f"{source} is of another architecture: {first_few(lines, _SHOWN, '; ')}. "
-            "Use the config that it was trained with (config.json in its workdir)"
+            + (advice if is_checkpoint else "The file was changed or is damaged: export or download it again")
         )
 
 
@@ -199,6 +200,12 @@ def _is_not_of_orbax(record: logging.LogRecord) -> bool:
 def _first_line(error: Exception) -> str:
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
     return line if len(line) <= 200 else f"{line[:80]} ... {line[-120:]}"  # the cause is at the end
+
+
+def _on_first_device(tree: PyTree) -> PyTree:
+    """The shapes and dtypes of the arrays of `tree`, with the place that they shall have."""
+    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree)
 
 
 def _named_leaves(tree: PyTree) -> dict[str, HasShape]:

@@ -38,9 +38,23 @@ import jax
 import numpy as np
 from jax import export
 
+SIZE = {size}  # of a clip
+
+if len(sys.argv) != 3 or not sys.argv[2].endswith(".npz"):
+    sys.exit("usage: python run_exported.py clips.npy labels.npz\\nclips.npy: uint8 RGB {shape}")
+try:
+    clips = np.load(sys.argv[1], allow_pickle=False)
+except (OSError, ValueError, EOFError) as error:
+    sys.exit(f"error: {{sys.argv[1]}} can't be read as .npy: {{error}}")
+if getattr(clips, "dtype", None) != np.uint8 or clips.shape[1:] != SIZE or not len(clips):
+    found = f"{{clips.dtype}} {{list(clips.shape)}}" if isinstance(clips, np.ndarray) else "no single array"
+    sys.exit(f"error: {{sys.argv[1]}} holds {{found}}; needed: uint8 {shape}, any number B of clips, values 0 to 255")
 platform = "cpu" if jax.default_backend() == "cpu" else "cuda"
-program = export.deserialize(bytearray(Path(__file__).with_name(f"model_{{platform}}.stablehlo").read_bytes()))
-results = program.call(np.load(sys.argv[1], allow_pickle=False))
+path = Path(__file__).with_name(f"model_{{platform}}.stablehlo")
+if not path.is_file():
+    sys.exit(f"error: {{path}} is missing; copy it from the folder that export wrote")
+program = export.deserialize(bytearray(path.read_bytes()))
+results = program.call(clips)
 np.savez_compressed(sys.argv[2], **{{name: np.asarray(array) for name, array in results.items()}})
 print({{name: array.shape for name, array in results.items()}})
 '''
@@ -72,8 +86,9 @@ def export_run(run: Run, folder: Path, platforms: tuple[str, ...] = PLATFORMS) -
         paths.append(path)
         jax.clear_caches()  # the next platform lowers operations in another way
     replace_text(folder / LABELS, json.dumps(space.to_json(), indent=1) + "\n")
-    shape = f"[B, {data.clip_frames}, {data.size[0]}, {data.size[1]}, {channels}]"
-    replace_text(folder / SCRIPT, _SCRIPT.format(shape=shape, results=", ".join(_names(space))))
+    clip_size = (data.clip_frames, *data.size, channels)
+    shape = f"[B, {', '.join(map(str, clip_size))}]"
+    replace_text(folder / SCRIPT, _SCRIPT.format(shape=shape, size=clip_size, results=", ".join(_names(space))))
     for name in (LABELS, SCRIPT):
         log(f"written: {folder / name}")
     return paths

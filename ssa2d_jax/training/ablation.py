@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,8 +16,9 @@ from ssa2d_jax.evaluation.published import FULL_MODEL, PUBLISHED_ABLATIONS
 from ssa2d_jax.runs import config_paths, initial_weights
 from ssa2d_jax.runs.claim import claim_run
 from ssa2d_jax.runs.workdir import Workdir
-from ssa2d_jax.training.loop import train
+from ssa2d_jax.training.loop import read_scores, train
 from ssa2d_jax.training.setup import total_steps
+from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import Diverged, InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import log
@@ -91,7 +91,7 @@ def _check_variants(config: ConfigDict, variants: Variants) -> None:
     if present:
         raise InputError(
             f"the config is an ablation already ({', '.join(f'model.{name} = {value!r}' for name, value in present)}); "
-            "--mode=ablate begins with the full model, and config.ablate.variants names the others"
+            f"{commands.short('ablate')} begins with the full model, and config.ablate.variants names the others"
         )
     for name in config.ablate.variants:
         if name != FULL_MODEL and same_model(variant_config(config, variants, name, 0), config):
@@ -123,13 +123,10 @@ def _train_or_read(
     """The scores of the run in `folder`; it is trained first if it is not finished."""
     path = Workdir(folder).scores(split)
     with claim_run(folder, config, source):
-        try:
-            saved = json.loads(path.read_text())
-            if saved["step"] == total_steps(config, source) and saved["data"] == source.identity:
-                log(f"finished before: {path}")
-                return saved
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # not scored yet
+        saved = read_scores(path, total_steps(config, source), source, split)
+        if saved is not None:
+            log(f"finished before: {path}")
+            return saved
     return train(config, folder, source, read_weights)[split]
 
 

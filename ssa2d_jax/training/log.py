@@ -18,32 +18,39 @@ COLUMNS = (
 )  # fmt: skip
 _SHOWN_LOSSES = ("loss", "actor", "action", "mask")
 _LONGEST_SILENCE = 20.0  # seconds between two lines
+_WAITED = 1e-3  # seconds; metrics that come sooner were ready before they were asked for
 
 Values = Mapping[str, float]
 
 
 class RateTimer:
-    """Steps per second since `restart`; time spent on anything but training can be excluded."""
+    """Steps per second since `restart`; time spent on anything but training can be excluded.
 
-    def __init__(self, step: int):
-        self.restart(step)
+    Times are those of `time.monotonic`.
+    """
 
-    def restart(self, step: int) -> None:
-        """Measures from now on, with `step` steps done."""
-        self._step, self._start = step, time.monotonic()
-        self._last = self._start
+    def __init__(self, step: int, now: float):
+        self.restart(step, now)
 
-    def mark(self) -> None:
-        """Notes that a training step has just ended."""
-        self._last = time.monotonic()
+    def restart(self, step: int, ended: float) -> None:
+        """Measures from time `ended` on, when step `step` ended."""
+        self._first_step, self._start = step, ended
+        self.mark(step, ended)
+
+    def mark(self, step: int, ended: float) -> None:
+        """Notes that step `step` ended at time `ended`."""
+        self._step, self._last = step, ended
 
     def exclude_pause(self) -> None:
         """Leaves the time since the last mark out of the rate."""
-        self._start += time.monotonic() - self._last
+        now = time.monotonic()
+        self._start += now - self._last
+        self._last = now
 
-    def rate(self, step: int) -> float | None:
-        """Steps per second up to `step`; None before the first step."""
-        return (step - self._step) / (time.monotonic() - self._start) if step > self._step else None
+    def rate(self) -> float | None:
+        """Steps per second up to the last mark; None before the first step."""
+        steps = self._step - self._first_step
+        return steps / max(self._last - self._start, 1e-9) if steps else None
 
 
 class RunningMeans:
@@ -104,38 +111,46 @@ class TrainLog:
         self.writer, self.table, self._usable_checkpoints = writer, table, usable_checkpoints
         self.compiled = False
         self.start = self._last_line = time.monotonic()
-        self._timer = RateTimer(step)
+        self._timer = RateTimer(step, self.start)  # since the row before
+        self._whole_timer = RateTimer(step, self.start)  # since the first step, for the time that is left
         self._since_row, self._since_line = RunningMeans(), RunningMeans()
-        self._pending: tuple[int, Mapping[str, jax.Array]] | None = None
+        self._pending: tuple[int, Mapping[str, jax.Array], float] | None = None  # with the time at which they came
 
     def add(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
         """Takes the metrics of step `step` and logs those of the step before."""
         self.flush()
-        self._pending = (step, metrics)
+        self._pending = (step, metrics, time.monotonic())
         if not self.compiled:  # compiling is not part of the rate
             jax.block_until_ready(metrics)
             self.compiled, self._last_line = True, time.monotonic()
-            self._timer.restart(step)
+            self._pending = (step, metrics, self._last_line)
+            self._timer.restart(step, self._last_line)
+            self._whole_timer.restart(step, self._last_line)
             log(f"compiled; step {step} of {self.total} done in {duration(self._last_line - self.start)}")
 
     def exclude_pause(self) -> None:
         """Leaves the time since the last step out of the rate: it was not training."""
         self._timer.exclude_pause()
+        self._whole_timer.exclude_pause()
 
     def flush(self) -> None:
         """Logs the metrics that are still pending; raises Diverged if they are not finite."""
         if self._pending is None:
             return
-        (step, metrics), self._pending = self._pending, None
-        self._timer.mark()
+        (step, metrics, ended), self._pending = self._pending, None
+        asked = time.monotonic()
         values = {name: float(value) for name, value in jax.device_get(metrics).items()}
+        if time.monotonic() - asked > _WAITED:  # a GPU, which works on while the next batch is read
+            ended = time.monotonic()
+        for timer in (self._timer, self._whole_timer):
+            timer.mark(step, ended)
         self._check_finite(step, values)
         self._since_row.add(values)
         self._since_line.add(values)
         if is_due(step, self.log_every, self.total):
-            self._write_row(step)
+            self._write_row(step, ended)
         elif time.monotonic() - self._last_line >= _LONGEST_SILENCE:
-            self._write_line(step, self._timer.rate(step))
+            self._write_line(step, self._timer.rate())
 
     def _check_finite(self, step: int, values: Values) -> None:
         loss, norm = values["loss"], values["gradient_norm"]
@@ -151,15 +166,16 @@ class TrainLog:
         means = self._since_line.means()
         self._last_line = time.monotonic()
         self._since_line.reset()
-        if rate is None:
+        whole_rate = self._whole_timer.rate()
+        if rate is None or whole_rate is None:
             return
         losses = "  ".join(f"{name} {means[name]:.3f}" for name in _SHOWN_LOSSES)
-        left = duration((self.total - step) / rate)
+        left = duration((self.total - step) / whole_rate)
         log(f"step {step}/{self.total}  {losses}  {rate * self.batch_size:.1f} clips/s  {left} left")
 
-    def _write_row(self, step: int) -> None:
+    def _write_row(self, step: int, ended: float) -> None:
         """Writes the means since the row before to TensorBoard and training.csv, and prints a line."""
-        rate = self._timer.rate(step)
+        rate = self._timer.rate()
         values = self._since_row.means() | {"learning_rate": float(self.schedule(step - 1))}
         if rate is not None:
             values |= {"steps_per_second": rate, "clips_per_second": rate * self.batch_size}
@@ -167,4 +183,4 @@ class TrainLog:
         self.writer.write_scalars(step, {f"train/{name}": value for name, value in values.items()})
         self.table.add({"step": step, **values})
         self._since_row.reset()
-        self._timer.restart(step)
+        self._timer.restart(step, ended)

@@ -1,8 +1,10 @@
 """The training loop: set up, restore, {step, log, evaluate?, save?}, finish."""
 
 import itertools
+import json
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,19 @@ from ssa2d_jax.runs import config_paths, initial_weights
 from ssa2d_jax.runs.claim import claim_run
 from ssa2d_jax.steps import devices
 from ssa2d_jax.steps.state import TrainState
+from ssa2d_jax.steps.train_step import Sums
 from ssa2d_jax.training.log import TrainLog
 from ssa2d_jax.training.setup import Training
+from ssa2d_jax.utils.commands import command
 from ssa2d_jax.utils.errors import Diverged, InputError
-from ssa2d_jax.utils.progress import duration, is_due, log
+from ssa2d_jax.utils.progress import duration, is_due, log, waiting
 from ssa2d_jax.utils.signals import Stopped, StopSignal
 from ssa2d_jax.utils.text import plural
 
 # A network that learns anything in fewer steps than _FEW is an exception; _ENOUGH is what the message suggests.
 _FEW, _ENOUGH = 100, 150
 
-Results = dict[str, dict[str, Any]]  # split -> the content of its metrics/<split>.json
+Results = dict[str, Mapping[str, Any]]  # split -> the content of its metrics/<split>.json
 
 
 def train(
@@ -68,14 +72,14 @@ def _train(training: Training) -> Results:
     _log_start(training, state)
     results: Results = {}
     if step >= total:
-        return evaluate_splits(training, state)
-    log("compiling the training step, which takes a minute or two on a CPU")
+        return _finished_before(training, step) or evaluate_splits(training, state)
     train_log = training.new_log(step)
     with stop:
         for batch in itertools.islice(training.source.train_batches(step), total - step):
             if not train_log.compiled:
                 check_batch(batch)
-            state, metrics = training.train_step(state, devices.shard(batch))
+            step_function = training.train_step if train_log.compiled else _compiling(training.train_step)
+            state, metrics = step_function(state, devices.shard(batch))
             step += 1
             train_log.add(step, metrics)
             joint_miou = None
@@ -91,6 +95,40 @@ def _train(training: Training) -> Results:
     passed = duration(time.monotonic() - train_log.start)
     log(f"trained {plural(step, 'step')} in {passed}; everything is in {training.files.folder}")
     return results
+
+
+def _compiling(train_step: devices.TrainStep) -> devices.TrainStep:
+    """`train_step` for the first step, which compiles it: it says so, and waits for the result."""
+
+    def first_step(state: TrainState, batch: devices.Shards) -> tuple[TrainState, Sums]:
+        with waiting("compiling the training step", "a minute or more on a CPU, once per start"):
+            return jax.block_until_ready(train_step(state, batch))
+
+    return first_step
+
+
+def _finished_before(training: Training, step: int) -> Results:
+    """The scores of a run that ended with step `step`, by split, if all are on disk; {} if one is missing."""
+    results = {}
+    for split in training.config.train.eval_splits:
+        path = training.files.scores(split)
+        saved = read_scores(path, step, training.source, split)
+        if saved is None:
+            return {}
+        log(f"finished before: {path}")
+        results[split] = saved
+    log(f"nothing is left to do; to score it again: {command('eval', f'--workdir={training.files.folder}')}")
+    return results
+
+
+def read_scores(path: Path, step: int, source: Source, split: str) -> Mapping[str, Any] | None:
+    """The scores in `path`, metrics/<split>.json, if they are those of step `step` on `source`, or else None."""
+    expected = {"step": step, "data": source.identity, "left_out_videos": source.left_out[split]}
+    try:
+        saved = json.loads(path.read_text())
+        return saved if all(saved[key] == value for key, value in expected.items()) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not scored yet
 
 
 def _log_start(training: Training, state: TrainState) -> None:

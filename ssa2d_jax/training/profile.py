@@ -1,5 +1,6 @@
 """A trace of a few training steps, for TensorBoard's profiler."""
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.steps import devices
 from ssa2d_jax.steps.state import init_state
 from ssa2d_jax.training.setup import make_step
+from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.progress import log
+from ssa2d_jax.utils.progress import log, waiting
 from ssa2d_jax.utils.text import plural
 
 _WARM_UP = 2  # steps before the trace; they compile
@@ -31,16 +33,18 @@ def profile(config: ConfigDict, workdir: Path, source: Source, steps: int = 3) -
         InputError: `workdir` holds a run.
     """
     if Workdir(workdir).checkpoints.exists():
-        raise InputError(f"{workdir} holds a run; give --mode=profile its own --workdir")
+        raise InputError(f"{workdir} holds a run; give {commands.short('profile')} its own --workdir")
     model, optimizer, train_step = make_step(config, source)
-    state = devices.replicate(init_state(model.clone(stats_axis=None), optimizer, config))
+    with waiting("initializing the network", "takes up to a minute on a CPU"):
+        state = devices.replicate(init_state(model.clone(stats_axis=None), optimizer, config))
     batches = source.train_batches(0)
     start = 0.0
     for number in range(_WARM_UP + steps):
         if number == _WARM_UP:
             jax.profiler.start_trace(str(workdir))
             start = time.monotonic()
-        with jax.profiler.StepTraceAnnotation("step", step_num=number):
+        note = waiting("compiling the training step") if number == 0 else contextlib.nullcontext()
+        with note, jax.profiler.StepTraceAnnotation("step", step_num=number):
             state, metrics = train_step(state, devices.shard(next(batches)))
             jax.block_until_ready(metrics)
     seconds = time.monotonic() - start

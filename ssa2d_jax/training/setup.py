@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import optax
 from clu import metric_writers, parameter_overview
 from ml_collections import ConfigDict
@@ -22,7 +23,7 @@ from ssa2d_jax.steps.state import TrainState, build_model, init_state
 from ssa2d_jax.training.log import COLUMNS, TrainLog
 from ssa2d_jax.utils.csv_history import CsvHistory
 from ssa2d_jax.utils.files import replace_text
-from ssa2d_jax.utils.progress import log
+from ssa2d_jax.utils.progress import log, waiting
 from ssa2d_jax.utils.signals import StopSignal
 
 
@@ -95,11 +96,14 @@ class Training:
         is_fresh = not self.checkpoints.steps()
         # Files are read before the network is initialized, which takes long: a wrong file is an error at once.
         sources = initial_weights.read_sources(self.config.init, self.read_weights) if is_fresh else None
-        state = init_state(self.model.clone(stats_axis=None), self.optimizer, self.config)
+        model = self.model.clone(stats_axis=None)
         if sources is None:
-            step, state = self.checkpoints.restore(state)
+            expected = jax.eval_shape(lambda: init_state(model, self.optimizer, self.config))
+            step, state = self.checkpoints.restore(expected)
             log(f"resumed from {self.checkpoints.folder / str(step)}")
         else:
+            with waiting("initializing the network", "takes up to a minute on a CPU"):
+                state = init_state(model, self.optimizer, self.config)
             state, table = initial_weights.apply_weights(state, sources, self.source.space)
             self._describe_start(state, table)
         return devices.replicate(state)

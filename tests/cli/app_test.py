@@ -195,6 +195,15 @@ def test_what_the_system_refuses_is_one_line_with_a_remedy(monkeypatch, capsys, 
     assert capsys.readouterr().err == f"error: out/labels.npz: {os.strerror(number)}; {remedy}; {usable}\n"
 
 
+def test_a_full_disk_is_named_by_the_output(monkeypatch, capsys):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setitem(COMMANDS, "doctor", app.Command("", full, config=app.ConfigSource.NONE))
+    assert app.main(["doctor", "--output=out"]) == 2
+    assert capsys.readouterr().err.startswith("error: out: No space left on device; free some space")
+
+
 def test_logs_of_xla_are_the_users_choice(monkeypatch, capsys):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
     assert app.main(["--version"]) == 0 and os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"

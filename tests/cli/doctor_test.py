@@ -8,6 +8,7 @@ def test_the_report_names_versions_devices_and_tests_that_passed():
     found = dict(doctor.report())
     assert found["jax"] == "0.10.2" and found["av"] != "not installed"
     assert found["tensorflow-datasets"] == "4.9.10" and "gradio" not in found and "pytest" not in found
+    assert len({"tensorflow", "tensorflow-cpu"} & found.keys()) == 1
     assert found["devices"].count("(cpu)") == 4 and "libavcodec" in found["decoder"]
     assert found["video, written and read"].startswith("works") and found["a small network"].startswith("works")
 
@@ -17,11 +18,12 @@ def test_what_is_broken_is_reported_and_the_rest_goes_on(monkeypatch):
         raise OSError("no encoder")
 
     monkeypatch.setattr(writer, "VideoWriter", broken)
-    monkeypatch.setattr(doctor, "_packages", lambda: ["no-such-package"])
+    monkeypatch.setattr(doctor, "_packages", lambda: {"no-such-package": "", "nor-this": "train"})
     monkeypatch.setattr(doctor, "_devices", broken)
     monkeypatch.setattr(doctor, "_network", lambda: "works")
     found = dict(doctor.report())
-    assert found["no-such-package"] == "not installed"
+    assert found["no-such-package"].startswith("not installed, but needed")
+    assert found["nor-this"].startswith("not installed; labelling videos does not need it, training does: ")
     assert found["devices"] == "FAILED: OSError: no encoder" and found["processors"].isdecimal()
     assert found["video, written and read"].startswith("FAILED: OSError: no encoder")
     assert found["a small network"].startswith("works")

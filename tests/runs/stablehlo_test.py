@@ -17,7 +17,7 @@ from tests.fixtures.toy import toy_run
 
 @pytest.mark.parametrize(("space", "flow"), [(A2D, False), (VIDOR, True)])
 def test_the_program_equals_the_live_model_for_any_batch(tmp_path, space, flow):
-    run = toy_run(space, flow)
+    run = toy_run(space, flow, "i3d" if flow else "pooled")
     (path,) = stablehlo.export_run(run, tmp_path, platforms=("cpu",))
     program = jax_export.deserialize(bytearray(path.read_bytes()))
     forward = make_forward(run.model, run.variables, space.multilabel)
@@ -37,7 +37,7 @@ def test_the_program_equals_the_live_model_for_any_batch(tmp_path, space, flow):
 
 
 def test_the_script_runs_it_without_this_project(tmp_path, capsys):
-    stablehlo.export_run(toy_run(A2D), tmp_path / "exported", platforms=("cpu",))
+    stablehlo.export_run(toy_run(A2D, encoder="pooled"), tmp_path / "exported", platforms=("cpu",))
     said = capsys.readouterr()
     named = {path.name for path in (tmp_path / "exported").iterdir() if f"written: {path}" in said.out + said.err}
     assert named == {"model_cpu.stablehlo", stablehlo.LABELS, stablehlo.SCRIPT}
@@ -51,7 +51,27 @@ def test_the_script_runs_it_without_this_project(tmp_path, capsys):
     assert "ssa2d" not in script.read_text().replace("SSA2D", "")
     with np.load(tmp_path / "labels.npz", allow_pickle=False) as found:
         assert found["joint"].shape == (2, 4, 32, 32) and found["joint"].dtype == np.uint8
+    _check_refusals(script, frames)
     assert json.loads((tmp_path / "exported" / stablehlo.LABELS).read_text())["actors"] == list(A2D.actors)
+
+
+def _check_refusals(script, frames):
+    """Runs the script on what it can't use: each time one line, and no traceback."""
+
+    def said(*words):
+        done = subprocess.run([sys.executable, str(script), *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+        return done.stderr
+
+    path = script.with_name("bad.npy")
+    assert said() == "usage: python run_exported.py clips.npy labels.npz\nclips.npy: uint8 RGB [B, 4, 32, 32, 3]\n"
+    np.save(path, frames.astype(np.float32) / 255)
+    needed = "needed: uint8 [B, 4, 32, 32, 3], any number B of clips, values 0 to 255"
+    assert said(str(path), "out.npz") == f"error: {path} holds float32 [2, 4, 32, 32, 3]; {needed}\n"
+    np.save(path, frames[0])
+    assert said(str(path), "out.npz") == f"error: {path} holds uint8 [4, 32, 32, 3]; {needed}\n"
+    path.write_bytes(b"no array")
+    assert said(str(path), "out.npz").startswith(f"error: {path} can't be read as .npy: ")
 
 
 def test_a_gpus_program_is_made_here_with_its_own_forms(tmp_path):

@@ -38,7 +38,7 @@ from tests.fixtures.toy import toy_batch, toy_config, toy_source
 
 def _final(workdir):
     """Arrays of the newest checkpoint, by name."""
-    run = load_run(workdir, toy_config())
+    run = load_run(workdir, toy_config("pooled"))
     return run.step, jax.tree.leaves(run.variables)
 
 
@@ -46,7 +46,7 @@ def _final(workdir):
 def unbroken(tmp_path_factory):
     """A run of 4 steps, and its workdir."""
     workdir = tmp_path_factory.mktemp("unbroken")
-    results = train(toy_config(), workdir, toy_source())
+    results = train(toy_config("pooled"), workdir, toy_source())
     return workdir, results
 
 
@@ -93,9 +93,9 @@ def test_a_stopped_run_goes_on_to_the_same_bits(unbroken, tmp_path):
 
     broken = dataclasses.replace(source, train_batches=stopping)
     with pytest.raises(Stopped, match="after step 3; saved"):
-        train(toy_config(), tmp_path, broken)
+        train(toy_config("pooled"), tmp_path, broken)
     assert Checkpoints(tmp_path / "checkpoints", read_only=True).steps() == [3]
-    train(toy_config(), tmp_path, source)
+    train(toy_config("pooled"), tmp_path, source)
     step, arrays = _final(tmp_path)
     expected_step, expected = _final(unbroken[0])
     assert step == expected_step == 4
@@ -111,7 +111,7 @@ def test_a_stopped_run_that_cannot_be_saved_is_stopped_all_the_same(tmp_path):
         yield toy_batch(1)
 
     with pytest.raises(Stopped, match="stopped by SIGTERM with an error: checkpoint .*1 could not be written"):
-        train(toy_config(), tmp_path, dataclasses.replace(toy_source(), train_batches=stopping))
+        train(toy_config("pooled"), tmp_path, dataclasses.replace(toy_source(), train_batches=stopping))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -121,10 +121,10 @@ def test_a_signal_during_an_evaluation_loses_no_step(unbroken, tmp_path, number)
         yield toy_batch(1000)
 
     with pytest.raises(Stopped, match=f"stopped by {number.name} after step 4; saved") as stopped:
-        train(toy_config(), tmp_path, dataclasses.replace(toy_source(), eval_batches=stopping))
+        train(toy_config("pooled"), tmp_path, dataclasses.replace(toy_source(), eval_batches=stopping))
     assert stopped.value.signal == number
     assert Checkpoints(tmp_path / "checkpoints", read_only=True).steps() == [4]
-    assert train(toy_config(), tmp_path, toy_source()) == unbroken[1]
+    assert train(toy_config("pooled"), tmp_path, toy_source()) == unbroken[1]
 
 
 def test_a_workdir_in_use_is_refused(tmp_path):
@@ -132,12 +132,12 @@ def test_a_workdir_in_use_is_refused(tmp_path):
         locks.try_lock(tmp_path / ".lock", "free"),
         pytest.raises(InputError, match="another process trains here"),
     ):
-        train(toy_config(), tmp_path, toy_source())
+        train(toy_config("pooled"), tmp_path, toy_source())
 
 
 def test_scores_on_other_data_do_not_replace_the_runs_own(unbroken, tmp_path):
     shutil.copytree(unbroken[0], tmp_path / "run")
-    run = load_run(tmp_path / "run", toy_config())
+    run = load_run(tmp_path / "run", toy_config("pooled"))
     source = dataclasses.replace(toy_source(), identity="other batches")
     evaluate_run(run, tmp_path / "run", source, ("test",), published=False, threshold=run.threshold)
     scores = {path.stem: json.loads(path.read_text())["data"] for path in (tmp_path / "run/metrics").glob("*.json")}
@@ -167,23 +167,28 @@ def test_tensorboard_has_losses_rates_scores_and_pictures(unbroken):
 
 
 def test_a_few_steps_are_traced_and_nothing_is_saved(tmp_path):
-    folder = profile(toy_config(), tmp_path, toy_source(), steps=1)
+    folder = profile(toy_config("pooled"), tmp_path, toy_source(), steps=1)
     assert list(folder.glob("*.xplane.pb")) and list(folder.glob("*.trace.json.gz"))
     assert [path.name for path in tmp_path.iterdir()] == ["plugins"]
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     with pytest.raises(InputError, match="holds a run; give --mode=profile its own --workdir"):
-        profile(toy_config(), tmp_path / "run", toy_source())
+        profile(toy_config("pooled"), tmp_path / "run", toy_source())
 
 
-def test_a_finished_run_is_only_evaluated_again(unbroken):
-    workdir, results = unbroken
+def test_a_finished_run_is_scored_again_only_if_its_scores_are_gone(unbroken, tmp_path, capsys):
+    workdir = shutil.copytree(unbroken[0], tmp_path / "run")
 
-    def no_batches(step):
-        raise AssertionError("nothing is left to train")
+    def no_batches(_):
+        raise AssertionError("nothing is left to do")
 
     source = dataclasses.replace(toy_source(), train_batches=no_batches)
-    again = train(toy_config(), workdir, source)
-    assert again == results
+    assert train(toy_config("pooled"), workdir, dataclasses.replace(source, eval_batches=no_batches)) == unbroken[1]
+    said = capsys.readouterr().err
+    assert f"finished before: {workdir / 'metrics/test.json'}" in said
+    assert f"nothing is left to do; to score it again: python main.py --mode=eval --workdir={workdir}" in said
+    (workdir / "metrics/test.json").unlink()
+    assert train(toy_config("pooled"), workdir, source) == unbroken[1]
+    assert "evaluating test" in capsys.readouterr().err
 
 
 def test_scores_say_how_many_videos_they_leave_out(unbroken, tmp_path, capsys):
@@ -191,13 +196,13 @@ def test_scores_say_how_many_videos_they_leave_out(unbroken, tmp_path, capsys):
     assert results["test"]["left_out_videos"] == 0
     shutil.copytree(workdir, tmp_path / "run")
     source = dataclasses.replace(toy_source(), left_out={"test": 3})
-    again = train(toy_config(), tmp_path / "run", source)
+    again = train(toy_config("pooled"), tmp_path / "run", source)
     assert again["test"]["left_out_videos"] == 3
     assert "3 videos of this split could not be used" in capsys.readouterr().err
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing_of_it(tmp_path, monkeypatch):
-    config = toy_config()
+    config = toy_config("pooled")
     config.train.save_every = 1
 
     def broken_at_3(*_, **__):
@@ -215,14 +220,14 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing_of_it(tmp_pat
 
 
 def test_another_config_is_refused_before_anything_happens(unbroken):
-    config = toy_config()
+    config = toy_config("pooled")
     config.seed = 5
     with pytest.raises(InputError, match="config.seed: saved 0, given 5"):
         train(config, unbroken[0], toy_source())
 
 
 def test_a_score_over_part_of_a_split_is_no_score(unbroken):
-    run = load_run(unbroken[0], toy_config())
+    run = load_run(unbroken[0], toy_config("pooled"))
     step = devices.pmap_eval_step(run.model, A2D, run.threshold)
     with pytest.raises(InputError, match="9 labelled frames but 8 were read"):
         evaluate(step, run.variables, iter([toy_batch(1000)]), A2D, 9, "test")
@@ -278,7 +283,7 @@ def _unequal_batches(count, batch_size):
 
 
 def test_evaluation_equals_a_plain_oracle(unbroken):
-    run = load_run(unbroken[0], toy_config())
+    run = load_run(unbroken[0], toy_config("pooled"))
     count, batch_size = 6, 4
     frames = 2 * count - 1
     counts = evaluate(
@@ -353,8 +358,8 @@ def test_a_person_who_waits_is_told_of_the_first_step_and_then_every_twenty_seco
     log.add(1, sums)
     assert capsys.readouterr().err == "compiled; step 1 of 1000 done in 1 min 15 s\n"
     for step in range(2, 56):
-        log.add(step, sums | {"loss": float(step)})  # which fetches the metrics of the step before it
         clock[0] += 8.0
+        log.add(step, sums | {"loss": float(step)})  # which fetches the metrics of the step before it
     lines = capsys.readouterr().err.splitlines()
     assert [int(line.split()[1].split("/")[0]) for line in lines] == [*range(4, 50, 3), 50, 53]
     assert all("actor 1.000" in line and "0.5 clips/s" in line for line in lines[:-1]), lines
@@ -364,7 +369,7 @@ def test_a_person_who_waits_is_told_of_the_first_step_and_then_every_twenty_seco
 
 
 def test_a_training_that_is_over_too_soon_says_so_with_phases_to_copy(tmp_path):
-    config = toy_config()
+    config = toy_config("pooled")
     config.train.lr_phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
     text = short_training_warning(config, clips=5, steps=25)  # 1 + 24 steps: each phase is rounded up
     assert text.startswith("25 steps (20 epochs of 5 clips, 4 per step) is too short to learn from")
