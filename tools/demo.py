@@ -64,6 +64,7 @@ def _end(text: str, code: int) -> int:
 
 
 def _run(paths: Paths, weights: str, sizes: Sizes) -> None:
+    print(f"Takes two to three minutes on two cores; everything goes to {paths.folder}\n", flush=True)
     from ssa2d_jax.pretrained.shipped import find_run
     from ssa2d_jax.runs import weights_file
     from tools import demo_page
@@ -74,7 +75,6 @@ def _run(paths: Paths, weights: str, sizes: Sizes) -> None:
     with locks.try_lock(paths.lock, f"{paths.folder}: another demo runs here; wait for it"):
         _claim(paths, {"version": VERSION, "weights": metadata.get("checksum"), **dataclasses.asdict(sizes)})
         terminal = Terminal(paths.log)
-        terminal.say(f"Takes two to three minutes on two cores; everything goes to {paths.folder}\n")
         words = demo_steps.fish_command(paths, sizes, weights, demo_steps.network_options(metadata["config"]))
         try:
             shown = _steps(terminal, paths, file, sizes, words)
