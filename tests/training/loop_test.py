@@ -361,10 +361,10 @@ def test_a_person_who_waits_is_told_of_the_first_step_and_then_every_twenty_seco
         clock[0] += 8.0
         log.add(step, sums | {"loss": float(step)})  # which fetches the metrics of the step before it
     lines = capsys.readouterr().err.splitlines()
-    assert [int(line.split()[1].split("/")[0]) for line in lines] == [*range(4, 50, 3), 50, 53]
+    assert [int(line.split()[1].split("/")[0]) for line in lines] == [*range(3, 50, 3), 50, 53]
     assert all("actor 1.000" in line and "0.5 clips/s" in line for line in lines[:-1]), lines
     losses = [float(line.split()[3]) for line in lines]  # means since the line before
-    assert losses[:3] == [2.5, 6.0, 9.0] and losses[-2:] == [50.0, 52.0]
+    assert losses[:3] == [2.0, 5.0, 8.0] and losses[-2:] == [49.5, 52.0]
     assert lines[0].endswith("2 h 12 min left")
 
 
