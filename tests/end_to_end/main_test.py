@@ -4,9 +4,7 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -14,23 +12,10 @@ import pytest
 
 from configs import sprites
 from ssa2d_jax.cli import app
-from ssa2d_jax.evaluation.metrics import SCORES
 from ssa2d_jax.runs.checkpoints import Checkpoints
 from ssa2d_jax.runs.load_run import load_run
 from tests.fixtures import folder_release
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def _command(*flags):
-    return [sys.executable, str(ROOT / "main.py"), *flags]
-
-
-def _run(*flags, timeout=600):
-    """-> (exit code, last line of stderr, everything said)."""
-    done = subprocess.run(_command(*flags), cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return done.returncode, lines[-1] if lines else "", done.stdout + done.stderr
+from tests.fixtures.main_process import ROOT, command, run
 
 
 def _tiny(folder, *flags):
@@ -59,7 +44,7 @@ def _tiny(folder, *flags):
 def killed(tmp_path_factory):
     """A run that was killed by SIGKILL soon after its first checkpoint: its folder and the step it left."""
     folder = tmp_path_factory.mktemp("killed")
-    process = subprocess.Popen(_command(*_tiny(folder)), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command(*_tiny(folder)), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 900
     while not (folder / "run/checkpoints/2").exists():
         assert process.poll() is None, "the run ended before its first checkpoint"
@@ -79,7 +64,7 @@ def _final(folder):
 
 def test_killed_and_resumed_equals_unbroken(killed, tmp_path):
     before = max(Checkpoints(killed / "run/checkpoints", read_only=True).steps())
-    code, _, said = _run(*_tiny(killed))
+    code, _, said = run(*_tiny(killed))
     assert code == 0, said
     assert "resumed from" in said
     # The same data, so that only the kill differs.
@@ -88,7 +73,7 @@ def test_killed_and_resumed_equals_unbroken(killed, tmp_path):
         f"--config.data.root={killed / 'Release'}",
         f"--config.data.shards_dir={killed / 'prepared'}",
     )
-    code, _, said = _run(*other)
+    code, _, said = run(*other)
     assert code == 0, said
     step, arrays = _final(killed)
     unbroken_step, unbroken = _final(tmp_path)
@@ -98,22 +83,22 @@ def test_killed_and_resumed_equals_unbroken(killed, tmp_path):
 
 
 def test_eval_and_predict_from_a_workdir(killed, tmp_path):
-    code, _, said = _run(*_tiny(killed, "--mode=eval"))
+    code, _, said = run(*_tiny(killed, "--mode=eval"))
     assert code == 0 and "all background" in said, said
     clip = sorted((killed / "Release/clips320H").glob("*_test_*.mp4"))[0]
-    code, _, said = _run(*_tiny(killed, "--mode=predict", f"--input={clip}", f"--output={tmp_path / 'out'}"))
+    code, _, said = run(*_tiny(killed, "--mode=predict", f"--input={clip}", f"--output={tmp_path / 'out'}"))
     assert code == 0, said
     with np.load(tmp_path / "out/labels.npz", allow_pickle=False) as labels:
         assert labels["joint"].shape == (20, 128, 128) and labels["joint"].dtype == np.uint8
     assert (tmp_path / "out/overlay.mp4").stat().st_size > 0
     # Without --config, the run's own is taken, of a workdir and of an exported file.
     workdir, file = killed / "run", tmp_path / "model.safetensors"
-    code, _, said = _run("--mode=export_weights", f"--workdir={workdir}", f"--output={file}")
+    code, _, said = run("--mode=export_weights", f"--workdir={workdir}", f"--output={file}")
     assert code == 0, said
     flags = "--mode=predict", f"--workdir={file}", f"--input={clip}", f"--output={tmp_path / 'again'}"
-    code, last, said = _run(*flags, "--config.predict.overlap=9")
+    code, last, said = run(*flags, "--config.predict.overlap=9")
     assert code == 2 and "config.predict.overlap is 9; allowed: 0 to" in last, said
-    code, _, said = _run(*flags)
+    code, _, said = run(*flags)
     assert code == 0, said
     assert (tmp_path / "again/labels.npz").read_bytes() == (tmp_path / "out/labels.npz").read_bytes()
 
@@ -144,7 +129,7 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
         (["--config=configs/nothing.py", "--workdir=w"], ["configs/nothing.py"]),
         (
             ["--config=configs/a2d.py:small", "--workdir=/nowhere/run", "--mode=eval"],
-            ["/nowhere/run", "no config.json"],
+            ["/nowhere/run holds no run"],
         ),
         (  # before the release is looked at
             [
@@ -166,48 +151,48 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path):
         ),  # fmt: skip
         (["--config=configs/a2d.py", "--workdir=w", "--mode=export_weights"], ["--output", ".safetensors"]),
         (["--config=configs/a2d.py", "--workdir=w", "--mode=fly"], ["fly", "predict"]),
-        (["--mode=predict", "--workdir=/nowhere", "--input=a.mp4", "--output=out"], ["/nowhere", "no config.json"]),
+        (["--mode=predict", "--workdir=/nowhere", "--input=a.mp4", "--output=out"], ["/nowhere holds no run"]),
         (["--config=/nowhere/config.json", "--workdir=w"], ["/nowhere/config.json: no such file; --config needs"]),
         (["--config", "pyproject.json", "--mode=prepare"], ["pyproject.json: no such file; --config needs"]),
         (
             ["--config=configs/a2d.py", "--config", "run/config.json", "--workdir=w"],
             ["--config is given 2 times (configs/a2d.py, run/config.json); give one"],
         ),
-        (["--mode=report", "--workdir=/nowhere"], ["/nowhere: no run in there"]),
+        (["--mode=report", "--workdir=/nowhere"], ["/nowhere: no such folder"]),
         (["--config=configs/a2d.py", "--workdir=w", "clip.mp4"], ["unexpected argument clip.mp4", "--name=value"]),
     ],
 )
-def test_bad_input_ends_with_a_clear_line_and_no_traceback(flags, words):
-    code, _, said = _run(*flags, timeout=120)
+def test_bad_input_ends_with_a_clear_line_and_no_traceback(flags, words, run_here):
+    code, _, said = run_here(*flags)
     assert code == 2, said
     assert "Traceback" not in said, said
     assert all(word in said for word in words), said
 
 
-def test_a_runs_config_file_is_a_config(tmp_path):
+def test_a_runs_config_file_is_a_config(tmp_path, run_here):
     config = sprites.get_config("tiny")
     config.data.root = "/nowhere/Release"
     config.data.sprites.train_clips = 0
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
     named = f"--config={tmp_path / 'config.json'}"
-    code, last, said = _run(named, "--mode=prepare", timeout=120)
+    code, last, said = run_here(named, "--mode=prepare")
     assert code == 2 and "Traceback" not in said and last.startswith("error: /nowhere/Release: no such folder"), said
-    code, last, said = _run(named, "--mode=prepare", "--config.data.clip_frames=10", timeout=120)
+    code, last, said = run_here(named, "--mode=prepare", "--config.data.clip_frames=10")
     assert code == 2 and "config.data.clip_frames is 10; allowed: a multiple of 4" in last, said
     config.init.encoder_weights = "/gone/rgb.h5"
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
-    code, last, said = _run(named, f"--workdir={tmp_path / 'run'}", "--config.init.run=/gone/run", timeout=120)
+    code, last, said = run_here(named, f"--workdir={tmp_path / 'run'}", "--config.init.run=/gone/run")
     assert code == 2 and "config.init.run is '/gone/run'" not in said, said
     assert "config.init.run: /gone/run: no such file" in last, said
 
 
-def test_check_lists_every_problem_and_keeps_two_releases_apart(tmp_path):
+def test_check_lists_every_problem_and_keeps_two_releases_apart(tmp_path, run_here):
     bad = folder_release.write_folder(tmp_path / "bad" / "own", table="video,instance,actor,action\na,x,b,c\nd,1,b\n")
     good = [folder_release.write_folder(tmp_path / name / "own") for name in ("one", "two")]
     shutil.copytree(good[1] / "labels/a", good[1] / "labels/e")
     prepared = f"--config.data.shards_dir={tmp_path / 'prepared'}"
-    check = lambda root: _run(
-        "--config=configs/folder.py", "--mode=check", f"--config.data.root={root}", prepared, timeout=300,
+    check = lambda root: run_here(
+        "--config=configs/folder.py", "--mode=check", f"--config.data.root={root}", prepared,
     )  # fmt: skip
     code, last, said = check(bad)
     assert code == 2 and "Traceback" not in said and last.startswith("error: 2 problems, listed above"), said
@@ -220,9 +205,9 @@ def test_check_lists_every_problem_and_keeps_two_releases_apart(tmp_path):
     assert len(list((tmp_path / "prepared").glob("**/check.png"))) == 2
 
 
-def test_a_batch_size_that_the_devices_do_not_divide():
-    # conftest asks for four devices, and the process inherits that.
-    code, last, said = _run("--config=configs/a2d.py", "--workdir=w", "--config.train.batch_size=14", timeout=120)
+def test_a_batch_size_that_the_devices_do_not_divide(run_here):
+    # conftest asks for four devices.
+    code, last, said = run_here("--config=configs/a2d.py", "--workdir=w", "--config.train.batch_size=14")
     assert code == 2 and "Traceback" not in said
     assert "config.train.batch_size is 14; allowed: a multiple of 4" in last
     assert "(4 devices x config.train.grad_accum_steps = 1)" in last
@@ -237,49 +222,3 @@ def test_out_of_memory_is_told_from_other_errors():
         _memory_that_is_not_there()
     assert app.is_out_of_memory(error.value) and app.is_out_of_memory(MemoryError())
     assert not app.is_out_of_memory(ValueError("exhausted"))
-
-
-def test_vidor_from_raw_json_and_mp4_to_a_score_and_labels(tmp_path):
-    flags = (
-        "--config=configs/vidor.py:sprites",
-        f"--workdir={tmp_path / 'run'}",
-        f"--config.data.root={tmp_path / 'Release'}",
-        f"--config.data.shards_dir={tmp_path / 'prepared'}",
-        "--config.data.sprites.train_clips=10",
-        "--config.data.sprites.test_clips=3",
-        "--config.data.sprites.frames=16",
-        "--config.data.sprites.size=(48, 64)",
-        "--config.data.size=(32, 32)",
-        "--config.data.clip_frames=4",
-        "--config.data.label_span=4",
-        "--config.data.clips_per_video=2",
-        "--config.predict.overlap=2",
-        "--config.model.encoder_width=0.0625",
-        "--config.model.decoder_width=0.0625",
-        "--config.train.batch_size=4",
-        "--config.train.lr_phases=((0.7, 1e-3, 1e-3),)",
-        "--config.train.image_clips=1",
-        "--config.eval.batch_size=4",
-    )
-    code, _, said = _run(*flags)
-    assert code == 0, said
-    result = json.loads((tmp_path / "run/metrics/test.json").read_text())
-    assert result["frames"] == 3 * 2 * 2  # videos, clips, labels
-    for part in (result, result["frequent"], result["background_baseline"]):
-        assert all(0 <= part[kind][score] <= 100 for kind in ("actor", "action", "joint") for score in SCORES)
-    assert 0 <= result["mean_average_precision"]["action"] <= 100
-    assert "its most frequent classes" in said and "VidOR test" not in said
-    (video,) = list(tmp_path.glob("Release/video/0000/*0.mp4"))[:1]
-    out = tmp_path / "out"
-    code, _, said = _run(*flags, "--mode=predict", f"--input={video}", f"--output={out}")
-    assert code == 0, said
-    with np.load(out / "labels.npz") as labels:
-        assert {name: labels[name].shape for name in labels} == {
-            "actor": (16, 48, 64), "action": (16, 48, 64), "actions": (16, 48, 64, 6),
-        }  # fmt: skip
-        chosen = np.unpackbits(labels["actions"], axis=-1, count=42).any(-1)
-        np.testing.assert_array_equal(labels["action"] > 0, chosen)
-    assert (out / "overlay.mp4").stat().st_size > 0
-    # Another number of actions is another network.
-    code, _, said = _run(*flags, "--mode=eval", "--config.data.spatial=True")
-    assert code == 2 and "data.spatial" in said

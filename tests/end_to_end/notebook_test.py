@@ -10,6 +10,8 @@ from pathlib import Path
 
 import nbformat
 
+from tests.fixtures.xla_flags import QUICK_COMPILES
+
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "ssa2d_colab.ipynb"  # in notebooks/
 
@@ -26,11 +28,12 @@ def test_its_cells_run_from_start_to_end(tmp_path):
     folder = tmp_path / "repo/notebooks"
     book = nbformat.read(folder / NAME, as_version=4)
     settings = book.cells[1]
-    for setting, value in {'VARIANT = ""': 'VARIANT = "tiny"', "FOLDER_EPOCHS = 100": "FOLDER_EPOCHS = 4"}.items():
+    demo = 'DEMO = "--test_clips=4 --fish_train=8 --fish_test=4 --epochs=2 --clip_frames=20"'
+    changes = {'VARIANT = ""': 'VARIANT = "tiny"', "FOLDER_EPOCHS = 100": "FOLDER_EPOCHS = 4", 'DEMO = ""': demo}
+    for setting, value in changes.items():
         assert settings.source.count(setting) == 1
         settings.source = settings.source.replace(setting, value)
     nbformat.write(book, folder / NAME)
-    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
     code = (
         "import nbformat, nbclient, sys\n"
         "book = nbformat.read(sys.argv[1], as_version=4)\n"
@@ -41,7 +44,13 @@ def test_its_cells_run_from_start_to_end(tmp_path):
     )
     command = [sys.executable, "-c", code, NAME]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=3000
+        command,
+        cwd=folder,
+        env=os.environ | {"XLA_FLAGS": QUICK_COMPILES},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=3000,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     book = nbformat.read(folder / NAME, as_version=4)
@@ -53,6 +62,7 @@ def test_its_cells_run_from_start_to_end(tmp_path):
     assert "Traceback" not in text and "error:" not in text
     scores = json.loads((tmp_path / "repo/runs/own/metrics/test.json").read_text())
     assert scores["frames"] > 0
+    assert "fish-swimming" in text and (tmp_path / "repo/runs/demo/index.html").exists()  # the demo
     assert "person" in json.loads((tmp_path / "repo/runs/own/labels.json").read_text())["actors"]
     results = zipfile.ZipFile(tmp_path / "repo/ssa2d_results.zip").namelist()
     files = {"overlay.mp4", "labels.npz", "summary.json", "tracks.json", "tracks.csv"}

@@ -20,6 +20,7 @@ import pytest
 from ssa2d_jax import Detector
 from ssa2d_jax.runs import weights_file
 from ssa2d_jax.runs.load_run import load_run_as_saved
+from tests.fixtures.xla_flags import QUICK_COMPILES
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).with_name("data") / "run_0_1.tar.xz"
@@ -37,13 +38,10 @@ def old(tmp_path_factory):
 def _main(old, *flags):
     """Runs main.py on one CPU device, as then; returns everything that it printed."""
     data = f"--config.data.root={old / 'Release'}", f"--config.data.shards_dir={old / 'prepared'}"
-    environment = os.environ | {
-        "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-    }
     done = subprocess.run(
         [sys.executable, "main.py", *flags, *data],
         cwd=ROOT,
-        env=environment,
+        env=os.environ | {"XLA_FLAGS": QUICK_COMPILES},
         capture_output=True,
         text=True,
         check=False,
