@@ -132,7 +132,7 @@ def _run(words: Sequence[str], program: str, default_command: str | None) -> int
         command.run(arguments)
     except OSError as error:  # a full disk refuses a write without naming the file
         place = arguments.output or arguments.workdir
-        if error.errno not in _FULL or error.filename or place is None:
+        if error.errno is None or error.errno not in _FULL or error.filename or place is None:
             raise
         raise OSError(error.errno, os.strerror(error.errno), str(place)) from error
     return 0

@@ -109,7 +109,7 @@ def _compiling(train_step: devices.TrainStep) -> devices.TrainStep:
 
 def _finished_before(training: Training, step: int) -> Results:
     """The scores of a run that ended with step `step`, by split, if all are on disk; {} if one is missing."""
-    results = {}
+    results: Results = {}
     for split in training.config.train.eval_splits:
         path = training.files.scores(split)
         saved = read_scores(path, step, training.source, split)
