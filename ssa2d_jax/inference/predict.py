@@ -220,8 +220,9 @@ def _write_courses(
 ) -> None:
     """Writes timeline.png, events.csv and events.boris into `folder`, from where they will go to `out_folder`."""
     source, space = stream.source, stream.detector.space
-    path = Path(source.name)
-    observation = Observation(path.stem, path if path.is_file() else None, float(source.rate) if source.rate else None)
+    path, rate = Path(source.name), float(source.rate) if source.rate else None
+    is_file = path.is_file()
+    observation = Observation(path.stem if is_file else path.name, path if is_file else None, rate)
     write_timeline(folder / TIMELINE, courses, space, times)
     for name in (EVENTS_CSV, EVENTS_BORIS):
         write_events(folder / name, courses, space, times, observation, out_folder)
