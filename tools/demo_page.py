@@ -33,7 +33,8 @@ video, img, svg { width: 100%; height: auto; display: block; border-radius: 6px 
 table { border-collapse: collapse; margin: .8rem 0; font-variant-numeric: tabular-nums }
 th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #e3e6ea }
 thead th { border-bottom: 2px solid #1d2530 }
-th:first-child, td:first-child { text-align: left; white-space: nowrap } tr.strong td { font-weight: 650 } tr.weak td { color: #667 }
+th:first-child, td:first-child { text-align: left; white-space: nowrap }
+tr.strong td { font-weight: 650 } tr.weak td { color: #667 }
 td.new:after { content: "new"; background: #0072b2; color: #fff; border-radius: 4px; font-size: .72rem }
 td.new:after { padding: .05rem .35rem; margin-left: .5rem }
 pre { background: #f3f5f7; padding: .8rem 1rem; border-radius: 6px; overflow-x: auto; font-size: .88rem }
