@@ -125,7 +125,10 @@ def _claim(paths: Paths, contents: dict[str, Any]) -> None:
     if paths.marker.exists() and paths.marker.read_text() != text:
         print(f"{paths.folder} holds a demo of another kind, or one that failed; starting over")
         for path in [path for path in paths.folder.iterdir() if path != paths.lock]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
     paths.marker.write_text(text)
 
 
