@@ -65,14 +65,14 @@ def _packages() -> dict[str, str]:
     except metadata.PackageNotFoundError:  # a checkout that is not installed
         path = Path(__file__).resolve().parents[2] / "requirements.txt"
         requirements = path.read_text().splitlines() if path.is_file() else []
-    packages = {}
+    packages: dict[str, str] = {}
     for line in requirements:
         name, extra = re.match(r"[A-Za-z][\w.-]*", line), re.search(r"extra == ['\"](\w+)", line)
         if name and (extra is None or extra.group(1) == "train"):
             packages[name.group()] = extra.group(1) if extra else ""
-    twice = [name for name in packages if f"{name}-cpu" in packages]
-    for name in twice:
-        del packages[name if _version(f"{name}-cpu") else f"{name}-cpu"]
+    twice = [package for package in packages if f"{package}-cpu" in packages]
+    for package in twice:
+        del packages[package if _version(f"{package}-cpu") else f"{package}-cpu"]
     return packages
 
 
