@@ -186,8 +186,8 @@ def _fish_tracks(action: int, pose: Pose, rng: np.random.Generator, times: Times
         air = np.clip(phase / 0.8, 0, 1)
         steep = math.atan2(4 * height / (0.8 * period), speed)
         # It follows its arc, and turns back up in the fifth of the jump that it is in the water.
-        tilt = np.where(phase < 0.8, steep * (1 - 2 * air), steep * (2 * (phase - 0.8) / 0.2 - 1))
+        arc = np.where(phase < 0.8, steep * (1 - 2 * air), steep * (2 * (phase - 0.8) / 0.2 - 1))
         gait = pose.gait + 0.4 * np.sin(_TURN * phase)
-        return {**shape, "gait": gait, "tilt": 0.8 * tilt, "x": speed * times, "y": height * 4 * air * (1 - air)}
+        return {**shape, "gait": gait, "tilt": 0.8 * arc, "x": speed * times, "y": height * 4 * air * (1 - air)}
     sway = np.sin(_TURN * times / rng.uniform(14, 22))
     return {**shape, "gait": pose.gait + 0.08 * sway, "tilt": tilt + 0.02 * sway}
