@@ -15,11 +15,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.detector import Detector, Stream
 from ssa2d_jax.inference.events import EVENTS_BORIS, EVENTS_CSV, Course, FrameTimes, Observation, write_events
 from ssa2d_jax.inference.frame_labels import map_shapes
 from ssa2d_jax.inference.label_archive import LabelArchive
-from ssa2d_jax.inference.label_stream import OVERLAY, label_stream, new_overlay_writer, new_track_files, overlay_sink
+from ssa2d_jax.inference.label_stream import (
+    OVERLAY,
+    TrackSink,
+    label_stream,
+    new_overlay_writer,
+    new_track_files,
+    overlay_sink,
+)
 from ssa2d_jax.inference.results import OPACITY
 from ssa2d_jax.inference.timeline import TIMELINE, write_timeline
 from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON, TrackFiles
@@ -191,12 +199,7 @@ def _predict(
         if tracks is None:
             statistics = label_stream(stream, sinks)
         else:
-
-            def keep(ended: Sequence[Track], tracks: TrackFiles = tracks) -> None:
-                tracks.add(ended)
-                courses.extend(Course.of(track, detector.space) for track in ended)
-
-            statistics = label_stream(stream, sinks, tracker, keep)
+            statistics = label_stream(stream, sinks, tracker, _track_sink(tracks, courses, detector.space))
             tracks.end(statistics.frames)
     seconds = time.monotonic() - started
     return {
@@ -213,6 +216,16 @@ def _predict(
         "tracks": None if tracks is None else tracks.count,
         "step": detector.step,
     }
+
+
+def _track_sink(tables: TrackFiles, courses: list[Course], space: LabelSpace) -> TrackSink:
+    """A sink that writes the tracks that have ended into the tables, and keeps their courses."""
+
+    def add(ended: Sequence[Track]) -> None:
+        tables.add(ended)
+        courses.extend(Course.of(track, space) for track in ended)
+
+    return add
 
 
 def _write_courses(

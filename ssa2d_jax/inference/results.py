@@ -23,12 +23,7 @@ from ssa2d_jax.utils.text import first_few, plural
 from ssa2d_jax.video.writer import VideoWriter
 from ssa2d_jax.visualization.drawn_pairs import DrawnPairs, draw_pairs
 from ssa2d_jax.visualization.enlarge import enlarge_labels, enlargement
-from ssa2d_jax.visualization.overlay import (
-    MIN_NAMED_CONFIDENCE,
-    MIN_NAMED_SHARE,
-    draw_boxes,
-    draw_overlay,
-)
+from ssa2d_jax.visualization.overlay import MIN_NAMED_CONFIDENCE, MIN_NAMED_SHARE, draw_boxes, draw_overlay
 
 OPACITY = 0.55
 
@@ -101,11 +96,11 @@ class FrameResult:
         """
         kind, number = find_class(self.space, name)
         if not self.space.multilabel:
-            return self.labels.maps[kind] == number
+            return np.equal(self.labels.maps[kind], number)
         if kind == "actor":
             return self.actor == number
         if number == 0:
-            return ~self.actions.any(-1)
+            return np.equal(self.action, 0)
         actor, action = self.space.pairs[number - 1] if kind == "joint" else (0, number)
         doing = self.actions[..., action - 1]
         return doing & (self.actor == actor) if kind == "joint" else doing
@@ -126,8 +121,9 @@ class FrameResult:
                 names; 0 = automatic, see `enlargement` in visualization/enlarge.py; 1 = as large as the frame.
         """
         space = self.space
-        scale = enlargement(*self.frame.shape[:2], scale)
-        frame = resize(self.frame, (scale * self.frame.shape[0], scale * self.frame.shape[1]))
+        height, width = self.frame.shape[:2]
+        scale = enlargement(height, width, scale)
+        frame = resize(self.frame, (scale * height, scale * width))
         if instances is not None:
             if space.multilabel:
                 pairs = DrawnPairs(self.actor, space.actors, np.array(space.actor_colours, np.uint8), ())
@@ -216,9 +212,10 @@ class Result:
             InputError: `path` is a folder, or lies in none.
         """
         path, first = check_place(path, "overlay.mp4"), self.frames[0]
-        factor = enlargement(*first.frame.shape[:2], scale)
-        height, width = (factor * side for side in first.frame.shape[:2])
-        with VideoWriter(path, height=height, width=width, time_base=first.time_base, rate=self.rate) as writer:
+        height, width = first.frame.shape[0], first.frame.shape[1]
+        factor = enlargement(height, width, scale)
+        size = {"height": factor * height, "width": factor * width}
+        with VideoWriter(path, **size, time_base=first.time_base, rate=self.rate) as writer:
             for frame in self.frames:
                 writer.write(frame.overlay(opacity, scale=factor), frame.pts)
 

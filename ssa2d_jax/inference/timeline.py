@@ -210,6 +210,7 @@ def _legend(rows: Sequence[_Row], space: LabelSpace, times: FrameTimes) -> list[
     return entries
 
 
-def _share(rgb: Sequence[int]) -> tuple[float, ...]:
+def _share(rgb: Sequence[int]) -> tuple[float, float, float]:
     """A colour as matplotlib takes it."""
-    return tuple(channel / 255 for channel in rgb)
+    red, green, blue = (channel / 255 for channel in rgb)
+    return red, green, blue
