@@ -1,5 +1,6 @@
 """The network that a config describes, and the state that a training step reads and writes."""
 
+from collections.abc import Sequence
 from typing import Any, no_type_check
 
 import flax.struct
@@ -41,9 +42,19 @@ def build_model(config: ConfigDict, space: LabelSpace, stats_axis: str | None) -
     return SSA2D(classes=space.heads, stats_axis=stats_axis, dtype=dtype, **fields)
 
 
-def init_state(model: SSA2D, optimizer: optax.GradientTransformation, config: ConfigDict) -> TrainState:
-    """Makes the state before the first step; its weights depend on `config.seed` (on one backend and XLA version)."""
-    variables = init_variables(model, config)
+def init_state(
+    model: SSA2D, optimizer: optax.GradientTransformation, config: ConfigDict, only: Sequence[str] | None = None
+) -> TrainState:
+    """Makes the state before the first step; its weights depend on `config.seed` (on one backend and XLA version).
+
+    Args:
+        model: the network.
+        optimizer: whose state is made, too.
+        config: of the run.
+        only: modules that get random values; all others are zeros, which the caller replaces. That compiles much
+            faster. None: all.
+    """
+    variables = init_variables(model, config, only)
     params = variables["params"]
     return TrainState(
         step=jnp.zeros((), jnp.int32),
@@ -54,9 +65,19 @@ def init_state(model: SSA2D, optimizer: optax.GradientTransformation, config: Co
     )
 
 
-def init_variables(model: SSA2D, config: ConfigDict) -> VariableDict:
-    """Makes random parameters and initial statistics: `params` and `batch_stats`."""
+def init_variables(model: SSA2D, config: ConfigDict, only: Sequence[str] | None = None) -> VariableDict:
+    """Makes random parameters and initial statistics, `params` and `batch_stats`; for `only` see `init_state`."""
     shape = (1, config.data.clip_frames, *config.data.size)
     flow = jnp.zeros((*shape, 2)) if model.flow else None
     # The "rbg" generator compiles several times faster than the default one.
-    return jax.jit(model.init)(jax.random.key(config.seed, impl="rbg"), jnp.zeros((*shape, 3)), flow)
+    arguments = jax.random.key(config.seed, impl="rbg"), jnp.zeros((*shape, 3)), flow
+    if only is None:
+        return jax.jit(model.init)(*arguments)
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(model.init, *arguments))
+    # XLA leaves out what the result does not need.
+    chosen = jax.jit(lambda *x: _chosen(model.init(*x)["params"], only))
+    return {**zeros, "params": {**zeros["params"], **chosen(*arguments)}}
+
+
+def _chosen(params: Collection, names: Sequence[str]) -> Collection:
+    return {name: params[name] for name in names}

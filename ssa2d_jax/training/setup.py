@@ -102,8 +102,11 @@ class Training:
             step, state = self.checkpoints.restore(expected)
             log(f"resumed from {self.checkpoints.folder / str(step)}")
         else:
+            space = self.source.space
             with waiting("initializing the network", "takes up to a minute on a CPU"):
-                state = init_state(model, self.optimizer, self.config)
+                # All but the heads comes from the earlier run, if there is one.
+                only = tuple(initial_weights.head_outputs(space, space)) if sources.run else None
+                state = init_state(model, self.optimizer, self.config, only)
             state, table = initial_weights.apply_weights(state, sources, self.source.space)
             self._describe_start(state, table)
         return devices.replicate(state)
