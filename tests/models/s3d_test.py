@@ -1,8 +1,7 @@
-"""S3D against a plain twin written here, its parameters and gates; and an encoder that only this file knows."""
+"""S3D against a plain twin written here, its parameters and gates; and an encoder that only the tests know."""
 
 from functools import partial
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,12 +12,13 @@ from jax import lax
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.models.encoders import ENCODERS
 from ssa2d_jax.models.i3d import I3D
-from ssa2d_jax.models.layers import NDHWC, max_pool3d
+from ssa2d_jax.models.layers import NDHWC
 from ssa2d_jax.models.s3d import S3D, SeparableUnit3d
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.models.units import Unit3d
 from ssa2d_jax.runs import config_rules
 from ssa2d_jax.steps.state import build_model, init_variables
+from tests.fixtures.pooled_encoder import STRIDES, PooledEncoder
 from tests.fixtures.toy import toy_config
 
 
@@ -158,23 +158,29 @@ def test_statistics_are_shared_by_axis():
     jax.tree.map(lambda two, one: np.testing.assert_allclose(two[0], one, atol=1e-5), shared, statistics)
 
 
-def test_every_parameter_of_ssa2d_has_a_gradient():
-    model = SSA2D((8, 10), "s3d", feature_gating=True, encoder_width=0.0625, decoder_width=0.0625)
+def test_every_parameter_has_a_gradient_and_every_statistic_moves():
+    model = S3D(0.0625, feature_gating=True, train=True)
     video = jax.random.normal(jax.random.key(0), (2, 4, 32, 32, 3))
     variables = unflatten_dict(_random(model, video.shape), sep="/")
 
     def total(params):
-        outputs, updates = model.apply(variables | {"params": params}, video, train=True, mutable=["batch_stats"])
-        return sum(jnp.sum(jnp.sin(x)) for x in jax.tree.leaves(outputs)), (outputs, updates["batch_stats"])
+        endpoints, updates = model.apply(variables | {"params": params}, video, mutable=["batch_stats"])
+        return sum(jnp.sum(jnp.sin(x)) for x in endpoints.values()), updates["batch_stats"]
 
-    gradients, (outputs, statistics) = jax.jit(jax.grad(total, has_aux=True))(variables["params"])
-    assert [outputs.actor.shape, outputs.action.shape] == [(2, 2, 8, 8, 8), (2, 2, 8, 8, 10)]
-    assert outputs.mask.shape == (2, 2, 16, 16, 2)
+    gradients, statistics = jax.jit(jax.grad(total, has_aux=True))(variables["params"])
     for name, gradient in flatten_dict(gradients, sep="/").items():
         assert float(jnp.abs(gradient).max()) > 0, name
-    before = flatten_dict(variables["batch_stats"]["encoder"], sep="/")
-    for name, moved in flatten_dict(statistics["encoder"], sep="/").items():
+    before = flatten_dict(variables["batch_stats"], sep="/")
+    for name, moved in flatten_dict(statistics, sep="/").items():
         assert float(jnp.abs(moved - before[name]).max()) > 0, name
+
+
+def test_ssa2d_has_the_same_outputs_with_it():
+    model = SSA2D((8, 10), "s3d", feature_gating=True, encoder_width=0.0625, decoder_width=0.0625)
+    outputs, variables = _shapes(model, (2, 4, 32, 32, 3))
+    assert [outputs.actor.shape, outputs.action.shape] == [(2, 2, 8, 8, 8), (2, 2, 8, 8, 10)]
+    assert outputs.mask.shape == (2, 2, 16, 16, 2)
+    assert any("gate" in name for name in flatten_dict(variables["params"]["encoder"], sep="/"))
 
 
 def test_bfloat16_keeps_parameters_and_statistics_in_float32():
@@ -184,34 +190,16 @@ def test_bfloat16_keeps_parameters_and_statistics_in_float32():
     assert {x.dtype for x in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
 
 
-class _Pooled(nn.Module):
-    """The smallest encoder that keeps the contract: maxima, mixed once."""
-
-    width: float = 1.0
-    temporal_kernels: bool = True
-    train: bool = False
-    momentum: float = 0.9
-    stats_axis: str | None = None
-    dtype: type = jnp.float32
-
-    @nn.compact
-    def __call__(self, video, flow=None):
-        x = video if flow is None else jnp.concatenate([video, flow], axis=-1)
-        unit = partial(Unit3d, int(64 * self.width), train=self.train, momentum=self.momentum, dtype=self.dtype)
-        strides = {"Conv3d_2c_3x3": (2, 4, 4), "Mixed_3c": (2, 8, 8), "Mixed_5c": (4, 16, 16)}
-        return {name: unit(name=name)(max_pool3d(x, stride, stride)) for name, stride in strides.items()}
-
-
 @pytest.mark.parametrize("flow", [False, True])
 def test_another_encoder_needs_its_name_in_the_registry_alone(monkeypatch, flow):
-    monkeypatch.setitem(ENCODERS, "pooled", _Pooled)
+    monkeypatch.setitem(ENCODERS, "another", PooledEncoder)
     config = toy_config()
-    config.model.encoder, config.model.flow = "pooled", flow
+    config.model.encoder, config.model.flow = "another", flow
     config.data.flow, config.data.label_span, config.predict.overlap = "dis", 4, 2
     config_rules.check_config(config, devices=2)
     model = build_model(config.model, A2D, stats_axis=None)
     variables = jax.jit(partial(init_variables, model, config))()
-    assert set(variables["params"]["encoder"]) == {"Conv3d_2c_3x3", "Mixed_3c", "Mixed_5c"}
+    assert set(variables["params"]["encoder"]) == set(STRIDES)
     video = jnp.ones((1, 4, 32, 32, 3))
     outputs = jax.jit(model.apply)(variables, video, video[..., :2] if flow else None)
     assert outputs.actor.shape == (1, 2, 8, 8, 8) and bool(jnp.isfinite(outputs.action).all())

@@ -1,10 +1,14 @@
+"""Several devices and one. The encoder is the tests' own, which compiles sooner."""
+
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax.traverse_util import flatten_dict
 
 from ssa2d_jax.data.label_space import A2D, VIDOR
 from ssa2d_jax.runs.defaults import THRESHOLD
@@ -12,16 +16,17 @@ from ssa2d_jax.steps import devices
 from ssa2d_jax.steps.device_axis import DEVICES
 from ssa2d_jax.steps.devices import pmap_train_step
 from ssa2d_jax.steps.optimizer import make_optimizer
-from ssa2d_jax.steps.state import build_model, init_state
+from ssa2d_jax.steps.state import build_model, init_state, init_variables
 from tests.fixtures.toy import multilabel_batch, toy_batch, toy_config
 
+pooled_config = functools.partial(toy_config, "pooled")
 WEIGHTS = {"actor": 1.3, "action": 1.3, "mask": 0.3}
 
 
 @functools.cache
 def _start(device_count, microbatches=1, ema_decay=0.0):
     """The toy with its own optimizer in float64, where agreement shows errors and not rounding -> state, step."""
-    config = toy_config()
+    config = pooled_config()
     config.train.ema_decay = ema_decay
     model = build_model(config.model, A2D, stats_axis=DEVICES).clone(dtype=jnp.float64)
     optimizer = make_optimizer(config.train, lambda _: 1e-3)
@@ -42,6 +47,17 @@ def _train(device_count, batches, **switches):
         return jax.device_get(state), jax.device_get(metrics)
 
 
+def test_every_batch_norm_of_i3d_and_the_decoders_shares_its_statistics():
+    config = toy_config("i3d")
+    model = build_model(config.model, A2D, stats_axis=DEVICES)
+    variables = jax.eval_shape(lambda: init_variables(model.clone(stats_axis=None), config))
+    video = jnp.zeros((1, 4, 32, 32, 3))
+    step = functools.partial(model.apply, train=True, mutable=["batch_stats"])
+    program = str(jax.make_jaxpr(step, axis_env=[(DEVICES, 4)])(variables, video))
+    batch_norms = sum(name[-1] == "mean" for name in flatten_dict(variables["batch_stats"]))
+    assert len(re.findall(r"\bp(?:sum|mean)\w*\[", program)) == batch_norms > 30
+
+
 def _in_float64(tree):
     return jax.tree.map(lambda x: x.astype(jnp.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)
 
@@ -58,7 +74,7 @@ def test_one_device_and_four_agree_after_three_steps():
     _close(one.params, four.params, 1e-5)
     _close(one.batch_stats, four.batch_stats, 1e-5)
     _close(metrics_one, metrics_four, 1e-4)
-    fresh = init_state(build_model(toy_config().model, A2D, None), optax.sgd(1e-4), toy_config())
+    fresh = init_state(build_model(pooled_config().model, A2D, None), optax.sgd(1e-4), pooled_config())
     moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), fresh.params, one.params)
     assert min(jax.tree.leaves(moved)) > 1e-4  # so that agreement says something
 
@@ -76,40 +92,42 @@ def test_padding_clips_do_not_count_and_do_not_unbalance_the_devices():
     assert metrics == other_metrics
 
 
+AVERAGED = dict(microbatches=2, ema_decay=0.9)
+
+
 def test_accumulation_changes_nothing_where_the_parts_are_alike():
     # Identical halves: their statistics are those of the whole.
     batch = toy_batch(0, batch=2)
     batch = {key: np.concatenate([value, value]) for key, value in batch.items()}
     whole, metrics_whole = _train(1, [batch])
-    parts, metrics_parts = _train(1, [batch], microbatches=2)
+    parts, metrics_parts = _train(1, [batch], **AVERAGED)
     _close(whole.params, parts.params, 1e-5)
     _close(metrics_whole, metrics_parts, 1e-5)
+    assert whole.variables()["params"] is whole.params
 
 
 def test_moving_average_by_hand():
-    first, _ = _train(1, [toy_batch(0)], ema_decay=0.9)
-    fresh = init_state(build_model(toy_config().model, A2D, stats_axis=None), optax.sgd(1e-4), toy_config())
+    first, _ = _train(1, [toy_batch(0)], **AVERAGED)
+    fresh = init_state(build_model(pooled_config().model, A2D, stats_axis=None), optax.sgd(1e-4), pooled_config())
     expected = jax.tree.map(lambda start, now: 0.9 * start + 0.1 * now, fresh.params, first.params)
     _close(first.ema, expected, 1e-6)
     assert first.variables()["params"] is first.ema
 
 
 def test_the_state_is_donated_and_replicated():
-    config = toy_config()
-    model = build_model(config.model, A2D, stats_axis=DEVICES)
-    step = devices.pmap_train_step(model, optax.sgd(0.1), loss_weights=WEIGHTS, microbatches=1, ema_decay=0.0)
-    state = init_state(model.clone(stats_axis=None), optax.sgd(0.1), config)
-    shapes = jax.tree.map(jnp.shape, state.params)
-    state, _ = step(state, devices.shard(toy_batch(0)))
-    before = jax.tree.leaves(state.params)
-    state, _ = step(state, devices.shard(toy_batch(1)))
+    with jax.enable_x64(True):
+        state, step = _start(4)
+        shapes = jax.tree.map(jnp.shape, state.params)
+        state, _ = step(state, devices.shard(toy_batch(0)))
+        before = jax.tree.leaves(state.params)
+        state, _ = step(state, devices.shard(toy_batch(1)))
     assert all(leaf.is_deleted() for leaf in before)
     assert jax.tree.map(jnp.shape, state.params) == shapes
     assert all(len(x.sharding.device_set) == 4 for x in jax.tree.leaves(state.params))
 
 
 def test_eval_step_counts_every_labelled_pixel_once():
-    config = toy_config()
+    config = pooled_config()
     model = build_model(config.model, A2D, stats_axis=None)
     state = init_state(model, optax.sgd(0.1), config)
     batch = toy_batch(3)
@@ -126,7 +144,7 @@ def test_eval_step_counts_every_labelled_pixel_once():
 
 def test_several_actions_are_counted_on_all_devices():
     space = VIDOR
-    config = toy_config()
+    config = pooled_config()
     model = build_model(config.model, space, stats_axis=None)
     state = init_state(model, optax.sgd(0.1), config)
     assert state.params["action_head"]["bias"].shape == (42,) and state.params["actor_head"]["bias"].shape == (81,)
@@ -143,7 +161,7 @@ def test_several_actions_are_counted_on_all_devices():
 
 
 def test_several_actions_are_learned():
-    config, space = toy_config(), VIDOR
+    config, space = pooled_config(), VIDOR
     model = build_model(config.model, space, stats_axis=DEVICES)
     optimizer = optax.adam(1e-2)
     step = devices.pmap_train_step(model, optimizer, loss_weights=WEIGHTS, microbatches=1, ema_decay=0.0)
