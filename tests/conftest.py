@@ -27,6 +27,8 @@ install_import_hook(
     [f"ssa2d_jax.{room}" for room in ("models", "steps", "data", "inference")], "tests.fixtures.typechecker.typecheck"
 )
 
+from ssa2d_jax.utils import commands  # noqa: E402
+
 # Every compiled program maps memory many times over; Linux allows 65530 mappings a process and XLA dies beyond that.
 _MAPPINGS = Path("/proc/self/maps")
 _MANY = 15_000
@@ -40,6 +42,13 @@ def _few_programs_at_once():
         import jax
 
         jax.clear_caches()
+
+
+@pytest.fixture(autouse=True)
+def _program():
+    """Messages name main.py's commands again after a test that was the console command."""
+    yield
+    commands.use_program(commands.MAIN)
 
 
 # The files that take longest, which start first, so that no worker is left alone with one at the end.

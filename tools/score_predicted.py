@@ -10,6 +10,8 @@ frames; predict blends overlapping windows over the whole video, so the scores d
 import argparse
 import json
 import sys
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,8 @@ from input_pipeline.releases.regions import Regions
 from ssa2d_jax.data.label_space import IGNORE, KINDS, LabelSpace
 from ssa2d_jax.evaluation import metrics
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.progress import Progress
+from ssa2d_jax.utils.progress import Progress, log
+from ssa2d_jax.utils.text import plural
 
 Maps = dict[str, UInt8[np.ndarray, "..."]]  # by kind of label
 
@@ -45,30 +48,46 @@ def score(layout: str, root: Path, predicted: Path) -> dict[str, Any]:
         InputError: nothing was predicted, or a prediction does not fit the release.
     """
     release = open_release(layout, root)
-    videos = [name for name in release.splits["test"] if (predicted / name / "labels.npz").is_file()]
+    test = release.splits["test"]
+    videos = [name for name in test if (predicted / name / "labels.npz").is_file()]
     if not videos:
         raise InputError(f"{predicted} has no folder with labels.npz of a test video of {root}; predict them first")
+    log(f"{len(videos)} of the {plural(len(test), 'test video')} are predicted")
+    steps = {_check_summary(predicted / name / "summary.json", release.space) for name in videos}
+    if len(steps) > 1:
+        raise InputError(
+            f"{predicted} holds predictions of several steps ({sorted(steps)}); predict again into one folder"
+        )
     totals, progress = metrics.ConfusionTotals.empty(release.space), Progress("scoring", "videos", len(videos))
     for name in videos:
         maps = _read_maps(predicted / name / "labels.npz")
         for frame, label in release.labels(name).items():
             _add(totals, _truth(release.regions(name, frame, label), release.space), maps, frame, name)
         progress.add(1)
-    return totals.to_result(_step(predicted / videos[0] / "summary.json"))
+    return totals.to_result(steps.pop())
 
 
-def _step(path: Path) -> int:
+def _check_summary(path: Path, space: LabelSpace) -> int:
+    """The step of the weights; InputError if the video was not labelled to its end, or with other classes."""
     try:
-        return int(json.loads(path.read_text())["step"])
+        summary = json.loads(path.read_text())
+        step, complete = int(summary["step"]), summary["complete"]
+        names = {kind: tuple(summary[kind]) for kind in KINDS}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no summary that predict wrote ({error}); predict again") from error
+    for kind in KINDS:
+        if names[kind] != space.names[kind]:
+            raise InputError(f"{path}: these predictions have other {kind} classes than the release")
+    if not complete:
+        raise InputError(f"{path}: this video was not labelled to its end; predict it again")
+    return step
 
 
 def _read_maps(path: Path) -> Maps:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {kind: archive[kind] for kind in KINDS}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} holds no label maps that predict wrote ({error}); predict again") from error
 
 
@@ -99,6 +118,8 @@ def _add(totals: metrics.ConfusionTotals, truth: Maps, predicted: Maps, frame: i
 def _confusion(
     truth: UInt8[np.ndarray, "H W"], predicted: UInt8[np.ndarray, "H W"], classes: int
 ) -> Int64[np.ndarray, "classes classes"]:
+    if predicted.max(initial=0) >= classes:
+        raise InputError(f"class {predicted.max()} in the predictions is none of the release's {classes}")
     known = truth != IGNORE
     index = truth[known].astype(np.int64) * classes + predicted[known]
     return np.bincount(index, minlength=classes * classes).reshape(classes, classes)

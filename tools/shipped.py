@@ -5,6 +5,7 @@ python -m tools.shipped pack [--workdir=...] [--output=...]        # rounds kern
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -82,18 +83,33 @@ def _drawing_rate() -> float:
 def pack(workdir: Path, output: Path) -> None:
     """Writes the run's newest weights, with float16 kernels, as the file of the package.
 
+    The file's config names the folders of `CONFIG`, wherever the run had its data. Its scores are those of the
+    weights before rounding.
+
     Raises:
-        InputError: there is no finished run in `workdir`.
+        InputError: the run in `workdir` is another one or not finished, or was not scored on the test split of
+            configs/sprites.py.
     """
     from ssa2d_jax.runs import weights_file
     from ssa2d_jax.runs.load_run import load_run_as_saved
     from ssa2d_jax.runs.workdir import Workdir
+    from ssa2d_jax.steps import schedule
 
-    run = load_run_as_saved(workdir)
-    if not Workdir(workdir).scores("test").exists():
-        raise InputError(f"{workdir} was not scored on the test split yet; finish its training: make train")
+    run, shipped, standard = load_run_as_saved(workdir), sprites.get_config("shipped"), sprites.get_config()
+    phases = [tuple(phase) for phase in run.config.train.lr_phases]
+    train = shipped.train
+    steps = sum(schedule.phase_lengths(train.lr_phases, shipped.data.sprites.train_clips, train.batch_size))
+    if phases != [tuple(phase) for phase in train.lr_phases] or run.step != steps:
+        raise InputError(f"{workdir} is not {CONFIG} trained to its end, step {steps}; make train does that")
+    frames = standard.data.sprites.test_clips * standard.data.sprites.labelled
+    scores = Workdir(workdir).scores("test")
+    scored = json.loads(scores.read_text()) if scores.is_file() else {}
+    if (scored.get("step"), scored.get("frames")) != (run.step, frames):
+        raise InputError(f"{workdir} was not scored on the {frames} frames of configs/sprites.py; make train does that")
+    config = run.config.to_dict()
+    config["data"] |= {key: shipped.data[key] for key in ("root", "shards_dir")}
     weights_file.save_run(
-        output, run.variables, step=run.step, config=run.config.to_dict(), space=run.space, workdir=workdir,
+        output, run.variables, step=run.step, config=config, space=run.space, workdir=workdir,
         half=True, about=ABOUT,
     )  # fmt: skip
     print(f"written: {output}, {os.path.getsize(output) / 1e6:.1f} MB, step {run.step}")

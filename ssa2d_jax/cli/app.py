@@ -159,10 +159,10 @@ def with_shipped_run(command: Command, arguments: Arguments) -> Arguments:
     """`arguments` with the path of the weights that come with the package, if they are named or are the default."""
     if command.config is not ConfigSource.RUN:
         return arguments
-    run: str | Path | None = arguments.workdir
-    if run is None and command.has_default_run and arguments.config is None and arguments.config_json is None:
-        run = shipped.DEFAULT
-    return arguments if run is None else dataclasses.replace(arguments, workdir=shipped.find_run(run))
+    has_config = arguments.config is not None or arguments.config_json is not None
+    if arguments.workdir is None and (has_config or not command.has_default_run):
+        return arguments
+    return dataclasses.replace(arguments, workdir=shipped.find_run(arguments.workdir))
 
 
 def check_needs(command: Command, arguments: Arguments) -> None:

@@ -104,7 +104,7 @@ class Detector:
     @classmethod
     def from_run(
         cls,
-        run: str | Path = shipped.DEFAULT,
+        run: str | Path | None = None,
         *,
         step: int = 0,
         overlap: int | None = None,
@@ -114,8 +114,8 @@ class Detector:
         """Loads the network of a run.
 
         Args:
-            run: its workdir, a .safetensors file that `ssa2d export_weights` wrote, or "sprites": the weights that
-                come with the package, which know a drawn world only.
+            run: its workdir, a .safetensors file that `ssa2d export_weights` wrote, or "sprites", the default: the
+                weights that come with the package, which know a drawn world only.
             step: of the checkpoint; 0 is the newest, -1 the best by joint mIoU.
             overlap: frames that neighbouring windows share, by default half of them; fewer is faster.
             batch_size: windows that go through the network together.

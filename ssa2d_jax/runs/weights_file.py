@@ -12,6 +12,7 @@ from flax.typing import VariableDict
 from jaxtyping import Shaped
 
 from ssa2d_jax.data.label_space import LabelSpace
+from ssa2d_jax.pretrained.shipped import shipped_name
 from ssa2d_jax.runs import saved_config
 from ssa2d_jax.runs.saved_config import SavedConfig
 from ssa2d_jax.runs.workdir import Workdir
@@ -126,10 +127,13 @@ def _check_metadata(path: Path, metadata: Metadata) -> Metadata:
 
 
 def results_folder(path: Path) -> Path:
-    """Where scores of a run go: its workdir, or for an exported file x.safetensors the folder x_scores beside it."""
+    """Where scores of a run go: its workdir, or for an exported file x.safetensors the folder x_scores beside it.
+
+    For the weights that come with the package, it is x_scores in the current folder.
+    """
     if not path.is_file():
         return path
-    folder = path.with_name(path.stem + "_scores")
+    folder = Path(f"{path.stem}_scores") if shipped_name(path) else path.with_name(path.stem + "_scores")
     try:
         folder.mkdir(exist_ok=True)
     except FileExistsError as error:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
+from flax.typing import VariableDict
 from ml_collections import ConfigDict
 
 from ssa2d_jax.data.batch import Batches, Source, check_batch
-from ssa2d_jax.evaluation.evaluate import check_splits
+from ssa2d_jax.evaluation.evaluate import SplitScores, check_splits
 from ssa2d_jax.runs import config_paths, initial_weights
 from ssa2d_jax.runs.claim import claim_run
 from ssa2d_jax.steps import devices
@@ -179,10 +181,19 @@ def evaluate_splits(training: Training, state: TrainState) -> Results:
         scores = training.evaluator.score(split, step, variables, batches)
         results[split] = scores.result
         training.write_scores(step, split, scores.result)
-        images = training.evaluator.draw(scores, variables)
+        images = _draw(training, scores, variables)
         training.writer.write_images(step, {f"{split}/{name}": image[None] for name, image in images.items()})
     training.writer.flush()
     return results
+
+
+def _draw(training: Training, scores: SplitScores, variables: VariableDict) -> dict[str, np.ndarray]:
+    """Draws the pictures of a split; if that fails, its scores go, too: a split with scores counts as finished."""
+    try:
+        return training.evaluator.draw(scores, variables)
+    except BaseException:
+        training.files.scores(scores.name).unlink(missing_ok=True)
+        raise
 
 
 def _until_stopped(stop: StopSignal, batches: Batches, step: int) -> Batches:

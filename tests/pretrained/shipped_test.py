@@ -11,7 +11,7 @@ def test_a_path_stays_what_it_is(tmp_path):
     assert shipped.find_run("runs/sprites").parts == ("runs", "sprites")
 
 
-def test_a_name_is_the_file_in_the_package_unless_there_is_a_path_of_that_name(tmp_path, monkeypatch):
+def test_a_name_is_the_file_in_the_package_unless_there_is_a_run_of_that_name(tmp_path, monkeypatch):
     file = tmp_path / "package" / "sprites.safetensors"
     file.parent.mkdir()
     file.touch()
@@ -21,11 +21,16 @@ def test_a_name_is_the_file_in_the_package_unless_there_is_a_path_of_that_name(t
     assert shipped.shipped_name(file) == "sprites"
     assert shipped.shipped_name(tmp_path / "sprites.safetensors") is None
     (tmp_path / "sprites").mkdir()
+    assert shipped.find_run("sprites") == file  # that folder is no run
+    (tmp_path / "sprites" / "config.json").touch()
     assert str(shipped.find_run("sprites")) == "sprites"
+    assert shipped.find_run() == file
 
 
 def test_a_missing_file_of_the_package_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "_FILES", {shipped.SPRITES: tmp_path / "sprites.safetensors"})
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"sprites\.safetensors is missing; .* install it again, or name another run"):
+    with pytest.raises(
+        InputError, match=r"sprites\.safetensors is missing; .* install it again .*or name another run"
+    ):
         shipped.find_run("sprites")

@@ -170,7 +170,7 @@ def test_averaged_parameters_are_taken_where_there_are_any(tmp_path):
     averaged = {"encoder": {"a": np.full(2, 5.0)}}
     state = _state({"params": {"encoder": {"a": np.ones(2)}}, "batch_stats": {"encoder": {"b": np.ones(2)}}})
     Checkpoints(tmp_path / "checkpoints").save(3, state.replace(ema=averaged), {})
-    _, variables, source = load_variables(tmp_path)
+    _, variables, source, _ = load_variables(tmp_path)
     np.testing.assert_array_equal(variables["params"]["encoder"]["a"], [5, 5])
     assert source.endswith("checkpoints/3")
 

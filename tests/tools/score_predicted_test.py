@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ssa2d_jax.data.label_space import A2D
+from ssa2d_jax.data.label_space import A2D, KINDS
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import a2d_release
 from tools.score_predicted import score
@@ -21,9 +21,9 @@ def release(tmp_path):
     return root
 
 
-def _predict(folder, change=lambda maps: None):
-    """The labels themselves as predictions, after `change`."""
-    maps = {kind: np.zeros((COUNT, *a2d_release.SIZE), np.uint8) for kind in ("actor", "action", "joint")}
+def _predict(folder, change=lambda maps: None, **changes):
+    """The labels themselves as predictions, after `change`; `changes` of the summary."""
+    maps = {kind: np.zeros((COUNT, *a2d_release.SIZE), np.uint8) for kind in KINDS}
     for number in (7, 12, 17):
         codes = a2d_release.label(number)
         for code in a2d_release.CODES:
@@ -34,16 +34,15 @@ def _predict(folder, change=lambda maps: None):
     change(maps)
     (folder / "clip").mkdir(parents=True)
     np.savez(folder / "clip" / "labels.npz", **maps)
-    (folder / "clip" / "summary.json").write_text(json.dumps({"step": 7}))
+    summary = {"step": 7, "complete": True} | {kind: dict.fromkeys(A2D.names[kind]) for kind in KINDS}
+    (folder / "clip" / "summary.json").write_text(json.dumps(summary | changes))
     return folder
 
 
 def test_perfect_predictions_score_100(release, tmp_path):
     result = score("a2d", release, _predict(tmp_path / "predicted"))
     assert (result["step"], result["frames"]) == (7, 3)
-    assert {kind: result[kind]["miou"] for kind in ("actor", "action", "joint")} == dict.fromkeys(
-        ("actor", "action", "joint"), 100.0
-    )
+    assert {kind: result[kind]["miou"] for kind in KINDS} == dict.fromkeys(KINDS, 100.0)
 
 
 def test_a_wrong_action_costs_the_classes_concerned_and_no_actor(release, tmp_path):
@@ -66,3 +65,23 @@ def test_predictions_of_another_size_or_none_are_an_error(release, tmp_path):
     predicted = _predict(tmp_path / "predicted", lambda maps: maps.update(actor=maps["actor"][:, ::2]))
     with pytest.raises(InputError, match=r"clip, frame 6: the label is \(32, 48\), the predictions are .*again"):
         score("a2d", release, predicted)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"complete": False}, "was not labelled to its end"),
+        ({"joint": {"background": None}}, "other joint classes than the release"),
+        ({"step": None}, "is no summary that predict wrote"),
+    ],
+)
+def test_predictions_that_do_not_fit_are_an_error(release, tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        score("a2d", release, _predict(tmp_path / "predicted", **changes))
+
+
+def test_a_damaged_archive_is_an_error(release, tmp_path):
+    path = _predict(tmp_path / "predicted") / "clip" / "labels.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="labels.npz holds no label maps"):
+        score("a2d", release, tmp_path / "predicted")

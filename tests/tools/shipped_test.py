@@ -49,7 +49,7 @@ def test_packed_weights_have_16_bit_kernels_scores_and_a_sentence_about_them(tmp
     }
 
     class Run:
-        step, space = 12, A2D
+        step, space = 4812, A2D
 
     Run.config, Run.variables = config, variables
     monkeypatch.setattr("ssa2d_jax.runs.load_run.load_run_as_saved", lambda workdir: Run)
@@ -57,7 +57,16 @@ def test_packed_weights_have_16_bit_kernels_scores_and_a_sentence_about_them(tmp
         shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
     files = Workdir(tmp_path)
     files.metrics.mkdir()
-    files.scores("test").write_text(json.dumps({"step": 12, "joint": {"miou": 61.0}}))
+    scores = {"step": 4812, "frames": 2400, "joint": {"miou": 61.0}}
+    files.scores("test").write_text(json.dumps(scores))
+    with pytest.raises(shipped.InputError, match="not scored on the 900 frames"):  # but on the training's own clips
+        shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
+    files.scores("test").write_text(json.dumps(scores | {"frames": 900}))
+    Run.step = 2500
+    with pytest.raises(shipped.InputError, match="trained to its end, step 4812"):
+        shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
+    Run.step = 4812
+    config.data.root = "/elsewhere/clips"
     shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
     tensors, _ = safetensors_file.load(tmp_path / "sprites.safetensors")
     assert {name: array.dtype.name for name, array in tensors.items()} == {
@@ -65,3 +74,4 @@ def test_packed_weights_have_16_bit_kernels_scores_and_a_sentence_about_them(tmp
     }  # fmt: skip
     metadata = weights_file.load_metadata(tmp_path / "sprites.safetensors")
     assert metadata["about"] == shipped.ABOUT and metadata["scores"]["test"]["joint"]["miou"] == 61.0
+    assert metadata["config"]["data"]["root"] == sprites.get_config("shipped").data.root
