@@ -3,7 +3,8 @@
 python -m benchmarks.speed                              the paper's size: 16x224x224, width 1, one clip
 python -m benchmarks.speed --size 64 --width 0.25 --batch 8 --train
 python -m benchmarks.speed --flow                       two streams, and the time to estimate flow
-python -m benchmarks.speed --input                      the demo's input pipeline (after make demo)
+python -m benchmarks.speed --input                      the sprites' input pipeline, after
+                                                        python main.py --config=configs/sprites.py --mode=prepare
 """
 
 import argparse
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--train", action="store_true", help="time forward and backward, too")
     parser.add_argument("--flow", action="store_true", help="two streams; also time flow estimation per frame")
-    parser.add_argument("--input", action="store_true", help="time the demo's input pipeline instead")
+    parser.add_argument("--input", action="store_true", help="time the sprites' input pipeline instead")
     arguments = parser.parse_args()
     if arguments.input:
         measure_input()
@@ -139,7 +140,7 @@ def measure_input() -> None:
     try:
         batches = source.open_batches(config).train_batches(0)
     except InputError as error:
-        sys.exit(f"error: {error}\nrun make demo first: it renders the release")
+        sys.exit(f"error: {error}\nrun first: python main.py --config=configs/sprites.py --mode=prepare")
     next(batches)
     count, start = 100, time.perf_counter()
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""The demo: a small SSA2D on the sprites world, which is rendered if it is missing.
+"""A small SSA2D on the sprites world, which is rendered if it is missing.
 
     python main.py --config=configs/sprites.py --workdir=runs/sprites
 
@@ -6,7 +6,7 @@ Takes about half an hour on two CPU cores. Joint mIoU on the test split: 40.1 (a
 
 Variants:
     sprites.py              the short training
-    sprites.py:shipped      the training of the weights that come with the package, "sprites": `make train`
+    sprites.py:shipped      the training of the included weights, "sprites": `make train`
     sprites.py:still        every temporal kernel of the encoder covers one frame: a control without motion there
     sprites.py:stills       every temporal kernel of the decoders covers one frame as well
     sprites.py:kinetics     the whole I3D with Kinetics weights, frozen; the decoders learn in minutes, so that

@@ -32,8 +32,13 @@ autodoc_typehints = "signature"
 autodoc_class_signature = "mixed"
 napoleon_use_ivar = True
 
-# Documents outside this folder, and the pages of the site that include them.
-_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+# Documents outside this folder, and what links to them become: pages of the site that include them, or a file.
+_PAGES = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "LICENSE": "../LICENSE",
+}
 
 
 # Classes that one makes by calling them; the others come from methods, and their constructors are of no interest.

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # SSA2D: which actor does which action, in every pixel of a video
 #
-# The first part takes about three minutes on two CPU cores, after the installation: the small network that comes along
+# The first part takes about three minutes on two CPU cores, after the installation: the included small network
 # labels a clip and is scored, and then learns a class that it didn't know, on clips that lie in a folder as your own
 # would. All clips are drawn: cartoon figures that move in such a way that a single frame doesn't tell the action.
 #
@@ -42,7 +42,7 @@ IN_COLAB = "google.colab" in sys.modules
 GPU = shutil.which("nvidia-smi") is not None
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the notebook and the trainings share the GPU
 if not GPU:
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")  # compiles in two thirds of the time
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")  # compiles faster
 
 warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)  # a line with "!" only starts a program
 
@@ -113,7 +113,7 @@ def label_video(run: str, clip: Path) -> None:
 # # Three minutes
 #
 # `make demo` in a checkout runs this command. It draws the test clips of two worlds, labels a clip of each and scores
-# the network that comes along. Meanwhile it trains it on the world with the fish.
+# the included network. Meanwhile it trains it on the world with the fish.
 
 # %%
 # !{PYTHON} -m tools.demo --workdir=runs/demo {DEMO}
@@ -291,6 +291,8 @@ label_video("runs/own", clip)
 # - `<network>.safetensors`: the network, for `Detector.from_run("own.safetensors")` or
 #   `ssa2d predict --workdir=own.safetensors --input=... --output=...` (after `pip install .` in a checkout)
 # - `<network>/overlay.mp4`: the video with its labels
+# - `<network>/timeline.png`: who does what when, as a picture
+# - `<network>/events.csv` and `events.boris`: the same as a table in seconds, and as a project for BORIS
 # - `<network>/tracks.json` and `tracks.csv`: who does what, when and where
 # - `<network>/labels.npz`: the classes of every pixel, `actor`, `action` and `joint`, each [frames, height, width]
 # - `<network>/summary.json`: for every class, the number of frames, share of the pixels and mean confidence

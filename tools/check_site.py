@@ -1,4 +1,7 @@
-"""Check a folder of HTML pages: every link leads somewhere, to the place named after #, and nothing is fetched.
+"""Check a folder of HTML pages: links and pictures between them exist, and no element of a page names another host.
+
+It reads href and src of a, img, link, script, source and video, and the place after #. It doesn't read what style
+sheets and scripts fetch, and doesn't follow links to other hosts.
 
 python -m tools.check_site docs/_build/html
 """
@@ -31,7 +34,7 @@ class _Page(HTMLParser):
 
 
 def find_problems(folder: Path) -> list[str]:
-    """A line for every link in the folder's pages that leads nowhere, and for what a page fetches from elsewhere."""
+    """A line for every link in the folder's pages that leads nowhere, and for what is fetched from elsewhere."""
     pages = {path.resolve(): _Page(path) for path in sorted(folder.rglob("*.html"))}
     if not pages:
         return [f"{folder}: no HTML page in this folder; make docs writes them to docs/_build/html"]
@@ -47,7 +50,7 @@ def find_problems(folder: Path) -> list[str]:
 def _problem(path: Path, tag: str, link: str, pages: dict[Path, _Page]) -> str:
     """What is wrong with a link; "" for nothing."""
     parts = urlsplit(link)
-    if parts.scheme == "data" or (tag == "a" and parts.scheme):
+    if parts.scheme == "data" or (tag == "a" and (parts.scheme or parts.netloc)):
         return ""
     if parts.scheme or parts.netloc:
         return "is fetched from elsewhere, so the page doesn't work from disk"

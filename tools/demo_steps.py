@@ -1,4 +1,4 @@
-"""The parts of the demo that label and score: with the weights that come along, then with the ones it has trained."""
+"""The parts of the demo that label and score: with the included weights, then with the ones it has trained."""
 
 import dataclasses
 import os

@@ -1,6 +1,6 @@
 """Test whether a trained run reads motion: score it on normal test clips and on clips frozen at the scored frame.
 
-python -m tools.motion_control --config=configs/sprites.py --workdir=runs/demo
+python -m tools.motion_control --config=configs/sprites.py --workdir=runs/sprites
 
 Both rows of the output score only the middle labelled frame of every clip. A frozen clip repeats that frame. Training
 had no frozen clips, so the second row is lower for two reasons: no motion, and an unfamiliar kind of input.

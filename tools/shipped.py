@@ -1,4 +1,4 @@
-"""The weights that come along: their whole training from scratch, and the file that goes into the package.
+"""The included weights: their whole training from scratch, and the file that goes into the package.
 
 python -m tools.shipped train [--workdir=runs/sprites_shipped]     # make train; hours; the same command resumes it
 python -m tools.shipped pack [--workdir=...] [--output=...]        # rounds kernels to 16 bits and writes the file

@@ -12,7 +12,9 @@ GOOD = (
 @pytest.fixture
 def site(tmp_path):
     (tmp_path / "a.html").write_text(GOOD)
-    (tmp_path / "b.html").write_text('<p id="end"><a href="https://example.org/x">out</a></p>')
+    (tmp_path / "b.html").write_text(
+        '<p id="end"><a href="https://example.org/x">out</a><a href="//example.org">out</a></p>'
+    )
     (tmp_path / "p.png").write_bytes(b"")
     return tmp_path
 
@@ -31,6 +33,7 @@ def test_a_site_whose_links_lead_somewhere(site, capsys):
         ('<a href="#begin">b</a>', "#begin: the page has no place 'begin'"),
         ('<img src="q.png">', "q.png: no such file"),
         ('<script src="https://example.org/x.js"></script>', "is fetched from elsewhere"),
+        ('<img src="//example.org/q.png">', "is fetched from elsewhere"),
     ],
 )
 def test_a_link_that_leads_nowhere(site, element, problem):
