@@ -17,11 +17,12 @@ import ml_collections
 
 from configs import default
 
+SIZES = ("small", "kinetics", "scratch")
+
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    sizes = ("small", "kinetics", "scratch")
-    words = default.variants(variant, "configs/a2d.py", sizes)
-    if len(set(sizes) & set(words)) > 1:
+    words = default.variants(variant, "configs/a2d.py", SIZES)
+    if len(set(SIZES) & set(words)) > 1:
         raise ValueError("configs/a2d.py: small, kinetics and scratch can't be combined; choose one")
     config = default.get_config()
     config.data.shards_dir = "data/a2d"

@@ -1,4 +1,6 @@
-"""SSA2D on your own data: a folder with labels.csv, DAVIS with a labels.csv, or YouTube-VIS JSON (see the README).
+"""SSA2D on your own data: a folder with labels.csv, DAVIS with a labels.csv, or YouTube-VIS JSON.
+
+See docs/own_data.md.
 
     python main.py --config=configs/folder.py --mode=check --config.data.root=path/to/folder
     python main.py --config=configs/folder.py:kinetics --workdir=runs/own --config.data.root=path/to/folder
@@ -6,19 +8,23 @@
 The variants are those of `a2d.py`: the paper's size, `small`, `kinetics`, `scratch`, `flow`, `s3d`, `s3d_g` and the
 ablations; and one more:
 
-    folder.py:sprites   the small network of sprites.py, from the weights that come with the package, its encoder
-                        frozen: minutes on two CPU cores. For a first try and for drawn clips, not for real video
+    folder.py:sprites   the small network of sprites.py, from the included weights; the encoder's kernels are frozen, the
+                        statistics of its batch norm adapt: minutes on two CPU cores. For a first try and for drawn
+                        clips, not for real video. Can't be combined
 
 The data define the classes.
 """
 
 import ml_collections
 
-from configs import a2d, sprites
+from configs import a2d, default, sprites
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    config = _from_sprites() if variant == "sprites" else a2d.get_config(variant)
+    words = default.variants(variant, "configs/folder.py", (*a2d.SIZES, "sprites"))
+    if "sprites" in words and set(words) != {"sprites"}:
+        raise ValueError("sprites, the network of the included weights, can't be combined")
+    config = _from_sprites() if "sprites" in words else a2d.get_config(variant)
     config.data.layout = "folder"
     config.data.shards_dir = "data/folder"
     config.eval.published = False
@@ -26,7 +32,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 
 
 def _from_sprites() -> ml_collections.ConfigDict:
-    """The network of the weights "sprites", which start it, with a frozen encoder."""
+    """The network of the weights "sprites", which start it, with a frozen encoder (but for the statistics of batch norm)."""
     config = sprites.get_config()
     config.data.root = ""
     config.data.sprites.train_clips = config.data.sprites.test_clips = 0

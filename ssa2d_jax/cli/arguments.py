@@ -16,7 +16,7 @@ from ssa2d_jax.utils.errors import InputError
 FLAGS = {
     "config": "a Python config file, with or without a variant (configs/sprites.py:tiny), or a run's config.json",
     "workdir": "the folder of a run; predict, eval and export also take a file that export_weights wrote",
-    "input": "predict: a video, a folder of videos, or the number of a camera, e.g. 0",
+    "input": "predict: a video, a folder of videos or of pictures (one video), or the number of a camera, e.g. 0",
     "output": "predict, export: a folder; export_weights: a .safetensors file; check: a folder for check.png",
 }
 _OPTION = "--config."
@@ -110,9 +110,10 @@ def is_missing(text: str) -> bool:
 
 def _load_config(place: str, option_words: Sequence[str]) -> ConfigDict:
     """The config of a Python file with its options set; InputError, in a line, if it can't be loaded."""
-    path = Path(place.partition(":")[0])
+    name, colon, variant = place.partition(":")
+    path = Path(name)
     if path.suffix != ".py" or not path.is_file():
-        raise InputError(hints.missing_config(path, place.removeprefix(str(path)), FLAGS["config"]))
+        raise InputError(hints.missing_config(path, colon + variant, FLAGS["config"]))
     root = str(path.absolute().parent.parent)
     if root not in sys.path:
         sys.path.append(root)  # for `from configs import ...` in the file

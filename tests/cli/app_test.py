@@ -115,6 +115,25 @@ def _light(words, program):
             2,
             "error: --config=configs/folder.py:smal,flow: configs/folder.py has no variant 'smal'; did you mean small?",
         ),
+        (
+            "main.py",
+            ["--config=configs/folder.py:sprits", "--workdir=w"],
+            2,
+            "has no variant 'sprits'; did you mean sprites?",
+        ),
+        (
+            "main.py",
+            ["--config=configs/folder.py:sprites,no_atrous", "--workdir=w"],
+            2,
+            "error: --config=configs/folder.py:sprites,no_atrous: sprites, the network of the included "
+            "weights, can't be combined",
+        ),
+        (
+            "main.py",
+            ["--config=./configs/sprite.py:tiny", "--workdir=w"],
+            2,
+            "did you mean configs/sprites.py:tiny?",
+        ),
         ("ssa2d", ["predikt"], 2, "error: the command is 'predikt'; did you mean predict?"),
         ("ssa2d", ["--version"], 0, "ssa2d_jax 0."),
         ("ssa2d", ["report", "--workdir=w", "--config.predict.opacty=1"], 2, "error: ssa2d report uses no options"),
