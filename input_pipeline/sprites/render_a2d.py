@@ -15,11 +15,10 @@ import numpy as np
 
 from input_pipeline.sprites import a2d_files, dealing
 from input_pipeline.sprites.contact_sheet import draw_pair_sheet
-from input_pipeline.sprites.rendered_folder import RenderOptions, render_clips, render_once, run_command
+from input_pipeline.sprites.rendered_folder import render_clips, render_once, run_command
 from input_pipeline.sprites.world import plan_clip
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.label_space import A2D
-from ssa2d_jax.utils.errors import InputError
 
 WORLD = 5  # increased whenever the same seed draws other clips
 
@@ -34,13 +33,8 @@ class _Task(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class A2dRenderOptions(RenderOptions):
-    """Options of a rendered release in A2D's layout.
-
-    Attributes:
-        labelled: annotated frames per clip, 2 frames apart, around the middle.
-        max_actors: every clip has 1 to this many actors.
-    """
+class A2dRenderOptions(dealing.DealtOptions):
+    """Options of a rendered release in A2D's layout."""
 
     size: tuple[int, int] = (128, 128)
     frames: int = 32
@@ -62,36 +56,9 @@ def render_a2d(folder: str | Path, options: A2dRenderOptions, processes: int = 2
     Raises:
         InputError: an option has an impossible value, or the folder holds anything else.
     """
-    _check(options, processes)
+    options.check("sprites world", most_actors=8, processes=processes)
     render = lambda partial: _render(partial, options, processes)
     render_once(Path(folder).absolute(), {"world": WORLD}, options, render)
-
-
-def _check(options: A2dRenderOptions, processes: int) -> None:
-    """Raises InputError for the first impossible value."""
-    (height, width), labelled = options.size, options.labelled
-    least_frames = dealing.least_frames(labelled)
-    conditions = [
-        (options.seed >= 0, f"seed is {options.seed}, it must be 0 or more"),
-        (options.train_clips >= 1, f"train_clips is {options.train_clips}, it must be 1 or more"),
-        (options.test_clips >= 1, f"test_clips is {options.test_clips}, it must be 1 or more"),
-        (height % 2 == width % 2 == 0, f"size is {height}x{width}, both must be even (H.264)"),
-        (min(height, width) >= 32, f"size is {height}x{width}, it must be 32x32 or more to show the figures"),
-        (
-            0.75 * height <= width <= 3 * height,
-            f"size is {height}x{width}, the width must be 0.75 to 3 times the height",
-        ),
-        (1 <= labelled <= 8, f"labelled is {labelled}, 1 to 8 are allowed (they share one clip of 16 frames)"),
-        (
-            options.frames >= least_frames,
-            f"frames is {options.frames}, {labelled} labelled frames need {least_frames} or more",
-        ),
-        (1 <= options.max_actors <= 8, f"max_actors is {options.max_actors}, 1 to 8 are allowed"),
-        (processes >= 1, f"processes is {processes}, it must be 1 or more"),
-    ]
-    for fulfilled, message in conditions:
-        if not fulfilled:
-            raise InputError(f"sprites world: {message}")
 
 
 def _render(folder: Path, options: A2dRenderOptions, processes: int) -> None:

@@ -15,13 +15,12 @@ import numpy as np
 from input_pipeline.sprites import a2d_files, dealing
 from input_pipeline.sprites.figures.figure import FISH
 from input_pipeline.sprites.motion import SWIMMING
-from input_pipeline.sprites.rendered_folder import RenderOptions, render_clips, render_once, run_command
+from input_pipeline.sprites.rendered_folder import render_clips, render_once, run_command
 from input_pipeline.sprites.world import plan_clip
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.label_space import A2D
-from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.images import encode_png
-from ssa2d_jax.utils.text import csv_text, size_text
+from ssa2d_jax.utils.text import csv_text
 
 WORLD = 1  # increased whenever the same seed draws other clips
 COLUMNS = ("video", "instance", "actor", "action", "split")
@@ -38,13 +37,8 @@ _CODES = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FolderRenderOptions(RenderOptions):
-    """Options of a rendered folder.
-
-    Attributes:
-        labelled: annotated frames per clip, 2 frames apart, around the middle.
-        max_actors: every clip has 1 to this many actors.
-    """
+class FolderRenderOptions(dealing.DealtOptions):
+    """Options of a rendered folder."""
 
     seed: int = 0
     size: tuple[int, int] = (128, 128)
@@ -75,16 +69,7 @@ def render_folder(folder: str | Path, options: FolderRenderOptions, processes: i
     Raises:
         InputError: an option has an impossible value, or the folder holds anything else.
     """
-    size, least = options.size, dealing.least_frames(options.labelled)
-    is_possible_size = size[0] % 2 == size[1] % 2 == 0 and size[0] >= 32 and 0.75 * size[0] <= size[1] <= 3 * size[0]
-    is_possible = is_possible_size and options.frames >= least and 1 <= options.labelled <= 8 and options.seed >= 0
-    if not is_possible or min(options.train_clips, options.test_clips, options.max_actors, processes) < 1:
-        raise InputError(
-            f"fish world: {options.train_clips} and {options.test_clips} clips of {options.frames} frames, "
-            f"{size_text(size)}, {options.labelled} labelled, seed {options.seed}; needed are 1 clip or more in each "
-            f"split, even sizes of 32 or more, 1 to 8 labelled frames, for these {least} frames or more, a seed of 0 "
-            "or more"
-        )
+    options.check("fish world", most_actors=len(PAIRS), processes=processes)
     render = lambda partial: _render(partial, options, processes)
     render_once(Path(folder).absolute(), {"fish_world": WORLD}, options, render)
 

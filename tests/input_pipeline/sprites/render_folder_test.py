@@ -78,8 +78,12 @@ def test_seed_decides_the_files_and_processes_do_not(folder, tmp_path):
 
 
 def test_impossible_options_are_refused(tmp_path):
-    for change in ({"train_clips": 0}, {"size": (47, 64)}, {"labelled": 9}, {"frames": 6}, {"seed": -1}):
-        with pytest.raises(InputError, match="fish world"):
+    for change, message in (
+        ({"size": (128, 64)}, "size is 128x64, the width must be 0.75 to 3 times the height"),
+        ({"max_actors": 8}, "max_actors is 8, 1 to 7 are allowed"),
+        ({"frames": 6}, "frames is 6, 3 labelled frames need 10"),
+    ):
+        with pytest.raises(InputError, match=f"fish world: {message}"):
             render_folder.render_folder(tmp_path / "r", replace(SMALL, **change))
     assert not list(tmp_path.iterdir())
 
