@@ -1,6 +1,7 @@
 # make demo: three minutes to a page of labelled clips, scores and a short training; make train: the whole training of
-# the weights that come along; make weights: I3D trained on Kinetics; make web: a page that labels clips; make test: all
-# tests; make lint: linters and types; make docs: the documentation. Everything is installed into .venv.
+# the included weights; make weights: I3D trained on Kinetics; make web: a page that labels clips; make test: all tests;
+# make lint: linters and types; make docs: the documentation; make clean: removes .venv, runs/demo, the built
+# documentation and caches. Everything is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,6 +27,17 @@ $(VENV)/installed: $(VENV)/runtime
 	@$(PIP) -e '.[test]' || { $(NOT_INSTALLED); }
 	touch $@
 
+# What one target alone takes: the extra of the same name.
+$(VENV)/web $(VENV)/docs $(VENV)/beam: $(VENV)/runtime
+	@echo "installing what $(@F) takes"
+	@$(PIP) -e '.[$(@F)]' || { $(NOT_INSTALLED); }
+	touch $@
+
+$(VENV)/playwright: $(VENV)/installed $(VENV)/web
+	@echo "installing Playwright"
+	@$(PIP) "playwright>=1.50,<2" || { $(NOT_INSTALLED); }
+	touch $@
+
 demo: $(VENV)/runtime
 	@$(BIN)/python -m tools.demo --workdir=$(DEMO)
 
@@ -35,19 +47,16 @@ train: $(VENV)/runtime
 weights: $(VENV)/runtime
 	$(BIN)/python -m tools.fetch_weights
 
-web: $(VENV)/runtime
-	$(PIP) -e '.[web]'
+web: $(VENV)/web
 	$(BIN)/ssa2d web --workdir=$(WORKDIR) $(if $(EXAMPLES),--examples=$(EXAMPLES))
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 --dist=loadfile --no-loadscope-reorder
 
-test-beam: $(VENV)/installed
-	$(PIP) -e '.[beam]'
+test-beam: $(VENV)/installed $(VENV)/beam
 	$(BIN)/python -m pytest -W ignore::DeprecationWarning tests/input_pipeline/records/vidor_builder_test.py -k beam
 
-test-web: $(VENV)/installed
-	$(PIP) -e '.[web]' "playwright>=1.50,<2"
+test-web: $(VENV)/playwright
 	$(BIN)/python -m pytest -rs tests/end_to_end/web_page_test.py
 
 lint: $(VENV)/installed
@@ -59,8 +68,9 @@ format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/runtime
-	$(PIP) -e '.[docs]'
+# From nothing: pages that Sphinx has read before give no warnings, and those of deleted sources stay.
+docs: $(VENV)/docs
+	rm -rf docs/_build
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	$(BIN)/python -m tools.check_site docs/_build/html
 
