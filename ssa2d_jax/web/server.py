@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "ssa2d web") -> 
         program: what the user typed, for messages.
     """
     options = _parse(arguments, program)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # XLA's "Very slow compile?" is no error
     limits = Limits(options.max_seconds, options.max_megabytes)
     try:
         check_gradio()
