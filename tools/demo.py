@@ -1,4 +1,4 @@
-"""make demo: label a clip, score the weights that come along, teach them a new class, and show all of it on one page.
+"""make demo: label a clip, score the included weights, teach them a new class, and show all of it on one page.
 
 python -m tools.demo [--workdir=runs/demo]
 """
@@ -8,7 +8,9 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VERSION = 1  # increased when an earlier demo's files can't be used any more
 _DRAW_FISH = "Draw a world with a fish, which the weights don't know, as a folder of your own data"
 _DRAW = "Draw the test split of the sprites world"
-_LABEL = "Label a clip with the weights that come along"
+_LABEL = "Label a clip with the included weights"
 _SCORE = "Score them on the test split"
 _BEFORE = "Score them on the world with the fish: before"
 _TRAIN = "Train on the world with the fish (began in the background, right after it was drawn)"
@@ -35,17 +37,18 @@ def main(words: Sequence[str] | None = None) -> int:
     """Runs the demo and returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workdir", type=Path, default=Path("runs/demo"), help="folder of everything that it writes")
-    parser.add_argument("--weights", default="sprites", help="name of weights that come along, or an exported file")
+    parser.add_argument("--weights", default="sprites", help="name of included weights, or an exported file")
     for field in dataclasses.fields(Sizes):
         parser.add_argument(f"--{field.name}", type=type(field.default), default=field.default)
     arguments = vars(parser.parse_args(words))
     workdir, weights = arguments.pop("workdir"), arguments.pop("weights")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # XLA's "Very slow compile?" is no error
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the training beside it shares the GPU, if any
     # Compiles faster; a step takes as long as without it.
     os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=1 " + os.environ.get("XLA_FLAGS", "")
     again = "run it again: it goes on with what is finished"
+    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: it ends the training, too
     try:
         _run(Paths(workdir), weights, Sizes(**arguments))
     except InputError as error:
@@ -55,6 +58,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return _end(f"error: {what}; make room or choose another --workdir, then {again}", 2)
     except (KeyboardInterrupt, Stopped):
         return _end(f"interrupted; {again}", 130)
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
     return 0
 
 
@@ -64,6 +69,7 @@ def _end(text: str, code: int) -> int:
 
 
 def _run(paths: Paths, weights: str, sizes: Sizes) -> None:
+    start = time.monotonic()
     print(f"Takes two to three minutes on two cores; everything goes to {paths.folder}\n", flush=True)
     from ssa2d_jax.pretrained.shipped import find_run
     from ssa2d_jax.runs import weights_file
@@ -82,7 +88,8 @@ def _run(paths: Paths, weights: str, sizes: Sizes) -> None:
             paths.marker.write_text("failed\n")  # the next demo starts over
             raise
     after, about = demo_steps.read_ious(paths.run), metadata.get("about", "")
-    results = demo_page.Results(*shown, after=after, about=about, command=words, times=terminal.times)
+    seconds = time.monotonic() - start
+    results = demo_page.Results(*shown, after, about, command=words, times=terminal.times, seconds=seconds)
     demo_page.write(paths, results)
     terminal.say("\n" + "\n".join(demo_page.summary(paths, results)))
 

@@ -53,6 +53,7 @@ class Results:
         about: what the weights are good for.
         command: the words of the training's command line.
         times: seconds of each step, by title.
+        seconds: that the whole demo took, with what lies between its steps.
     """
 
     scores: Mapping[str, Any]
@@ -61,6 +62,7 @@ class Results:
     about: str
     command: Sequence[str]
     times: Mapping[str, float]
+    seconds: float
 
     def classes(self) -> list[tuple[str, float, float, bool]]:
         """Name, IoU before and after, and whether it is new, of every class of the fish world; new ones first."""
@@ -75,9 +77,9 @@ class Results:
 def summary(paths: Paths, results: Results) -> list[str]:
     """The lines that the demo ends with."""
     width = max(len(name) for name, *_ in results.classes())
-    frames, seconds = results.scores["frames"], duration(sum(results.times.values()))
+    frames, seconds = results.scores["frames"], duration(results.seconds)
     return [
-        f"The weights that come along, on {frames} labelled frames of the sprites' test split, percent:",
+        f"The included weights, on {frames} labelled frames of the sprites' test split, percent:",
         metrics.table(results.scores, published=False),
         "",
         "IoU on the test clips of the world with the fish, percent:",
@@ -112,7 +114,7 @@ def _head(results: Results) -> list[str]:
         "<h1>SSA2D: who does what, in every pixel of a video</h1>",
         "<p class=lead>A network that names, for every pixel of every frame, the actor (a cat, a ball) and its action "
         "(jumping, rolling). This page shows what <code>make demo</code> has just done on your computer: it labelled a "
-        "clip with the small network that comes along, scored that network, and taught it a class that it didn't "
+        "clip with the small included network, scored that network, and taught it a class that it didn't "
         "know.</p>",
         "<p class=note>All clips are drawn: cartoon figures at the size of 64x64 pixels that this network sees. They "
         "move in such a way that a single frame doesn't tell the action. The network knows nothing of real video.</p>",
@@ -172,7 +174,7 @@ def _new_class(paths: Paths, results: Results) -> list[str]:
         f"<p>The second world has fish, which swim, jump or rest, beside cats and balls. Its clips lie in "
         f"<code>{paths.fish_data.relative_to(paths.folder)}</code> as your own would: <code>labels.csv</code>, "
         "<code>videos/</code> and <code>labels/</code> with a PNG of instance numbers for every labelled frame. "
-        f"{int(max(steps, default=0))} training steps, from the weights that come along.</p>",
+        f"{int(max(steps, default=0))} training steps, from the included weights.</p>",
         "<div class=pair>",
         _video(paths, paths.before / "overlay.mp4", "Before: fish are taken for something else, or for nothing."),
         _video(paths, paths.after / "overlay.mp4", "After the training."),
@@ -191,7 +193,7 @@ def _new_class(paths: Paths, results: Results) -> list[str]:
 
 def _times(results: Results) -> list[str]:
     rows = [[title, duration(seconds)] for title, seconds in results.times.items()]
-    rows.append(["together", duration(sum(results.times.values()))])
+    rows.append(["together", duration(results.seconds)])
     return [
         "<h2>How long it took</h2>",
         "<p class=note>The training ran beside the other steps; its row is the time that was left to wait for it.</p>",
@@ -203,14 +205,14 @@ def _next_steps() -> list[str]:
     return [
         "<h2>Next</h2>",
         "<p>In the folder of the project, after <code>source .venv/bin/activate</code>:</p>",
-        "<pre># label your own clip; the network that comes along knows only drawn figures\n"
+        "<pre># label your own clip; the included network knows only drawn figures\n"
         "ssa2d predict --input=clip.mp4 --output=out\n\n"
         "# check and train on your own labelled videos (docs/own_data.md)\n"
         "python main.py --config=configs/folder.py --mode=check --config.data.root=my_folder\n"
         "python main.py --config=configs/folder.py:kinetics --workdir=runs/own --config.data.root=my_folder\n\n"
         "# the page that labels clips in the browser\n"
         "make web\n\n"
-        "# the whole training of the weights that come along; says beforehand how long it takes\n"
+        "# the whole training of the included weights; says beforehand how long it takes\n"
         "make train</pre>",
         "<p>README.md and the pages in <code>docs/</code> say more (<code>make docs</code> builds them as a site).</p>",
     ]

@@ -18,6 +18,7 @@ from input_pipeline.sprites.render_folder import FolderRenderOptions, render_fol
 from input_pipeline.sprites.world import plan_clip
 from ssa2d_jax.data.label_space import A2D, LabelSpace
 from ssa2d_jax.runs.saved_config import as_tuples, flatten
+from tools.shipped import standard_split
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
@@ -73,14 +74,11 @@ def render_fish(paths: Paths, sizes: Sizes) -> None:
 
 
 def _sprites_config(paths: Paths, sizes: Sizes) -> "ConfigDict":
-    """The config of the sprites world, with its test split and a single training clip.
-
-    The test clips are those of configs/sprites.py: they don't depend on the number of training clips.
-    """
+    """The config of the sprites world, with its standard test split and a single training clip."""
     config = sprites.get_config()
+    config.update_from_flattened_dict(standard_split(paths.sprites_data, paths.shards))
     data = config.data
-    data.root, data.shards_dir = str(paths.sprites_data), str(paths.shards)
-    data.sprites.train_clips, data.sprites.test_clips = 1, sizes.test_clips
+    data.sprites.test_clips = sizes.test_clips
     data.sprites.processes = data.processes = 1  # the training has the other core
     return config
 

@@ -14,13 +14,14 @@ from ssa2d_jax.utils.progress import duration
 
 _TICK = 8.0  # seconds without a line after which the last line of a log file is shown
 _WIDTH = 68
+_GRACE = 10.0  # seconds that the process in the background has to save
 
 
 class Terminal:
     """Prints the steps of the demo and measures them; `times` is what each took, in seconds, by title."""
 
     def __init__(self, log: Path) -> None:
-        self.start, self.times = time.monotonic(), dict[str, float]()
+        self.times = dict[str, float]()
         self._log, self._printed = log, time.monotonic()
         log.write_text("")
 
@@ -86,13 +87,15 @@ class Background:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
+        if self._process.poll() is not None:
+            return
+        try:
             self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE)
+        finally:  # after a second Ctrl-C, too
+            self._process.kill()
+            self._process.wait()
 
     def wait(self) -> None:
         """Waits for its end. Raises InputError if it failed."""

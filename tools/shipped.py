@@ -7,6 +7,7 @@ python -m tools.shipped pack [--workdir=...] [--output=...]        # rounds kern
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,8 +25,10 @@ ABOUT = (
     "trained on the drawn sprites world alone (cartoon figures, 43 actor-action pairs of A2D): for trying the "
     "software; real video needs a training of its own"
 )
-# Two cores of a server took this long for the whole training, when one of them drew this many clips a second.
-_REFERENCE_SECONDS, _REFERENCE_CLIPS_PER_SECOND = 100 * 60.0, 18.0
+# The reference of the estimate: a machine with two cores, one of which draws so many clips of this world in a second,
+# and how long drawing, preparing, training and scoring take there together.
+REFERENCE_CLIPS_PER_SECOND = 18.0
+REFERENCE_SECONDS = 100 * 60.0
 _MEASURED_CLIPS = 20
 
 
@@ -50,25 +53,72 @@ def main() -> int:
 
 
 def train(workdir: Path) -> int:
-    """Says how long the training takes here, and runs it; returns its exit code."""
+    """Says how long the training takes here, runs it, and scores the run on the standard test split.
+
+    The training scores itself on clips of its own release, which have more labelled frames.
+
+    Returns:
+        The exit code of the command that failed, or 0.
+    """
+    print(_announcement(workdir), flush=True)
+    if code := _call(f"--config={CONFIG}", f"--workdir={workdir}"):
+        return code
+    root = Path(sprites.get_config("shipped").data.root)
+    options = standard_split(root.with_name("Standard"), root.with_name("prepared_standard"))
+    frames = sprites.get_config().data.sprites.test_clips * sprites.get_config().data.sprites.labelled
+    print(f"scoring on the standard test split of configs/sprites.py, {frames} labelled frames", flush=True)
+    words = [f"--config.{name}={value}" for name, value in options.items()]
+    return _call("--mode=eval", "--config=configs/sprites.py", f"--workdir={workdir}", *words)
+
+
+def standard_split(root: Path, shards: Path) -> dict[str, str | int]:
+    """Options with which configs/sprites.py stands for its test split alone, in folders of its own.
+
+    The test clips don't depend on the number of training clips, of which there has to be one.
+    """
+    return {"data.root": str(root), "data.shards_dir": str(shards), "data.sprites.train_clips": 1}
+
+
+def _announcement(workdir: Path) -> str:
+    """What is going to be trained, and how long it may take here."""
     config = sprites.get_config("shipped")
-    rate = _drawing_rate()
-    seconds = _REFERENCE_SECONDS * _REFERENCE_CLIPS_PER_SECOND / rate
     clips, epochs = config.data.sprites.train_clips, sum(phase[0] for phase in config.train.lr_phases)
-    print(
-        f"{clips:,} clips, {epochs:g} epochs, into {workdir}: about {duration(60 * round(seconds / 60))} on two such "
-        f"cores. This is an estimate: one core draws {rate:.0f} clips a second here; where it was "
-        f"{_REFERENCE_CLIPS_PER_SECOND:.0f}, everything took {duration(_REFERENCE_SECONDS)}. Once steps run, they say "
-        "how much time is left. The same command resumes.",
-        flush=True,
+    steps, done = int(clips * epochs / config.train.batch_size), _steps_done(workdir)
+    text = f"{clips:,} clips, {epochs:g} epochs, {steps:,} steps, into {workdir}"
+    if done >= steps:
+        return f"{text}: the training is finished"
+    rate, left = _drawing_rate(), 1 - done / steps
+    seconds = left * REFERENCE_SECONDS * REFERENCE_CLIPS_PER_SECOND / rate
+    rest = f"the {steps - done:,} steps after {done:,}" if done else "everything"
+    return (
+        f"{text}: about {duration(60 * round(seconds / 60))} for {rest} on two cores like this one. This is estimated "
+        f"from the {rate:.0f} clips a second that one core draws here; the reference is {duration(REFERENCE_SECONDS)} "
+        f"for everything where it draws {REFERENCE_CLIPS_PER_SECOND:.0f}. Once steps run, they say how much time is "
+        "left. The same command resumes."
     )
-    command = [sys.executable, str(ROOT / "main.py"), f"--config={CONFIG}", f"--workdir={workdir}"]
-    process = subprocess.Popen(command)
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue  # it got the signal, too, and ends when it has saved
+
+
+def _steps_done(workdir: Path) -> int:
+    """The step of the newest checkpoint; 0 if there is none."""
+    from ssa2d_jax.runs.workdir import Workdir
+
+    return max(
+        (int(path.name) for path in Workdir(workdir).checkpoints.glob("[0-9]*") if path.name.isdigit()), default=0
+    )
+
+
+def _call(*words: str) -> int:
+    """Runs main.py and returns its exit code; SIGTERM and Ctrl-C are left to it, so that it can save."""
+    process = subprocess.Popen([sys.executable, str(ROOT / "main.py"), *words])
+    earlier = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue  # it got the signal, too, and ends when it has saved
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
 
 
 def _drawing_rate() -> float:

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import signal
 import sys
 import time
 
@@ -146,7 +147,8 @@ def _finished_demo(folder) -> tuple[Paths, demo_page.Results]:
     result = json.loads(Workdir(paths.sprites).scores("test").read_text())
     words = demo_steps.fish_command(paths, Sizes(), "sprites", {})
     times = {"Draw": 3.0, "Train": 61.0}
-    return paths, demo_page.Results(result, before, demo_steps.read_ious(paths.run), "only <drawn> clips", words, times)
+    ious = demo_steps.read_ious(paths.run)
+    return paths, demo_page.Results(result, before, ious, "only <drawn> clips", words, times, seconds=70.0)
 
 
 def folder_config():
@@ -161,7 +163,7 @@ def test_the_page_shows_everything_and_fetches_nothing(tmp_path):
     for address in ("sprites/overlay.mp4", "sprites/timeline.png", "fish_before/overlay.mp4", "fish_after/overlay.mp4"):
         assert f"src='{address}'" in text
     assert "cat &lt;1&gt;" in text and "only &lt;drawn&gt; clips" in text and "And 3 more rows" in text
-    assert "all background" in text and text.count("<svg") == 3 and "1 min 01 s" in text
+    assert "all background" in text and text.count("<svg") == 3 and "1 min 01 s" in text and "1 min 10 s" in text
     rows = re.findall(r"<tr><td( class=new)?>([\w-]+)</td><td>([\d.]+)</td><td>([\d.]+)</td></tr>", text)
     marked = {name for new, name, *_ in rows if new}
     assert marked == {"fish", "fish-swimming", "fish-jumping", "fish-none"} and len(rows) == 10
@@ -199,3 +201,32 @@ def test_a_failed_process_is_an_error_and_leaving_ends_one_that_runs(tmp_path):
     with pytest.raises(KeyboardInterrupt), Background(sleeping, tmp_path, tmp_path / "b.log") as process:
         raise KeyboardInterrupt
     assert process._process.returncode is not None and time.monotonic() - start < 30
+
+
+def test_a_second_interrupt_kills_a_process_that_does_not_end(tmp_path, monkeypatch):
+    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True)"
+    log = tmp_path / "a.log"
+    with (
+        pytest.raises(KeyboardInterrupt),
+        Background([sys.executable, "-c", f"{stubborn}; time.sleep(60)"], tmp_path, log) as process,
+    ):
+        while last_line(log) != "up":
+            time.sleep(0.02)
+        wait = process._process.wait
+        interrupted = iter([True])
+
+        def interrupt_once(*arguments):
+            if next(interrupted, False):
+                raise KeyboardInterrupt
+            return wait(*arguments)
+
+        monkeypatch.setattr(process._process, "wait", interrupt_once)
+        raise KeyboardInterrupt
+    assert process._process.returncode == -signal.SIGKILL
+
+
+def test_sigterm_ends_the_demo_as_an_interrupt_does(tmp_path, capsys, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(demo, "_run", lambda *_: signal.raise_signal(signal.SIGTERM))
+    assert demo.main([f"--workdir={tmp_path}"]) == 130 and signal.getsignal(signal.SIGTERM) == before
+    assert capsys.readouterr().err.startswith("interrupted; ")

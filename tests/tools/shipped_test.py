@@ -1,11 +1,14 @@
 """The training of the weights that come along: its config, what it says beforehand, and the file of the package."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from configs import sprites
+from ssa2d_jax.cli.arguments import parse
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.runs import weights_file
 from ssa2d_jax.runs.workdir import Workdir
@@ -23,22 +26,59 @@ def test_the_config_differs_from_the_short_training_in_data_and_length_only():
     assert full["data.sprites"] == short["data.sprites"] | {"train_clips": 7000, "labelled": 8}
 
 
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")  # of ml_collections
 def test_training_says_beforehand_how_long_it_takes_and_runs_the_config(tmp_path, monkeypatch, capsys):
-    commands = []
+    commands, codes = [], [3, 0, 0]
 
     class Process:
         def __init__(self, command):
-            commands.append(command)
+            commands.append(command[2:])
 
         def wait(self):
-            return 3
+            return codes.pop(0)
 
-    monkeypatch.setattr(shipped, "_drawing_rate", lambda: 9.0)  # half as fast as the reference
+    monkeypatch.setattr(shipped, "_drawing_rate", lambda: shipped.REFERENCE_CLIPS_PER_SECOND / 2)
+    monkeypatch.setattr(shipped, "REFERENCE_SECONDS", 3600.0)
     monkeypatch.setattr(shipped.subprocess, "Popen", Process)
     assert shipped.train(tmp_path) == 3
-    hours = 2 * shipped._REFERENCE_SECONDS / 3600
-    assert f"about {int(hours)} h" in capsys.readouterr().out
-    assert commands[0][2:] == ["--config=configs/sprites.py:shipped", f"--workdir={tmp_path}"]
+    training = ["--config=configs/sprites.py:shipped", f"--workdir={tmp_path}"]
+    assert "about 2 h 00 min for everything" in capsys.readouterr().out and commands == [training]
+    assert shipped.train(tmp_path) == 0 and commands[1] == training
+    assert "standard test split of configs/sprites.py, 900 labelled frames" in capsys.readouterr().out
+    scoring = parse("eval", "main.py", [word for word in commands[2] if word != "--mode=eval"]).config
+    of_training = sprites.get_config("shipped").data
+    assert scoring.data.sprites.test_clips * scoring.data.sprites.labelled == 900
+    assert scoring.data.root != of_training.root and scoring.data.shards_dir != of_training.shards_dir
+
+
+def test_the_estimate_is_of_the_steps_that_are_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "_drawing_rate", lambda: shipped.REFERENCE_CLIPS_PER_SECOND)
+    monkeypatch.setattr(shipped, "REFERENCE_SECONDS", 4812 * 60.0)
+    for step in (3000, 3812):
+        (Workdir(tmp_path).checkpoints / str(step)).mkdir(parents=True)
+    assert "about 16 h 40 min for the 1,000 steps after 3,812" in shipped._announcement(tmp_path)
+    (Workdir(tmp_path).checkpoints / "4812").mkdir()
+    text = shipped._announcement(tmp_path)
+    assert text.endswith("the training is finished")
+
+
+def test_sigterm_ends_the_training_too(tmp_path):
+    """The tool waits until the training has saved, and returns its exit code."""
+    main = tmp_path / "main.py"
+    main.write_text(
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (print('saved', flush=True), sys.exit(143)))\n"
+        "print('training', flush=True)\ntime.sleep(60)\n"
+    )
+    program = (
+        f"import pathlib, sys\nfrom tools import shipped\nshipped.ROOT = pathlib.Path({str(tmp_path)!r})\n"
+        "sys.exit(shipped._call())"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "training\n"
+    process.terminate()
+    output, _ = process.communicate(timeout=30)
+    assert output == "saved\n" and process.returncode == 143
 
 
 def test_packed_weights_have_16_bit_kernels_scores_and_a_sentence_about_them(tmp_path, monkeypatch):
