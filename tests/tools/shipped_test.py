@@ -43,7 +43,14 @@ def test_training_says_beforehand_how_long_it_takes_and_runs_the_config(tmp_path
     assert shipped.train(tmp_path) == 3
     training = ["--config=configs/sprites.py:shipped", f"--workdir={tmp_path}"]
     assert "about 2 h 00 min for everything" in capsys.readouterr().out and commands == [training]
+    files = Workdir(tmp_path)
+    files.metrics.mkdir()
+    for path in (files.scores, files.class_scores, files.clip_agreement):
+        path("test").write_text("of the training's clips")
+        path("another_test").write_text("standard")  # where eval writes, as these are not the run's data
     assert shipped.train(tmp_path) == 0 and commands[1] == training
+    for path in (files.scores, files.class_scores, files.clip_agreement):
+        assert path("test").read_text() == "standard" and not path("another_test").exists()
     assert "standard test split of configs/sprites.py, 900 labelled frames" in capsys.readouterr().out
     scoring = parse("eval", "main.py", [word for word in commands[2] if word != "--mode=eval"]).config
     of_training = sprites.get_config("shipped").data
