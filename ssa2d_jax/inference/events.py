@@ -1,7 +1,8 @@
 """Who does what from when to when, for people who observe behaviour: events.csv, and a project for BORIS.
 
-A row is a bout: one action of one track, without a break. A track is visible all the time from its first to its last
-bout: where it does none of the actions, it has a bout of "none".
+A row is a bout: one action of one track, without a break. Bouts cover a track from its first to its last frame: where
+it does none of the actions, it has a bout of "none". A bout includes the frames in which the actor is hidden, if they
+are no more than the tracker bridges (`MAX_GAP` in tracker.py) and the action is the same before and after.
 
 events.csv has the columns of the table that BORIS exports as "aggregated events" (https://www.boris.unito.it), and a
 few more. BORIS reads no such table; it opens events.boris, which has the same bouts as a project.
@@ -86,7 +87,9 @@ class FrameTimes:
 
 @dataclasses.dataclass(frozen=True)
 class Course:
-    """What a track does when, without its masks: a few hundred bytes, however long it lasts.
+    """What a track does when, without its masks and probabilities.
+
+    A few hundred bytes, and about as many for each segment: a long track whose action flickers has many.
 
     Attributes:
         number: of the track.

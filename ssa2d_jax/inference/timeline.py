@@ -1,7 +1,7 @@
 """Who does what when, as a chart over time."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.events import Course, FrameTimes, action_name
-from ssa2d_jax.inference.tracks import Track
+from ssa2d_jax.inference.tracks import Segment, Track
 from ssa2d_jax.utils.text import plural
 from ssa2d_jax.visualization.charts import escape_label, to_png, to_svg
 from ssa2d_jax.visualization.text import readable_on
@@ -26,6 +26,7 @@ _LANE = 0.45  # height of a row of several lanes, for each of them
 _LETTER_WIDTH = 0.055  # inches: about the width of a letter at 8 points
 _WIDTH, _ROW = 9.0, 0.34  # inches
 _GREY = "#e4e4e4"
+_PIXELS = 1350  # the picture's width in pixels, about: bars that are narrower than one are merged
 _NARROW = 0.003  # of the whole time: a shorter bar has no white edge, which would hide it
 _LEGEND_ENTRIES, _LEGEND_COLUMNS, _LEGEND_LINE = 15, 5, 0.2  # a line's height in inches
 _CUT: dict[str, Any] = {"color": "#555555", "linestyle": "dashed", "linewidth": 0.8}
@@ -36,7 +37,7 @@ _STEPS, _MOST_TICKS = (60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 43_200
 def timeline(
     tracks: Sequence[Track],
     space: LabelSpace,
-    seconds: Sequence[float],
+    times: FrameTimes,
     *,
     max_tracks: int = MAX_TRACKS,
 ) -> str:
@@ -47,7 +48,7 @@ def timeline(
     Args:
         tracks: at least one.
         space: the classes.
-        seconds: when each frame of the clip begins, and when the last one ends: one number more than there are frames.
+        times: of the clip's frames.
         max_tracks: if there are more, those with the most frames are drawn, and the title says so.
 
     Returns:
@@ -55,9 +56,6 @@ def timeline(
     """
     if not tracks:
         raise ValueError("a timeline needs at least one track")
-    times = FrameTimes(seconds[-1] - seconds[-2])
-    for second in seconds[:-1]:
-        times.add(second)
     return to_svg(_draw([Course.of(track, space) for track in tracks], space, times, max_tracks, legend=False))
 
 
@@ -151,13 +149,45 @@ def _draw_track(axes: Axes, row: _Row, space: LabelSpace, times: FrameTimes) -> 
     first, end = times.start(course.first), times.stop(course.last)
     top, height = row.top + row.height * (1 - _BAR) / 2, row.height * _BAR
     axes.barh(top, end - first, height, first, align="edge", color=_GREY)
-    lanes = len(actions) if space.multilabel else 1
-    for segment in course.segments:
-        if segment.action:
-            lane = actions.index(segment.action) if space.multilabel else 0
-            shown = times.start(segment.first), times.stop(segment.last)
-            _draw_segment(axes, course.actor, segment.action, space, shown, times.duration,
-                          (top + height * lane / lanes, height / lanes))  # fmt: skip
+    lanes = [[action] for action in actions] if space.multilabel else [actions]
+    for number, lane in enumerate(lanes):
+        place = top + height * number / len(lanes), height / len(lanes)
+        segments = [segment for segment in course.segments if segment.action in lane]
+        for action, first, end in _bars(segments, times):
+            _draw_segment(axes, course.actor, action, space, (first, end), times.duration, place)
+
+
+_Bar = tuple[int, float, float]  # an action, from one second to another
+
+
+def _bars(segments: Iterable[Segment], times: FrameTimes) -> Iterator[_Bar]:
+    """Yields a bar for each segment of a lane; those narrower than a pixel become one with their neighbours.
+
+    So a lane has at most two for each pixel of the picture's width. A merged bar has the action that lasts longest in
+    it.
+    """
+    pixel = times.duration / _PIXELS
+    narrow: list[_Bar] = []
+    for segment in segments:
+        bar = segment.action, times.start(segment.first), times.stop(segment.last)
+        is_narrow = bar[2] - bar[1] < pixel
+        if narrow and not (is_narrow and bar[1] - narrow[-1][2] < pixel and bar[2] - narrow[0][1] < 2 * pixel):
+            yield _merge(narrow)
+            narrow = []
+        if is_narrow:
+            narrow.append(bar)
+        else:
+            yield bar
+    if narrow:
+        yield _merge(narrow)
+
+
+def _merge(bars: Sequence[_Bar]) -> _Bar:
+    """One bar from the start of the first to the end of the last."""
+    lasting: dict[int, float] = {}
+    for action, first, end in bars:
+        lasting[action] = lasting.get(action, 0.0) + end - first
+    return max(lasting, key=lambda action: lasting[action]), bars[0][1], bars[-1][2]
 
 
 def _track_name(row: _Row, space: LabelSpace) -> str:
@@ -180,7 +210,8 @@ def _draw_segment(
     (first, end), (top, height) = shown, lane
     colour, name = space.colour(actor, action), space.actions[action]
     edge = 0.5 if end - first > _NARROW * duration else 0.0
-    axes.barh(top, end - first, height, first, align="edge", color=_share(colour), edgecolor="white", linewidth=edge)
+    bar = Rectangle((first, top), end - first, height, facecolor=_share(colour), edgecolor="white", linewidth=edge)
+    axes.add_patch(bar)
     letters = 8 if height > 0.5 else 6
     room = 6.0 * (end - first) / duration  # inches, roughly
     if height > 0.3 and len(name) * _LETTER_WIDTH * letters / 8 < room:

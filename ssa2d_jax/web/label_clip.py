@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ssa2d_jax.inference.detector import Detector
+from ssa2d_jax.inference.events import FrameTimes
 from ssa2d_jax.inference.frame_labels import ClassStatistics
 from ssa2d_jax.inference.label_stream import OVERLAY, label_stream, new_overlay_writer, new_track_files, overlay_sink
 from ssa2d_jax.inference.results import FrameResult
@@ -15,8 +16,6 @@ from ssa2d_jax.inference.tracks import Instances, Track
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.sources import FrameSource
 from ssa2d_jax.web.limits import MAX_RATE, Limits
-
-_USUAL_RATE = 25  # frames per second, of a clip that does not say when its frames are shown
 
 ReportProgress = Callable[[int, int | None], None]  # frames done, and all frames (None: unknown)
 
@@ -78,14 +77,14 @@ def _label_clip(detector: Detector, clip: Path, folder: Path, limits: Limits, pr
     stream = detector.stream(clip)
     source, space, tracks = stream.source, detector.space, list[Track]()
     _check_announced(clip, source, limits)
-    times = FrameTimes(usual=float(1 / (source.rate or _USUAL_RATE)))
+    times = FrameTimes.at_rate(source.rate)
 
     def check_length(frame: FrameResult, instances: Instances | None) -> None:
         times.add(frame.seconds)
-        _check_length(clip, times.seconds, limits)
+        _check_length(clip, times, limits)
 
     def report(frame: FrameResult, instances: Instances | None) -> None:
-        progress(len(times.seconds), source.frames)
+        progress(len(times), source.frames)
 
     with new_track_files(stream, folder) as tables, new_overlay_writer(stream, folder) as overlay:
         sinks = (check_length, overlay_sink(overlay), report)
@@ -93,38 +92,15 @@ def _label_clip(detector: Detector, clip: Path, folder: Path, limits: Limits, pr
         tracks.sort(key=lambda track: track.number)
         tables.add(tracks)
         tables.end(statistics.frames)
-    seconds = times.with_end()
     return LabelledClip(
         overlay=folder / OVERLAY,
         tables=(folder / TRACKS_CSV, folder / TRACKS_JSON),
-        timeline=timeline(tracks, space, seconds) if tracks else None,
+        timeline=timeline(tracks, space, times) if tracks else None,
         shares=statistics.summary(space)["joint"],
         frames=statistics.frames,
         tracks=len(tracks),
         broken=_without_folder(source.error, clip) if source.error else None,
     )
-
-
-class FrameTimes:
-    """When the frames of a clip are shown, in seconds; never before the frame before."""
-
-    def __init__(self, usual: float) -> None:
-        """Starts without a frame; `usual` is the time between two frames that do not say when they are shown."""
-        self._usual = usual
-        self.seconds: list[float] = []
-
-    def add(self, seconds: float | None) -> None:
-        """Appends a frame; None: its time is unknown."""
-        if not self.seconds:
-            self.seconds.append(seconds or 0.0)
-        elif seconds is None:
-            self.seconds.append(self.seconds[-1] + self._usual)
-        else:
-            self.seconds.append(max(seconds, self.seconds[-1]))
-
-    def with_end(self) -> list[float]:
-        """The times of the frames, and the end of the last one."""
-        return [*self.seconds, self.seconds[-1] + self._usual]
 
 
 def _check_bytes(clip: Path, limits: Limits) -> None:
@@ -143,11 +119,11 @@ def _check_announced(clip: Path, source: FrameSource, limits: Limits) -> None:
         raise InputError(_too_long(clip, f"is {float(source.frames / source.rate):.1f} seconds long", limits))
 
 
-def _check_length(clip: Path, seconds: list[float], limits: Limits) -> None:
+def _check_length(clip: Path, times: FrameTimes, limits: Limits) -> None:
     """Raises InputError if the frames so far are too many or take too long, whatever the file says."""
-    if seconds[-1] - seconds[0] > limits.seconds:
+    if times.start(len(times) - 1) > limits.seconds:
         raise InputError(_too_long(clip, f"is longer than {limits.seconds:g} seconds", limits))
-    if len(seconds) > limits.frames:
+    if len(times) > limits.frames:
         raise InputError(_too_long(clip, f"has more than {limits.frames} frames", limits))
 
 

@@ -9,10 +9,10 @@ import pytest
 from ssa2d_jax.data.label_space import A2D, VIDOR, LabelSpace
 from ssa2d_jax.inference.events import Course, FrameTimes
 from ssa2d_jax.inference.timeline import timeline, write_timeline
-from ssa2d_jax.inference.tracks import Region, Track
+from ssa2d_jax.inference.tracks import Region, Segment, Track
 from ssa2d_jax.runs.defaults import THRESHOLD
 
-SECONDS = [2 + i / 10 for i in range(41)]  # 40 frames of a tenth of a second; the clip begins at 2 s
+SECONDS = [2 + i / 10 for i in range(40)]  # frames of a tenth of a second; the clip begins at 2 s
 
 
 def make_track(number, space, actor, frame_actions):
@@ -24,6 +24,13 @@ def make_track(number, space, actor, frame_actions):
         region = Region(actor, (0, 0, 4, 4), np.ones((4, 4), bool), 16, 0.9, probabilities)
         track.add(frame, SECONDS[frame], region)
     return track
+
+
+def frame_times(count, cut_at=()):
+    times = FrameTimes(usual=0.1)
+    for i in range(count):
+        times.add(i / 10, cut=i in cut_at)
+    return times
 
 
 def drawn(svg):
@@ -50,7 +57,7 @@ def test_bars_lie_where_the_tracks_are_and_have_their_actions_colours():
         make_track(1, A2D, dog, {i: [running] for i in range(20)} | {i: [jumping] for i in range(20, 40)}),
         make_track(4, A2D, ball, {i: [jumping] for i in range(10, 20)}),
     ]
-    texts, rectangles = drawn(timeline(tracks, A2D, SECONDS))
+    texts, rectangles = drawn(timeline(tracks, A2D, frame_times(40)))
     assert {"dog 1: running, jumping", "ball 4: jumping", "running", "jumping", "seconds"} <= set(texts)
     grey = sorted((r for r in rectangles if r[-1] == "#e4e4e4"), key=lambda r: r[1])
     (whole, part) = grey  # the dog's bar above the ball's
@@ -65,35 +72,28 @@ def test_bars_lie_where_the_tracks_are_and_have_their_actions_colours():
 
 def test_several_actions_at_once_have_lanes():
     track = make_track(1, VIDOR, 5, {i: [3, 7] for i in range(30)})
-    _, rectangles = drawn(timeline([track], VIDOR, SECONDS))
+    _, rectangles = drawn(timeline([track], VIDOR, frame_times(40)))
     (one,), (other,) = coloured(rectangles, VIDOR, 5, 3), coloured(rectangles, VIDOR, 5, 7)
     assert one[0] == other[0] and one[2] == other[2]
     assert other[1] == pytest.approx(one[1] + one[3], abs=0.1)
     idle = make_track(2, VIDOR, 5, {i: [] for i in range(30)})
-    assert f"{VIDOR.actors[5]} 2: no action" in drawn(timeline([idle], VIDOR, SECONDS))[0]
+    assert f"{VIDOR.actors[5]} 2: no action" in drawn(timeline([idle], VIDOR, frame_times(40)))[0]
 
 
 def test_of_many_tracks_the_longest_are_drawn_and_it_says_so():
     tracks = [make_track(i, A2D, 1, {frame: [1] for frame in range(i)}) for i in range(4, 24)]
-    texts, rectangles = drawn(timeline(tracks, A2D, SECONDS, max_tracks=5))
+    texts, rectangles = drawn(timeline(tracks, A2D, frame_times(40), max_tracks=5))
     assert "the 5 longest of 20 tracks" in texts and sum(r[-1] == "#e4e4e4" for r in rectangles) == 5
     assert [text.split(":")[0] for text in texts if text.startswith("adult")] == [f"adult {i}" for i in range(19, 24)]
 
 
 def test_names_are_letters_only_and_no_track_is_an_error():
     space = LabelSpace.from_names(("<b>--$x$",), ("a-->&",), (("<b>--$x$", "a-->&"),))
-    svg = timeline([make_track(1, space, 1, {i: [1] for i in range(30)})], space, SECONDS)
+    svg = timeline([make_track(1, space, 1, {i: [1] for i in range(30)})], space, frame_times(40))
     ElementTree.fromstring(svg)
     assert "<b>" not in svg
     with pytest.raises(ValueError, match="at least one track"):
-        timeline([], A2D, SECONDS)
-
-
-def frame_times(count, cut_at=()):
-    times = FrameTimes(usual=0.1)
-    for i in range(count):
-        times.add(i / 10, cut=i in cut_at)
-    return times
+        timeline([], A2D, frame_times(40))
 
 
 def test_the_file_has_a_legend_cuts_and_says_what_is_left_out(tmp_path):
@@ -124,3 +124,24 @@ def test_several_actions_have_lanes_high_enough_for_names(tmp_path):
     write_timeline(tmp_path / "a.svg", [track], VIDOR, frame_times(40))
     texts, _ = drawn((tmp_path / "a.svg").read_text())
     assert set(VIDOR.actions[1:7]) <= set(texts)
+
+
+def test_bars_narrower_than_a_pixel_are_merged_to_the_action_that_lasts_longest(tmp_path):
+    # An hour in which a dog runs for three frames and jumps for one, again and again; in the middle it walks.
+    running, jumping, walking = (A2D.actions.index(name) for name in ("running", "jumping", "walking"))
+    segments = [
+        Segment(action, first + start, first + end, 0.5)
+        for first in range(0, 36_000, 4)
+        for action, start, end in ((running, 0, 2), (jumping, 3, 3))
+        if not 16_000 <= first < 20_000
+    ]
+    segments = (*segments[:8000], Segment(walking, 16_000, 19_999, 0.5), *segments[8000:])
+    course = Course(1, 7, 0, 35_999, 36_000, segments)
+    write_timeline(tmp_path / "a.svg", [course], A2D, frame_times(36_000))
+    _, rectangles = drawn((tmp_path / "a.svg").read_text())
+    runs, walks = coloured(rectangles, A2D, 7, running), coloured(rectangles, A2D, 7, walking)
+    (whole,) = (r for r in rectangles if r[-1] == "#e4e4e4")
+    assert 300 < len(rectangles) < 1500  # of 16,001 segments
+    bars = [bar for bar in runs if bar[1] == runs[0][1]]
+    assert sum(bar[2] for bar in bars) == pytest.approx(whole[2] * 8 / 9, rel=0.01)
+    assert [bar[2] for bar in walks if bar[1] == runs[0][1]] == [pytest.approx(whole[2] / 9, rel=0.01)]

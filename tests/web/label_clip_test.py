@@ -11,7 +11,7 @@ from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.reader import read_frames
 from ssa2d_jax.web import html
-from ssa2d_jax.web.label_clip import FrameTimes, label_clip
+from ssa2d_jax.web.label_clip import label_clip
 from ssa2d_jax.web.limits import Limits
 from tests.fixtures.toy_detector import DOG_RUNNING, detector, make_video
 
@@ -77,14 +77,6 @@ def test_a_clip_without_a_frame_is_said(tmp_path):
     assert re.match(
         r"none\.mp4: (breaks off after 0|no frame could be decoded)", _refused(tmp_path, tmp_path / "none.mp4")
     )
-
-
-def test_times_never_go_back():
-    times = FrameTimes(usual=0.1)
-    for seconds in (None, 0.5, 0.3, None, 9.0):
-        times.add(seconds)
-    assert times.seconds == [0.0, 0.5, 0.5, pytest.approx(0.6), 9.0]
-    assert times.with_end() == [*times.seconds, pytest.approx(9.1)]
 
 
 def test_too_long_is_said_before_anything_is_labelled(tmp_path):
