@@ -110,15 +110,15 @@ class FrameResult:
         opacity: float = OPACITY,
         instances: Sequence[tuple[Track, Region]] | None = None,
         *,
-        scale: int = 0,
+        scale: int = 1,
     ) -> UInt8[np.ndarray, "H2 W2 3"]:
         """Draws the labels, the actors' names and a legend on the frame.
 
         Args:
             opacity: of the labels, 0 to 1.
             instances: as `Tracker.add` returns them; boxes with the tracks' numbers replace the names.
-            scale: the picture is this many times as large as the frame, since a small frame leaves little room for
-                names; 0 = automatic, see `enlargement` in visualization/enlarge.py; 1 = as large as the frame.
+            scale: the picture is this many times as large as the frame, by default as large. A small frame leaves
+                little room for names; 0 = automatic, see `enlargement` in visualization/enlarge.py.
         """
         space = self.space
         height, width = self.frame.shape[:2]
@@ -201,12 +201,14 @@ class Result:
         """Which pixels have a class, by its name; see `FrameResult.mask`."""
         return np.stack([frame.mask(name) for frame in self.frames])
 
-    def overlay(self, opacity: float = OPACITY, *, scale: int = 0) -> UInt8[np.ndarray, "T H2 W2 3"]:
-        """Draws the labels, the actors' names and a legend on every frame; for the options see `FrameResult`."""
+    def overlay(self, opacity: float = OPACITY, *, scale: int = 1) -> UInt8[np.ndarray, "T H2 W2 3"]:
+        """`FrameResult.overlay` of every frame, with the same options; by default as large as the frames."""
         return np.stack([frame.overlay(opacity, scale=scale) for frame in self.frames])
 
     def write_overlay(self, path: str | Path, opacity: float = OPACITY, *, scale: int = 0) -> None:
         """Writes the overlay as an mp4 with the timing of the frames; for the options see `FrameResult.overlay`.
+
+        By default the picture of a small clip is enlarged (`scale` 0).
 
         Raises:
             InputError: `path` is a folder, or lies in none.
@@ -271,7 +273,7 @@ def find_class(space: LabelSpace, name: str) -> tuple[str, int]:
     hint = (
         f"did you mean {near[0]!r}?"
         if near
-        else f"the actors are {', '.join(space.actors[1:])}; the actions " + (f"{', '.join(space.actions[1:])}")
+        else f"the actors are {', '.join(space.actors[1:])}; the actions {', '.join(space.actions[1:])}"
     )
     raise InputError(f"no class {name!r}; {hint}")
 

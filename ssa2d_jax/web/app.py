@@ -87,7 +87,7 @@ def thumbnails(examples: Mapping[str, Path], folder: Path) -> dict[str, Path]:
         try:
             frame = next(iter(read_frames(clip)))
         except (InputError, StopIteration) as error:
-            log(f"left out of the page's clips: {error or clip}")
+            log(f"left out of the page's clips: {str(error) or clip}")
             continue
         pictures[name] = folder / f"clip_{number}.png"
         pictures[name].write_bytes(encode_png(resize(frame.rgb, _fitting(frame.rgb.shape[:2]))))

@@ -44,14 +44,15 @@ def test_a_clip_and_its_stream_have_the_same_labels(tmp_path):
     assert frames[3].actions[..., A2D.actions.index("running") - 1].sum() == (result.action[3] > 0).sum()
     (dog,) = result.to_tracks()
     assert A2D.actors[dog.actor] == "dog" and dog.frames == list(range(40)) and dog.seconds[5] == pytest.approx(0.2)
-    overlay = result.overlay(opacity=1.0, scale=1)
+    overlay = result.overlay(opacity=1.0)  # as large as the frames
     np.testing.assert_allclose(overlay[3, 14, 12].astype(int), A2D.joint_colours[DOG_RUNNING], atol=1)
     larger = result[3].overlay(opacity=1.0, scale=4)
     assert larger.shape == (256, 384, 3)
     np.testing.assert_allclose(larger[4 * 14 + 1, 4 * 12 + 1].astype(int), overlay[3, 14, 12], atol=1)
     result.write_overlay(tmp_path / "larger.mp4", scale=2)
     assert next(read_frames(tmp_path / "larger.mp4")).rgb.shape == (128, 192, 3)
-    assert result[3].overlay().shape == (320, 480, 3)  # automatic: five times as large
+    assert result[3].overlay().shape == (64, 96, 3)
+    assert result[3].overlay(scale=0).shape == (320, 480, 3)  # automatic: five times as large
     result.write_overlay(tmp_path / "overlay.mp4")
     written = list(read_frames(tmp_path / "overlay.mp4"))
     assert len(written) == 40 and written[0].rgb.shape == (320, 480, 3)
