@@ -1,14 +1,18 @@
-"""The loop that labels a stream of frames, and the files that predicting and the page both write from it."""
+"""The loop that labels a stream of frames, and the files that are written from it."""
 
+import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ssa2d_jax.inference.detector import Stream
+from ssa2d_jax.inference.events import EVENTS_BORIS, EVENTS_CSV, Course, FrameTimes, Observation, write_events
 from ssa2d_jax.inference.frame_labels import LabelStatistics
 from ssa2d_jax.inference.results import OPACITY, FrameResult
+from ssa2d_jax.inference.timeline import TIMELINE, write_timeline
 from ssa2d_jax.inference.track_files import TrackFiles
 from ssa2d_jax.inference.tracker import Tracker
 from ssa2d_jax.inference.tracks import Instances, Track
+from ssa2d_jax.utils.progress import log
 from ssa2d_jax.video.writer import VideoWriter
 from ssa2d_jax.visualization.enlarge import enlargement
 
@@ -69,3 +73,23 @@ def new_track_files(stream: Stream, folder: Path) -> TrackFiles:
     source, detector = stream.source, stream.detector
     video = {"file_name": Path(source.name).name, "height": source.height, "width": source.width}
     return TrackFiles(folder, detector.space, video=video)
+
+
+def write_courses(folder: Path, courses: Sequence[Course], times: FrameTimes, stream: Stream, out_folder: Path) -> None:
+    """Writes timeline.png, events.csv and events.boris into `folder`, from where they will go to `out_folder`.
+
+    If the picture cannot be drawn, a line says so, and there is none.
+    """
+    source, space = stream.source, stream.detector.space
+    path, rate = Path(source.name), float(source.rate) if source.rate else None
+    is_file = path.is_file()
+    observation = Observation(path.stem if is_file else path.name, path if is_file else None, rate)
+    for name in (EVENTS_CSV, EVENTS_BORIS):
+        write_events(folder / name, courses, space, times, observation, out_folder)
+    try:
+        write_timeline(folder / TIMELINE, courses, space, times)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):  # a full disk
+            raise
+        (folder / TIMELINE).unlink(missing_ok=True)
+        log(f"{source.name}: {TIMELINE} is left out, since it could not be drawn: {error!r}")

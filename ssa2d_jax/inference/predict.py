@@ -1,6 +1,6 @@
 """Labels videos into files: overlay, label maps, summary, tracks, timeline and events.
 
-In memory that does not grow with the video's length, but for eight bytes a frame and a few hundred a track.
+Memory hardly grows with the video's length: eight bytes a frame, and a few hundred for each track and bout.
 """
 
 import collections
@@ -17,7 +17,7 @@ from typing import Any
 
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.detector import Detector, Stream
-from ssa2d_jax.inference.events import EVENTS_BORIS, EVENTS_CSV, Course, FrameTimes, Observation, write_events
+from ssa2d_jax.inference.events import EVENTS_BORIS, EVENTS_CSV, Course, FrameTimes
 from ssa2d_jax.inference.frame_labels import map_shapes
 from ssa2d_jax.inference.label_archive import LabelArchive
 from ssa2d_jax.inference.label_stream import (
@@ -27,9 +27,10 @@ from ssa2d_jax.inference.label_stream import (
     new_overlay_writer,
     new_track_files,
     overlay_sink,
+    write_courses,
 )
 from ssa2d_jax.inference.results import OPACITY
-from ssa2d_jax.inference.timeline import TIMELINE, write_timeline
+from ssa2d_jax.inference.timeline import TIMELINE
 from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON, TrackFiles
 from ssa2d_jax.inference.tracker import MIN_FRAMES, Tracker
 from ssa2d_jax.inference.tracks import Track
@@ -42,8 +43,14 @@ from ssa2d_jax.visualization.enlarge import enlargement
 
 LABELS, SUMMARY = "labels.npz", "summary.json"
 OUTPUTS = (OVERLAY, LABELS, SUMMARY, TRACKS_JSON, TRACKS_CSV, TIMELINE, EVENTS_CSV, EVENTS_BORIS)
-# Files that people correct, which are never overwritten then, and the keys of the summary that have their checksums.
-_CHECKSUMS = {TRACKS_JSON: "tracks_crc32", EVENTS_BORIS: "events_crc32"}
+# Files that people correct or have of their own, which are never overwritten then, and the keys of the summary that
+# have the checksums of those written here.
+_CHECKSUMS = {
+    TRACKS_JSON: "tracks_crc32",
+    TIMELINE: "timeline_crc32",
+    EVENTS_CSV: "events_csv_crc32",
+    EVENTS_BORIS: "events_crc32",
+}
 VIDEO_SUFFIXES = (
     ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv",
 )  # fmt: skip
@@ -136,8 +143,9 @@ def predict_video(
     and events.boris list their bouts (see events.py). Outputs of an earlier run are replaced at the very end.
 
     Raises:
-        InputError: the video cannot be read, `options.scale` is too large for it, or tracks.json or events.boris in
-            `out_folder` was changed by hand. A video that breaks off in the middle is finished up to there first.
+        InputError: the video cannot be read, `options.scale` is too large for it, `out_folder` is the folder of
+            pictures that is read, or its tracks.json, timeline.png, events.csv or events.boris was changed by hand.
+            A video that breaks off in the middle is finished up to there first.
         Stopped: at a first Ctrl-C or SIGTERM, when everything is written for the frames so far.
     """
     out_folder = Path(out_folder)
@@ -154,12 +162,12 @@ def predict_video(
             detector.compile()
             courses, times = list[Course](), FrameTimes.at_rate(source.rate)
             summary = _predict(stream, folder, options, courses, times)
-        if options.tracks:
-            _write_courses(folder, courses, times, stream, out_folder)
-        for name, key in _CHECKSUMS.items():
-            summary[key] = zlib.crc32((folder / name).read_bytes()) if options.tracks else None
-        (folder / SUMMARY).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
-        _replace_outputs(folder, out_folder)
+            if options.tracks:
+                write_courses(folder, courses, times, stream, out_folder)
+            for name, key in _CHECKSUMS.items():
+                summary[key] = zlib.crc32((folder / name).read_bytes()) if (folder / name).exists() else None
+            (folder / SUMMARY).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
+            _replace_outputs(folder, out_folder)
     if source.error is not None:
         raise InputError(
             f"{source.error}; the {summary['frames']} frames before that are done, see {out_folder}"
@@ -228,19 +236,6 @@ def _track_sink(tables: TrackFiles, courses: list[Course], space: LabelSpace) ->
     return add
 
 
-def _write_courses(
-    folder: Path, courses: Sequence[Course], times: FrameTimes, stream: Stream, out_folder: Path
-) -> None:
-    """Writes timeline.png, events.csv and events.boris into `folder`, from where they will go to `out_folder`."""
-    source, space = stream.source, stream.detector.space
-    path, rate = Path(source.name), float(source.rate) if source.rate else None
-    is_file = path.is_file()
-    observation = Observation(path.stem if is_file else path.name, path if is_file else None, rate)
-    write_timeline(folder / TIMELINE, courses, space, times)
-    for name in (EVENTS_CSV, EVENTS_BORIS):
-        write_events(folder / name, courses, space, times, observation, out_folder)
-
-
 def _replace_outputs(folder: Path, out_folder: Path) -> None:
     """Moves the new outputs into place and removes those of an earlier run that have no successor."""
     for name in OUTPUTS:
@@ -251,11 +246,13 @@ def _replace_outputs(folder: Path, out_folder: Path) -> None:
 
 
 def _check_places(path: Path, out_folder: Path) -> None:
-    """Raises InputError unless `out_folder` can be a folder and no output would overwrite the input."""
+    """Raises InputError unless `out_folder` can be a folder and no output would overwrite or join the input."""
     if out_folder.exists() and not out_folder.is_dir():
         raise InputError(f"{out_folder}: this is a file; the output needs a folder, a new one or an existing one")
     if path.resolve() in [(out_folder / name).resolve() for name in OUTPUTS]:
         raise InputError(f"{path}: the output would overwrite it; choose another folder than {out_folder}")
+    if path.is_dir() and path.resolve() == out_folder.resolve():
+        raise InputError(f"{path}: the output's pictures would be frames of the next run; choose another output folder")
 
 
 def _check_unchanged(out_folder: Path, name: str, key: str) -> None:

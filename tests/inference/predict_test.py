@@ -1,4 +1,5 @@
 import csv
+import errno
 import json
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from ssa2d_jax.data.label_space import A2D, KINDS
+from ssa2d_jax.inference import label_stream
 from ssa2d_jax.inference.predict import OUTPUTS, PredictOptions, predict_many, predict_path, predict_video
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.signals import Stopped
@@ -217,6 +219,53 @@ def test_ctrl_c_leaves_what_was_done_playable(tmp_path):
     assert int(rows_of(tmp_path / "out" / "events.csv")[-1]["Image index stop"]) == summary["frames"] - 1
 
 
+def test_ctrl_c_while_the_timeline_is_drawn_loses_nothing(tmp_path, monkeypatch):
+    make_video(tmp_path / "a.mp4", 5)
+    draw = label_stream.write_timeline
+
+    def interrupted(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        draw(*arguments)
+
+    monkeypatch.setattr(label_stream, "write_timeline", interrupted)
+    with pytest.raises(Stopped, match="after 5 frames, which are done"):
+        run(tmp_path / "a.mp4", tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(OUTPUTS)
+
+
+def test_a_timeline_that_fails_is_left_out_and_a_full_disk_is_an_error(tmp_path, monkeypatch, capsys):
+    make_video(tmp_path / "a.mp4", 5)
+    run(tmp_path / "a.mp4", tmp_path / "out")
+    errors = [ValueError("no font"), OSError(errno.ENOSPC, "No space left on device")]
+
+    def fails(path, *arguments):
+        path.touch()
+        raise errors.pop(0)
+
+    monkeypatch.setattr(label_stream, "write_timeline", fails)
+    summary = run(tmp_path / "a.mp4", tmp_path / "out")
+    assert summary["timeline_crc32"] is None and summary["events_csv_crc32"] is not None
+    assert "timeline.png is left out, since it could not be drawn: ValueError('no font')" in capsys.readouterr().err
+    left = sorted({*OUTPUTS} - {"timeline.png"})  # that of the earlier run is gone, too
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == left
+    with pytest.raises(OSError, match="No space left"):
+        run(tmp_path / "a.mp4", tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == left
+
+
+@pytest.mark.parametrize("name", ["tracks.json", "timeline.png", "events.csv", "events.boris"])
+def test_what_a_user_has_or_changed_is_not_overwritten(tmp_path, name):
+    make_video(tmp_path / "a.mp4", 5)
+    run(tmp_path / "a.mp4", tmp_path / "changed")
+    (tmp_path / "own").mkdir()
+    for folder in ("changed", "own"):
+        (tmp_path / folder / name).write_text("mine")
+        for tracks in (True, False):
+            with pytest.raises(InputError, match=rf"{name}: was changed after it was written.*not overwritten"):
+                run(tmp_path / "a.mp4", tmp_path / folder, tracks=tracks)
+        assert (tmp_path / folder / name).read_text() == "mine"
+
+
 def test_output_never_overwrites_the_input(tmp_path):
     make_video(tmp_path / "overlay.mp4", 2)
     with pytest.raises(InputError, match="would overwrite it"):
@@ -243,6 +292,9 @@ def test_a_folder_of_frames_is_one_video(tmp_path):
     (summary,) = predict_path(tmp_path / "in", tmp_path / "out", detector=detector())
     assert summary["frames"] == 20 and summary["joint"]["dog-running"]["frames"] == 20
     assert len(outputs(tmp_path / "out")[1]) == 20
+    with pytest.raises(InputError, match="in: the output's pictures would be frames of the next run"):
+        predict_path(tmp_path / "in", tmp_path / "x" / ".." / "in", detector=detector())
+    assert len(list((tmp_path / "in").iterdir())) == 20
 
 
 def test_folders_without_videos_and_videos_of_one_name(tmp_path):
@@ -316,8 +368,8 @@ def test_corrected_tracks_are_not_overwritten(tmp_path):
     (tmp_path / "out/a/summary.json").unlink()
     with pytest.raises(InputError, match="was changed after it was written, or summary.json beside it is missing"):
         run(tmp_path / "in/a.mp4", tmp_path / "out/a", tracks=False)
-    path.unlink()
-    (tmp_path / "out/a/events.boris").unlink()
+    for name in ("tracks.json", "timeline.png", "events.csv", "events.boris"):
+        (tmp_path / "out/a" / name).unlink()
     run(tmp_path / "in/a.mp4", tmp_path / "out/a", tracks=False)
     path = tmp_path / "out/b/events.boris"
     path.write_text(path.read_text().replace("running", "sliding"))  # as if it was saved by BORIS
