@@ -158,8 +158,10 @@ def test_statistics_are_shared_by_axis():
     jax.tree.map(lambda two, one: np.testing.assert_allclose(two[0], one, atol=1e-5), shared, statistics)
 
 
-def test_every_parameter_has_a_gradient_and_every_statistic_moves():
-    model = S3D(0.0625, feature_gating=True, train=True)
+@pytest.mark.parametrize(
+    "model", [S3D(0.0625, feature_gating=True, train=True), I3D(0.0625, train=True)], ids=["S3D-G", "I3D"]
+)
+def test_every_parameter_has_a_gradient_and_every_statistic_moves(model):
     video = jax.random.normal(jax.random.key(0), (2, 4, 32, 32, 3))
     variables = unflatten_dict(_random(model, video.shape), sep="/")
 
