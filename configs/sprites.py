@@ -69,7 +69,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         data.sprites.train_clips = 7000
         data.sprites.labelled = 8
         train.batch_size = 16
-        train.lr_phases = ((0.3, 0.0, 3e-3), (10.7, 3e-3, 0.0))
+        train.lr_phases = ((0.3, 0.0, 3e-3), (7.5, 3e-3, 8.97e-4), (1.4, 8.97e-4, 0.0))
         train.save_every, train.eval_every = 250, 1250
 
     if "tiny" in words:

@@ -152,7 +152,7 @@ for number, name in enumerate(detector.space.joint):
 
 # %%
 print(*Path("runs/demo/data/fish/labels.csv").read_text().splitlines()[:6], "...", sep="\n")
-rows = csv_history.read_rows("runs/demo/fish/metrics/training.csv")
+rows = csv_history.read_rows(Path("runs/demo/fish/metrics/training.csv"))
 loss = {"loss": ([int(row["step"]) for row in rows], [float(row["loss"]) for row in rows])}
 display(SVG(charts.curves(loss, "loss on training clips")))
 show_video("runs/demo/fish_before/overlay.mp4")

@@ -125,10 +125,12 @@ def _finished_before(training: Training, step: int) -> Results:
 
 def read_scores(path: Path, step: int, source: Source, split: str) -> Mapping[str, Any] | None:
     """The scores in `path`, metrics/<split>.json, if they are those of step `step` on `source`, or else None."""
-    expected = {"step": step, "data": source.identity, "left_out_videos": source.left_out[split]}
+    left_out = source.left_out[split]
     try:
         saved = json.loads(path.read_text())
-        return saved if all(saved[key] == value for key, value in expected.items()) else None
+        # Older scores do not say what was left out.
+        found = saved["step"], saved["data"], saved.get("left_out_videos", left_out)
+        return saved if found == (step, source.identity, left_out) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None  # not scored yet
 

@@ -60,11 +60,11 @@ def test_training_says_beforehand_how_long_it_takes_and_runs_the_config(tmp_path
 
 def test_the_estimate_is_of_the_steps_that_are_left(tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "_drawing_rate", lambda: shipped.REFERENCE_CLIPS_PER_SECOND)
-    monkeypatch.setattr(shipped, "REFERENCE_SECONDS", 4812 * 60.0)
-    for step in (3000, 3812):
+    monkeypatch.setattr(shipped, "REFERENCE_SECONDS", 4024 * 60.0)
+    for step in (2000, 3024):
         (Workdir(tmp_path).checkpoints / str(step)).mkdir(parents=True)
-    assert "about 16 h 40 min for the 1,000 steps after 3,812" in shipped._announcement(tmp_path)
-    (Workdir(tmp_path).checkpoints / "4812").mkdir()
+    assert "about 16 h 40 min for the 1,000 steps after 3,024" in shipped._announcement(tmp_path)
+    (Workdir(tmp_path).checkpoints / "4024").mkdir()
     text = shipped._announcement(tmp_path)
     assert text.endswith("the training is finished")
 
@@ -96,7 +96,7 @@ def test_packed_weights_have_16_bit_kernels_scores_and_a_sentence_about_them(tmp
     }
 
     class Run:
-        step, space = 4812, A2D
+        step, space = 4024, A2D
 
     Run.config, Run.variables = config, variables
     monkeypatch.setattr("ssa2d_jax.runs.load_run.load_run_as_saved", lambda workdir: Run)
@@ -104,15 +104,15 @@ def test_packed_weights_have_16_bit_kernels_scores_and_a_sentence_about_them(tmp
         shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
     files = Workdir(tmp_path)
     files.metrics.mkdir()
-    scores = {"step": 4812, "frames": 2400, "joint": {"miou": 61.0}}
+    scores = {"step": 4024, "frames": 2400, "joint": {"miou": 61.0}}
     files.scores("test").write_text(json.dumps(scores))
     with pytest.raises(shipped.InputError, match="not scored on the 900 frames"):  # but on the training's own clips
         shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
     files.scores("test").write_text(json.dumps(scores | {"frames": 900}))
     Run.step = 2500
-    with pytest.raises(shipped.InputError, match="trained to its end, step 4812"):
+    with pytest.raises(shipped.InputError, match="trained to its end, step 4024"):
         shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
-    Run.step = 4812
+    Run.step = 4024
     config.data.root = "/elsewhere/clips"
     shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
     tensors, _ = safetensors_file.load(tmp_path / "sprites.safetensors")

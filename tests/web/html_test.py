@@ -13,10 +13,9 @@ def test_names_from_files_and_runs_are_escaped():
     space = LabelSpace.from_names(("<b>",), ("<i>",), (("<b>", "<i>"),))
     table = html.shares({"<b>-<i>": {"frames": 2, "share": 0.25, "confidence": 0.5}}, space)
     assert "&lt;b&gt;-&lt;i&gt;" in table and "<b>" not in table and "25.0 %" in table and "width:25.00%" in table
-    assert "<b>" not in html.about(space, LIMITS) and "1 MB, 2 seconds and 1920x1080 pixels" in html.about(
-        space, LIMITS
-    )
-    assert html.error("<img src=x>.mp4").count("<") == 2
+    about = html.about("<b>", "for <i>tests</i>", space, LIMITS)
+    assert about.count("<b>") == 1 and "<i>" not in about and "<b>&lt;b&gt;</b>. for &lt;i&gt;tests" in about
+    assert "1 MB, 2 seconds and 1920x1080 pixels" in about
 
 
 def test_shares_are_ordered_and_small_ones_counted():
