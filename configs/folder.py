@@ -8,8 +8,8 @@ See docs/own_data.md.
 The variants are those of `a2d.py`: the paper's size, `small`, `kinetics`, `scratch`, `flow`, `s3d`, `s3d_g` and the
 ablations; and one more:
 
-    folder.py:sprites   the small network of sprites.py, from the included weights; the encoder's kernels are frozen, the
-                        statistics of its batch norm adapt: minutes on two CPU cores. For a first try and for drawn
+    folder.py:sprites   the small network of sprites.py, from the included weights; the encoder's kernels are frozen,
+                        the statistics of its batch norm adapt: minutes on two CPU cores. For a first try and for drawn
                         clips, not for real video. Can't be combined
 
 The data define the classes.
@@ -32,7 +32,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 
 
 def _from_sprites() -> ml_collections.ConfigDict:
-    """The network of the weights "sprites", which start it, with a frozen encoder (but for the statistics of batch norm)."""
+    """The network of the weights "sprites", which start it; the encoder is frozen, but for batch norm's statistics."""
     config = sprites.get_config()
     config.data.root = ""
     config.data.sprites.train_clips = config.data.sprites.test_clips = 0
