@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ssa2d_jax.data.batch import Source
 
 _RUN_FOLDER = "the folder of the run"
-_RUN = "the folder of a run, a file that export_weights wrote, or sprites, the weights that come along"
+_RUN = "the folder of a run, a file that export_weights wrote, or sprites, the included weights"
 
 
 class ConfigSource(enum.Enum):

@@ -69,7 +69,7 @@ def test_errors_are_one_line(tmp_path, capsys, monkeypatch):
 @pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")  # of ml_collections
 def test_the_training_is_a_command_that_the_command_line_takes(tmp_path):
     config = folder.get_config("sprites").to_dict()
-    config["model"]["encoder_width"] = 0.0625  # of other weights than those that come along
+    config["model"]["encoder_width"] = 0.0625  # of other weights than the included ones
     network = demo_steps.network_options(config)
     assert network == {"model.encoder_width": 0.0625}
     words = demo_steps.fish_command(Paths(tmp_path), Sizes(), "other.safetensors", network)

@@ -1,4 +1,4 @@
-"""The training of the weights that come along: its config, what it says beforehand, and the file of the package."""
+"""The training of the included weights: its config, what it says beforehand, and the file of the package."""
 
 import json
 import subprocess
