@@ -70,7 +70,6 @@ from input_pipeline.releases import a2d
 from ssa2d_jax import Detector
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.evaluation import metrics
-from ssa2d_jax.inference.timeline import timeline
 from ssa2d_jax.utils import csv_history
 from ssa2d_jax.visualization import charts
 
@@ -102,8 +101,8 @@ def label_video(run: str, clip: Path) -> None:
     result = detector(clip)  # for long videos: `for frame in detector.stream(clip)`
     tracks = result.to_tracks()
     if tracks:
-        seconds = [float(i / (result.rate or 25)) for i in range(len(result) + 1)]
-        display(SVG(timeline(tracks, detector.space, seconds)))
+        result.write_timeline("timeline.png", tracks)
+        display(Image("timeline.png"))
     print("\n".join(track.describe(detector.space) for track in tracks) or "no tracks found")
     result.write_overlay("overlay.mp4")
     show_video("overlay.mp4")
