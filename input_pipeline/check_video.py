@@ -9,8 +9,8 @@ from typing import Generic
 import numpy as np
 from jaxtyping import UInt8
 
-from input_pipeline.releases.regions import Label, Regions, Release
-from ssa2d_jax.data.label_space import IGNORE, LabelSpace
+from input_pipeline.releases.regions import Label, Regions, Release, joint_classes
+from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.errors import InputError, Problems
 from ssa2d_jax.utils.text import plural, size_text
 from ssa2d_jax.video.reader import read_frames
@@ -221,7 +221,7 @@ class _Tiles(Generic[Label]):
         if self._show is None or number not in self._chosen:
             return
         regions = self._release.regions(self._name, number, self._labels.labels[number])
-        joint = _joint_classes(regions, self._release.space)
+        joint = joint_classes(regions, self._release.space)
         self._show(f"{self._name}, frame {number + self._release.first_number}", rgb, joint)
         self.shown.append(number)
 
@@ -271,14 +271,6 @@ def _merge(problems: Iterable[tuple[Label, str]]) -> list[str]:
         labels.setdefault(text, []).append(label)
     more = lambda count: f" (the same in {plural(count, 'more label')})" if count else ""
     return [f"{same[0]}: {text}{more(len(same) - 1)}" for text, same in labels.items()]
-
-
-def _joint_classes(regions: Regions, space: LabelSpace) -> UInt8[np.ndarray, "H W"]:
-    classes = np.full(len(regions.actor) + 1, IGNORE, np.uint8)
-    classes[0] = 0
-    known = np.flatnonzero(~regions.ignore)
-    classes[known + 1] = space.joint_of[regions.actor[known], regions.actions[known].argmax(-1)]
-    return classes[regions.map]
 
 
 def _messages(error: InputError | OSError) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit all of this
     flags = os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=4", QUICK_COMPILES
     os.environ["XLA_FLAGS"] = " ".join(flags)
-    # All temporary files of this session, TensorFlow's too, are deleted at its end; pytest keeps its own elsewhere.
+    # All temporary files of the tests, TensorFlow's too, are deleted at the end; pytest keeps its own elsewhere.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
     _SESSION = tempfile.TemporaryDirectory(prefix="ssa2d-tests-", ignore_cleanup_errors=True)
     os.environ["TMPDIR"] = tempfile.tempdir = _SESSION.name

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from input_pipeline.releases.layouts import LAYOUTS, open_release
-from input_pipeline.releases.regions import Regions
+from input_pipeline.releases.regions import Regions, joint_classes
 from ssa2d_jax.data.label_space import IGNORE, KINDS, LabelSpace
 from ssa2d_jax.evaluation import metrics
 from ssa2d_jax.utils.errors import InputError
@@ -97,10 +97,7 @@ def _truth(regions: Regions, space: LabelSpace) -> Maps:
     actor[0] = action[0] = 0
     known = np.flatnonzero(~regions.ignore)
     actor[known + 1], action[known + 1] = regions.actor[known], regions.actions[known].argmax(-1)
-    joint = np.full(len(actor), IGNORE, np.uint8)
-    joint[0] = 0
-    joint[known + 1] = space.joint_of[actor[known + 1], action[known + 1]]
-    return {"actor": actor[regions.map], "action": action[regions.map], "joint": joint[regions.map]}
+    return {"actor": actor[regions.map], "action": action[regions.map], "joint": joint_classes(regions, space)}
 
 
 def _add(totals: metrics.ConfusionTotals, truth: Maps, predicted: Maps, frame: int, name: str) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt16
+from jaxtyping import Bool, Int64, UInt8, UInt16
 
-from ssa2d_jax.data.label_space import LabelSpace
+from ssa2d_jax.data.label_space import IGNORE, LabelSpace
 
 _VIDEO_NAME = re.compile(r"[\w\-][\w. \-]*")  # a leading "-" is common: the names are YouTube's
 Label = TypeVar("Label")  # where the label of one frame is: a file, or an entry of a JSON file
@@ -77,6 +77,15 @@ class Release(Protocol[Label]):
 
     def fingerprint(self) -> str:
         """Eight hex digits that change with the release. Raises InputError if the release is not there."""
+
+
+def joint_classes(regions: Regions, space: LabelSpace) -> UInt8[np.ndarray, "H W"]:
+    """The joint class of every pixel, `IGNORE` where the release does not say one."""
+    classes = np.full(len(regions.actor) + 1, IGNORE, np.uint8)
+    classes[0] = 0
+    known = np.flatnonzero(~regions.ignore)
+    classes[known + 1] = space.joint_of[regions.actor[known], regions.actions[known].argmax(-1)]
+    return classes[regions.map]
 
 
 def is_plain_name(video: str) -> bool:
