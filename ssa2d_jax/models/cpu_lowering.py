@@ -11,15 +11,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
+from ssa2d_jax.models.cpu_matmul import conv3d_by_matmul, same_padding, suits_matmul
+
 NHWC = ("NHWC", "HWIO", "NHWC")
 TIME = 1
-
-
-def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """Padding before and after an axis under TensorFlow's 'SAME'; of an odd total, the greater part comes after."""
-    reach = (kernel - 1) * dilation + 1
-    total = max((-(-size // stride) - 1) * stride + reach - size, 0)
-    return total // 2, total - total // 2
 
 
 def conv3d_by_frames(
@@ -30,11 +25,13 @@ def conv3d_by_frames(
 ) -> Float[jax.Array, "B t y x Cout"]:
     """3-D convolution, padding 'SAME', as one 2-D convolution over the frames of the whole batch.
 
-    The temporal taps are placed where fewer channels must be copied: stacked in the input's channels if these
+    A convolution with few channels becomes one matrix product instead. The temporal taps are placed where fewer channels must be copied: stacked in the input's channels if these
     are fewer (the stem 3 -> 64), otherwise computed side by side as outputs and summed with shifts.
 
     Output sizes are input sizes divided by strides, rounded up.
     """
+    if suits_matmul(x.shape, kernel.shape, strides, dilation):
+        return conv3d_by_matmul(x, kernel, strides, dilation)
     channels_in, channels_out = kernel.shape[3:]
     if channels_in < channels_out:
         return _stack_taps(x, kernel, strides, dilation)

@@ -23,4 +23,4 @@ def keep_freed_memory() -> None:
         mallopt(_MMAP_MAX, 0)
         if (os.cpu_count() or 1) <= _FEW_CORES:
             mallopt(_ARENA_MAX, 1)
-        mallopt(_TRIM_THRESHOLD, 1 << 30)
+        mallopt(_TRIM_THRESHOLD, -1)  # never: the workspace of one step can be several GB

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ssa2d_jax.models import layers
+from ssa2d_jax.models import cpu_matmul, layers
 from ssa2d_jax.models.lowering import Lowering, current_lowering, use_lowering
 
 
@@ -52,17 +52,38 @@ CONVOLUTIONS = [
     ((4, 4, 4), (2, 4, 1), (3, 3), (1, 1, 1), (1, 1, 1)),
     ((5, 4, 3), (1, 1, 1), (3, 4), (1, 1, 1), (1, 1, 1)),
     ((5, 4, 3), (1, 1, 1), (4, 3), (2, 2, 2), (1, 1, 1)),
+    ((4, 6, 9), (5, 4, 3), (2, 3), (2, 2, 3), (1, 1, 1)),
+    ((2, 1, 1), (2, 2, 2), (2, 3), (1, 1, 1), (1, 3, 3)),
 ]
 
 
+@pytest.mark.parametrize("narrow", [cpu_matmul.NARROW, 0], ids=["matmul", "frames"])
 @pytest.mark.parametrize(("size", "taps", "channels", "strides", "dilation"), CONVOLUTIONS)
-def test_conv3d_equals_lax(size, taps, channels, strides, dilation):
+def test_conv3d_equals_lax(monkeypatch, narrow, size, taps, channels, strides, dilation):
+    monkeypatch.setattr(cpu_matmul, "NARROW", narrow)  # 0: no convolution becomes a matrix product
     assert_same_with_gradients(
         lambda x, kernel: layers.conv3d(x, kernel, strides, dilation),
         lambda x, kernel: layers.conv3d_reference(x, kernel, strides, dilation),
         normal((2, *size, channels[0])),
         normal((*taps, *channels), seed=1),
     )
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "strides", "dilation", "expected"),
+    [
+        ((4, 16, 16), (3, 3, 3, 32, 12), (1, 1, 1), (1, 1, 1), True),
+        ((4, 16, 16), (3, 3, 3, 12, 4), (1, 1, 1), (1, 12, 12), True),
+        ((4, 16, 16), (3, 3, 3, 80, 16), (2, 1, 1), (1, 1, 1), True),
+        ((8, 64, 64), (7, 7, 7, 3, 16), (2, 2, 2), (1, 1, 1), True),
+        ((8, 64, 64), (7, 7, 7, 3, 64), (2, 2, 2), (1, 1, 1), False),  # many outputs
+        ((7, 64, 64), (7, 7, 7, 3, 16), (2, 2, 2), (1, 1, 1), False),  # no whole blocks of the stride
+        ((8, 56, 56), (3, 3, 3, 64, 192), (1, 1, 1), (1, 1, 1), False),  # wide
+        ((4, 16, 16), (1, 1, 1, 48, 8), (1, 1, 1), (1, 1, 1), False),  # a matrix product already
+    ],
+)
+def test_narrow_convolutions_become_matrix_products(size, kernel, strides, dilation, expected):
+    assert cpu_matmul.suits_matmul((2, *size, kernel[3]), kernel, strides, dilation) == expected
 
 
 @pytest.mark.parametrize("strides", [(1, 2, 2), (2, 2, 2), (1, 1, 1), (2, 1, 3)])
@@ -189,7 +210,7 @@ def convolved_ranks(function, *arrays):
 
 @pytest.mark.parametrize(("platform", "rank"), [("cpu", 4), ("cuda", 5)])
 def test_the_platform_decides_the_lowering(platform, rank):
-    x, kernel = normal((1, 4, 6, 6, 3)), normal((3, 3, 3, 3, 2))
+    x, kernel = normal((1, 4, 6, 6, 96)), normal((3, 3, 3, 96, 88))  # wide
     gradient = lambda op: jax.grad(lambda x, kernel: op(x, kernel).sum(), (0, 1))
     with use_lowering(Lowering.for_platform(platform)):
         assert convolved_ranks(gradient(layers.conv3d), x, kernel) == {rank}

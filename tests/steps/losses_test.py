@@ -50,6 +50,28 @@ def test_dice_of_perfect_and_disjoint_answers():
     np.testing.assert_allclose(losses.generalised_dice(sure, _maps([1, 2, 0]), valid), [1.0], atol=1e-6)
 
 
+def test_segmentation_loss_and_its_gradient_are_those_of_its_parts():
+    rng = np.random.default_rng(0)
+    logits = jnp.asarray(3 * rng.normal(size=(4, 2, 3, 5, 4)), jnp.float32).at[3, 0, 0, 0, 1].set(200.0)
+    labels = jnp.asarray(rng.integers(0, 4, (4, 2, 3, 5)), jnp.uint8).at[0, 0, 0, :2].set(255).at[1, 0].set(255)
+    valid = jnp.asarray(rng.uniform(size=labels.shape) < 0.7).at[2].set(False)  # some of them without a class
+    assert bool((valid & (labels == 255)).any())
+    weights = jnp.arange(1.0, 5.0)
+
+    def of_parts(logits):
+        parts = losses.cross_entropy(logits, labels, valid), losses.generalised_dice(logits, labels, valid)
+        return jnp.sum(weights * sum(parts))
+
+    def whole(logits):
+        return jnp.sum(weights * losses.segmentation_loss(logits, labels, valid))
+
+    value, gradient = jax.value_and_grad(whole)(logits)
+    expected, expected_gradient = jax.value_and_grad(of_parts)(logits)
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+    np.testing.assert_allclose(gradient, expected_gradient, atol=1e-6)
+    assert float(jnp.abs(expected_gradient).max()) > 0.01 and not gradient[2].any()
+
+
 @pytest.mark.parametrize("loss", [losses.cross_entropy, losses.generalised_dice, losses.segmentation_loss])
 def test_a_masked_pixel_equals_a_deleted_one(loss):
     logits = jax.random.normal(jax.random.key(0), (2, 1, 1, 5, 3))

@@ -134,6 +134,7 @@ def test_any_encoder_may_be_the_full_models(trained, tmp_path, options):
 
 def test_variants_are_really_trained(tmp_path):
     config = config_of(("full", "no_actor_prior"), (0,))
+    config.model.encoder = "pooled"
     scores = run(config, tmp_path)
     assert set(scores) == {"full", "no_actor_prior"}
     saved = json.loads((tmp_path / "no_actor_prior" / "seed0" / "config.json").read_text())

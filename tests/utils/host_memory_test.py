@@ -13,11 +13,12 @@ from ssa2d_jax.utils import host_memory
 
 host_memory.keep_freed_memory()
 faults = []
+PAGES = {pages}
 
 def work():
     for _ in range(4):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        np.ones(1 << 22, np.float32)  # 16 MB, 4096 pages
+        np.empty(PAGES * 4096, np.uint8)[::4096] = 1
         faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 threads = [threading.Thread(target=work) for _ in range(3)]
@@ -28,9 +29,11 @@ print(*faults)
 """
 
 
+@pytest.mark.parametrize("pages", [1 << 12, 5 << 16])  # 16 MB; 1.25 GB, the workspace of a step with larger frames
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
-def test_pages_are_cleared_once():
-    result = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+def test_pages_are_cleared_once(pages):
+    script = SCRIPT.replace("{pages}", str(pages))
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     faults = [int(word) for word in result.stdout.split()]
     assert len(faults) == 12
     assert max(faults[1:]) < 100  # whichever thread used the pages first
