@@ -79,7 +79,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         data.size = (128, 128)  # the size of the rendered clips
         data.store_height = 128
         train.batch_size = 8
-        train.lr_phases = ((0.1, 0.0, 2e-3), (4.9, 2e-3, 0.0))
+        train.lr_phases = ((0.1, 0.0, 2e-3), (3.9, 2e-3, 0.0))
 
     if "tiny" in words:
         data.root = "data/sprites_tiny/Release"

@@ -25,8 +25,9 @@ def conv3d_by_frames(
 ) -> Float[jax.Array, "B t y x Cout"]:
     """3-D convolution, padding 'SAME', as one 2-D convolution over the frames of the whole batch.
 
-    A convolution with few channels becomes one matrix product instead. The temporal taps are placed where fewer channels must be copied: stacked in the input's channels if these
-    are fewer (the stem 3 -> 64), otherwise computed side by side as outputs and summed with shifts.
+    A convolution with few channels becomes one matrix product instead. The temporal taps are placed where fewer
+    channels must be copied: stacked in the input's channels if these are fewer (the stem 3 -> 64), otherwise
+    computed side by side as outputs and summed with shifts.
 
     Output sizes are input sizes divided by strides, rounded up.
     """
