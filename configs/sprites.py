@@ -6,8 +6,8 @@ Takes about half an hour on two CPU cores. Joint mIoU on the test split: 40.1 (a
 
 Variants:
     sprites.py              the short training
-    sprites.py:shipped      the first training of the included weights, "sprites": `make train`
-    sprites.py:shipped_large    the second, which goes on from the first's weights with frames of 128x128
+    sprites.py:shipped_small    the first training of the included weights, "sprites", with frames of 64x64
+    sprites.py:shipped      the second, with frames of 128x128, from the weights of the first: `make train` does both
     sprites.py:still        every temporal kernel of the encoder covers one frame: a control without motion there
     sprites.py:stills       every temporal kernel of the decoders covers one frame as well
     sprites.py:kinetics     the whole I3D with Kinetics weights, frozen; the decoders learn in minutes, so that
@@ -26,9 +26,9 @@ from configs import default
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
     words = default.variants(
-        variant, "configs/sprites.py", ("shipped", "shipped_large", "still", "stills", "kinetics", "tiny")
+        variant, "configs/sprites.py", ("shipped_small", "shipped", "still", "stills", "kinetics", "tiny")
     )
-    others = {"shipped", "shipped_large", "tiny", "still", "stills", "s3d", "s3d_g", "flow"} & set(words)
+    others = {"shipped_small", "shipped", "tiny", "still", "stills", "s3d", "s3d_g", "flow"} & set(words)
     if "kinetics" in words and others:
         raise ValueError(f"configs/sprites.py: kinetics, the whole I3D for RGB, can't be combined with {min(others)}")
     config = default.get_config()
@@ -66,7 +66,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         default.freeze_kinetics_encoder(config)
         train.lr_phases = ((0.1, 0.0, 3e-3), (0.7, 3e-3, 0.0))
 
-    if {"shipped", "shipped_large"} & set(words):
+    if {"shipped_small", "shipped"} & set(words):
         data.root = "data/sprites_shipped/Release"
         data.shards_dir = "data/sprites_shipped/prepared"
         data.sprites.train_clips = 7000
@@ -74,7 +74,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         train.batch_size = 16
         train.lr_phases = ((0.3, 0.0, 3e-3), (7.5, 3e-3, 8.97e-4), (1.4, 8.97e-4, 0.0))
         train.save_every, train.eval_every = 250, 1250
-    if "shipped_large" in words:
+    if "shipped" in words:
         config.init.run = "runs/sprites_shipped_small"
         data.size = (128, 128)  # the size of the rendered clips
         data.store_height = 128

@@ -1,5 +1,8 @@
 """The included weights: their whole training from scratch, and the file that goes into the package.
 
+The network is trained with small frames first, which takes a quarter of the time of large ones, and then with frames
+of the clips' own size, in a run of its own that starts from the first one's weights.
+
 python -m tools.shipped train [--workdir=runs/sprites_shipped]     # make train; hours; the same command resumes it
 python -m tools.shipped pack [--workdir=...] [--output=...]        # rounds kernels to 16 bits and writes the file
 """
@@ -20,16 +23,17 @@ from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import duration
 
 ROOT = Path(__file__).resolve().parent.parent
-CONFIG = "configs/sprites.py:shipped"
+SMALL, LARGE = "shipped_small", "shipped"  # variants of configs/sprites.py
+CONFIG = f"configs/sprites.py:{LARGE}"
 ABOUT = (
     "trained on the drawn sprites world alone (cartoon figures, 43 actor-action pairs of A2D): for trying the "
     "software; real video needs a training of its own"
 )
 # The reference of the estimate: a machine with two cores, one of which draws so many clips of this world in a second,
-# and how long drawing, preparing, training and scoring take there together: the sum of parts that were measured alone
-# (18 clips a second in training), not one run.
+# and how long each run takes there with drawing, preparing and scoring: the sum of parts that were measured alone
+# (18 and 7 clips a second in training), not one run.
 REFERENCE_CLIPS_PER_SECOND = 18.0
-REFERENCE_SECONDS = 75 * 60.0
+REFERENCE_SECONDS = {SMALL: 75 * 60.0, LARGE: 75 * 60.0}
 _MEASURED_CLIPS = 20
 
 
@@ -63,17 +67,37 @@ def train(workdir: Path) -> int:
         The exit code of the command that failed, or 0.
     """
     print(_announcement(workdir), flush=True)
-    if code := _call(f"--config={CONFIG}", f"--workdir={workdir}"):
-        return code
-    root = Path(sprites.get_config("shipped").data.root)
+    runs = _runs(workdir)
+    if _steps_done(workdir):
+        del runs[SMALL]  # the second run has what the first had learned
+    for variant, folder in runs.items():
+        start = [] if variant == SMALL else [f"--config.init.run={_runs(workdir)[SMALL]}"]
+        if code := _call(f"--config=configs/sprites.py:{variant}", f"--workdir={folder}", *start):
+            return code
+    root = Path(sprites.get_config(LARGE).data.root)
     options = standard_split(root.with_name("Standard"), root.with_name("prepared_standard"))
-    frames = sprites.get_config().data.sprites.test_clips * sprites.get_config().data.sprites.labelled
+    standard = sprites.get_config().data.sprites
+    options["data.sprites.labelled"] = standard.labelled
+    frames = standard.test_clips * standard.labelled
     print(f"scoring on the standard test split of configs/sprites.py, {frames} labelled frames", flush=True)
     words = [f"--config.{name}={value}" for name, value in {**options, "train.image_clips": 0}.items()]
-    if code := _call("--mode=eval", "--config=configs/sprites.py", f"--workdir={workdir}", *words):
+    if code := _call("--mode=eval", f"--config={CONFIG}", f"--workdir={workdir}", *words):
         return code
     print(f"the scores on the standard test split are now {_replace_scores(workdir)}", flush=True)
     return 0
+
+
+def _runs(workdir: Path) -> dict[str, Path]:
+    """The workdir of each variant, in the order of training; the last one is `workdir`."""
+    return {SMALL: workdir.with_name(workdir.name + "_small"), LARGE: workdir}
+
+
+def _steps(variant: str) -> int:
+    """Steps of a variant's whole training."""
+    from ssa2d_jax.steps import schedule
+
+    config = sprites.get_config(variant)
+    return sum(schedule.phase_lengths(config.train.lr_phases, config.data.sprites.train_clips, config.train.batch_size))
 
 
 def _replace_scores(workdir: Path) -> Path:
@@ -96,18 +120,22 @@ def standard_split(root: Path, shards: Path) -> dict[str, str | int]:
 
 def _announcement(workdir: Path) -> str:
     """What is going to be trained, and how long it may take here."""
-    config = sprites.get_config("shipped")
-    clips, epochs = config.data.sprites.train_clips, sum(phase[0] for phase in config.train.lr_phases)
-    steps, done = int(clips * epochs / config.train.batch_size), _steps_done(workdir)
-    text = f"{clips:,} clips, {epochs:g} epochs, {steps:,} steps, into {workdir}"
-    if done >= steps:
+    runs, clips = _runs(workdir), sprites.get_config(LARGE).data.sprites.train_clips
+    steps = {variant: _steps(variant) for variant in runs}
+    done = {variant: min(_steps_done(folder), steps[variant]) for variant, folder in runs.items()}
+    if done[LARGE]:
+        done[SMALL] = steps[SMALL]  # the second began with what the first had learned
+    text = f"{clips:,} clips, " + ", then ".join(f"{steps[one]:,} steps into {folder}" for one, folder in runs.items())
+    if done == steps:
         return f"{text}: the training is finished"
-    rate, left = _drawing_rate(), 1 - done / steps
-    seconds = left * REFERENCE_SECONDS * REFERENCE_CLIPS_PER_SECOND / rate
-    rest = f"the {steps - done:,} steps after {done:,}" if done else "everything"
+    rate = _drawing_rate()
+    left = sum(REFERENCE_SECONDS[variant] * (1 - done[variant] / steps[variant]) for variant in runs)
+    seconds, whole = left * REFERENCE_CLIPS_PER_SECOND / rate, sum(REFERENCE_SECONDS.values())
+    so_far = sum(done.values())
+    rest = f"the {sum(steps.values()) - so_far:,} steps after {so_far:,}" if so_far else "everything"
     return (
         f"{text}: about {duration(60 * round(seconds / 60))} for {rest} on two cores like this one. This is estimated "
-        f"from the {rate:.0f} clips a second that one core draws here; the reference is {duration(REFERENCE_SECONDS)} "
+        f"from the {rate:.0f} clips a second that one core draws here; the reference is {duration(whole)} "
         f"for everything where it draws {REFERENCE_CLIPS_PER_SECOND:.0f}. Once steps run, they say how much time is "
         "left. The same command resumes."
     )
@@ -158,13 +186,10 @@ def pack(workdir: Path, output: Path) -> None:
     from ssa2d_jax.runs import weights_file
     from ssa2d_jax.runs.load_run import load_run_as_saved
     from ssa2d_jax.runs.workdir import Workdir
-    from ssa2d_jax.steps import schedule
 
-    run, shipped, standard = load_run_as_saved(workdir), sprites.get_config("shipped"), sprites.get_config()
-    phases = [tuple(phase) for phase in run.config.train.lr_phases]
-    train = shipped.train
-    steps = sum(schedule.phase_lengths(train.lr_phases, shipped.data.sprites.train_clips, train.batch_size))
-    if phases != [tuple(phase) for phase in train.lr_phases] or run.step != steps:
+    run, shipped, standard = load_run_as_saved(workdir), sprites.get_config(LARGE), sprites.get_config()
+    phases, steps = [tuple(phase) for phase in run.config.train.lr_phases], _steps(LARGE)
+    if phases != [tuple(phase) for phase in shipped.train.lr_phases] or run.step != steps:
         raise InputError(f"{workdir} is not {CONFIG} trained to its end, step {steps}; make train does that")
     frames = standard.data.sprites.test_clips * standard.data.sprites.labelled
     scores = Workdir(workdir).scores("test")
@@ -173,6 +198,7 @@ def pack(workdir: Path, output: Path) -> None:
         raise InputError(f"{workdir} was not scored on the {frames} frames of configs/sprites.py; make train does that")
     config = run.config.to_dict()
     config["data"] |= {key: shipped.data[key] for key in ("root", "shards_dir")}
+    config["init"]["run"] = shipped.init.run
     weights_file.save_run(
         output, run.variables, step=run.step, config=config, space=run.space, workdir=workdir,
         half=True, about=ABOUT,

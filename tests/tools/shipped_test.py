@@ -16,19 +16,29 @@ from ssa2d_jax.utils import safetensors_file
 from tools import shipped
 
 
-def test_the_config_differs_from_the_short_training_in_data_and_length_only():
-    flat = lambda config: {key: value for group, options in config.to_dict().items() if isinstance(options, dict)
-                           for key, value in {f"{group}.{name}": v for name, v in options.items()}.items()}  # fmt: skip
-    short, full = flat(sprites.get_config()), flat(sprites.get_config("shipped"))
-    changed = {key for key in full if full[key] != short[key]}
-    assert changed == {"data.root", "data.shards_dir", "data.sprites", "train.batch_size", "train.lr_phases",
-                       "train.save_every", "train.eval_every"}  # fmt: skip
-    assert full["data.sprites"] == short["data.sprites"] | {"train_clips": 7000, "labelled": 8}
+def _flat(config):
+    groups = [(group, options) for group, options in config.to_dict().items() if isinstance(options, dict)]
+    return {f"{group}.{name}": value for group, options in groups for name, value in options.items()}
+
+
+def _changed(one, other):
+    one, other = _flat(sprites.get_config(one)), _flat(sprites.get_config(other))
+    return {key for key in one if one[key] != other[key]}
+
+
+def test_the_configs_differ_from_the_short_training_in_data_and_length_only_and_the_second_in_size():
+    rhythm = {"train.batch_size", "train.lr_phases"}
+    assert _changed("shipped_small", "") == rhythm | {
+        "data.root", "data.shards_dir", "data.sprites", "train.save_every", "train.eval_every",
+    }  # fmt: skip
+    assert _changed("shipped", "shipped_small") == rhythm | {"data.size", "data.store_height", "init.run"}
+    short, full = (sprites.get_config(variant).data.sprites.to_dict() for variant in ("", "shipped"))
+    assert full == short | {"train_clips": 7000, "labelled": 8}
 
 
 @pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")  # of ml_collections
 def test_training_says_beforehand_how_long_it_takes_and_runs_the_config(tmp_path, monkeypatch, capsys):
-    commands, codes = [], [3, 0, 0]
+    commands, codes = [], [3, 0, 4, 0, 0]
 
     class Process:
         def __init__(self, command):
@@ -38,35 +48,44 @@ def test_training_says_beforehand_how_long_it_takes_and_runs_the_config(tmp_path
             return codes.pop(0)
 
     monkeypatch.setattr(shipped, "_drawing_rate", lambda: shipped.REFERENCE_CLIPS_PER_SECOND / 2)
-    monkeypatch.setattr(shipped, "REFERENCE_SECONDS", 3600.0)
+    monkeypatch.setattr(shipped, "REFERENCE_SECONDS", {shipped.SMALL: 1800.0, shipped.LARGE: 1800.0})
     monkeypatch.setattr(shipped.subprocess, "Popen", Process)
-    assert shipped.train(tmp_path) == 3
-    training = ["--config=configs/sprites.py:shipped", f"--workdir={tmp_path}"]
-    assert "about 2 h 00 min for everything" in capsys.readouterr().out and commands == [training]
-    files = Workdir(tmp_path)
+    workdir, small = tmp_path / "run", tmp_path / "run_small"
+    assert shipped.train(workdir) == 3
+    first = ["--config=configs/sprites.py:shipped_small", f"--workdir={small}"]
+    second = ["--config=configs/sprites.py:shipped", f"--workdir={workdir}", f"--config.init.run={small}"]
+    assert "about 2 h 00 min for everything" in capsys.readouterr().out and commands == [first]
+    assert shipped.train(workdir) == 4 and commands[1:] == [first, second]
+    files = Workdir(workdir)
+    (files.checkpoints / "250").mkdir(parents=True)  # the second run has begun and needs the first no longer
     files.metrics.mkdir()
     for path in (files.scores, files.class_scores, files.clip_agreement):
         path("test").write_text("of the training's clips")
         path("another_test").write_text("standard")  # where eval writes, as these are not the run's data
-    assert shipped.train(tmp_path) == 0 and commands[1] == training
+    assert shipped.train(workdir) == 0 and commands[3] == second
     for path in (files.scores, files.class_scores, files.clip_agreement):
         assert path("test").read_text() == "standard" and not path("another_test").exists()
     assert "standard test split of configs/sprites.py, 900 labelled frames" in capsys.readouterr().out
-    scoring = parse("eval", "main.py", [word for word in commands[2] if word != "--mode=eval"]).config
+    scoring = parse("eval", "main.py", [word for word in commands[4] if word != "--mode=eval"]).config
     of_training = sprites.get_config("shipped").data
+    assert scoring.data.size == of_training.size
     assert scoring.data.sprites.test_clips * scoring.data.sprites.labelled == 900
     assert scoring.data.root != of_training.root and scoring.data.shards_dir != of_training.shards_dir
 
 
 def test_the_estimate_is_of_the_steps_that_are_left(tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "_drawing_rate", lambda: shipped.REFERENCE_CLIPS_PER_SECOND)
-    monkeypatch.setattr(shipped, "REFERENCE_SECONDS", 4024 * 60.0)
+    monkeypatch.setattr(shipped, "REFERENCE_SECONDS", {shipped.SMALL: 4024 * 60.0, shipped.LARGE: 3500 * 30.0})
+    small, large = Workdir(tmp_path / "run_small"), Workdir(tmp_path / "run")
     for step in (2000, 3024):
-        (Workdir(tmp_path).checkpoints / str(step)).mkdir(parents=True)
-    assert "about 16 h 40 min for the 1,000 steps after 3,024" in shipped._announcement(tmp_path)
-    (Workdir(tmp_path).checkpoints / "4024").mkdir()
-    text = shipped._announcement(tmp_path)
-    assert text.endswith("the training is finished")
+        (small.checkpoints / str(step)).mkdir(parents=True)
+    whole = "7,000 clips, 4,024 steps into "
+    text = shipped._announcement(tmp_path / "run")
+    assert text.startswith(whole) and "about 45 h 50 min for the 4,500 steps after 3,024" in text
+    (large.checkpoints / "500").mkdir(parents=True)
+    assert "about 25 h 00 min for the 3,000 steps after 4,524" in shipped._announcement(tmp_path / "run")
+    (large.checkpoints / "3500").mkdir()
+    assert shipped._announcement(tmp_path / "run").endswith("the training is finished")
 
 
 def test_sigterm_ends_the_training_too(tmp_path):
@@ -96,7 +115,7 @@ def test_packed_weights_have_16_bit_kernels_scores_and_a_sentence_about_them(tmp
     }
 
     class Run:
-        step, space = 4024, A2D
+        step, space = 3500, A2D
 
     Run.config, Run.variables = config, variables
     monkeypatch.setattr("ssa2d_jax.runs.load_run.load_run_as_saved", lambda workdir: Run)
@@ -104,15 +123,15 @@ def test_packed_weights_have_16_bit_kernels_scores_and_a_sentence_about_them(tmp
         shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
     files = Workdir(tmp_path)
     files.metrics.mkdir()
-    scores = {"step": 4024, "frames": 2400, "joint": {"miou": 61.0}}
+    scores = {"step": 3500, "frames": 2400, "joint": {"miou": 61.0}}
     files.scores("test").write_text(json.dumps(scores))
     with pytest.raises(shipped.InputError, match="not scored on the 900 frames"):  # but on the training's own clips
         shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
     files.scores("test").write_text(json.dumps(scores | {"frames": 900}))
     Run.step = 2500
-    with pytest.raises(shipped.InputError, match="trained to its end, step 4024"):
+    with pytest.raises(shipped.InputError, match="trained to its end, step 3500"):
         shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
-    Run.step = 4024
+    Run.step = 3500
     config.data.root = "/elsewhere/clips"
     shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
     tensors, _ = safetensors_file.load(tmp_path / "sprites.safetensors")
