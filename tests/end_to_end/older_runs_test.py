@@ -3,7 +3,8 @@
 data/run_0_1.tar.xz was made by that version, with `configs/sprites.py:tiny` on 12 + 4 clips of 48x64 pixels, on one
 CPU device: Release/, prepared/ (shards), run/ (its checkpoint of step 4 of 6; config.json under the old keys),
 run.safetensors (exported at step 6), run/metrics/test.json (scored at step 6), predicted/ (labels of the first test
-clip by step 6). On the machine that made them all comparisons here are exact; another processor may round otherwise.
+clip by step 6). Another processor and later forms of the same operations round otherwise; a step moves a kernel by
+about 0.01.
 """
 
 import json
@@ -64,7 +65,7 @@ def test_a_run_goes_on_from_its_checkpoint_to_the_same_weights_and_scores(old):
     exported, metadata = weights_file.load_file(old / "run.safetensors")
     assert run.step == metadata["step"] == 6
     jax.tree.map(
-        lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4), run.variables, exported
+        lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3), run.variables, exported
     )
     history = (old / "run/metrics/training.csv").read_text().splitlines()
     assert history[0].startswith("step,") and [line.split(",")[0] for line in history[1:]] == list("123456")
@@ -76,7 +77,9 @@ def test_a_run_goes_on_from_its_checkpoint_to_the_same_weights_and_scores(old):
         assert again[kind] == pytest.approx(scores[kind], abs=0.5), kind
 
 
-def test_exported_weights_are_scored_without_a_config(old):
-    said = _main(old, "--mode=eval", f"--workdir={old / 'run.safetensors'}")
-    assert "12 labelled frames" in said and "building" not in said
+def test_exported_weights_are_scored_without_a_config(old, run_here):
+    data = f"--config.data.root={old / 'Release'}", f"--config.data.shards_dir={old / 'prepared'}"
+    weights = f"--workdir={old / 'run.safetensors'}"
+    code, _, said = run_here("--mode=eval", weights, *data, "--config.eval.batch_size=4")  # for four devices
+    assert code == 0 and "12 labelled frames" in said and "building" not in said, said
     assert (old / "run_scores/metrics/test.json").exists()

@@ -8,7 +8,7 @@ from ssa2d_jax.evaluation.metrics import SCORES
 from tests.fixtures.main_process import run
 
 
-def test_vidor_from_raw_json_and_mp4_to_a_score_and_labels(tmp_path):
+def test_vidor_from_raw_json_and_mp4_to_a_score_and_labels(tmp_path, run_here):
     flags = (
         "--config=configs/vidor.py:sprites",
         f"--workdir={tmp_path / 'run'}",
@@ -40,7 +40,7 @@ def test_vidor_from_raw_json_and_mp4_to_a_score_and_labels(tmp_path):
     assert "its most frequent classes" in said and "VidOR test" not in said
     (video,) = list(tmp_path.glob("Release/video/0000/*0.mp4"))[:1]
     out = tmp_path / "out"
-    code, _, said = run(*flags, "--mode=predict", f"--input={video}", f"--output={out}")
+    code, _, said = run_here(*flags, "--mode=predict", f"--input={video}", f"--output={out}")
     assert code == 0, said
     with np.load(out / "labels.npz") as labels:
         assert {name: labels[name].shape for name in labels} == {
@@ -50,5 +50,5 @@ def test_vidor_from_raw_json_and_mp4_to_a_score_and_labels(tmp_path):
         np.testing.assert_array_equal(labels["action"] > 0, chosen)
     assert (out / "overlay.mp4").stat().st_size > 0
     # Another number of actions is another network.
-    code, _, said = run(*flags, "--mode=eval", "--config.data.spatial=True")
+    code, _, said = run_here(*flags, "--mode=eval", "--config.data.spatial=True")
     assert code == 2 and "data.spatial" in said
