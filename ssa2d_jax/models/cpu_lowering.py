@@ -31,7 +31,7 @@ def conv3d_by_frames(
 
     Output sizes are input sizes divided by strides, rounded up.
     """
-    if suits_matmul(x.shape, kernel.shape, strides, dilation):
+    if suits_matmul(x.shape[1:4], kernel.shape, strides, dilation):
         return conv3d_by_matmul(x, kernel, strides, dilation)
     channels_in, channels_out = kernel.shape[3:]
     if channels_in < channels_out:

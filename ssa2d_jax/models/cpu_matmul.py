@@ -22,15 +22,15 @@ AXES = (0, 1, 2)
 
 
 def suits_matmul(
-    shape: Sequence[int], kernel_shape: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+    sizes: Sequence[int], kernel_shape: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> bool:
-    """Whether `conv3d_by_matmul` is the faster form for x of this shape [B, T, H, W, Cin] and this kernel."""
+    """Whether `conv3d_by_matmul` is the faster form for x of these sizes (T, H, W) and this kernel."""
     channels_in, channels_out = kernel_shape[3:]
     if math.prod(kernel_shape[:3]) == 1 or channels_in * channels_out > NARROW:
         return False
     if tuple(strides[1:]) == (1, 1):
         return True
-    whole = all(size % stride == 0 for size, stride in zip(shape[1:4], strides, strict=True))
+    whole = all(size % stride == 0 for size, stride in zip(sizes, strides, strict=True))
     return whole and tuple(dilation) == (1, 1, 1) and channels_out <= NARROW_STRIDED
 
 
@@ -62,7 +62,7 @@ def conv3d_by_matmul(
     order = (*reversed(stacked), 3, *summed, 4)  # the axis stacked last varies slowest in the channels
     matrix = kernel.transpose(order).reshape(x.shape[4], -1)
     # Two axes alone: XLA would transpose the factors of the kernel's gradient, a sum over more than one axis.
-    y = jnp.dot(x.reshape(-1, x.shape[4]), matrix).reshape(*x.shape[:4], -1)
+    y = jnp.dot(x.reshape(-1, x.shape[4]), matrix).reshape(*x.shape[:4], matrix.shape[1])
     for axis in summed:
         y = _sum(y, axis, kernel.shape[axis], dilation[axis], pads[axis][0], sizes[axis])
     return y

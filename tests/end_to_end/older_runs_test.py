@@ -3,8 +3,8 @@
 data/run_0_1.tar.xz was made by that version, with `configs/sprites.py:tiny` on 12 + 4 clips of 48x64 pixels, on one
 CPU device: Release/, prepared/ (shards), run/ (its checkpoint of step 4 of 6; config.json under the old keys),
 run.safetensors (exported at step 6), run/metrics/test.json (scored at step 6), predicted/ (labels of the first test
-clip by step 6). Another processor and later forms of the same operations round otherwise; a step moves a kernel by
-about 0.01.
+clip by step 6). Another processor and later forms of the same operations round otherwise; the two steps move a kernel
+by about 0.01.
 """
 
 import json

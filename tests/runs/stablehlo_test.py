@@ -75,7 +75,7 @@ def _check_refusals(script, frames):
 
 
 def test_a_gpus_program_is_made_here_with_its_own_forms(tmp_path):
-    paths = stablehlo.export_run(toy_run(A2D), tmp_path)
+    paths = stablehlo.export_run(toy_run(A2D, encoder="pooled"), tmp_path)
     assert [path.name for path in paths] == ["model_cpu.stablehlo", "model_cuda.stablehlo"]
     programs = [jax_export.deserialize(bytearray(path.read_bytes())) for path in paths]
     assert [one.platforms for one in programs] == [("cpu",), ("cuda",)]
