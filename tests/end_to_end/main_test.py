@@ -25,8 +25,8 @@ def _tiny(folder, *flags):
         f"--workdir={folder / 'run'}",
         f"--config.data.root={folder / 'Release'}",
         f"--config.data.shards_dir={folder / 'prepared'}",
-        "--config.data.sprites.test_clips=44",
-        "--config.data.sprites.train_clips=44",
+        "--config.data.sprites.test_clips=8",
+        "--config.data.sprites.train_clips=12",
         "--config.data.sprites.frames=20",
         "--config.data.clip_frames=4",
         "--config.data.frame_step=1",
@@ -34,7 +34,7 @@ def _tiny(folder, *flags):
         "--config.predict.overlap=2",
         "--config.train.batch_size=8",
         "--config.train.image_clips=0",  # the notebook's run has pictures
-        "--config.train.lr_phases=((0.45, 1e-3, 1e-3),)",
+        "--config.train.lr_phases=((1.7, 1e-3, 1e-3),)",
         "--config.train.save_every=2",
         "--config.train.optimizer=adam",  # compiles sooner than muon, which the notebook's run has
         *flags,
