@@ -61,11 +61,20 @@ def conv3d_by_matmul(
         x = _stack(x, axis, kernel.shape[axis], strides[axis], dilation[axis], pads[axis])
     order = (*reversed(stacked), 3, *summed, 4)  # the axis stacked last varies slowest in the channels
     matrix = kernel.transpose(order).reshape(x.shape[4], -1)
-    # Two axes alone: XLA would transpose the factors of the kernel's gradient, a sum over more than one axis.
-    y = jnp.dot(x.reshape(-1, x.shape[4]), matrix).reshape(*x.shape[:4], matrix.shape[1])
+    y = multiply_channels(x, matrix)
     for axis in summed:
         y = _sum(y, axis, kernel.shape[axis], dilation[axis], pads[axis][0], sizes[axis])
     return y
+
+
+def multiply_channels(
+    x: Float[jax.Array, "B T H W Cin"], matrix: Float[jax.Array, "Cin Cout"]
+) -> Float[jax.Array, "B T H W Cout"]:
+    """The matrix product along the channels, with all other axes as one.
+
+    For the kernel's gradient, a sum over those axes, XLA would otherwise copy the output's gradient first.
+    """
+    return jnp.dot(x.reshape(-1, x.shape[4]), matrix).reshape(*x.shape[:4], matrix.shape[1])
 
 
 def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:

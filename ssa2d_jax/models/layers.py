@@ -16,7 +16,7 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, Float32
 
-from ssa2d_jax.models import cpu_lowering
+from ssa2d_jax.models import cpu_lowering, cpu_matmul
 from ssa2d_jax.models.lowering import Lowering, current_lowering
 
 NDHWC = ("NDHWC", "DHWIO", "NDHWC")
@@ -43,7 +43,7 @@ def conv3d(
     """
     check_shapes(x, kernel, strides, dilation)
     if kernel.shape[:3] == ONES and tuple(strides) == ONES:
-        return jnp.dot(x, kernel[0, 0, 0])
+        return cpu_matmul.multiply_channels(x, kernel[0, 0, 0])
     if current_lowering() is Lowering.CPU:
         return cpu_lowering.conv3d_by_frames(x, kernel, strides, dilation)
     return conv3d_reference(x, kernel, strides, dilation)
