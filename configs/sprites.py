@@ -6,7 +6,7 @@ Takes about half an hour on two CPU cores. Joint mIoU on the test split: 40.1 (a
 
 Variants:
     sprites.py              the short training
-    sprites.py:shipped_small    the first training of the included weights, "sprites", with frames of 64x64
+    sprites.py:shipped_small   the first training of the included weights, "sprites", with frames of 64x64
     sprites.py:shipped      the second, with frames of 128x128, from the weights of the first: `make train` does both
     sprites.py:still        every temporal kernel of the encoder covers one frame: a control without motion there
     sprites.py:stills       every temporal kernel of the decoders covers one frame as well
@@ -31,6 +31,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     others = {"shipped_small", "shipped", "tiny", "still", "stills", "s3d", "s3d_g", "flow"} & set(words)
     if "kinetics" in words and others:
         raise ValueError(f"configs/sprites.py: kinetics, the whole I3D for RGB, can't be combined with {min(others)}")
+    if len({"shipped_small", "shipped", "tiny"} & set(words)) > 1:
+        raise ValueError("configs/sprites.py: of shipped_small, shipped and tiny only one can be chosen")
     config = default.get_config()
     data = config.data
     data.root = "data/sprites/Release"

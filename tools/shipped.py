@@ -1,7 +1,7 @@
 """The included weights: their whole training from scratch, and the file that goes into the package.
 
-The network is trained with small frames first, which takes a quarter of the time of large ones, and then with frames
-of the clips' own size, in a run of its own that starts from the first one's weights.
+The network is trained with small frames first, which are quicker, and then with frames of the clips' own size, in a
+run of its own that starts from the first one's weights.
 
 python -m tools.shipped train [--workdir=runs/sprites_shipped]     # make train; hours; the same command resumes it
 python -m tools.shipped pack [--workdir=...] [--output=...]        # rounds kernels to 16 bits and writes the file
@@ -71,7 +71,7 @@ def train(workdir: Path) -> int:
     if _steps_done(workdir):
         del runs[SMALL]  # the second run has what the first had learned
     for variant, folder in runs.items():
-        start = [] if variant == SMALL else [f"--config.init.run={_runs(workdir)[SMALL]}"]
+        start = [] if variant == SMALL else [f"--config.init.run={_beginning(workdir)}"]
         if code := _call(f"--config=configs/sprites.py:{variant}", f"--workdir={folder}", *start):
             return code
     root = Path(sprites.get_config(LARGE).data.root)
@@ -89,7 +89,18 @@ def train(workdir: Path) -> int:
 
 def _runs(workdir: Path) -> dict[str, Path]:
     """The workdir of each variant, in the order of training; the last one is `workdir`."""
-    return {SMALL: workdir.with_name(workdir.name + "_small"), LARGE: workdir}
+    small = workdir if workdir.name else workdir.resolve()
+    return {SMALL: small.with_name(small.name + "_small"), LARGE: workdir}
+
+
+def _beginning(workdir: Path) -> str:
+    """The run that the second one begins with: as the second one says, if it has begun, whatever path names it now."""
+    from ssa2d_jax.runs.workdir import Workdir
+
+    config = Workdir(workdir).config
+    if config.is_file():
+        return str(json.loads(config.read_text())["init"]["run"])
+    return str(_runs(workdir)[SMALL])
 
 
 def _steps(variant: str) -> int:

@@ -1,5 +1,7 @@
 """3-D convolution and pooling rewritten for CPUs, where XLA is fast in 2-D and slow in 3-D.
 
+Convolutions with few channels are matrix products, in cpu_matmul.py.
+
 Every form equals the plain lax one up to float rounding and is ordinary differentiable JAX: its gradients are
 2-D convolutions, too, which saves most of the time.
 """

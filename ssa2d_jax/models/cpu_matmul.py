@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
-# Products of input and output channels up to which the copies cost less than the matrix product gains.
-NARROW = 8192
+# Products of input and output channels up to which the copies cost less, in time and memory, than the product gains.
+NARROW = 2048
 # Up to so many outputs a strided kernel gains from folding its strides into the channels.
 NARROW_STRIDED = 32
 AXES = (0, 1, 2)

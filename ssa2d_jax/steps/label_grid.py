@@ -49,7 +49,7 @@ def resample_to_labels(logits: Float[jax.Array, "B t y x C"], batch: DeviceBatch
     in_time = time_weights(batch["label_time"], frames, logits.shape[1])
     in_rows = space_weights(batch["label_size"][:, 0], padded_height, height, logits.shape[2])
     in_columns = space_weights(batch["label_size"][:, 1], padded_width, width, logits.shape[3])
-    # With the classes in front, where a CPU is fast, and so that the losses, which want them there, copy nothing.
+    # With the classes in front, where a CPU is fast; the losses of one label a pixel want them there, too.
     logits = jnp.einsum("blt,btyxc->bclyx", in_time, logits.astype(jnp.float32), precision=HIGHEST)
     logits = jnp.einsum("bhy,bclyx->bclhx", in_rows, logits, precision=HIGHEST)
     logits = jnp.einsum("bclhx,bwx->bclhw", logits, in_columns, precision=HIGHEST)

@@ -74,6 +74,7 @@ def _segmentation_sums(
     peak = functools.reduce(jnp.maximum, planes)
     true_logit = sum(jnp.where(labels == number, plane, 0.0) for number, plane in enumerate(planes))
     known = (labels < len(planes)).astype(logits.dtype)
+    true_logit = jnp.where(labels < len(planes), true_logit, peak)  # anything finite, as it doesn't count
     total = jnp.asarray(sum(jnp.exp(plane - peak) for plane in planes))
     p_true = known * jnp.exp(true_logit - peak) / total
     p_squared = jnp.asarray(sum(jnp.exp(2 * (plane - peak)) for plane in planes)) / jnp.square(total)

@@ -6,7 +6,7 @@ import pytest
 from ssa2d_jax.cli import app
 from tests.fixtures.main_process import ROOT
 
-LONGEST = 120  # seconds: what is refused is refused at once; what is not would download a data set
+LONGEST = 300  # seconds: what should be refused and isn't would download a data set
 
 
 def _too_long(number, frame):

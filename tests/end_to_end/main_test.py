@@ -36,7 +36,6 @@ def _tiny(folder, *flags):
         "--config.train.image_clips=0",  # the notebook's run has pictures
         "--config.train.lr_phases=((1.7, 1e-3, 1e-3),)",
         "--config.train.save_every=2",
-        "--config.train.optimizer=adam",  # compiles sooner than muon, which the notebook's run has
         *flags,
     )
 

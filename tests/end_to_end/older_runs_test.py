@@ -64,9 +64,8 @@ def test_a_run_goes_on_from_its_checkpoint_to_the_same_weights_and_scores(old):
     run = load_run_as_saved(old / "run")
     exported, metadata = weights_file.load_file(old / "run.safetensors")
     assert run.step == metadata["step"] == 6
-    jax.tree.map(
-        lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3), run.variables, exported
-    )
+    for one, other in zip(jax.tree.leaves(run.variables), jax.tree.leaves(exported), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3 if other.ndim > 1 else 1e-4)
     history = (old / "run/metrics/training.csv").read_text().splitlines()
     assert history[0].startswith("step,") and [line.split(",")[0] for line in history[1:]] == list("123456")
     with tarfile.open(DATA) as archive:

@@ -210,7 +210,7 @@ def convolved_ranks(function, *arrays):
 
 @pytest.mark.parametrize(("platform", "rank"), [("cpu", 4), ("cuda", 5)])
 def test_the_platform_decides_the_lowering(platform, rank):
-    x, kernel = normal((1, 4, 6, 6, 96)), normal((3, 3, 3, 96, 88))  # wide
+    x, kernel = normal((1, 4, 6, 6, 48)), normal((3, 3, 3, 48, 48))  # wide
     gradient = lambda op: jax.grad(lambda x, kernel: op(x, kernel).sum(), (0, 1))
     with use_lowering(Lowering.for_platform(platform)):
         assert convolved_ranks(gradient(layers.conv3d), x, kernel) == {rank}
@@ -227,6 +227,13 @@ def test_the_default_backend_decides_the_current_lowering():
         with use_lowering(Lowering.CPU):
             assert current_lowering() is Lowering.CPU
     assert current_lowering() is own
+
+
+def test_a_narrow_convolution_is_a_matmul_on_cpus_alone():
+    x, kernel = normal((1, 4, 6, 6, 3)), normal((3, 3, 3, 3, 2))
+    for lowering, ranks in ((Lowering.CPU, set()), (Lowering.PLAIN, {5})):
+        with use_lowering(lowering):
+            assert convolved_ranks(lambda x, kernel: layers.conv3d(x, kernel), x, kernel) == ranks
 
 
 def test_pointwise_convolution_is_a_matmul():

@@ -53,6 +53,7 @@ def test_dice_of_perfect_and_disjoint_answers():
 def test_segmentation_loss_and_its_gradient_are_those_of_its_parts():
     rng = np.random.default_rng(0)
     logits = jnp.asarray(3 * rng.normal(size=(4, 2, 3, 5, 4)), jnp.float32).at[3, 0, 0, 0, 1].set(200.0)
+    logits = logits.at[0, 0, 0, :2].add(-300.0)  # where no class is true
     labels = jnp.asarray(rng.integers(0, 4, (4, 2, 3, 5)), jnp.uint8).at[0, 0, 0, :2].set(255).at[1, 0].set(255)
     valid = jnp.asarray(rng.uniform(size=labels.shape) < 0.7).at[2].set(False)  # some of them without a class
     assert bool((valid & (labels == 255)).any())

@@ -58,6 +58,8 @@ def test_training_says_beforehand_how_long_it_takes_and_runs_the_config(tmp_path
     assert shipped.train(workdir) == 4 and commands[1:] == [first, second]
     files = Workdir(workdir)
     (files.checkpoints / "250").mkdir(parents=True)  # the second run has begun and needs the first no longer
+    files.config.write_text(json.dumps({"init": {"run": "named/otherwise"}}))  # as in the command that began it
+    second[-1] = "--config.init.run=named/otherwise"
     files.metrics.mkdir()
     for path in (files.scores, files.class_scores, files.clip_agreement):
         path("test").write_text("of the training's clips")
@@ -132,7 +134,7 @@ def test_packed_weights_have_16_bit_kernels_scores_and_a_sentence_about_them(tmp
     with pytest.raises(shipped.InputError, match="trained to its end, step 3500"):
         shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
     Run.step = 3500
-    config.data.root = "/elsewhere/clips"
+    config.data.root, config.init.run = "/elsewhere/clips", "/elsewhere/small"
     shipped.pack(tmp_path, tmp_path / "sprites.safetensors")
     tensors, _ = safetensors_file.load(tmp_path / "sprites.safetensors")
     assert {name: array.dtype.name for name, array in tensors.items()} == {
@@ -141,3 +143,4 @@ def test_packed_weights_have_16_bit_kernels_scores_and_a_sentence_about_them(tmp
     metadata = weights_file.load_metadata(tmp_path / "sprites.safetensors")
     assert metadata["about"] == shipped.ABOUT and metadata["scores"]["test"]["joint"]["miou"] == 61.0
     assert metadata["config"]["data"]["root"] == sprites.get_config("shipped").data.root
+    assert metadata["config"]["init"]["run"] == sprites.get_config("shipped").init.run
