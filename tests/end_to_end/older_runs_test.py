@@ -3,8 +3,8 @@
 data/run_0_1.tar.xz was made by that version, with `configs/sprites.py:tiny` on 12 + 4 clips of 48x64 pixels, on one
 CPU device: Release/, prepared/ (shards), run/ (its checkpoint of step 4 of 6; config.json under the old keys),
 run.safetensors (exported at step 6), run/metrics/test.json (scored at step 6), predicted/ (labels of the first test
-clip by step 6). Another processor and later forms of the same operations round otherwise; the two steps move a kernel
-by about 0.01.
+clip by step 6). Another processor and later forms of the same operations round otherwise: what the two steps change has
+to agree within a tenth.
 """
 
 import json
@@ -59,13 +59,15 @@ def test_exported_weights_predict_the_same_labels(old):
 
 
 def test_a_run_goes_on_from_its_checkpoint_to_the_same_weights_and_scores(old):
+    before = load_run_as_saved(old / "run")
     said = _main(old, f"--config={old / 'run/config.json'}", f"--workdir={old / 'run'}")
     assert "resumed from" in said and "building" not in said  # the shards are found, not built anew
     run = load_run_as_saved(old / "run")
     exported, metadata = weights_file.load_file(old / "run.safetensors")
     assert run.step == metadata["step"] == 6
-    for one, other in zip(jax.tree.leaves(run.variables), jax.tree.leaves(exported), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3 if other.ndim > 1 else 1e-4)
+    leaves = [jax.tree.leaves(variables) for variables in (before.variables, run.variables, exported)]
+    for start, end, then in zip(*leaves, strict=True):
+        assert np.linalg.norm(end - then) <= 0.1 * np.linalg.norm(then - start) + 1e-5
     history = (old / "run/metrics/training.csv").read_text().splitlines()
     assert history[0].startswith("step,") and [line.split(",")[0] for line in history[1:]] == list("123456")
     with tarfile.open(DATA) as archive:
