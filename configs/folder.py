@@ -37,7 +37,8 @@ def _from_sprites() -> ml_collections.ConfigDict:
     config.data.root = ""
     config.data.sprites.train_clips = config.data.sprites.test_clips = 0
     config.init.run = "sprites"
-    config.data.size, config.data.store_height = (128, 128), 128  # as the weights were trained
+    trained = sprites.get_config("shipped").data
+    config.data.size, config.data.store_height = trained.size, trained.store_height
     train = config.train
     train.encoder_lr_scale = 0.0
     train.optimizer, train.temporal_lr_scale, train.adam_b2 = "adam", 1.0, 0.999  # compiles faster than Muon

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
-from ssa2d_jax.models.cpu_matmul import conv3d_by_matmul, same_padding, suits_matmul
+from ssa2d_jax.models.axes import pad_axis, same_padding, take_strided
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 TIME = 1
@@ -27,14 +27,11 @@ def conv3d_by_frames(
 ) -> Float[jax.Array, "B t y x Cout"]:
     """3-D convolution, padding 'SAME', as one 2-D convolution over the frames of the whole batch.
 
-    A convolution with few channels becomes one matrix product instead. The temporal taps are placed where fewer
-    channels must be copied: stacked in the input's channels if these are fewer (the stem 3 -> 64), otherwise
-    computed side by side as outputs and summed with shifts.
+    The temporal taps are placed where fewer channels must be copied: stacked in the input's channels if these
+    are fewer (the stem 3 -> 64), otherwise computed side by side as outputs and summed with shifts.
 
     Output sizes are input sizes divided by strides, rounded up.
     """
-    if suits_matmul(x.shape[1:4], kernel.shape, strides, dilation):
-        return conv3d_by_matmul(x, kernel, strides, dilation)
     channels_in, channels_out = kernel.shape[3:]
     if channels_in < channels_out:
         return _stack_taps(x, kernel, strides, dilation)
@@ -81,8 +78,8 @@ def max_pool3d_by_axes(
     for axis, (size, stride) in enumerate(zip(window, strides, strict=True), start=1):
         before, after = same_padding(x.shape[axis], size, stride)
         outputs = -(-x.shape[axis] // stride)
-        x = _pad(x, axis, before, after, -jnp.inf)
-        slices = [_strided(x, axis, tap, outputs, stride) for tap in range(size)]
+        x = pad_axis(x, axis, before, after, -jnp.inf)
+        slices = [take_strided(x, axis, tap, outputs, stride) for tap in range(size)]
         x = slices[0]
         for other in slices[1:]:
             x = jnp.maximum(x, other)
@@ -117,8 +114,8 @@ def _stack_taps(
     taps, height, width, channels_in, channels_out = kernel.shape
     before, after = same_padding(x.shape[TIME], taps, strides[0], dilation[0])
     outputs = -(-x.shape[TIME] // strides[0])
-    x = _pad(x, TIME, before, after, 0)
-    stacked = [_strided(x, TIME, tap * dilation[0], outputs, strides[0]) for tap in range(taps)]
+    x = pad_axis(x, TIME, before, after, 0)
+    stacked = [take_strided(x, TIME, tap * dilation[0], outputs, strides[0]) for tap in range(taps)]
     planes = kernel.transpose(1, 2, 0, 3, 4).reshape(height, width, taps * channels_in, channels_out)
     return _conv2d(jnp.concatenate(stacked, axis=-1), planes, strides[1:], dilation[1:])
 
@@ -145,7 +142,7 @@ def _sum_taps(
         part = jnp.stack([kernel[tap] for tap in shifts], axis=3).reshape(height, width, channels_in, -1)
         planes = _conv2d(frames, part, strides[1:], dilation[1:])
         for plane, shift in zip(jnp.split(planes, len(shifts), axis=-1), shifts.values(), strict=True):
-            y = y + _pad(plane, TIME, -shift, outputs - frames.shape[TIME] + shift, 0)
+            y = y + pad_axis(plane, TIME, -shift, outputs - frames.shape[TIME] + shift, 0)
     return y
 
 
@@ -171,22 +168,7 @@ def _interleave_time(
     planes = jnp.split(y, taps, axis=-1)
     phases = []
     for phase_taps, (before, _) in _phases(taps, stride):
-        shifted = [_pad(plane, TIME, before - i, i - before, 0) for i, plane in enumerate(planes[phase_taps])]
+        shifted = [pad_axis(plane, TIME, before - i, i - before, 0) for i, plane in enumerate(planes[phase_taps])]
         phases.append(sum(shifted[1:], start=shifted[0]))
     y = jnp.stack(phases, axis=2)
     return y.reshape(y.shape[0], -1, *y.shape[3:])
-
-
-def _pad(
-    x: Float[jax.Array, "B T H W C"], axis: int, before: int, after: int, value: float
-) -> Float[jax.Array, "B t y x C"]:
-    """Pads one axis; negative numbers cut it."""
-    widths = [(0, 0, 0)] * x.ndim
-    widths[axis] = (before, after, 0)
-    return lax.pad(x, jnp.asarray(value, x.dtype), widths)
-
-
-def _strided(
-    x: Float[jax.Array, "B T H W C"], axis: int, start: int, number: int, stride: int
-) -> Float[jax.Array, "B t y x C"]:
-    return lax.slice_in_dim(x, start, start + (number - 1) * stride + 1, stride, axis)

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Float
+
+from ssa2d_jax.models.axes import pad_axis, same_padding, take_strided
 
 # Products of input and output channels up to which the copies cost less, in time and memory, than the product gains.
 NARROW = 2048
@@ -77,13 +78,6 @@ def multiply_channels(
     return jnp.dot(x.reshape(-1, x.shape[4]), matrix).reshape(*x.shape[:4], matrix.shape[1])
 
 
-def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """Padding before and after an axis under TensorFlow's 'SAME'; of an odd total, the greater part comes after."""
-    reach = (kernel - 1) * dilation + 1
-    total = max((-(-size // stride) - 1) * stride + reach - size, 0)
-    return total // 2, total - total // 2
-
-
 def _axes_to_stack(kernel_shape: Sequence[int], strides: Sequence[int]) -> tuple[int, ...]:
     """The axes whose taps are stacked in the input, so that the fewest numbers are copied; strided axes must be."""
     taps, (channels_in, channels_out) = kernel_shape[:3], kernel_shape[3:]
@@ -133,12 +127,9 @@ def _stack(
     x: Float[jax.Array, "B T H W C"], axis: int, taps: int, stride: int, dilation: int, pad: tuple[int, int]
 ) -> Float[jax.Array, "B t y x tapsC"]:
     """The inputs of an axis' taps side by side in the channels."""
-    widths = [(0, 0, 0)] * 5
-    widths[axis + 1] = (*pad, 0)
     outputs = (x.shape[axis + 1] + sum(pad) - (taps - 1) * dilation - 1) // stride + 1
-    x = lax.pad(x, jnp.zeros((), x.dtype), widths)
-    starts = [tap * dilation for tap in range(taps)]
-    slices = [lax.slice_in_dim(x, i, i + (outputs - 1) * stride + 1, stride, axis + 1) for i in starts]
+    x = pad_axis(x, axis + 1, *pad, 0)
+    slices = [take_strided(x, axis + 1, tap * dilation, outputs, stride) for tap in range(taps)]
     return jnp.concatenate(slices, axis=-1)
 
 
@@ -151,7 +142,5 @@ def _sum(
         offset = tap * dilation - before
         if abs(offset) >= size:
             continue  # the tap meets padding alone
-        widths = [(0, 0, 0)] * 5
-        widths[axis + 1] = (-offset, offset, 0)
-        y = y + lax.pad(plane, jnp.zeros((), plane.dtype), widths)
+        y = y + pad_axis(plane, axis + 1, -offset, offset, 0)
     return y

@@ -45,6 +45,8 @@ def conv3d(
     if kernel.shape[:3] == ONES and tuple(strides) == ONES:
         return cpu_matmul.multiply_channels(x, kernel[0, 0, 0])
     if current_lowering() is Lowering.CPU:
+        if cpu_matmul.suits_matmul(x.shape[1:4], kernel.shape, strides, dilation):
+            return cpu_matmul.conv3d_by_matmul(x, kernel, strides, dilation)
         return cpu_lowering.conv3d_by_frames(x, kernel, strides, dilation)
     return conv3d_reference(x, kernel, strides, dilation)
 
