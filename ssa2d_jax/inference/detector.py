@@ -191,7 +191,7 @@ class Detector:
         self.compiled = True
         return outputs
 
-    def network_frames(self, frames: Iterable[UInt8[np.ndarray, "H W 3"]]) -> Iterator[UInt8[np.ndarray, "h w C"]]:
+    def network_frames(self, frames: Iterable[UInt8[np.ndarray, "_ _ 3"]]) -> Iterator[UInt8[np.ndarray, "h w C"]]:
         """Yields whole frames at the network's size; RGB, and packed flow for a network of two streams."""
         if self.flow is None:
             return (resize(frame, self.size) for frame in frames)
@@ -201,7 +201,7 @@ class Detector:
 
 
 def _with_flow(
-    frames: Iterable[UInt8[np.ndarray, "H W 3"]], flow_track: FlowTrack, size: tuple[int, int]
+    frames: Iterable[UInt8[np.ndarray, "_ _ 3"]], flow_track: FlowTrack, size: tuple[int, int]
 ) -> Iterator[UInt8[np.ndarray, "h w 5"]]:
     """Yields RGB and packed flow of whole frames at `size` (height, width)."""
     waiting = collections.deque[UInt8[np.ndarray, "h w 3"]]()  # frames whose flow is not known yet

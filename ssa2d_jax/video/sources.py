@@ -19,7 +19,7 @@ _CAMERA = re.compile(r"[0-9]{1,3}")
 _CLOCK = Fraction(1, 90_000)  # seconds, the time base of a camera's frames
 
 # A file's path, a camera's number, RGB pictures as one array or one by one.
-FrameInput = str | Path | int | UInt8[np.ndarray, "T H W 3"] | Iterable[UInt8[np.ndarray, "H W 3"]]
+FrameInput = str | Path | int | UInt8[np.ndarray, "T H W 3"] | Iterable[UInt8[np.ndarray, "_ _ 3"]]
 
 
 class FrameSource:
