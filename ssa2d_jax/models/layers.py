@@ -1,8 +1,8 @@
 """The network's operations: 3-D convolutions, max pooling and linear interpolation, channels last.
 
-Each operation has a plain lax form, `*_reference`; for CPUs the equal forms of cpu_lowering.py replace it (see
-lowering.py). Kernels are [kt, kh, kw, Cin, Cout], padding is TensorFlow's 'SAME'. Functions that check shapes
-themselves accept any shape and raise ValueError.
+Each operation has a plain lax form, `*_reference`; on CPUs the equal forms of cpu/ replace it (see lowering.py).
+Kernels are [kt, kh, kw, Cin, Cout], padding is TensorFlow's 'SAME'. Functions that check shapes themselves accept any
+shape and raise ValueError.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,9 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, Float32
 
-from ssa2d_jax.models import cpu_lowering, cpu_matmul
+from ssa2d_jax.models.arrays import multiply_channels
+from ssa2d_jax.models.cpu import convolution as cpu_convolution
+from ssa2d_jax.models.cpu.pooling import max_pool3d_by_axes
 from ssa2d_jax.models.lowering import Lowering, current_lowering
 
 NDHWC = ("NDHWC", "DHWIO", "NDHWC")
@@ -43,11 +45,9 @@ def conv3d(
     """
     check_shapes(x, kernel, strides, dilation)
     if kernel.shape[:3] == ONES and tuple(strides) == ONES:
-        return cpu_matmul.multiply_channels(x, kernel[0, 0, 0])
+        return multiply_channels(x, kernel[0, 0, 0])
     if current_lowering() is Lowering.CPU:
-        if cpu_matmul.suits_matmul(x.shape[1:4], kernel.shape, strides, dilation):
-            return cpu_matmul.conv3d_by_matmul(x, kernel, strides, dilation)
-        return cpu_lowering.conv3d_by_frames(x, kernel, strides, dilation)
+        return cpu_convolution.conv3d(x, kernel, strides, dilation)
     return conv3d_reference(x, kernel, strides, dilation)
 
 
@@ -77,7 +77,7 @@ def conv3d_transpose(
     """
     check_shapes(x, kernel, strides, ONES)
     if current_lowering() is Lowering.CPU:
-        return cpu_lowering.conv3d_transpose_by_phases(x, kernel, strides)
+        return cpu_convolution.conv3d_transpose(x, kernel, strides)
     return conv3d_transpose_reference(x, kernel, strides)
 
 
@@ -100,7 +100,7 @@ def max_pool3d(
     """
     check_map(x, window, strides)
     if current_lowering() is Lowering.CPU:
-        return cpu_lowering.max_pool3d_by_axes(x, window, strides)
+        return max_pool3d_by_axes(x, window, strides)
     return max_pool3d_reference(x, window, strides)
 
 

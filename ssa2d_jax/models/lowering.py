@@ -12,7 +12,7 @@ class Lowering(enum.Enum):
     """A form of the network's operations."""
 
     PLAIN = "plain"  # lax's 3-D operations, for GPUs and TPUs
-    CPU = "cpu"  # the forms of cpu_lowering.py
+    CPU = "cpu"  # the forms of cpu/
 
     @classmethod
     def for_platform(cls, platform: str) -> "Lowering":

@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from ssa2d_jax.models.axes import pad_axis, same_padding, take_strided
+from ssa2d_jax.models.arrays import multiply_channels, pad_axis, same_padding, shift_axis, take_strided
+from ssa2d_jax.models.cpu.strides import fold_input, fold_kernel, strides_fold
 
 # Products of input and output channels up to which the copies cost less, in time and memory, than the product gains.
 NARROW = 2048
@@ -31,8 +32,7 @@ def suits_matmul(
         return False
     if tuple(strides[1:]) == (1, 1):
         return True
-    whole = all(size % stride == 0 for size, stride in zip(sizes, strides, strict=True))
-    return whole and tuple(dilation) == (1, 1, 1) and channels_out <= NARROW_STRIDED
+    return strides_fold(sizes, strides, dilation) and channels_out <= NARROW_STRIDED
 
 
 def conv3d_by_matmul(
@@ -53,29 +53,19 @@ def conv3d_by_matmul(
         for size, taps, stride, rate in zip(x.shape[1:4], kernel.shape[:3], strides, dilation, strict=True)
     ]
     if tuple(strides[1:]) != (1, 1):
-        x, kernel, pads = _fold_strides(x, kernel, strides, pads)
+        x = fold_input(x, strides)
+        kernel, pads = fold_kernel(kernel, strides, pads)
         strides = (1, 1, 1)
     stacked = _axes_to_stack(kernel.shape, strides)
     summed = [axis for axis in AXES if axis not in stacked]
-    sizes = x.shape[1:4]
     for axis in stacked:
         x = _stack(x, axis, kernel.shape[axis], strides[axis], dilation[axis], pads[axis])
     order = (*reversed(stacked), 3, *summed, 4)  # the axis stacked last varies slowest in the channels
     matrix = kernel.transpose(order).reshape(x.shape[4], -1)
     y = multiply_channels(x, matrix)
     for axis in summed:
-        y = _sum(y, axis, kernel.shape[axis], dilation[axis], pads[axis][0], sizes[axis])
+        y = _sum(y, axis, kernel.shape[axis], dilation[axis], pads[axis][0])
     return y
-
-
-def multiply_channels(
-    x: Float[jax.Array, "B T H W Cin"], matrix: Float[jax.Array, "Cin Cout"]
-) -> Float[jax.Array, "B T H W Cout"]:
-    """The matrix product along the channels, with all other axes as one.
-
-    For the kernel's gradient, a sum over those axes, XLA would otherwise copy the output's gradient first.
-    """
-    return jnp.dot(x.reshape(-1, x.shape[4]), matrix).reshape(*x.shape[:4], matrix.shape[1])
 
 
 def _axes_to_stack(kernel_shape: Sequence[int], strides: Sequence[int]) -> tuple[int, ...]:
@@ -95,34 +85,6 @@ def _axes_to_stack(kernel_shape: Sequence[int], strides: Sequence[int]) -> tuple
     return min(choices, key=copied)
 
 
-def _fold_strides(
-    x: Float[jax.Array, "..."],
-    kernel: Float[jax.Array, "..."],
-    strides: Sequence[int],
-    pads: Sequence[tuple[int, int]],
-) -> tuple[Float[jax.Array, "..."], Float[jax.Array, "..."], list[tuple[int, int]]]:
-    """An equal convolution without strides: input, kernel and its padding.
-
-    Taps of zero in front make the padding before an axis a multiple of the stride, those at the end the kernel.
-    """
-    zeros, blocks, folded_pads = [], [], []
-    for taps, stride, (before, _) in zip(kernel.shape[:3], strides, pads, strict=True):
-        front = -before % stride
-        back = -(front + taps) % stride
-        number, first = (front + taps + back) // stride, (before + front) // stride
-        zeros.append((front, back))
-        blocks.append(number)
-        folded_pads.append((first, number - 1 - first))
-    kernel = jnp.pad(kernel, (*zeros, (0, 0), (0, 0)))
-    (s, u, v), (a, b, c) = strides, blocks
-    channels_in, channels_out = kernel.shape[3:]
-    kernel = kernel.reshape(a, s, b, u, c, v, channels_in, channels_out).transpose(0, 2, 4, 1, 3, 5, 6, 7)
-    batch, time, height, width, _ = x.shape
-    x = x.reshape(batch, time // s, s, height // u, u, width // v, v, channels_in).transpose(0, 1, 3, 5, 2, 4, 6, 7)
-    x = x.reshape(batch, time // s, height // u, width // v, -1)
-    return x, kernel.reshape(a, b, c, -1, channels_out), folded_pads
-
-
 def _stack(
     x: Float[jax.Array, "B T H W C"], axis: int, taps: int, stride: int, dilation: int, pad: tuple[int, int]
 ) -> Float[jax.Array, "B t y x tapsC"]:
@@ -134,13 +96,10 @@ def _stack(
 
 
 def _sum(
-    planes: Float[jax.Array, "B T H W tapsC"], axis: int, taps: int, dilation: int, before: int, size: int
+    planes: Float[jax.Array, "B T H W tapsC"], axis: int, taps: int, dilation: int, before: int
 ) -> Float[jax.Array, "B T H W C"]:
     """Sums the products of an axis' taps, which lie side by side in the channels, shifted to where they belong."""
     y = jnp.zeros((*planes.shape[:-1], planes.shape[-1] // taps), planes.dtype)
     for tap, plane in enumerate(jnp.split(planes, taps, axis=-1)):
-        offset = tap * dilation - before
-        if abs(offset) >= size:
-            continue  # the tap meets padding alone
-        y = y + pad_axis(plane, axis + 1, -offset, offset, 0)
+        y = y + shift_axis(plane, axis + 1, before - tap * dilation)
     return y

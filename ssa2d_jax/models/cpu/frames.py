@@ -1,9 +1,6 @@
-"""3-D convolution and pooling rewritten for CPUs, where XLA is fast in 2-D and slow in 3-D.
+"""3-D convolutions as 2-D convolutions over the frames, for CPUs: XLA is fast in 2-D and slow in 3-D.
 
-Convolutions with few channels are matrix products, in cpu_matmul.py.
-
-Every form equals the plain lax one up to float rounding and is ordinary differentiable JAX: its gradients are
-2-D convolutions, too, which saves most of the time.
+Both forms equal the plain lax ones up to float rounding and are ordinary differentiable JAX.
 """
 
 from collections.abc import Sequence
@@ -13,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
-from ssa2d_jax.models.axes import pad_axis, same_padding, take_strided
+from ssa2d_jax.models.arrays import pad_axis, same_padding, take_strided
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 TIME = 1
@@ -63,27 +60,6 @@ def conv3d_transpose_by_phases(
         rows.append(jnp.stack(columns, axis=4))
     y = jnp.stack(rows, axis=3)  # [B, T * st, H, sh, W, sw, C]
     return y.reshape(batch, time * strides[0], height * strides[1], width * strides[2], channels)
-
-
-def max_pool3d_by_axes(
-    x: Float[jax.Array, "B T H W C"], window: Sequence[int], strides: Sequence[int]
-) -> Float[jax.Array, "B t y x C"]:
-    """Max pooling, padding 'SAME' with -inf, as maxima of shifted slices, one axis after another.
-
-    Where several values of a window tie for the maximum they share its gradient; lax gives it to one of them.
-    After a ReLU nearly all ties are between zeros, whose gradient the ReLU stops in either case.
-
-    Output sizes are input sizes divided by strides, rounded up.
-    """
-    for axis, (size, stride) in enumerate(zip(window, strides, strict=True), start=1):
-        before, after = same_padding(x.shape[axis], size, stride)
-        outputs = -(-x.shape[axis] // stride)
-        x = pad_axis(x, axis, before, after, -jnp.inf)
-        slices = [take_strided(x, axis, tap, outputs, stride) for tap in range(size)]
-        x = slices[0]
-        for other in slices[1:]:
-            x = jnp.maximum(x, other)
-    return x
 
 
 def _conv2d(

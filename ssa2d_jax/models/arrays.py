@@ -1,0 +1,51 @@
+"""Steps that operations on [B, T, H, W, C] are made of: padding, slices, and products along the channels."""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Float
+
+
+def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """Padding before and after an axis under TensorFlow's 'SAME'; of an odd total, the greater part comes after."""
+    reach = (kernel - 1) * dilation + 1
+    total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+    return total // 2, total - total // 2
+
+
+def pad_axis(
+    x: Float[jax.Array, "B T H W C"], axis: int, before: int, after: int, value: float
+) -> Float[jax.Array, "B t y x C"]:
+    """Pads one axis; negative numbers cut it."""
+    widths = [(0, 0, 0)] * x.ndim
+    widths[axis] = (before, after, 0)
+    return lax.pad(x, jnp.asarray(value, x.dtype), widths)
+
+
+def shift_axis(x: Float[jax.Array, "B T H W C"], axis: int, by: int) -> Float[jax.Array, "B T H W C"]:
+    """Moves the values along one axis, towards its end where `by` is positive; zeros follow them."""
+    if abs(by) >= x.shape[axis]:
+        return jnp.zeros_like(x)
+    return pad_axis(x, axis, by, -by, 0)
+
+
+def take_strided(
+    x: Float[jax.Array, "B T H W C"], axis: int, start: int, number: int, stride: int
+) -> Float[jax.Array, "B t y x C"]:
+    """`number` slices along one axis, every `stride`-th from `start` on."""
+    return lax.slice_in_dim(x, start, start + (number - 1) * stride + 1, stride, axis)
+
+
+def multiply_channels(
+    x: Float[jax.Array, "B T H W Cin"], matrix: Float[jax.Array, "Cin Cout"]
+) -> Float[jax.Array, "B T H W Cout"]:
+    """The matrix product along the channels, with all other axes as one.
+
+    For the kernel's gradient, a sum over those axes, XLA would otherwise copy the output's gradient first.
+    """
+    return jnp.dot(x.reshape(-1, x.shape[4]), matrix).reshape(*x.shape[:4], matrix.shape[1])
+
+
+def sum_over_positions(x: Float[jax.Array, "B T H W M"], y: Float[jax.Array, "B T H W N"]) -> Float[jax.Array, "M N"]:
+    """The products of all pairs of channels, summed over all positions."""
+    return lax.dot_general(x.reshape(-1, x.shape[4]), y.reshape(-1, y.shape[4]), (((0,), (0,)), ((), ())))
