@@ -46,14 +46,15 @@ class ClassStatistics(TypedDict):
 def frame_labels(
     grid: Float32[np.ndarray, "h w P"], height: int, width: int, space: LabelSpace, threshold: float
 ) -> FrameLabels:
-    """Labels of [height, width] from probabilities that are interpolated linearly.
+    """Labels of [height, width] from probabilities on a coarser grid.
 
-    With one action per pixel: the argmax of actor and of action, independently, and the joint decision, the argmax
-    over background and the valid pairs of log p(actor) + log p(action).
+    With one action per pixel: the logarithms are interpolated linearly, which decides as training does, by
+    interpolated logits. Labels are the argmax of actor and of action, independently, and the joint decision, the
+    argmax over background and the valid pairs of log p(actor) + log p(action).
 
-    Multi-label: `actor` is the most probable class, `actions` are the actions whose
-    probability reaches `threshold`, and `action` is the most probable of these, from 1, or 0. Statistics are those of
-    every actor, every action and every pair (joint class 1 + (actor - 1) * A + action - 1).
+    Multi-label: the probabilities are interpolated linearly. `actor` is the most probable class, `actions` are the
+    actions whose probability reaches `threshold`, and `action` is the most probable of these, from 1, or 0. Statistics
+    are those of every actor, every action and every pair (joint class 1 + (actor - 1) * A + action - 1).
 
     Args:
         grid: probabilities of actor classes, action classes (and more, unused).
@@ -66,7 +67,8 @@ def frame_labels(
         return _multilabel_labels(grid, height, width, space, threshold)
     actors, actions = len(space.actors), len(space.actions)
     labels = _no_labels(space, height, width)
-    for strip, planes in _interpolate_strips(grid, height, width, actors + actions):
+    logs = np.log(np.maximum(grid, _SMALLEST))  # zero would make every pair minus infinity, a draw
+    for strip, planes in _interpolate_strips(logs, height, width, actors + actions):
         for kind, (classes, confidence) in _decide(planes, actors, space).items():
             labels.maps[kind][strip] = classes.reshape(-1, width)
             _count(labels, kind, classes, confidence)
@@ -130,9 +132,9 @@ def _count(
     where: Bool[np.ndarray, " N"] | slice = slice(None),
 ) -> None:
     """Adds pixels, all or those of `where`, to the statistics of their classes."""
-    total = len(labels.pixels[kind])
-    labels.pixels[kind] += np.bincount(classes[where], minlength=total)
-    labels.confidence[kind] += np.bincount(classes[where], confidence[where], minlength=total)
+    total, classes = len(labels.pixels[kind]), classes[where].astype(np.intp)  # bincount would convert them twice
+    labels.pixels[kind] += np.bincount(classes, minlength=total)
+    labels.confidence[kind] += np.bincount(classes, confidence[where], minlength=total)
 
 
 def _interpolate_strips(
@@ -140,6 +142,9 @@ def _interpolate_strips(
 ) -> Iterator[tuple[slice, Float32[np.ndarray, "channels N"]]]:
     """Interpolates the first channels linearly; yields strips of rows, and the values of their pixels."""
     coarse = np.ascontiguousarray(np.moveaxis(grid[..., :channels], 2, 0))
+    if height * width <= _STRIP_PIXELS:
+        yield slice(None), np.stack([cv2.resize(plane, (width, height)) for plane in coarse]).reshape(channels, -1)
+        return
     wide = np.stack([cv2.resize(plane, (width, grid.shape[0])) for plane in coarse])  # [channels, h, W]
     cells = _row_cells(height, grid.shape[0])
     rows = max(1, _STRIP_PIXELS // width)
@@ -176,16 +181,22 @@ def _interpolate_rows(
 _Decision = tuple[UInt8[np.ndarray, " N"], Float32[np.ndarray, " N"]]  # classes and their confidence
 
 
-def _decide(planes: Float32[np.ndarray, "P N"], actors: int, space: LabelSpace) -> dict[str, _Decision]:
+def _decide(logs: Float32[np.ndarray, "P N"], actors: int, space: LabelSpace) -> dict[str, _Decision]:
     """Classes and confidence of pixels by kind of label."""
-    actor, p_actor = _largest(planes[:actors])
-    action, p_action = _largest(planes[actors:])
+    actor, log_actor = _largest(logs[:actors])
+    action, log_action = _largest(logs[actors:])
     # Where the most probable actor and action form a valid pair, no other pair can score higher.
-    joint, p_joint = np.take(space.joint_of, actor * np.intp(256) + action), p_actor * p_action
+    joint, log_joint = np.take(space.joint_of, actor * np.intp(256) + action), log_actor + log_action
     invalid = np.flatnonzero(joint == IGNORE)
     if invalid.size:
-        joint[invalid], p_joint[invalid] = _best_pair(planes[:, invalid], actors, space)
-    return {"actor": (actor, p_actor), "action": (action, p_action), "joint": (joint, p_joint)}
+        joint[invalid], log_joint[invalid] = _best_pair(logs[:, invalid], actors, space)
+    sums = np.exp(logs, out=logs)  # between the grid's cells the probabilities no longer sum to 1
+    actor_sum, action_sum = sums[:actors].sum(0), sums[actors:].sum(0)
+    return {
+        "actor": (actor, np.exp(log_actor) / actor_sum),
+        "action": (action, np.exp(log_action) / action_sum),
+        "joint": (joint, np.exp(log_joint) / (actor_sum * action_sum)),
+    }
 
 
 def _largest(planes: Float32[np.ndarray, "C N"]) -> _Decision:
@@ -197,15 +208,14 @@ def _largest(planes: Float32[np.ndarray, "C N"]) -> _Decision:
     return label, best
 
 
-def _best_pair(planes: Float32[np.ndarray, "P N"], actors: int, space: LabelSpace) -> _Decision:
+def _best_pair(logs: Float32[np.ndarray, "P N"], actors: int, space: LabelSpace) -> _Decision:
     """Running maximum over background and the valid pairs: 44 maps together would not fit."""
-    logs = np.log(np.maximum(planes, _SMALLEST))  # zero would make every pair minus infinity, a draw
-    label, best = np.zeros(planes.shape[1], np.uint8), logs[0] + logs[actors]
+    label, best = np.zeros(logs.shape[1], np.uint8), logs[0] + logs[actors]
     for number in range(1, len(space.joint)):
         score = logs[space.pair_actor[number]] + logs[actors + space.pair_action[number]]
         np.copyto(label, number, where=score > best)
         np.maximum(best, score, out=best)
-    return label, np.exp(best)
+    return label, best
 
 
 class LabelStatistics:

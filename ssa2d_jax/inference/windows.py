@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -60,6 +61,8 @@ class SlidingWindow:
     Every call of the network has the same shape, so that it is compiled once. With a `frame_step` of s, a window holds
     every s-th frame of the video; a frame between two of these gets the linear interpolation of both, a frame after
     the last of them the probabilities of the last. Memory holds a few windows, however long the video is.
+
+    The network works on a batch of windows while the frames of the batch before are taken, and new ones read.
     """
 
     def __init__(self, forward: Forward, space: LabelSpace, options: WindowOptions) -> None:
@@ -69,8 +72,8 @@ class SlidingWindow:
     def probabilities(self, frames: Iterable[Frame]) -> Iterator[Grid]:
         """Yields the probabilities of every frame, in order.
 
-        The result of a frame comes fewer than frame_step * (clip_frames + (batch_size - 1) * stride + 2) frames after
-        the frame itself.
+        The result of a frame comes fewer than frame_step * (clip_frames + (2 * batch_size - 1) * stride + 2) frames
+        after the frame itself.
         """
         step, taken = self._options.frame_step, 0
 
@@ -98,6 +101,7 @@ class SlidingWindow:
         length, count, start = self._options.clip_frames, 0, 0  # `start` is that of the next window
         recent: collections.deque[Frame] = collections.deque(maxlen=length)
         waiting: list[Window] = []  # windows that are not in the network yet
+        running = _Running([])
         sums = _WindowSums(length)
         for frame in frames:
             recent.append(frame)
@@ -106,25 +110,34 @@ class SlidingWindow:
                 waiting.append((start, list(recent)))
                 start += self._options.stride
                 if len(waiting) == self._options.batch_size:
-                    self._run(waiting, sums)
+                    self._add(running, sums)
+                    running, waiting = self._run(waiting), []
             # The last window may start anywhere from count - length on: it ends with the video.
-            yield from sums.pop_means(min(count - length, waiting[0][0] if waiting else count))
+            unfinished = [*running.starts, *(first for first, _ in waiting)]
+            yield from sums.pop_means(min([count - length, *unfinished]))
+        self._add(running, sums)
         if not count:
             return
         if start == 0 or start - self._options.stride + length < count:
             missing = length - len(recent)
             waiting.append((max(0, count - length), list(recent) + [recent[-1]] * missing))
         if waiting:
-            self._run(waiting, sums)
+            self._add(self._run(waiting), sums)
         yield from sums.pop_means(count)
 
-    def _run(self, waiting: list[Window], sums: "_WindowSums") -> None:
-        """Adds the network's answers for the waiting windows to the sums; no window waits afterwards."""
-        padding = [waiting[-1]] * (self._options.batch_size - len(waiting))
-        video = np.stack([np.stack(frames) for _, frames in waiting + padding])  # [B, T, H, W, C]
-        outputs = [np.asarray(array, np.float32) for array in self._forward(video)]
-        _check_outputs(outputs, (len(video), video.shape[1]), self._space)
-        for row, (start, _) in enumerate(waiting):
+    def _run(self, windows: list[Window]) -> "_Running":
+        """Starts the network on windows, at most `batch_size`."""
+        padding = [windows[-1]] * (self._options.batch_size - len(windows))
+        video = np.stack([np.stack(frames) for _, frames in windows + padding])  # [B, T, H, W, C]
+        self.count += len(windows)
+        return _Running([start for start, _ in windows], self._forward(video))
+
+    def _add(self, running: "_Running", sums: "_WindowSums") -> None:
+        """Adds the network's answers for windows to the sums; waits for them."""
+        outputs = [np.asarray(array, np.float32) for array in running.outputs]
+        if outputs:
+            _check_outputs(outputs, (self._options.batch_size, self._options.clip_frames), self._space)
+        for row, start in enumerate(running.starts):
             actor, action, mask = (array[row] for array in outputs)
             window = np.concatenate([actor, action, mask[..., None]], axis=-1)  # [T, h, w, P]
             if not np.isfinite(window).all():
@@ -133,8 +146,13 @@ class SlidingWindow:
                     "finite: the training of this checkpoint diverged; choose an earlier step"
                 )
             sums.add(start, window)
-        self.count += len(waiting)
-        waiting.clear()
+
+
+class _Running(NamedTuple):
+    """Windows that the network works on: the numbers of their first frames, and what it will return."""
+
+    starts: list[int]
+    outputs: Outputs | tuple[()] = ()
 
 
 class _WindowSums:

@@ -104,7 +104,7 @@ def results(
         actor, action, joint: uint8 [B, T, H, W], decided as for the scores. With multi-label data there is no joint,
         and the probabilities of the actions are independent.
     """
-    actor, action, foreground = probabilities(model, variables, clips, space.multilabel)
+    actor, action, foreground = probabilities(model, variables, clips, space.multilabel, whole=True)
     arrays = {"actor_probabilities": actor, "action_probabilities": action, "foreground": foreground}
     arrays["actor"] = jnp.argmax(actor, -1).astype(jnp.uint8)
     if space.multilabel:

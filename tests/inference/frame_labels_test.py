@@ -29,15 +29,25 @@ def multilabel_cell(actor, actions):
     return values
 
 
-def test_linear_interpolation_by_hand():
-    left, right = cell({0: 1.0}, {0: 1.0}), cell({DOG: 1.0}, {RUNNING: 1.0})
+def test_logarithms_are_interpolated_by_hand():
+    left, right = cell({0: 0.8, DOG: 0.2}, {0: 0.8, RUNNING: 0.2}), cell({0: 0.2, DOG: 0.8}, {0: 0.2, RUNNING: 0.8})
     labels = frame_labels(np.array([[left, right]]), 3, 8, A2D, THRESHOLD)
-    # Centres of the cells are at pixels 1.5 and 5.5: dog has 0, 0, 1/8, 3/8, 5/8, 7/8, 1, 1.
     np.testing.assert_array_equal(labels.maps["actor"], [[0, 0, 0, 0, DOG, DOG, DOG, DOG]] * 3)
     np.testing.assert_array_equal(labels.maps["joint"] > 0, labels.maps["actor"] > 0)
     assert labels.pixels["actor"][DOG] == 12
-    np.testing.assert_allclose(labels.confidence["actor"][DOG], 3 * (5 / 8 + 7 / 8 + 1 + 1), rtol=1e-6)
-    np.testing.assert_allclose(labels.confidence["joint"][0], 3 * (1 + 1 + 49 / 64 + 25 / 64), rtol=1e-6)
+    # Centres of the cells are at pixels 1.5 and 5.5: the right one has shares 0, 0, 1/8, 3/8, 5/8, 7/8, 1, 1.
+    # At share s the logarithm of dog to background is log 4 * (2 s - 1).
+    odds = 4.0 ** (2 * np.array([5 / 8, 7 / 8, 1, 1]) - 1)
+    expected = odds / (1 + odds)
+    np.testing.assert_allclose(labels.confidence["actor"][DOG], 3 * expected.sum(), rtol=1e-6)
+    np.testing.assert_allclose(labels.confidence["joint"][0], 3 * (expected**2).sum(), rtol=1e-6)
+
+
+def test_a_probability_of_zero_is_interpolated():
+    left, right = cell({0: 1.0}, {0: 1.0}), cell({DOG: 1.0}, {RUNNING: 1.0})
+    labels = frame_labels(np.array([[left, right]]), 3, 8, A2D, THRESHOLD)
+    np.testing.assert_array_equal(labels.maps["actor"], [[0, 0, 0, 0, DOG, DOG, DOG, DOG]] * 3)
+    np.testing.assert_allclose(labels.confidence["actor"][DOG], 12, rtol=1e-3)
 
 
 def test_joint_is_the_best_valid_pair():
@@ -56,10 +66,10 @@ def test_joint_equals_the_search_over_all_pairs(height, width):
     labels = frame_labels(grid, height, width, A2D, THRESHOLD)
     rows, columns = (np.clip((np.arange(n) + 0.5) * c / n - 0.5, 0, c - 1) for n, c in ((height, 6), (width, 9)))
     weights = [np.maximum(0, 1 - np.abs(p[:, None] - np.arange(c))) for p, c in ((rows, 6), (columns, 9))]
-    full = np.einsum("yr,xc,rck->yxk", *weights, grid.astype(np.float64))
-    scores = full[..., A2D.pair_actor] * full[..., 8 + A2D.pair_action]
+    full = np.einsum("yr,xc,rck->yxk", *weights, np.log(np.maximum(grid, np.finfo(np.float32).tiny).astype(np.float64)))
+    scores = full[..., A2D.pair_actor] + full[..., 8 + A2D.pair_action]
     ranked = np.sort(scores, axis=-1)
-    clear = ranked[..., -1] - ranked[..., -2] > 1e-6
+    clear = ranked[..., -1] - ranked[..., -2] > 1e-4
     assert clear.mean() > 0.9
     np.testing.assert_array_equal(labels.maps["joint"][clear], scores.argmax(-1)[clear])
     assert labels.maps["joint"].max() < 44
@@ -74,10 +84,10 @@ def test_certainty_of_an_invalid_pair_keeps_one_half_of_it():
 def test_statistics_count_frames_share_and_confidence():
     statistics = LabelStatistics()
     statistics.add(frame_labels(cell({0: 1.0}, {0: 1.0})[None, None], 2, 2, A2D, THRESHOLD))
-    statistics.add(frame_labels(cell({DOG: 0.8, 0: 0.2}, {RUNNING: 0.5, 0: 0.1})[None, None], 2, 2, A2D, THRESHOLD))
+    statistics.add(frame_labels(cell({DOG: 0.8, 0: 0.2}, {RUNNING: 0.6, 0: 0.4})[None, None], 2, 2, A2D, THRESHOLD))
     summary = statistics.summary(A2D)
     assert summary["actor"]["dog"] == {"frames": 1, "share": 0.5, "confidence": pytest.approx(0.8)}
-    assert summary["joint"]["dog-running"] == {"frames": 1, "share": 0.5, "confidence": pytest.approx(0.4)}
+    assert summary["joint"]["dog-running"] == {"frames": 1, "share": 0.5, "confidence": pytest.approx(0.48)}
     assert summary["joint"]["cat-eating"] == {"frames": 0, "share": 0.0, "confidence": None}
     assert [len(summary[kind]) for kind in ("actor", "action", "joint")] == [8, 10, 44]
 

@@ -11,7 +11,7 @@ from jax import export as jax_export
 
 from ssa2d_jax.data.label_space import A2D, VIDOR
 from ssa2d_jax.runs import stablehlo
-from ssa2d_jax.steps.forward import make_forward
+from ssa2d_jax.steps.forward import probabilities
 from tests.fixtures.toy import toy_run
 
 
@@ -20,7 +20,7 @@ def test_the_program_equals_the_live_model_for_any_batch(tmp_path, space, flow):
     run = toy_run(space, flow, "i3d" if flow else "pooled")
     (path,) = stablehlo.export_run(run, tmp_path, platforms=("cpu",))
     program = jax_export.deserialize(bytearray(path.read_bytes()))
-    forward = make_forward(run.model, run.variables, space.multilabel)
+    forward = jax.jit(lambda frames: probabilities(run.model, run.variables, frames, space.multilabel, whole=True))
     for clips in (1, 3):
         frames = np.random.default_rng(clips).integers(0, 256, (clips, 4, 32, 32, 5 if flow else 3)).astype(np.uint8)
         found = jax.device_get(program.call(frames))
