@@ -16,6 +16,7 @@ import ssa2d_jax
 from ssa2d_jax.cli import help, hints
 from ssa2d_jax.cli.arguments import FLAGS, Arguments, is_missing, parse
 from ssa2d_jax.cli.commands import COMMANDS, Command, ConfigSource
+from ssa2d_jax.cli.compile_cache import use_compile_cache
 from ssa2d_jax.cli.config import config_defaults, known_options
 from ssa2d_jax.pretrained import shipped
 from ssa2d_jax.utils import commands
@@ -119,6 +120,7 @@ def _run(words: Sequence[str], program: str, default_command: str | None) -> int
         raise InputError(f"unexpected argument {rest[0]}; did you mean {commands.short(rest[0])}?")
     command = COMMANDS[name]
     if command.run_with_words:
+        use_compile_cache()
         return command.run_with_words(rest)
     arguments = parse(name, f"{program} {name}" if default_command is None else f"--mode={name}", rest)
     arguments = with_shipped_run(command, arguments)
@@ -128,6 +130,7 @@ def _run(words: Sequence[str], program: str, default_command: str | None) -> int
     logging.set_verbosity(logging.WARNING)
     with contextlib.suppress(OSError, ValueError, AttributeError):  # where stderr is not a file
         faulthandler.enable()
+    use_compile_cache()
     try:
         command.run(arguments)
     except OSError as error:  # a full disk refuses a write without naming the file

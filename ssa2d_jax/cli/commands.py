@@ -98,7 +98,9 @@ def _eval(arguments: Arguments) -> None:
     from ssa2d_jax.evaluation.evaluate import evaluate_run
     from ssa2d_jax.runs import weights_file
     from ssa2d_jax.runs.load_run import check_label_space, load_run
+    from ssa2d_jax.utils import host_memory
 
+    host_memory.keep_freed_memory()
     run = load_run(workdir, config)  # before the data, which may have to be prepared
     source = _open_batches(config)
     check_label_space(workdir, run.space, source.space)
@@ -118,7 +120,9 @@ def _predict(arguments: Arguments) -> None:
     from ssa2d_jax.inference.detector import Detector
     from ssa2d_jax.inference.predict import PredictOptions, predict_path
     from ssa2d_jax.runs.load_run import load_run
+    from ssa2d_jax.utils import host_memory
 
+    host_memory.keep_freed_memory()
     options = config.predict
     detector = Detector.from_loaded_run(
         load_run(_workdir(arguments), config),

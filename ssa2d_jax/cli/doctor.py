@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import ssa2d_jax
+from ssa2d_jax.cli.compile_cache import cache_folder
 from ssa2d_jax.utils.progress import waiting
 
 _GIB = 2**30
@@ -35,6 +36,7 @@ def report() -> Iterator[tuple[str, str]]:
         "memory": lambda: f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / _GIB:.1f} GiB",
         "free disk space here": lambda: f"{shutil.disk_usage('.').free / _GIB:.1f} GiB",
         "XLA_FLAGS": lambda: os.environ.get("XLA_FLAGS", "") or "none",
+        "compiled programs": _compiled_programs,
         "decoder": _decoder,
         "video, written and read": _video,
         "a small network": _network,
@@ -84,6 +86,13 @@ def _devices() -> str:
         limit = (device.memory_stats() or {}).get("bytes_limit")
         devices.append(f"{device.device_kind} ({device.platform}{f', {limit / _GIB:.1f} GiB' if limit else ''})")
     return ", ".join(devices)
+
+
+def _compiled_programs() -> str:
+    """Where they are kept, and how large they are together."""
+    folder = Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache_folder())
+    size = sum(path.stat().st_size for path in folder.glob("*-cache")) if folder.is_dir() else 0
+    return f"{folder}, {size / 2**20:.0f} MiB"
 
 
 def _decoder() -> str:

@@ -15,8 +15,8 @@ IMPORTED_AS = {
     "absl-py": "absl", "opencv-contrib-python-headless": "cv2", "orbax-checkpoint": "orbax", "pillow": "PIL",
     "tensorflow-cpu": "tensorflow",
 }  # fmt: skip
-# A command; what tensorflow-datasets needs; what jax.export needs.
-NEVER_IMPORTED = {"tensorboard", "importlib_resources", "flatbuffers"}
+# A command; what tensorflow-datasets needs; what jax's cache needs; what jax.export needs.
+NEVER_IMPORTED = {"tensorboard", "importlib_resources", "filelock", "flatbuffers"}
 
 
 def _parse(lines):
