@@ -8,7 +8,6 @@ python -m benchmarks.speed --input                      the sprites' input pipel
 """
 
 import argparse
-import resource
 import statistics
 import sys
 import time
@@ -21,10 +20,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
+from benchmarks.memory import peak_bytes
 from ssa2d_jax.models.encoders import ENCODERS
 from ssa2d_jax.models.lowering import Lowering, use_lowering
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.host_memory import keep_freed_memory
 from ssa2d_jax.video import optical_flow
 
 
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--flow", action="store_true", help="two streams; also time flow estimation per frame")
     parser.add_argument("--input", action="store_true", help="time the sprites' input pipeline instead")
     arguments = parser.parse_args()
+    keep_freed_memory()
     if arguments.input:
         measure_input()
     else:
@@ -126,8 +128,7 @@ def timed(function: Callable[..., Any], *arguments: Any, repeats: int) -> tuple[
 
 
 def peak_gib() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**30 if sys.platform == "darwin" else 2**20)
+    return peak_bytes() / 2**30
 
 
 def measure_input() -> None:

@@ -1,0 +1,290 @@
+"""Compare this package's speed and memory with the same network in PyTorch, and its parts with its network alone.
+
+pip install -e '.[train,torch]'
+python -m benchmarks.peers --output=peers.json          everything, about 15 minutes on two cores
+python -m benchmarks.peers --rows=forward,stream        some rows
+
+Two programs run in turn, in processes of their own, with the same parameters, whose outputs are compared first. The
+ratio is that of the medians. Let nothing else run meanwhile.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PAPER = {"shape": [1, 16, 224, 224], "width": 1.0}
+QUICK_START = {"shape": [8, 8, 64, 64], "width": 0.25}
+TWINS = ("torch", "torch_channels_last")
+Row = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, help="write the table as JSON, too")
+    parser.add_argument("--rows", default=",".join(ROWS), help=f"of {', '.join(ROWS)}")
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    names = arguments.rows.split(",")
+    if unknown := sorted(set(names) - set(ROWS)):
+        sys.exit(f"error: no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    table = {"machine": machine(), "rows": {}}
+    print("  ".join(f"{key} {value}" for key, value in table["machine"].items()))
+    for name in names:
+        table["rows"][name] = row = ROWS[name](arguments.repeats)
+        print(f"{name:<24} {row['ratio']:.2f}  {row['what']}", flush=True)
+        for part, value in row["parts"].items():
+            print(f"    {part}: {value:.4g}")
+    if arguments.output:
+        arguments.output.write_text(json.dumps(table, indent=2) + "\n")
+
+
+def machine() -> dict[str, str]:
+    """What ran where."""
+    versions = {name: metadata.version(name) for name in ("jax", "torch") if _is_installed(name)}
+    names = [line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    return {"processor": names[0] if names else platform.processor(), "cores": str(os.cpu_count()), **versions}
+
+
+def network_row(train: bool, setting: dict[str, Any], repeats: int, memory: bool = False) -> Row:
+    """Seconds (or peak bytes) of this package's network, divided by those of the better layout of the twin."""
+    with tempfile.TemporaryDirectory() as folder:
+        programs = [Program(name, setting, train, Path(folder)) for name in ("ssa2d_jax", *TWINS)]
+        results = [[program.measure() for program in programs] for _ in range(repeats)]
+        for program in programs:
+            program.end()
+    key = "bytes" if memory else "seconds"
+    medians = [statistics.median(result[key] for result in column) for column in zip(*results, strict=True)]
+    parts = dict(zip(("ssa2d_jax", *TWINS), medians, strict=True))
+    what = f"{key}, {'forward and backward' if train else 'forward'} of {setting['shape']}, width {setting['width']}"
+    return {"what": f"{what}, divided by the twin's", "ratio": medians[0] / min(medians[1:]), "parts": parts}
+
+
+class Program:
+    """A process of peer_process.py."""
+
+    def __init__(self, name: str, setting: dict[str, Any], train: bool, folder: Path) -> None:
+        words = [sys.executable, "-m", "benchmarks.peer_process", name, f"--folder={folder}"]
+        words += [f"--shape={json.dumps(setting['shape'])}", f"--width={setting['width']}", *["--train"] * train]
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._read()
+
+    def measure(self) -> dict[str, float]:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def end(self) -> None:
+        self._process.communicate()
+
+    def _read(self) -> dict[str, float]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            sys.exit(f"error: a process ended: {' '.join(map(str, self._process.args))}")  # type: ignore[arg-type]
+        return json.loads(line)
+
+
+def stream_row(repeats: int, files: bool = False) -> Row:
+    """Frames a second of a stream with the included model, divided by those of its network on the same windows.
+
+    With `files` of `predict_video`: decoding, tracks and files included.
+    """
+    import jax
+
+    from ssa2d_jax import Detector
+    from ssa2d_jax.inference.predict import predict_video
+    from ssa2d_jax.utils.host_memory import keep_freed_memory
+    from ssa2d_jax.utils.images import resize
+
+    keep_freed_memory()
+    detector, frames = Detector.from_run("sprites"), sprite_frames(800)
+    detector.compile()
+    options = detector.window_options
+    sampled = [resize(frame, detector.size) for frame in frames[:: options.frame_step]]
+    starts = range(0, len(sampled) - options.clip_frames + 1, options.stride)
+    windows = [np.stack(sampled[start : start + options.clip_frames])[None] for start in starts]
+
+    def network() -> None:
+        for window in windows:
+            jax.block_until_ready(detector.forward(window))
+
+    with tempfile.TemporaryDirectory() as folder:
+        video = Path(folder, "video.mp4")
+        write_video(video, frames)
+
+        def whole() -> None:
+            if files:
+                predict_video(video, Path(folder, "labels"), detector=detector)
+            else:
+                for _ in detector.stream(frames):
+                    pass
+
+        pairs = [(seconds(network), seconds(whole)) for _ in range(repeats)]
+    alone, together = (len(frames) / statistics.median(column) for column in zip(*pairs, strict=True))
+    parts = {"the network alone, frames a second": alone, "the whole, frames a second": together}
+    what = f"frames a second, {'predict' if files else 'a stream'} of 800 frames, divided by the network's alone"
+    return {"what": what, "ratio": together / alone, "parts": parts}
+
+
+def start_row(repeats: int) -> Row:
+    """Seconds from the start of `predict` to its end, for 20 frames and with compiled programs kept; not a ratio."""
+    with tempfile.TemporaryDirectory() as folder:
+        video, output = Path(folder, "video.mp4"), Path(folder, "labels")
+        write_video(video, sprite_frames(20))
+        environment = os.environ | {"XDG_CACHE_HOME": folder}
+        environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+        words = [sys.executable, "main.py", "--mode=predict", f"--input={video}", f"--output={output}"]
+        run = lambda: subprocess.run(words, env=environment, check=True, capture_output=True)
+        first, later = seconds(run), [seconds(run) for _ in range(repeats)]
+    parts = {"first start, seconds": first, "later starts, seconds": statistics.median(later)}
+    what = "seconds of a whole `predict` of 20 frames, later starts"
+    return {"what": what, "ratio": statistics.median(later), "parts": parts}
+
+
+def loop_row(repeats: int) -> Row:
+    """Seconds of a step of the quick start's training loop, divided by those of forward and backward alone."""
+    import jax
+    import jax.numpy as jnp
+
+    from benchmarks.speed import gradient_of
+    from configs import sprites
+    from input_pipeline.source import open_batches
+    from ssa2d_jax.models.ssa2d import SSA2D
+    from ssa2d_jax.steps import devices
+    from ssa2d_jax.steps.state import build_model, init_state
+    from ssa2d_jax.training import setup
+    from ssa2d_jax.utils.host_memory import keep_freed_memory
+
+    keep_freed_memory()
+    with tempfile.TemporaryDirectory() as folder:
+        config = sprites.get_config()
+        config.data.root, config.data.shards_dir = f"{folder}/Release", f"{folder}/prepared"
+        config.data.sprites.train_clips, config.data.sprites.test_clips = 200, 45
+        source = open_batches(config)
+        parts = setup.make_step(config, source)
+        model: SSA2D = build_model(config.model, source.space, stats_axis=None)
+        state = init_state(model, parts.optimizer, config)
+        variables = jax.tree.map(jnp.array, {"params": state.params, "batch_stats": state.batch_stats})
+        batches, gradient = source.train_batches(0), gradient_of(model)
+        x = jnp.asarray(next(batches)["video"], jnp.float32) / 127.5 - 1
+        state = devices.replicate(state)
+
+        def network() -> None:
+            for _ in range(10):
+                jax.block_until_ready(gradient(variables, x))
+
+        def loop() -> None:
+            nonlocal state
+            for _ in range(10):
+                state, sums = parts.train_step(state, devices.shard(next(batches)))
+            jax.block_until_ready((state, sums))
+
+        network(), loop()
+        pairs = [(seconds(network) / 10, seconds(loop) / 10) for _ in range(repeats)]
+    alone, together = (statistics.median(column) for column in zip(*pairs, strict=True))
+    found = {"forward and backward, seconds": alone, "the whole step, seconds": together}
+    return {
+        "what": "seconds of a training step, divided by forward and backward",
+        "ratio": together / alone,
+        "parts": found,
+    }
+
+
+def pixels_row(repeats: int) -> Row:
+    """Seconds for a pixel of the network at several sizes: the largest divided by the smallest."""
+    parts = {}
+    for size in (64, 112, 224, 448):
+        setting = {"shape": [1, 16, size, size], "width": 1.0}
+        with tempfile.TemporaryDirectory() as folder:
+            program = Program("ssa2d_jax", setting, False, Path(folder))
+            found = statistics.median(program.measure()["seconds"] for _ in range(repeats))
+            program.end()
+        parts[f"{size}x{size}, nanoseconds a pixel"] = 1e9 * found / (16 * size**2)
+    what = "cost of a pixel, the largest of these sizes divided by the smallest"
+    return {"what": what, "ratio": max(parts.values()) / min(parts.values()), "parts": parts}
+
+
+def frames_row(repeats: int) -> Row:
+    """Seconds for a frame of streams of several lengths: the largest divided by the smallest."""
+    from ssa2d_jax import Detector
+
+    detector, frames = Detector.from_run("sprites"), sprite_frames(200)
+    detector.compile()
+    parts = {}
+    for length in (16, 200, 2000):
+        video = np.resize(frames, (length, *frames.shape[1:]))
+        stream = lambda video=video: sum(1 for _ in detector.stream(video))
+        found = statistics.median(seconds(stream) for _ in range(repeats))
+        parts[f"{length} frames, milliseconds a frame"] = 1e3 * found / length
+    what = "cost of a frame, the largest of these lengths divided by the smallest"
+    return {"what": what, "ratio": max(parts.values()) / min(parts.values()), "parts": parts}
+
+
+def sprite_frames(number: int) -> np.ndarray:
+    """Frames [number, 128, 128, 3] of the sprites world, 20 a clip."""
+    from input_pipeline.sprites.world import plan_clip
+    from ssa2d_jax.data.label_space import A2D
+
+    random, frames = np.random.default_rng(0), list[np.ndarray]()
+    while len(frames) < number:
+        actor, action = A2D.pairs[random.integers(len(A2D.pairs))]
+        frames += [rgb for rgb, _ in plan_clip(random, [10 * actor + action], (128, 128), 20, 10.0, 8.0).frames()]
+    return np.stack(frames[:number])
+
+
+def write_video(path: Path, frames: np.ndarray) -> None:
+    from ssa2d_jax.video.writer import VideoWriter
+
+    with VideoWriter(path, height=frames.shape[1], width=frames.shape[2], time_base=Fraction(1, 12)) as writer:
+        for i, frame in enumerate(frames):
+            writer.write(frame, i)
+
+
+def seconds(function: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).is_file() else []
+
+
+ROWS: dict[str, Callable[[int], Row]] = {
+    "forward": lambda repeats: network_row(False, PAPER, repeats),
+    "gradient": lambda repeats: network_row(True, PAPER, repeats),
+    "forward_small": lambda repeats: network_row(False, QUICK_START, repeats),
+    "gradient_small": lambda repeats: network_row(True, QUICK_START, repeats),
+    "forward_memory": lambda repeats: network_row(False, PAPER, 1, memory=True),
+    "loop": loop_row,
+    "stream": stream_row,
+    "predict": lambda repeats: stream_row(repeats, files=True),
+    "start": start_row,
+    "pixels": pixels_row,
+    "frames": frames_row,
+}
+
+if __name__ == "__main__":
+    main()
