@@ -1,8 +1,11 @@
 """The loop that labels a stream of frames, and the files that are written from it."""
 
+import collections
 import errno
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import TracebackType
 
 from ssa2d_jax.inference.detector import Stream
 from ssa2d_jax.inference.events import EVENTS_BORIS, EVENTS_CSV, Course, FrameTimes, Observation, write_events
@@ -17,6 +20,7 @@ from ssa2d_jax.video.writer import VideoWriter
 from ssa2d_jax.visualization.enlarge import enlargement
 
 OVERLAY = "overlay.mp4"
+_MOST_WAITING = 4  # frames whose overlay is not written yet
 
 FrameSink = Callable[[FrameResult, Instances | None], None]
 TrackSink = Callable[[Sequence[Track]], None]
@@ -66,6 +70,35 @@ def overlay_sink(
     return lambda frame, instances: writer.write(
         frame.overlay(opacity, instances if draw_instances else None, scale=scale), frame.pts
     )
+
+
+class BackgroundSink:
+    """Calls a sink in a thread of its own, so that drawing and encoding go on beside the network.
+
+    The frames keep their order, and few of them wait. What the sink raises is raised at a later frame or at the end.
+    The sink must not need instances: the tracker goes on changing their tracks.
+    """
+
+    def __init__(self, sink: FrameSink) -> None:
+        self._sink = sink
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting = collections.deque[Future[None]]()
+
+    def __call__(self, frame: FrameResult, instances: Instances | None) -> None:
+        while len(self._waiting) >= _MOST_WAITING:
+            self._waiting.popleft().result()
+        self._waiting.append(self._thread.submit(self._sink, frame, None))
+
+    def __enter__(self) -> "BackgroundSink":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(cancel_futures=kind is not None)
+        if kind is None:
+            for future in self._waiting:
+                future.result()
 
 
 def new_track_files(stream: Stream, folder: Path) -> TrackFiles:

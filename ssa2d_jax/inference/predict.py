@@ -22,6 +22,7 @@ from ssa2d_jax.inference.frame_labels import map_shapes
 from ssa2d_jax.inference.label_archive import LabelArchive
 from ssa2d_jax.inference.label_stream import (
     OVERLAY,
+    BackgroundSink,
     TrackSink,
     label_stream,
     new_overlay_writer,
@@ -198,9 +199,10 @@ def _predict(
         shapes = map_shapes(detector.space, source.height, source.width)
         archive = files.enter_context(LabelArchive(folder / LABELS, shapes))
         overlay = files.enter_context(new_overlay_writer(stream, folder, options.scale))
+        draw = overlay_sink(overlay, options.opacity, options.draw_tracks, options.scale)
         sinks = (
             lambda frame, instances: archive.append(**frame.labels.maps),
-            overlay_sink(overlay, options.opacity, options.draw_tracks, options.scale),
+            draw if options.draw_tracks else files.enter_context(BackgroundSink(draw)),
             lambda frame, instances: times.add(frame.seconds, cut=frame.cut),
             lambda frame, instances: progress.add(1),
         )

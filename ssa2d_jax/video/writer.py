@@ -13,7 +13,9 @@ from jaxtyping import UInt8
 
 from ssa2d_jax.utils.errors import InputError
 
-_CRF = "20"  # visually close to the source
+# Close to the source to the eye. The preset takes 3/5 of the time of "fast" with crf 20 at the same quality, for files
+# that are a seventh larger (overlays of 384x384: 3.1 ms a frame for 5.3, 40.9 dB for 41.2).
+_CRF, _PRESET = "18", "veryfast"
 _DEFAULT_RATE = Fraction(25)
 _MAX_RATE = Fraction(240)  # streams of variable rate announce thousands; the rate only steers rate control
 _MAX_TICKS = 1_000_000  # ticks per second that an mp4 track and x264 certainly keep
@@ -54,7 +56,7 @@ class VideoWriter:
         stream = self._container.add_stream("libx264", rate=rate)
         stream.width, stream.height = self.width, self.height
         stream.pix_fmt = "yuv444p" if self.width % 2 or self.height % 2 else "yuv420p"
-        stream.options = {"crf": _CRF, "preset": "fast"}
+        stream.options = {"crf": _CRF, "preset": _PRESET}
         stream.time_base = stream.codec_context.time_base = self._base
         codec = stream.codec_context
         codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
