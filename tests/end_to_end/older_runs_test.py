@@ -55,7 +55,8 @@ def test_exported_weights_predict_the_same_labels(old):
     result = Detector.from_run(old / "run.safetensors", overlap=4)(old / CLIP)
     with np.load(old / "predicted/labels.npz") as saved:
         for kind in ("actor", "action", "joint"):
-            assert (getattr(result, kind) == saved[kind]).mean() > 0.999, kind
+            # Since then prediction interpolates on the network's own grid, which moves borders a little.
+            assert (getattr(result, kind) == saved[kind]).mean() > 0.98, kind
 
 
 def test_a_run_goes_on_from_its_checkpoint_to_the_same_weights_and_scores(old):
