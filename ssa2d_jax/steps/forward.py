@@ -23,7 +23,11 @@ Probabilities = tuple[
 def make_forward(
     model: SSA2D, variables: VariableDict, multilabel: bool = False
 ) -> Callable[[UInt8[jax.Array | np.ndarray, "B T H W C"]], Probabilities]:
-    """Compiles `probabilities` on the network's own grid for `model` and `variables`; it takes frames alone."""
+    """Compiles `probabilities` on the network's own grid for `model` and `variables`; it takes frames alone.
+
+    The variables are put on the device once, not at every call.
+    """
+    variables = jax.device_put(variables)
     forward = jax.jit(lambda variables, frames: probabilities(model, variables, frames, multilabel, whole=False))
     return partial(forward, variables)
 

@@ -23,3 +23,13 @@ def test_interpolated_logarithms_are_the_probabilities_of_whole_frames():
         found = jax.nn.softmax(upsample_linear(jnp.log(p), (4, 32, 48)), axis=-1)
         np.testing.assert_allclose(found, expected, atol=1e-4)
     assert whole[2].shape == (2, 4, 32, 48)
+
+
+def test_variables_are_on_the_device_before_the_first_call():
+    run = toy_run(A2D, encoder="pooled")
+    variables = jax.tree.map(np.asarray, run.variables)
+    forward = make_forward(run.model, variables)
+    frames = jax.device_put(np.zeros((1, 4, 32, 32, 3), np.uint8))
+    forward(frames)
+    with jax.transfer_guard("disallow"):
+        forward(frames)
