@@ -61,7 +61,8 @@ def own(video: np.ndarray, width: float, train: bool, folder: Path) -> Run:
     variables = jax.tree.map(lambda a: a + noise(a), variables)
     forward = jax.jit(model.apply)
     paths = {"/".join(path): np.asarray(value) for path, value in flatten_dict(variables).items()}
-    np.savez(folder / "network.npz", **paths, **{f"outputs/{i}": y for i, y in enumerate(forward(variables, x))})
+    arrays: dict[str, Any] = paths | {f"outputs/{i}": y for i, y in enumerate(forward(variables, x))}
+    np.savez(folder / "network.npz", **arrays)
     function: Callable[..., Any] = gradient_of(model) if train else forward
     return lambda: jax.block_until_ready(function(variables, x))
 

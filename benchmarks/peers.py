@@ -40,7 +40,7 @@ def main() -> None:
     names = arguments.rows.split(",")
     if unknown := sorted(set(names) - set(ROWS)):
         sys.exit(f"error: no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    table = {"machine": machine(), "rows": {}}
+    table: dict[str, Any] = {"machine": machine(), "rows": {}}
     print("  ".join(f"{key} {value}" for key, value in table["machine"].items()))
     for name in names:
         table["rows"][name] = row = ROWS[name](arguments.repeats)
@@ -193,7 +193,8 @@ def loop_row(repeats: int) -> Row:
                 state, sums = parts.train_step(state, devices.shard(next(batches)))
             jax.block_until_ready((state, sums))
 
-        network(), loop()
+        network()
+        loop()
         pairs = [(seconds(network) / 10, seconds(loop) / 10) for _ in range(repeats)]
     alone, together = (statistics.median(column) for column in zip(*pairs, strict=True))
     found = {"forward and backward, seconds": alone, "the whole step, seconds": together}
