@@ -26,10 +26,10 @@ Kernel = Float[jax.Array, "kt kh kw Cin Cout"]
 def conv3d(x: X, kernel: Kernel, strides: Sequence[int], dilation: Sequence[int]) -> Y:
     """3-D convolution, padding 'SAME'; output sizes are input sizes divided by strides, rounded up."""
     strides, dilation = tuple(strides), tuple(dilation)
-    if jnp.finfo(x.dtype).bits < 32:
-        return conv3d_by_frames(x, kernel, strides, dilation)
     if suits_matmul(x.shape[1:4], kernel.shape, strides, dilation):
         return conv3d_by_matmul(x, kernel, strides, dilation)
+    if jnp.finfo(x.dtype).bits < 32:  # Winograd's sums would lose too much
+        return conv3d_by_frames(x, kernel, strides, dilation)
     return _conv3d(x, kernel, strides, dilation)
 
 
