@@ -1,5 +1,7 @@
 """Steps that operations on [B, T, H, W, C] are made of: padding, slices, and products along the channels."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -11,6 +13,13 @@ def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tupl
     reach = (kernel - 1) * dilation + 1
     total = max((-(-size // stride) - 1) * stride + reach - size, 0)
     return total // 2, total - total // 2
+
+
+def same_paddings(
+    sizes: Sequence[int], taps: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> list[tuple[int, int]]:
+    """`same_padding` of T, H and W."""
+    return [same_padding(*axis) for axis in zip(sizes, taps, strides, dilation, strict=True)]
 
 
 def pad_axis(
@@ -34,6 +43,21 @@ def take_strided(
 ) -> Float[jax.Array, "B t y x C"]:
     """`number` slices along one axis, every `stride`-th from `start` on."""
     return lax.slice_in_dim(x, start, start + (number - 1) * stride + 1, stride, axis)
+
+
+def tap_inputs(
+    x: Float[jax.Array, "B T H W C"],
+    axis: int,
+    taps: int,
+    stride: int,
+    dilation: int,
+    pad: tuple[int, int],
+    value: float = 0,
+) -> list[Float[jax.Array, "B t y x C"]]:
+    """The inputs of each tap along one axis, for all outputs there; `pad` is filled with `value`."""
+    outputs = (x.shape[axis] + sum(pad) - (taps - 1) * dilation - 1) // stride + 1
+    x = pad_axis(x, axis, *pad, value)
+    return [take_strided(x, axis, tap * dilation, outputs, stride) for tap in range(taps)]
 
 
 def multiply_channels(

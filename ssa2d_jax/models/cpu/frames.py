@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
-from ssa2d_jax.models.arrays import pad_axis, same_padding, take_strided
+from ssa2d_jax.models.arrays import pad_axis, same_padding, tap_inputs
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 TIME = 1
@@ -88,10 +88,8 @@ def _stack_taps(
     dilation: Sequence[int],
 ) -> Float[jax.Array, "B t y x Cout"]:
     taps, height, width, channels_in, channels_out = kernel.shape
-    before, after = same_padding(x.shape[TIME], taps, strides[0], dilation[0])
-    outputs = -(-x.shape[TIME] // strides[0])
-    x = pad_axis(x, TIME, before, after, 0)
-    stacked = [take_strided(x, TIME, tap * dilation[0], outputs, strides[0]) for tap in range(taps)]
+    pad = same_padding(x.shape[TIME], taps, strides[0], dilation[0])
+    stacked = tap_inputs(x, TIME, taps, strides[0], dilation[0], pad)
     planes = kernel.transpose(1, 2, 0, 3, 4).reshape(height, width, taps * channels_in, channels_out)
     return _conv2d(jnp.concatenate(stacked, axis=-1), planes, strides[1:], dilation[1:])
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from ssa2d_jax.models.arrays import pad_axis, same_padding, shift_axis, sum_over_positions, take_strided
+from ssa2d_jax.models.arrays import same_paddings, shift_axis, sum_over_positions, tap_inputs
 from ssa2d_jax.models.cpu.strides import fold_input, fold_kernel, strides_fold
 
 AXES = (0, 1, 2)  # T, H, W
@@ -35,7 +35,7 @@ def conv3d_kernel_gradient(
         strides: of T, H, W.
         dilation: of T, H, W.
     """
-    pads = _pads(x, kernel.shape, strides, dilation)
+    pads = same_paddings(x.shape[1:4], kernel.shape[:3], strides, dilation)
     if tuple(strides[1:]) != (1, 1) and kernel.shape[3] <= FEW and strides_fold(x.shape[1:4], strides, dilation):
         folded, unfold = jax.vjp(lambda kernel: fold_kernel(kernel, strides, pads)[0], kernel)
         folded_pads = fold_kernel(kernel, strides, pads)[1]
@@ -50,15 +50,8 @@ def conv3d_transpose_kernel_gradient(
     strides: Sequence[int],
 ) -> Float[jax.Array, "kt kh kw Cin Cout"]:
     """The same for `conv3d_transpose`: input and output's gradient change places, and the taps are flipped."""
-    pads = _pads(gradient, kernel.shape, strides, ONES)
+    pads = same_paddings(gradient.shape[1:4], kernel.shape[:3], strides, ONES)
     return _tap_products(gradient, x, kernel.shape[:3], strides, ONES, pads, transposed=True)
-
-
-def _pads(
-    x: Array, kernel_shape: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
-) -> list[tuple[int, int]]:
-    axes = zip(x.shape[1:4], kernel_shape[:3], strides, dilation, strict=True)
-    return [same_padding(*axis) for axis in axes]
 
 
 def _tap_products(
@@ -75,12 +68,10 @@ def _tap_products(
     So that these are few large products, the taps of an axis lie side by side in the channels: as copies of the
     input, or of the gradient, which moves the other way, whichever has fewer channels.
     """
-    outputs, sizes = gradient.shape[1:4], [*taps, x.shape[4], gradient.shape[4]]
+    sizes = [*taps, x.shape[4], gradient.shape[4]]
 
     def inputs(x: Array, axis: int) -> list[Array]:
-        x = pad_axis(x, axis + 1, *pads[axis], 0)
-        starts = [tap * dilation[axis] for tap in range(taps[axis])]
-        return [take_strided(x, axis + 1, start, outputs[axis], strides[axis]) for start in starts]
+        return tap_inputs(x, axis + 1, taps[axis], strides[axis], dilation[axis], pads[axis])
 
     by_input, by_gradient, apart = [3], [4], list[int]()  # axes of the kernel, from the slowest
     for axis in reversed(AXES):

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from ssa2d_jax.models.arrays import multiply_channels, pad_axis, same_padding, shift_axis, take_strided
+from ssa2d_jax.models.arrays import multiply_channels, same_paddings, shift_axis, tap_inputs
 from ssa2d_jax.models.cpu.strides import fold_input, fold_kernel, strides_fold
 
 # Products of input and output channels up to which the copies cost less, in time and memory, than the product gains.
@@ -48,10 +48,7 @@ def conv3d_by_matmul(
 
     Output sizes are input sizes divided by strides, rounded up; they must be whole if there are strides in space.
     """
-    pads = [
-        same_padding(size, taps, stride, rate)
-        for size, taps, stride, rate in zip(x.shape[1:4], kernel.shape[:3], strides, dilation, strict=True)
-    ]
+    pads = same_paddings(x.shape[1:4], kernel.shape[:3], strides, dilation)
     if tuple(strides[1:]) != (1, 1):
         x = fold_input(x, strides)
         kernel, pads = fold_kernel(kernel, strides, pads)
@@ -59,7 +56,8 @@ def conv3d_by_matmul(
     stacked = _axes_to_stack(kernel.shape, strides)
     summed = [axis for axis in AXES if axis not in stacked]
     for axis in stacked:
-        x = _stack(x, axis, kernel.shape[axis], strides[axis], dilation[axis], pads[axis])
+        inputs = tap_inputs(x, axis + 1, kernel.shape[axis], strides[axis], dilation[axis], pads[axis])
+        x = jnp.concatenate(inputs, axis=-1)
     order = (*reversed(stacked), 3, *summed, 4)  # the axis stacked last varies slowest in the channels
     matrix = kernel.transpose(order).reshape(x.shape[4], -1)
     y = multiply_channels(x, matrix)
@@ -83,16 +81,6 @@ def _axes_to_stack(kernel_shape: Sequence[int], strides: Sequence[int]) -> tuple
         return inside * channels_in + math.prod(taps) // inside * channels_out
 
     return min(choices, key=copied)
-
-
-def _stack(
-    x: Float[jax.Array, "B T H W C"], axis: int, taps: int, stride: int, dilation: int, pad: tuple[int, int]
-) -> Float[jax.Array, "B t y x tapsC"]:
-    """The inputs of an axis' taps side by side in the channels."""
-    outputs = (x.shape[axis + 1] + sum(pad) - (taps - 1) * dilation - 1) // stride + 1
-    x = pad_axis(x, axis + 1, *pad, 0)
-    slices = [take_strided(x, axis + 1, tap * dilation, outputs, stride) for tap in range(taps)]
-    return jnp.concatenate(slices, axis=-1)
 
 
 def _sum(

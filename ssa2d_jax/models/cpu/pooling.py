@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from ssa2d_jax.models.arrays import pad_axis, same_padding, take_strided
+from ssa2d_jax.models.arrays import same_padding, tap_inputs
 
 
 def max_pool3d_by_axes(
@@ -20,10 +20,7 @@ def max_pool3d_by_axes(
     Output sizes are input sizes divided by strides, rounded up.
     """
     for axis, (size, stride) in enumerate(zip(window, strides, strict=True), start=1):
-        before, after = same_padding(x.shape[axis], size, stride)
-        outputs = -(-x.shape[axis] // stride)
-        x = pad_axis(x, axis, before, after, -jnp.inf)
-        slices = [take_strided(x, axis, tap, outputs, stride) for tap in range(size)]
+        slices = tap_inputs(x, axis, size, stride, 1, same_padding(x.shape[axis], size, stride), -jnp.inf)
         x = slices[0]
         for other in slices[1:]:
             x = jnp.maximum(x, other)
