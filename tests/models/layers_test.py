@@ -4,138 +4,13 @@ import numpy as np
 import pytest
 
 from ssa2d_jax.models import layers
-from ssa2d_jax.models.cpu import convolution as cpu_convolution
-from ssa2d_jax.models.cpu import kernel_gradient, winograd
-from ssa2d_jax.models.cpu import matmul as cpu_matmul
 from ssa2d_jax.models.lowering import Lowering, current_lowering, use_lowering
-
-
-def normal(shape, seed=0):
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
+from tests.fixtures.same_as_reference import assert_same_with_gradients, normal
 
 
 def distinct(shape):
     """Values no two of which are equal, so that no maximum ties."""
     return jnp.asarray(np.random.default_rng(0).permutation(np.prod(shape)).reshape(shape) / 100, jnp.float32)
-
-
-def assert_close(value, expected):
-    np.testing.assert_allclose(value, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
-
-
-def assert_same_with_gradients(op, reference, *arrays):
-    """`op` and `reference` agree on `arrays`, and so do their gradients with respect to each array."""
-
-    @jax.jit
-    def both(*arrays):
-        y, transposed = jax.vjp(op, *arrays)
-        y_reference, transposed_reference = jax.vjp(reference, *arrays)
-        cotangent = jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape)
-        return (y, *transposed(cotangent)), (y_reference, *transposed_reference(cotangent))
-
-    for value, expected in zip(*both(*arrays), strict=True):
-        assert value.shape == expected.shape and value.dtype == expected.dtype
-        assert_close(value, expected)
-
-
-CONVOLUTIONS = [
-    # size of x, kernel, channels in and out, strides, dilation
-    ((8, 10, 12), (7, 7, 7), (3, 4), (2, 2, 2), (1, 1, 1)),
-    ((5, 9, 7), (7, 7, 7), (3, 4), (2, 2, 2), (1, 1, 1)),
-    ((4, 6, 5), (3, 3, 3), (2, 5), (1, 1, 1), (1, 1, 1)),
-    ((4, 6, 5), (3, 3, 3), (5, 2), (1, 1, 1), (1, 1, 1)),
-    ((8, 6, 6), (3, 3, 3), (5, 2), (2, 1, 1), (1, 1, 1)),
-    ((7, 5, 6), (3, 3, 3), (5, 2), (2, 1, 2), (1, 1, 1)),
-    ((7, 5, 6), (3, 3, 3), (2, 3), (3, 2, 1), (1, 1, 1)),
-    ((1, 4, 4), (3, 3, 3), (4, 2), (2, 2, 2), (1, 1, 1)),
-    ((4, 7, 9), (3, 3, 3), (4, 2), (1, 1, 1), (1, 3, 3)),
-    ((4, 7, 9), (3, 3, 3), (2, 4), (1, 1, 1), (1, 12, 12)),
-    ((4, 7, 9), (3, 3, 3), (4, 2), (1, 1, 1), (6, 12, 12)),
-    ((5, 6, 6), (1, 7, 7), (3, 4), (2, 2, 2), (1, 1, 1)),
-    ((4, 4, 4), (2, 4, 1), (3, 3), (1, 1, 1), (1, 1, 1)),
-    ((5, 4, 3), (1, 1, 1), (3, 4), (1, 1, 1), (1, 1, 1)),
-    ((5, 4, 3), (1, 1, 1), (4, 3), (2, 2, 2), (1, 1, 1)),
-    ((4, 6, 9), (5, 4, 3), (2, 3), (2, 2, 3), (1, 1, 1)),
-    ((2, 1, 1), (2, 2, 2), (2, 3), (1, 1, 1), (1, 3, 3)),
-]
-
-
-@pytest.fixture
-def wide(monkeypatch):
-    """No convolution is too narrow for the forms of wide ones."""
-    monkeypatch.setattr(cpu_matmul, "NARROW", 0)
-    monkeypatch.setattr(cpu_convolution, "NARROW", 0)
-
-
-def assert_conv3d_equals_lax(size, taps, channels, strides, dilation):
-    assert_same_with_gradients(
-        lambda x, kernel: layers.conv3d(x, kernel, strides, dilation),
-        lambda x, kernel: layers.conv3d_reference(x, kernel, strides, dilation),
-        normal((2, *size, channels[0])),
-        normal((*taps, *channels), seed=1),
-    )
-
-
-@pytest.mark.parametrize(("size", "taps", "channels", "strides", "dilation"), CONVOLUTIONS)
-def test_conv3d_of_few_channels_equals_lax(size, taps, channels, strides, dilation):
-    assert_conv3d_equals_lax(size, taps, channels, strides, dilation)
-
-
-@pytest.mark.parametrize("most_stacked", [kernel_gradient.MOST_STACKED, 0])
-@pytest.mark.parametrize(("size", "taps", "channels", "strides", "dilation"), CONVOLUTIONS)
-def test_conv3d_of_many_channels_equals_lax(monkeypatch, wide, most_stacked, size, taps, channels, strides, dilation):
-    monkeypatch.setattr(kernel_gradient, "MOST_STACKED", most_stacked)  # 0: taps are copied along one axis only
-    assert_conv3d_equals_lax(size, taps, channels, strides, dilation)
-
-
-@pytest.mark.parametrize("channels", [(2, 5), (5, 2), (4, 4)])
-@pytest.mark.parametrize("taps", [(3, 3, 3), (1, 3, 3), (5, 3, 3), (2, 3, 3)])
-@pytest.mark.parametrize("size", [(4, 6, 5), (1, 1, 2), (3, 7, 8)])
-def test_winograd_equals_lax(monkeypatch, wide, size, taps, channels):
-    monkeypatch.setattr(cpu_convolution, "MANY_POSITIONS", 0)
-    assert cpu_convolution.suits_winograd(size, (*taps, *channels), (1, 1, 1), (1, 1, 1))
-    assert_conv3d_equals_lax(size, taps, channels, (1, 1, 1), (1, 1, 1))
-
-
-def test_winograd_is_as_exact_as_the_plain_form():
-    x, kernel = normal((1, 2, 12, 12, 96)), normal((3, 3, 3, 96, 64), seed=1)
-    with jax.enable_x64(True):
-        exact = np.asarray(layers.conv3d_reference(x.astype(jnp.float64), kernel.astype(jnp.float64)))
-    plain, own = layers.conv3d_reference(x, kernel), winograd.conv3d_by_winograd(x, kernel)
-    error, plain_error = (np.abs(np.asarray(y) - exact).max() / exact.std() for y in (own, plain))
-    assert error < 1e-5 and error < 4 * plain_error
-
-
-@pytest.mark.parametrize(
-    ("sizes", "kernel", "strides", "dilation", "expected"),
-    [
-        ((4, 28, 28), (3, 3, 3, 400, 224), (1, 1, 1), (1, 1, 1), True),
-        ((8, 56, 56), (3, 3, 3, 320, 64), (2, 1, 1), (1, 1, 1), False),  # strided
-        ((8, 56, 56), (3, 3, 3, 64, 48), (1, 1, 1), (1, 6, 6), False),  # dilated
-        ((8, 56, 56), (3, 1, 1, 64, 48), (1, 1, 1), (1, 1, 1), False),
-        ((4, 14, 14), (3, 3, 3, 160, 320), (1, 1, 1), (1, 1, 1), False),  # few positions
-        ((8, 56, 56), (3, 3, 3, 32, 64), (1, 1, 1), (1, 1, 1), False),  # few channels
-    ],
-)
-def test_large_maps_of_many_channels_take_winograds_form(sizes, kernel, strides, dilation, expected):
-    assert cpu_convolution.suits_winograd(sizes, kernel, strides, dilation) == expected
-
-
-@pytest.mark.parametrize(
-    ("size", "kernel", "strides", "dilation", "expected"),
-    [
-        ((4, 16, 16), (3, 3, 3, 32, 12), (1, 1, 1), (1, 1, 1), True),
-        ((4, 16, 16), (3, 3, 3, 12, 4), (1, 1, 1), (1, 12, 12), True),
-        ((4, 16, 16), (3, 3, 3, 80, 16), (2, 1, 1), (1, 1, 1), True),
-        ((8, 64, 64), (7, 7, 7, 3, 16), (2, 2, 2), (1, 1, 1), True),
-        ((8, 64, 64), (7, 7, 7, 3, 64), (2, 2, 2), (1, 1, 1), False),  # many outputs
-        ((7, 64, 64), (7, 7, 7, 3, 16), (2, 2, 2), (1, 1, 1), False),  # no whole blocks of the stride
-        ((8, 56, 56), (3, 3, 3, 64, 192), (1, 1, 1), (1, 1, 1), False),  # wide
-        ((4, 16, 16), (1, 1, 1, 48, 8), (1, 1, 1), (1, 1, 1), False),  # a matrix product already
-    ],
-)
-def test_narrow_convolutions_become_matrix_products(size, kernel, strides, dilation, expected):
-    assert cpu_matmul.suits_matmul(size, kernel, strides, dilation) == expected
 
 
 @pytest.mark.parametrize("strides", [(1, 2, 2), (2, 2, 2), (1, 1, 1), (2, 1, 3)])

@@ -16,7 +16,7 @@ from ssa2d_jax.models.cpu.winograd import conv3d_by_winograd, input_gradient_by_
 Triple = tuple[int, ...]  # for T, H, W; hashable, because jax.custom_vjp compares it
 ONES = (1, 1, 1)
 # Winograd's form needs this many positions (T * H * W) to be worth the time that it takes to compile.
-MANY_POSITIONS = 1000
+MANY_POSITIONS = 700
 
 X = Float[jax.Array, "B T H W Cin"]
 Y = Float[jax.Array, "B t y x Cout"]
@@ -42,14 +42,14 @@ def suits_winograd(
     sizes: Sequence[int], kernel_shape: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> bool:
     """Whether `conv3d_by_winograd` is the faster form for x of these sizes (T, H, W) and this kernel."""
-    fits = tuple(kernel_shape[1:3]) == (3, 3) and tuple(strides) == tuple(dilation) == ONES
+    fits = tuple(kernel_shape[1:3]) == (3, 3) and tuple(strides[1:]) == (1, 1) and tuple(dilation) == ONES
     return fits and math.prod(sizes) >= MANY_POSITIONS and math.prod(kernel_shape[3:]) > NARROW
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _conv3d(x: X, kernel: Kernel, strides: Triple, dilation: Triple) -> Y:
     if suits_winograd(x.shape[1:4], kernel.shape, strides, dilation):
-        return conv3d_by_winograd(x, kernel)
+        return conv3d_by_winograd(x, kernel, strides[0])
     return conv3d_by_frames(x, kernel, strides, dilation)
 
 
@@ -60,8 +60,8 @@ def _forward(x: X, kernel: Kernel, strides: Triple, dilation: Triple) -> tuple[Y
 def _backward(strides: Triple, dilation: Triple, inputs: tuple[X, Kernel], gradient: Y) -> tuple[X, Kernel]:
     x, kernel = inputs
     if suits_winograd(x.shape[1:4], kernel.shape, strides, dilation):
-        kernel_gradient = kernel_gradient_by_winograd(x, gradient, kernel.shape[0])
-        return input_gradient_by_winograd(gradient, kernel), kernel_gradient
+        kernel_gradient = kernel_gradient_by_winograd(x, gradient, kernel.shape[0], strides[0])
+        return input_gradient_by_winograd(gradient, kernel, x.shape[1], strides[0]), kernel_gradient
     _, transposed = jax.vjp(lambda x: conv3d_by_frames(x, kernel, strides, dilation), x)
     return transposed(gradient)[0], conv3d_kernel_gradient(x, gradient, kernel, strides, dilation)
 

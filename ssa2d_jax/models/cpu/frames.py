@@ -11,6 +11,7 @@ from jax import lax
 from jaxtyping import Float
 
 from ssa2d_jax.models.arrays import pad_axis, same_padding, tap_inputs
+from ssa2d_jax.models.cpu.frame_shifts import shifts_by_phase
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 TIME = 1
@@ -100,19 +101,11 @@ def _sum_taps(
     strides: Sequence[int],
     dilation: Sequence[int],
 ) -> Float[jax.Array, "B t y x Cout"]:
-    taps, height, width, channels_in, channels_out = kernel.shape
-    stride = strides[0]
-    before, _ = same_padding(x.shape[TIME], taps, stride, dilation[0])
-    outputs = -(-x.shape[TIME] // stride)
+    taps, height, width, channels_in, _ = kernel.shape
+    outputs = -(-x.shape[TIME] // strides[0])
     y = jnp.zeros((), x.dtype)
-    for phase in range(min(stride, x.shape[TIME])):
-        # Output i takes input stride * i + offset through a tap; the taps of one phase read the same frames.
-        frames = x[:, phase::stride]
-        offsets = {tap: tap * dilation[0] - before for tap in range(taps)}
-        shifts = {tap: (offset - phase) // stride for tap, offset in offsets.items() if offset % stride == phase}
-        shifts = {tap: shift for tap, shift in shifts.items() if -outputs < shift < frames.shape[TIME]}
-        if not shifts:
-            continue
+    for phase, shifts in shifts_by_phase(x.shape[TIME], taps, strides[0], dilation[0]).items():
+        frames = x[:, phase :: strides[0]]
         part = jnp.stack([kernel[tap] for tap in shifts], axis=3).reshape(height, width, channels_in, -1)
         planes = _conv2d(frames, part, strides[1:], dilation[1:])
         for plane, shift in zip(jnp.split(planes, len(shifts), axis=-1), shifts.values(), strict=True):

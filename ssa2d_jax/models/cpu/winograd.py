@@ -1,123 +1,185 @@
 """3-D convolution with 3x3 taps in space by Winograd's minimal filtering, and its gradients, for CPUs.
 
-Every block of 2x2 outputs costs 16 products where the plain form takes 36 (Winograd, 1980; Lavin and Gray, "Fast
-Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.1). The kernel, and a block's 4x4 inputs, are
-replaced by 4x4 small sums each; then there is one matrix product along the channels for each of the 16, and small sums
-of these products are the outputs. The results are as near to the exact ones as those of the plain form.
+Every block of 4x4 outputs costs 36 products where the plain form takes 144, every block of 2x2 costs 16 where it takes
+36 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4). The kernel, and a
+block's inputs, are replaced by as many small sums each (minimal_filtering.py); then there is one matrix product along
+the channels for each of them, and small sums of these products are the outputs.
 """
 
 from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Float
 
-from ssa2d_jax.models.arrays import pad_axis, same_padding, shift_axis, sum_over_positions, take_strided
+from ssa2d_jax.models.arrays import pad_axis, sum_over_positions, take_strided
+from ssa2d_jax.models.cpu.frame_shifts import Shifts, shifts_by_phase
+from ssa2d_jax.models.cpu.minimal_filtering import Filtering, Weights, minimal_filtering
 
 TIME, HEIGHT, WIDTH = 1, 2, 3
-BLOCK, TAPS = 2, 3  # outputs of a block and taps of a kernel, along one axis
-# F(2, 3), section 4.1: which sums to take of a block's inputs, of the kernel's taps, and of the products.
-INPUT_SUMS = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
-KERNEL_SUMS = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
-OUTPUT_SUMS = ((1, 1, 1, 0), (0, 1, -1, -1))
+TAPS = 3  # of a kernel along an axis in space
+# An axis of fewer rows or columns is cut into blocks of 2, otherwise of 4; for the kernel's gradient from fewer on.
+SMALL_AXIS = 40
+SMALL_AXIS_OF_GRADIENT = 20
 
 Array = Float[jax.Array, "..."]
-Parts = list[list[Array]]  # 4x4 sums for all blocks: rows, columns
-Split = Callable[[Array, int], list[Array]]  # an array's values that take part in the sums along an axis
+Parts = list[list[Array]]  # the sums of all blocks: rows, columns
+Filters = tuple[Filtering, Filtering]  # of the rows and of the columns
 
 
 def conv3d_by_winograd(
-    x: Float[jax.Array, "B T H W Cin"], kernel: Float[jax.Array, "kt 3 3 Cin Cout"]
-) -> Float[jax.Array, "B T H W Cout"]:
-    """3-D convolution, padding 'SAME', without strides."""
-    taps = range(kernel.shape[0])
-    pads = same_padding(x.shape[TIME], len(taps), 1)
-    return _convolve(x, _sum_twice(KERNEL_SUMS, kernel, _values, (1, 1)), taps, pads)
+    x: Float[jax.Array, "B T H W Cin"], kernel: Float[jax.Array, "kt 3 3 Cin Cout"], stride: int = 1
+) -> Float[jax.Array, "B t H W Cout"]:
+    """3-D convolution, padding 'SAME', with a stride in time only."""
+    frames = -(-x.shape[TIME] // stride)
+    phases = shifts_by_phase(x.shape[TIME], kernel.shape[0], stride)
+    parts = [_correlate(x[:, phase::stride], kernel, shifts, frames) for phase, shifts in phases.items()]
+    return sum(parts[1:], start=parts[0])
 
 
 def input_gradient_by_winograd(
-    gradient: Float[jax.Array, "B T H W Cout"], kernel: Float[jax.Array, "kt 3 3 Cin Cout"]
-) -> Float[jax.Array, "B T H W Cin"]:
-    """The gradient of `conv3d_by_winograd` with respect to x: a convolution with the flipped taps."""
-    taps = range(kernel.shape[0])[::-1]
-    pads = same_padding(gradient.shape[TIME], len(taps), 1)[::-1]
-    flipped = _sum_twice(KERNEL_SUMS, kernel, lambda part, axis: _values(part, axis)[::-1], (1, 1))
-    return _convolve(gradient, flipped, taps, pads, swapped=True)
+    gradient: Float[jax.Array, "B t H W Cout"],
+    kernel: Float[jax.Array, "kt 3 3 Cin Cout"],
+    frames: int,
+    stride: int = 1,
+) -> Float[jax.Array, "B {frames} H W Cin"]:
+    """The gradient of `conv3d_by_winograd` with respect to x, of so many frames."""
+    phases = shifts_by_phase(frames, kernel.shape[0], stride)
+    y = []
+    for phase in range(stride):
+        shifts = {tap: -shift for tap, shift in phases.get(phase, {}).items()}
+        y.append(_correlate(gradient, kernel, shifts, len(range(phase, frames, stride)), transposed=True))
+    if stride == 1:
+        return y[0]
+    y = [pad_axis(part, TIME, 0, y[0].shape[TIME] - part.shape[TIME], 0) for part in y]
+    stacked = jnp.stack(y, axis=TIME + 1)
+    return stacked.reshape(stacked.shape[0], -1, *stacked.shape[3:])[:, :frames]
 
 
 def kernel_gradient_by_winograd(
-    x: Float[jax.Array, "B T H W Cin"], gradient: Float[jax.Array, "B T H W Cout"], taps: int
+    x: Float[jax.Array, "B T H W Cin"], gradient: Float[jax.Array, "B t H W Cout"], taps: int, stride: int = 1
 ) -> Float[jax.Array, "{taps} 3 3 Cin Cout"]:
     """The gradient of `conv3d_by_winograd` with respect to a kernel of so many temporal taps."""
-    before, after = same_padding(x.shape[TIME], taps, 1)
-    by_gradient = gradient.shape[4] < x.shape[4]
-    if not by_gradient:
-        x = pad_axis(x, TIME, before, after, 0)
+    filters, phases = _filters(x, SMALL_AXIS_OF_GRADIENT), shifts_by_phase(x.shape[TIME], taps, stride)
+    zeros = jnp.zeros((x.shape[4], gradient.shape[4]), x.dtype)
 
-    def multiply(part: Array, gradient_part: Array) -> Array:
-        if by_gradient:  # whose taps are copied side by side, because it has fewer channels
-            shifted = [shift_axis(gradient_part, TIME, tap - before) for tap in range(taps)]
-            product = sum_over_positions(part, jnp.concatenate(shifted, axis=-1))
-            return product.reshape(part.shape[4], taps, -1).swapaxes(0, 1)
-        part = _stack_taps(part, range(taps), gradient.shape[TIME])
-        return sum_over_positions(part, gradient_part).reshape(taps, -1, gradient.shape[4])
+    def multiply(part: Array, gradient_part: Array) -> Float[jax.Array, "kt Cin Cout"]:
+        by_tap = dict.fromkeys(range(taps), zeros)
+        for phase, shifts in phases.items():
+            by_tap |= _multiply_taps(part[:, phase::stride], gradient_part, shifts)
+        return jnp.stack([by_tap[tap] for tap in range(taps)])
 
-    inputs = _sum_twice(INPUT_SUMS, x, _block_inputs, (HEIGHT, WIDTH))
-    gradients = _sum_twice(_transposed(OUTPUT_SUMS), gradient, _block_outputs, (HEIGHT, WIDTH))
-    products = jnp.stack([jnp.stack(row, axis=1) for row in _pairwise(multiply, inputs, gradients)], axis=1)
-    rows = _sum_twice(_transposed(KERNEL_SUMS), products, _values, (1, 1))
-    return jnp.stack([jnp.stack(row, axis=1) for row in rows], axis=1)
+    outputs = [_transposed(one.outputs) for one in filters]
+    gradients = _sum_twice(outputs, gradient, lambda y, axis: _block_outputs(y, axis, filters))
+    products = _pairwise(multiply, _input_parts(x, filters), gradients)
+    by_column = _sum_products([_transposed(one.taps) for one in filters], products)
+    return jnp.stack([jnp.stack(column, axis=1) for column in by_column], axis=2)
 
 
-def _convolve(
+def _filters(x: Array, small_axis: int) -> Filters:
+    """How the rows and the columns of a map are cut into blocks."""
+    height, width = (minimal_filtering(2 if x.shape[axis] < small_axis else 4, TAPS) for axis in (HEIGHT, WIDTH))
+    return height, width
+
+
+def _correlate(
     x: Float[jax.Array, "B T H W C"],
-    matrices: Parts,
-    taps: Sequence[int],
-    pads: tuple[int, int],
-    swapped: bool = False,
-) -> Float[jax.Array, "B T H W D"]:
-    """The convolution with a kernel whose 4x4 sums, [kt, C, D] or `swapped` [kt, D, C], are given.
+    kernel: Float[jax.Array, "kt 3 3 _ _"],
+    shifts: Shifts,
+    frames: int,
+    transposed: bool = False,
+) -> Float[jax.Array, "B {frames} H W D"]:
+    """For `frames` frames the sum over the temporal taps in `shifts`.
 
-    `taps` are the temporal taps in the order of the frames that they meet. They are placed where fewer channels must
-    be copied: stacked in the input's channels, or computed side by side as outputs and summed with shifts.
+    The kernel is [kt, 3, 3, C, D]; if it is `transposed`, [kt, 3, 3, D, C], and its taps in space are flipped. The
+    temporal taps are placed where fewer channels must be copied: stacked in the input's channels, or computed side by
+    side as outputs and summed with shifts.
     """
-    frames, height, width = x.shape[1:4]
-    channels_out = matrices[0][0].shape[1 if swapped else 2]
+    channels_out = kernel.shape[3 if transposed else 4]
+    if not shifts:
+        return jnp.zeros((x.shape[0], frames, *x.shape[2:4], channels_out), x.dtype)
+    filters, (x_frames, height, width) = _filters(x, SMALL_AXIS), x.shape[1:4]
     stacked = 2 * x.shape[4] <= channels_out
+    front = max(0, -min(shifts.values()))
     if stacked:
-        x = pad_axis(x, TIME, *pads, 0)
+        x = pad_axis(x, TIME, front, max(0, max(shifts.values()) + frames - x_frames), 0)
 
-    def multiply(part: Array, matrix: Array) -> Array:
-        # The temporal taps become one with the channels that are summed (stacked), or with those of the product.
-        beside = stacked == swapped
-        matrix = jnp.concatenate(list(matrix), axis=-1) if beside else matrix.reshape(-1, matrix.shape[2])
+    def multiply(part: Array, matrix: Float[jax.Array, "_ _"]) -> Array:
         if stacked:
-            part = _stack_taps(part, taps, frames)
-        product = lax.dot_general(part.reshape(-1, part.shape[4]), matrix, (((1,), (int(swapped),)), ((), ())))
+            taken = [take_strided(part, TIME, front + shift, frames, 1) for shift in shifts.values()]
+            part = jnp.concatenate(taken, axis=-1)
+        product = lax.dot_general(part.reshape(-1, part.shape[4]), matrix, (((1,), (int(transposed),)), ((), ())))
         return product.reshape(*part.shape[:4], -1)
 
-    products = _pairwise(multiply, _sum_twice(INPUT_SUMS, x, _block_inputs, (HEIGHT, WIDTH)), matrices)
-    columns = zip(*[_sums(OUTPUT_SUMS, row) for row in products], strict=True)
-    blocks = [_sums(OUTPUT_SUMS, column) for column in columns]  # by column and row of the block
+    matrices = _matrices(kernel, list(shifts), filters, stacked, transposed)
+    products = _pairwise(multiply, _input_parts(x, filters), matrices)
+    blocks = _sum_products([one.outputs for one in filters], products)
     if not stacked:
-        blocks = [[_sum_shifted(values, taps, pads[0]) for values in column] for column in blocks]
+
+        def add_taps(planes: Array) -> Array:
+            by_tap = zip(jnp.split(planes, len(shifts), axis=-1), shifts.values(), strict=True)
+            moved = [pad_axis(plane, TIME, -shift, frames + shift - x_frames, 0) for plane, shift in by_tap]
+            return sum(moved[1:], start=moved[0])
+
+        blocks = [[add_taps(values) for values in column] for column in blocks]
     y = jnp.stack([jnp.stack(column, axis=HEIGHT + 1) for column in blocks], axis=WIDTH + 2)
-    y = y.reshape(*y.shape[:2], y.shape[2] * BLOCK, y.shape[4] * BLOCK, channels_out)
+    y = y.reshape(*y.shape[:2], y.shape[2] * y.shape[3], y.shape[4] * y.shape[5], channels_out)
     return y[:, :, :height, :width]
+
+
+def _matrices(
+    kernel: Float[jax.Array, "kt 3 3 _ _"], taps: Sequence[int], filters: Filters, stacked: bool, transposed: bool
+) -> Parts:
+    """The kernel's sums, with the temporal taps in one axis with the channels that are to be summed, or to come out."""
+    if list(taps) != list(range(kernel.shape[0])):
+        kernel = jnp.stack([kernel[tap] for tap in taps])
+    if transposed:
+        kernel = kernel[:, ::-1, ::-1]
+    first, second = kernel.shape[3:]
+    if stacked == transposed:
+        kernel = kernel.transpose(1, 2, 3, 0, 4).reshape(TAPS, TAPS, first, -1)
+    else:
+        kernel = kernel.transpose(1, 2, 0, 3, 4).reshape(TAPS, TAPS, -1, second)
+    rows = _sums(filters[0].taps, list(kernel))
+    return [_sums(filters[1].taps, list(row)) for row in rows]
+
+
+def _multiply_taps(x: Array, gradient: Array, shifts: Shifts) -> dict[int, Float[jax.Array, "Cin Cout"]]:
+    """For each tap in `shifts` the product of the frames that it reads with the gradient's, over all positions."""
+    extra = x.shape[TIME] - gradient.shape[TIME]
+    if gradient.shape[4] < x.shape[4]:  # the gradient's frames are copied side by side, as they have fewer channels
+        moved = [pad_axis(gradient, TIME, shift, extra - shift, 0) for shift in shifts.values()]
+        products = jnp.split(sum_over_positions(x, jnp.concatenate(moved, axis=-1)), len(shifts), axis=1)
+    else:
+        moved = [pad_axis(x, TIME, -shift, shift - extra, 0) for shift in shifts.values()]
+        products = jnp.split(sum_over_positions(jnp.concatenate(moved, axis=-1), gradient), len(shifts), axis=0)
+    return dict(zip(shifts, products, strict=True))
+
+
+def _input_parts(x: Float[jax.Array, "B T H W C"], filters: Filters) -> Parts:
+    """The sums of each block's inputs."""
+    return _sum_twice([one.inputs for one in filters], x, lambda x, axis: _block_inputs(x, axis, filters))
 
 
 def _pairwise(operation: Callable[[Array, Array], Array], parts: Parts, others: Parts) -> Parts:
     return [[operation(*pair) for pair in zip(*rows, strict=True)] for rows in zip(parts, others, strict=True)]
 
 
-def _sum_twice(weights: Sequence[Sequence[float]], x: Array, split: Split, axes: tuple[int, int]) -> Parts:
-    """Sums along two axes, one after the other: rows, columns."""
-    return [_sums(weights, split(row, axes[1])) for row in _sums(weights, split(x, axes[0]))]
+def _sum_twice(weights: Sequence[Weights], x: Array, split: Callable[[Array, int], list[Array]]) -> Parts:
+    """Sums along height and width, each with its weights, of the values into which `split` divides an axis."""
+    return [_sums(weights[1], split(row, WIDTH)) for row in _sums(weights[0], split(x, HEIGHT))]
 
 
-def _sums(weights: Sequence[Sequence[float]], values: Sequence[Array]) -> list[Array]:
-    """For each row of weights, the weighted sum of the values; most weights are 1, -1 and 0."""
+def _sum_products(weights: Sequence[Weights], products: Parts) -> Parts:
+    """Sums of the products along both axes, each with its weights: columns, rows."""
+    columns = zip(*[_sums(weights[1], row) for row in products], strict=True)
+    return [_sums(weights[0], column) for column in columns]
+
+
+def _sums(weights: Weights, values: Sequence[Array]) -> list[Array]:
+    """For each row of weights, the weighted sum of the values; many weights are 1, -1 and 0."""
 
     def add(row: Sequence[float]) -> Array:
         terms = [value if weight == 1 else weight * value for weight, value in zip(row, values, strict=True) if weight]
@@ -126,39 +188,21 @@ def _sums(weights: Sequence[Sequence[float]], values: Sequence[Array]) -> list[A
     return [add(row) for row in weights]
 
 
-def _transposed(weights: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
-    return list(zip(*weights, strict=True))
+def _transposed(weights: Weights) -> Weights:
+    return tuple(zip(*weights, strict=True))
 
 
-def _values(x: Array, axis: int) -> list[Array]:
-    return [lax.index_in_dim(x, i, axis, keepdims=False) for i in range(x.shape[axis])]
+def _block_inputs(x: Array, axis: int, filters: Filters) -> list[Array]:
+    """The inputs that each block of outputs has along an axis."""
+    block, inputs = np.shape(filters[axis - HEIGHT].outputs)
+    blocks = -(-x.shape[axis] // block)
+    x = pad_axis(x, axis, TAPS // 2, blocks * block - x.shape[axis] + TAPS // 2, 0)
+    return [take_strided(x, axis, offset, blocks, block) for offset in range(inputs)]
 
 
-def _block_inputs(x: Array, axis: int) -> list[Array]:
-    """The four inputs that each block of two outputs has along an axis."""
-    size = x.shape[axis]
-    blocks = -(-size // BLOCK)
-    x = pad_axis(x, axis, 1, (blocks + 1) * BLOCK - size - 1, 0)
-    return [take_strided(x, axis, offset, blocks, BLOCK) for offset in range(BLOCK + TAPS - 1)]
-
-
-def _block_outputs(y: Array, axis: int) -> list[Array]:
-    """The two outputs of each block along an axis."""
-    blocks = -(-y.shape[axis] // BLOCK)
-    y = pad_axis(y, axis, 0, blocks * BLOCK - y.shape[axis], 0)
-    return [take_strided(y, axis, offset, blocks, BLOCK) for offset in range(BLOCK)]
-
-
-def _stack_taps(x: Float[jax.Array, "B T h w C"], taps: Sequence[int], frames: int) -> Float[jax.Array, "B t h w ktC"]:
-    """The inputs that the temporal taps meet, side by side in the channels, from the first tap to the last."""
-    starts = [taps.index(tap) for tap in range(len(taps))]
-    return jnp.concatenate([take_strided(x, TIME, start, frames, 1) for start in starts], axis=-1)
-
-
-def _sum_shifted(
-    planes: Float[jax.Array, "B T h w ktC"], taps: Sequence[int], before: int
-) -> Float[jax.Array, "B T h w C"]:
-    """Sums the products of the temporal taps, which lie side by side in the channels, shifted to where they belong."""
-    by_tap = enumerate(jnp.split(planes, len(taps), axis=-1))
-    shifted = [shift_axis(plane, TIME, before - taps.index(tap)) for tap, plane in by_tap]
-    return sum(shifted[1:], start=shifted[0])
+def _block_outputs(y: Array, axis: int, filters: Filters) -> list[Array]:
+    """The outputs of each block along an axis."""
+    block, _ = np.shape(filters[axis - HEIGHT].outputs)
+    blocks = -(-y.shape[axis] // block)
+    y = pad_axis(y, axis, 0, blocks * block - y.shape[axis], 0)
+    return [take_strided(y, axis, offset, blocks, block) for offset in range(block)]

@@ -1,0 +1,131 @@
+"""Every form of a convolution on CPUs equals the plain lax one."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ssa2d_jax.models import layers
+from ssa2d_jax.models.cpu import convolution as cpu_convolution
+from ssa2d_jax.models.cpu import kernel_gradient, winograd
+from ssa2d_jax.models.cpu import matmul as cpu_matmul
+from ssa2d_jax.models.cpu.minimal_filtering import minimal_filtering
+from tests.fixtures.same_as_reference import assert_same_with_gradients, normal
+
+CONVOLUTIONS = [
+    # size of x, kernel, channels in and out, strides, dilation
+    ((8, 10, 12), (7, 7, 7), (3, 4), (2, 2, 2), (1, 1, 1)),
+    ((5, 9, 7), (7, 7, 7), (3, 4), (2, 2, 2), (1, 1, 1)),
+    ((4, 6, 5), (3, 3, 3), (2, 5), (1, 1, 1), (1, 1, 1)),
+    ((4, 6, 5), (3, 3, 3), (5, 2), (1, 1, 1), (1, 1, 1)),
+    ((8, 6, 6), (3, 3, 3), (5, 2), (2, 1, 1), (1, 1, 1)),
+    ((7, 5, 6), (3, 3, 3), (5, 2), (2, 1, 2), (1, 1, 1)),
+    ((7, 5, 6), (3, 3, 3), (2, 3), (3, 2, 1), (1, 1, 1)),
+    ((1, 4, 4), (3, 3, 3), (4, 2), (2, 2, 2), (1, 1, 1)),
+    ((4, 7, 9), (3, 3, 3), (4, 2), (1, 1, 1), (1, 3, 3)),
+    ((4, 7, 9), (3, 3, 3), (2, 4), (1, 1, 1), (1, 12, 12)),
+    ((4, 7, 9), (3, 3, 3), (4, 2), (1, 1, 1), (6, 12, 12)),
+    ((5, 6, 6), (1, 7, 7), (3, 4), (2, 2, 2), (1, 1, 1)),
+    ((4, 4, 4), (2, 4, 1), (3, 3), (1, 1, 1), (1, 1, 1)),
+    ((5, 4, 3), (1, 1, 1), (3, 4), (1, 1, 1), (1, 1, 1)),
+    ((5, 4, 3), (1, 1, 1), (4, 3), (2, 2, 2), (1, 1, 1)),
+    ((4, 6, 9), (5, 4, 3), (2, 3), (2, 2, 3), (1, 1, 1)),
+    ((2, 1, 1), (2, 2, 2), (2, 3), (1, 1, 1), (1, 3, 3)),
+]
+
+
+@pytest.fixture
+def wide(monkeypatch):
+    """No convolution is too narrow for the forms of wide ones."""
+    monkeypatch.setattr(cpu_matmul, "NARROW", 0)
+    monkeypatch.setattr(cpu_convolution, "NARROW", 0)
+
+
+def assert_conv3d_equals_lax(size, taps, channels, strides, dilation):
+    assert_same_with_gradients(
+        lambda x, kernel: layers.conv3d(x, kernel, strides, dilation),
+        lambda x, kernel: layers.conv3d_reference(x, kernel, strides, dilation),
+        normal((2, *size, channels[0])),
+        normal((*taps, *channels), seed=1),
+    )
+
+
+@pytest.mark.parametrize(("size", "taps", "channels", "strides", "dilation"), CONVOLUTIONS)
+def test_conv3d_of_few_channels_equals_lax(size, taps, channels, strides, dilation):
+    assert_conv3d_equals_lax(size, taps, channels, strides, dilation)
+
+
+@pytest.mark.parametrize("most_stacked", [kernel_gradient.MOST_STACKED, 0])
+@pytest.mark.parametrize(("size", "taps", "channels", "strides", "dilation"), CONVOLUTIONS)
+def test_conv3d_of_many_channels_equals_lax(monkeypatch, wide, most_stacked, size, taps, channels, strides, dilation):
+    monkeypatch.setattr(kernel_gradient, "MOST_STACKED", most_stacked)  # 0: taps are copied along one axis only
+    assert_conv3d_equals_lax(size, taps, channels, strides, dilation)
+
+
+@pytest.mark.parametrize("channels", [(2, 5), (5, 2), (4, 4)])
+@pytest.mark.parametrize("taps", [(3, 3, 3), (1, 3, 3), (5, 3, 3), (2, 3, 3)])
+@pytest.mark.parametrize(
+    ("size", "stride"), [((4, 6, 5), 1), ((1, 1, 2), 1), ((3, 7, 8), 1), ((4, 5, 9), 2), ((5, 4, 3), 2), ((1, 2, 2), 3)]
+)
+@pytest.mark.parametrize("small_axis", [1, 6, 100])
+def test_winograd_equals_lax(monkeypatch, wide, size, stride, taps, channels, small_axis):
+    monkeypatch.setattr(cpu_convolution, "MANY_POSITIONS", 0)
+    for name in ("SMALL_AXIS", "SMALL_AXIS_OF_GRADIENT"):
+        monkeypatch.setattr(winograd, name, small_axis)  # blocks of 4x4, of both kinds, of 2x2
+    assert cpu_convolution.suits_winograd(size, (*taps, *channels), (stride, 1, 1), (1, 1, 1))
+    assert_conv3d_equals_lax(size, taps, channels, (stride, 1, 1), (1, 1, 1))
+
+
+@pytest.mark.parametrize(("size", "bound", "times_plain"), [(12, 1e-5, 4), (48, 3e-5, 20)])
+def test_winograd_is_exact_enough(size, bound, times_plain):
+    """The largest error in outputs' standard deviations, of blocks of 2x2 and of 4x4, and beside the plain form's."""
+    x, kernel = normal((1, 2, size, size, 96)), normal((3, 3, 3, 96, 64), seed=1)
+    with jax.enable_x64(True):
+        exact = np.asarray(layers.conv3d_reference(x.astype(jnp.float64), kernel.astype(jnp.float64)))
+    plain, own = layers.conv3d_reference(x, kernel), winograd.conv3d_by_winograd(x, kernel)
+    error, plain_error = (np.abs(np.asarray(y) - exact).max() / exact.std() for y in (own, plain))
+    assert error < bound and error < times_plain * plain_error, (error, plain_error)
+
+
+@pytest.mark.parametrize(("block", "taps"), [(1, 1), (1, 3), (2, 2), (2, 3), (4, 2), (4, 3)])
+def test_minimal_filtering_equals_the_sums_of_its_definition(block, taps):
+    rng, filtering = np.random.default_rng(0), minimal_filtering(block, taps)
+    inputs, weights = rng.normal(size=block + taps - 1), rng.normal(size=taps)
+    products = (np.array(filtering.taps) @ weights) * (np.array(filtering.inputs) @ inputs)
+    outputs = np.array(filtering.outputs) @ products
+    np.testing.assert_allclose(outputs, np.correlate(inputs, weights), atol=1e-12)
+    with pytest.raises(ValueError, match="needs 7 products"):
+        minimal_filtering(5, 3)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kernel", "strides", "dilation", "expected"),
+    [
+        ((4, 28, 28), (3, 3, 3, 400, 224), (1, 1, 1), (1, 1, 1), True),
+        ((8, 56, 56), (3, 3, 3, 320, 64), (2, 1, 1), (1, 1, 1), True),
+        ((8, 56, 56), (3, 3, 3, 320, 64), (1, 2, 2), (1, 1, 1), False),  # strided in space
+        ((8, 56, 56), (3, 3, 3, 64, 48), (1, 1, 1), (1, 6, 6), False),  # dilated
+        ((8, 56, 56), (3, 1, 1, 64, 48), (1, 1, 1), (1, 1, 1), False),
+        ((4, 12, 12), (3, 3, 3, 160, 320), (1, 1, 1), (1, 1, 1), False),  # few positions
+        ((8, 56, 56), (3, 3, 3, 32, 64), (1, 1, 1), (1, 1, 1), False),  # few channels
+    ],
+)
+def test_large_maps_of_many_channels_take_winograds_form(sizes, kernel, strides, dilation, expected):
+    assert cpu_convolution.suits_winograd(sizes, kernel, strides, dilation) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "strides", "dilation", "expected"),
+    [
+        ((4, 16, 16), (3, 3, 3, 32, 12), (1, 1, 1), (1, 1, 1), True),
+        ((4, 16, 16), (3, 3, 3, 12, 4), (1, 1, 1), (1, 12, 12), True),
+        ((4, 16, 16), (3, 3, 3, 80, 16), (2, 1, 1), (1, 1, 1), True),
+        ((8, 64, 64), (7, 7, 7, 3, 16), (2, 2, 2), (1, 1, 1), True),
+        ((8, 64, 64), (7, 7, 7, 3, 64), (2, 2, 2), (1, 1, 1), False),  # many outputs
+        ((7, 64, 64), (7, 7, 7, 3, 16), (2, 2, 2), (1, 1, 1), False),  # no whole blocks of the stride
+        ((8, 56, 56), (3, 3, 3, 64, 192), (1, 1, 1), (1, 1, 1), False),  # wide
+        ((4, 16, 16), (1, 1, 1, 48, 8), (1, 1, 1), (1, 1, 1), False),  # a matrix product already
+    ],
+)
+def test_narrow_convolutions_become_matrix_products(size, kernel, strides, dilation, expected):
+    assert cpu_matmul.suits_matmul(size, kernel, strides, dilation) == expected
