@@ -6,8 +6,9 @@ Takes about half an hour on two CPU cores. Joint mIoU on the test split: 40.1 (a
 
 Variants:
     sprites.py              the short training
-    sprites.py:shipped_small   the first training of the included weights, "sprites", with frames of 64x64
-    sprites.py:shipped      the second, with frames of 128x128, from the weights of the first: `make train` does both
+    sprites.py:shipped_small, shipped_medium, shipped
+                            the three trainings of the included weights, "sprites", with frames of 64x64, 128x128 and
+                            192x192, each from the weights of the one before: `make train` does all three
     sprites.py:still        every temporal kernel of the encoder covers one frame: a control without motion there
     sprites.py:stills       every temporal kernel of the decoders covers one frame as well
     sprites.py:kinetics     the whole I3D with Kinetics weights, frozen; the decoders learn in minutes, so that
@@ -23,16 +24,17 @@ import ml_collections
 
 from configs import default
 
+# The trainings of the included weights, in their order.
+SHIPPED = ("shipped_small", "shipped_medium", "shipped")
+
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    words = default.variants(
-        variant, "configs/sprites.py", ("shipped_small", "shipped", "still", "stills", "kinetics", "tiny")
-    )
-    others = {"shipped_small", "shipped", "tiny", "still", "stills", "s3d", "s3d_g", "flow"} & set(words)
+    words = default.variants(variant, "configs/sprites.py", (*SHIPPED, "still", "stills", "kinetics", "tiny"))
+    others = {*SHIPPED, "tiny", "still", "stills", "s3d", "s3d_g", "flow"} & set(words)
     if "kinetics" in words and others:
         raise ValueError(f"configs/sprites.py: kinetics, the whole I3D for RGB, can't be combined with {min(others)}")
-    if len({"shipped_small", "shipped", "tiny"} & set(words)) > 1:
-        raise ValueError("configs/sprites.py: of shipped_small, shipped and tiny only one can be chosen")
+    if len({*SHIPPED, "tiny"} & set(words)) > 1:
+        raise ValueError(f"configs/sprites.py: of {', '.join(SHIPPED)} and tiny only one can be chosen")
     config = default.get_config()
     data = config.data
     data.root = "data/sprites/Release"
@@ -68,7 +70,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         default.freeze_kinetics_encoder(config)
         train.lr_phases = ((0.1, 0.0, 3e-3), (0.7, 3e-3, 0.0))
 
-    if {"shipped_small", "shipped"} & set(words):
+    if set(SHIPPED) & set(words):
         data.root = "data/sprites_shipped/Release"
         data.shards_dir = "data/sprites_shipped/prepared"
         data.sprites.train_clips = 7000
@@ -76,12 +78,17 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         train.batch_size = 16
         train.lr_phases = ((0.3, 0.0, 3e-3), (7.5, 3e-3, 8.97e-4), (1.4, 8.97e-4, 0.0))
         train.save_every, train.eval_every = 250, 1250
-    if "shipped" in words:
+    if {"shipped_medium", "shipped"} & set(words):
         config.init.run = "runs/sprites_shipped_small"
         data.size = (128, 128)  # the size of the rendered clips
         data.store_height = 128
         train.batch_size = 8
         train.lr_phases = ((0.1, 0.0, 2e-3), (3.9, 2e-3, 0.0))
+    if "shipped" in words:
+        config.init.run = "runs/sprites_shipped_medium"
+        data.size = (192, 192)  # enlarged, so that the network's grid, a quarter of its input, is finer
+        train.lr_phases = ((0.1, 0.0, 1.5e-3), (2.9, 1.5e-3, 0.0))
+        train.eval_every = 1300
 
     if "tiny" in words:
         data.root = "data/sprites_tiny/Release"

@@ -1,7 +1,7 @@
 """The included weights: their whole training from scratch, and the file that goes into the package.
 
-The network is trained with small frames first, which are quicker, and then with frames of the clips' own size, in a
-run of its own that starts from the first one's weights.
+The network is trained with small frames first, which are quicker, then with frames of the clips' own size, then with
+enlarged ones: three runs, each of which starts from the weights of the one before.
 
 python -m tools.shipped train [--workdir=runs/sprites_shipped]     # make train; hours; the same command resumes it
 python -m tools.shipped pack [--workdir=...] [--output=...]        # rounds kernels to 16 bits and writes the file
@@ -23,17 +23,17 @@ from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import duration
 
 ROOT = Path(__file__).resolve().parent.parent
-SMALL, LARGE = "shipped_small", "shipped"  # variants of configs/sprites.py
-CONFIG = f"configs/sprites.py:{LARGE}"
+LAST = sprites.SHIPPED[-1]
+CONFIG = f"configs/sprites.py:{LAST}"
 ABOUT = (
     "trained on the drawn sprites world alone (cartoon figures, 43 actor-action pairs of A2D): for trying the "
     "software; real video needs a training of its own"
 )
 # The reference of the estimate: a machine with two cores, one of which draws so many clips of this world in a second,
 # and how long each run takes there with drawing, preparing and scoring: the sum of parts that were measured alone
-# (18 and 7 clips a second in training), not one run.
+# (18, 7 and 3.8 clips a second in training), not one run.
 REFERENCE_CLIPS_PER_SECOND = 18.0
-REFERENCE_SECONDS = {SMALL: 75 * 60.0, LARGE: 75 * 60.0}
+REFERENCE_SECONDS = dict(zip(sprites.SHIPPED, (75 * 60.0, 75 * 60.0, 105 * 60.0), strict=True))
 _MEASURED_CLIPS = 20
 
 
@@ -68,13 +68,11 @@ def train(workdir: Path) -> int:
     """
     print(_announcement(workdir), flush=True)
     runs = _runs(workdir)
-    if _steps_done(workdir):
-        del runs[SMALL]  # the second run has what the first had learned
-    for variant, folder in runs.items():
-        start = [] if variant == SMALL else [f"--config.init.run={_beginning(workdir)}"]
-        if code := _call(f"--config=configs/sprites.py:{variant}", f"--workdir={folder}", *start):
+    for variant in sprites.SHIPPED[_current(runs) :]:
+        start = [] if variant == sprites.SHIPPED[0] else [f"--config.init.run={_beginning(runs, variant)}"]
+        if code := _call(f"--config=configs/sprites.py:{variant}", f"--workdir={runs[variant]}", *start):
             return code
-    root = Path(sprites.get_config(LARGE).data.root)
+    root = Path(sprites.get_config(LAST).data.root)
     options = standard_split(root.with_name("Standard"), root.with_name("prepared_standard"))
     standard = sprites.get_config().data.sprites
     options["data.sprites.labelled"] = standard.labelled
@@ -89,18 +87,23 @@ def train(workdir: Path) -> int:
 
 def _runs(workdir: Path) -> dict[str, Path]:
     """The workdir of each variant, in the order of training; the last one is `workdir`."""
-    small = workdir if workdir.name else workdir.resolve()
-    return {SMALL: small.with_name(small.name + "_small"), LARGE: workdir}
+    last = workdir if workdir.name else workdir.resolve()
+    return {one: last.with_name(last.name + one.removeprefix(LAST)) for one in sprites.SHIPPED}
 
 
-def _beginning(workdir: Path) -> str:
-    """The run that the second one begins with: as the second one says, if it has begun, whatever path names it now."""
+def _current(runs: dict[str, Path]) -> int:
+    """The index of the last run that has begun; 0 if none has. It has what the ones before it had learned."""
+    return max((index for index, folder in enumerate(runs.values()) if _steps_done(folder)), default=0)
+
+
+def _beginning(runs: dict[str, Path], variant: str) -> str:
+    """The run that a variant's begins with: as its config says, if it has begun, whatever path names it now."""
     from ssa2d_jax.runs.workdir import Workdir
 
-    config = Workdir(workdir).config
+    config = Workdir(runs[variant]).config
     if config.is_file():
         return str(json.loads(config.read_text())["init"]["run"])
-    return str(_runs(workdir)[SMALL])
+    return str(runs[sprites.SHIPPED[sprites.SHIPPED.index(variant) - 1]])
 
 
 def _steps(variant: str) -> int:
@@ -131,11 +134,11 @@ def standard_split(root: Path, shards: Path) -> dict[str, str | int]:
 
 def _announcement(workdir: Path) -> str:
     """What is going to be trained, and how long it may take here."""
-    runs, clips = _runs(workdir), sprites.get_config(LARGE).data.sprites.train_clips
+    runs, clips = _runs(workdir), sprites.get_config(LAST).data.sprites.train_clips
     steps = {variant: _steps(variant) for variant in runs}
     done = {variant: min(_steps_done(folder), steps[variant]) for variant, folder in runs.items()}
-    if done[LARGE]:
-        done[SMALL] = steps[SMALL]  # the second began with what the first had learned
+    for variant in sprites.SHIPPED[: _current(runs)]:
+        done[variant] = steps[variant]
     text = f"{clips:,} clips, " + ", then ".join(f"{steps[one]:,} steps into {folder}" for one, folder in runs.items())
     if done == steps:
         return f"{text}: the training is finished"
@@ -198,8 +201,8 @@ def pack(workdir: Path, output: Path) -> None:
     from ssa2d_jax.runs.load_run import load_run_as_saved
     from ssa2d_jax.runs.workdir import Workdir
 
-    run, shipped, standard = load_run_as_saved(workdir), sprites.get_config(LARGE), sprites.get_config()
-    phases, steps = [tuple(phase) for phase in run.config.train.lr_phases], _steps(LARGE)
+    run, shipped, standard = load_run_as_saved(workdir), sprites.get_config(LAST), sprites.get_config()
+    phases, steps = [tuple(phase) for phase in run.config.train.lr_phases], _steps(LAST)
     if phases != [tuple(phase) for phase in shipped.train.lr_phases] or run.step != steps:
         raise InputError(f"{workdir} is not {CONFIG} trained to its end, step {steps}; make train does that")
     frames = standard.data.sprites.test_clips * standard.data.sprites.labelled
