@@ -186,7 +186,7 @@ class Detector:
         """Runs the network; the first time it says that it is compiled before, which takes long."""
         if self.compiled:
             return self.forward(clips)
-        with waiting("compiling the network", "takes up to a minute on a CPU"):
+        with waiting("compiling the network", "up to a minute on a CPU, seconds if it was compiled before"):
             outputs = self.forward(clips)
         self.compiled = True
         return outputs

@@ -103,7 +103,7 @@ def _compiling(train_step: devices.TrainStep) -> devices.TrainStep:
     """`train_step` for the first step, which compiles it: it says so, and waits for the result."""
 
     def first_step(state: TrainState, batch: devices.Shards) -> tuple[TrainState, Sums]:
-        with waiting("compiling the training step", "a minute or more on a CPU, once per start"):
+        with waiting("compiling the training step", "a minute or more on a CPU, seconds if it was compiled before"):
             return jax.block_until_ready(train_step(state, batch))
 
     return first_step

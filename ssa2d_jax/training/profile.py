@@ -35,7 +35,7 @@ def profile(config: ConfigDict, workdir: Path, source: Source, steps: int = 3) -
     if Workdir(workdir).checkpoints.exists():
         raise InputError(f"{workdir} holds a run; give {commands.short('profile')} its own --workdir")
     model, optimizer, train_step = make_step(config, source)
-    with waiting("initializing the network", "takes up to a minute on a CPU"):
+    with waiting("initializing the network", "up to a minute on a CPU, seconds if it was compiled before"):
         state = devices.replicate(init_state(model.clone(stats_axis=None), optimizer, config))
     batches = source.train_batches(0)
     start = 0.0

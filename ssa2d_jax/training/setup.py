@@ -103,7 +103,7 @@ class Training:
             log(f"resumed from {self.checkpoints.folder / str(step)}")
         else:
             space = self.source.space
-            with waiting("initializing the network", "takes up to a minute on a CPU"):
+            with waiting("initializing the network", "up to a minute on a CPU, seconds if it was compiled before"):
                 # All but the heads comes from the earlier run, if there is one.
                 only = tuple(initial_weights.head_outputs(space, space)) if sources.run else None
                 state = init_state(model, self.optimizer, self.config, only)

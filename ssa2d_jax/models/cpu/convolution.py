@@ -11,7 +11,14 @@ from jaxtyping import Float
 from ssa2d_jax.models.cpu.frames import conv3d_by_frames, conv3d_transpose_by_phases
 from ssa2d_jax.models.cpu.kernel_gradient import conv3d_kernel_gradient, conv3d_transpose_kernel_gradient
 from ssa2d_jax.models.cpu.matmul import NARROW, conv3d_by_matmul, suits_matmul
-from ssa2d_jax.models.cpu.winograd import conv3d_by_winograd, input_gradient_by_winograd, kernel_gradient_by_winograd
+from ssa2d_jax.models.cpu.winograd import (
+    conv3d_by_winograd,
+    conv3d_transpose_by_winograd,
+    input_gradient_by_winograd,
+    kernel_gradient_by_winograd,
+    transpose_input_gradient_by_winograd,
+    transpose_kernel_gradient_by_winograd,
+)
 
 Triple = tuple[int, ...]  # for T, H, W; hashable, because jax.custom_vjp compares it
 ONES = (1, 1, 1)
@@ -28,7 +35,7 @@ def conv3d(x: X, kernel: Kernel, strides: Sequence[int], dilation: Sequence[int]
     strides, dilation = tuple(strides), tuple(dilation)
     if suits_matmul(x.shape[1:4], kernel.shape, strides, dilation):
         return conv3d_by_matmul(x, kernel, strides, dilation)
-    if jnp.finfo(x.dtype).bits < 32:  # Winograd's sums would lose too much
+    if not _is_precise(x):
         return conv3d_by_frames(x, kernel, strides, dilation)
     return _conv3d(x, kernel, strides, dilation)
 
@@ -44,6 +51,17 @@ def suits_winograd(
     """Whether `conv3d_by_winograd` is the faster form for x of these sizes (T, H, W) and this kernel."""
     fits = tuple(kernel_shape[1:3]) == (3, 3) and tuple(strides[1:]) == (1, 1) and tuple(dilation) == ONES
     return fits and math.prod(sizes) >= MANY_POSITIONS and math.prod(kernel_shape[3:]) > NARROW
+
+
+def transpose_suits_winograd(sizes: Sequence[int], kernel_shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Whether `conv3d_transpose_by_winograd` is the faster form for x of these sizes (T, H, W) and this kernel."""
+    fits = tuple(kernel_shape[1:3]) == (3, 3) and tuple(strides[1:]) == (2, 2) and kernel_shape[0] >= strides[0]
+    return fits and math.prod(sizes) >= MANY_POSITIONS and math.prod(kernel_shape[3:]) > NARROW
+
+
+def _is_precise(x: X) -> bool:
+    """Whether x is no half: Winograd's sums would lose too much of one."""
+    return jnp.finfo(x.dtype).bits >= 32
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -71,15 +89,20 @@ _conv3d.defvjp(_forward, _backward)
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _conv3d_transpose(x: X, kernel: Kernel, strides: Triple) -> Y:
+    if _is_precise(x) and transpose_suits_winograd(x.shape[1:4], kernel.shape, strides):
+        return conv3d_transpose_by_winograd(x, kernel, strides)
     return conv3d_transpose_by_phases(x, kernel, strides)
 
 
 def _forward_transpose(x: X, kernel: Kernel, strides: Triple) -> tuple[Y, tuple[X, Kernel]]:
-    return conv3d_transpose_by_phases(x, kernel, strides), (x, kernel)
+    return _conv3d_transpose(x, kernel, strides), (x, kernel)
 
 
 def _backward_transpose(strides: Triple, inputs: tuple[X, Kernel], gradient: Y) -> tuple[X, Kernel]:
     x, kernel = inputs
+    if _is_precise(x) and transpose_suits_winograd(x.shape[1:4], kernel.shape, strides):
+        kernel_gradient = transpose_kernel_gradient_by_winograd(x, gradient, kernel.shape[:3], strides)
+        return transpose_input_gradient_by_winograd(gradient, kernel, strides), kernel_gradient
     _, transposed = jax.vjp(lambda x: conv3d_transpose_by_phases(x, kernel, strides), x)
     return transposed(gradient)[0], conv3d_transpose_kernel_gradient(x, gradient, kernel, strides)
 

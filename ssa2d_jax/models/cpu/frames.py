@@ -11,7 +11,7 @@ from jax import lax
 from jaxtyping import Float
 
 from ssa2d_jax.models.arrays import pad_axis, same_padding, tap_inputs
-from ssa2d_jax.models.cpu.frame_shifts import shifts_by_phase
+from ssa2d_jax.models.cpu.phases import shifts_by_phase, transposed_phases
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 TIME = 1
@@ -52,9 +52,9 @@ def conv3d_transpose_by_phases(
     frames = x.reshape(batch * time, height, width, channels_in)
     planes = kernel.transpose(1, 2, 3, 0, 4).reshape(taps_h, taps_w, channels_in, taps_t * channels)
     rows = []
-    for taps_y, pad_y in _phases(taps_h, strides[1]):
+    for taps_y, pad_y in transposed_phases(taps_h, strides[1]):
         columns = []
-        for taps_x, pad_x in _phases(taps_w, strides[2]):
+        for taps_x, pad_x in transposed_phases(taps_w, strides[2]):
             part = planes[taps_y][:, taps_x]
             y = lax.conv_general_dilated(frames, part, (1, 1), (pad_y, pad_x), dimension_numbers=NHWC)
             columns.append(_interleave_time(y.reshape(batch, time, height, width, -1), taps_t, strides[0]))
@@ -113,28 +113,13 @@ def _sum_taps(
     return y
 
 
-def _phases(taps: int, stride: int) -> list[tuple[slice, tuple[int, int]]]:
-    """For each phase of a transposed convolution's axis: the kernel's taps as a slice, and the padding for them.
-
-    In lax.conv_transpose's 'SAME', tap t of output y meets input (y + t - before) / stride if that is whole.
-    """
-    before = taps - 1 if stride > taps - 1 else -(-(taps + stride - 2) // 2)
-    phases = []
-    for phase in range(stride):
-        first = (before - phase) % stride
-        number = len(range(first, taps, stride))
-        shift = (phase + first - before) // stride
-        phases.append((slice(first, taps, stride), (-shift, shift + number - 1)))
-    return phases
-
-
 def _interleave_time(
     y: Float[jax.Array, "B T H W tapsC"], taps: int, stride: int
 ) -> Float[jax.Array, "B T*{stride} H W tapsC//{taps}"]:
     """Sums a transposed convolution's temporal taps, which lie side by side in the channels."""
     planes = jnp.split(y, taps, axis=-1)
     phases = []
-    for phase_taps, (before, _) in _phases(taps, stride):
+    for phase_taps, (before, _) in transposed_phases(taps, stride):
         shifted = [pad_axis(plane, TIME, before - i, i - before, 0) for i, plane in enumerate(planes[phase_taps])]
         phases.append(sum(shifted[1:], start=shifted[0]))
     y = jnp.stack(phases, axis=2)

@@ -1,32 +1,36 @@
-"""3-D convolution with 3x3 taps in space by Winograd's minimal filtering, and its gradients, for CPUs.
+"""3-D convolutions by Winograd's minimal filtering in space, and their gradients, for CPUs.
 
-Every block of 4x4 outputs costs 36 products where the plain form takes 144, every block of 2x2 costs 16 where it takes
-36 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4). The kernel, and a
-block's inputs, are replaced by as many small sums each (minimal_filtering.py); then there is one matrix product along
-the channels for each of them, and small sums of these products are the outputs.
+Every block of 4x4 outputs of 3x3 taps costs 36 products where the plain form takes 144, every block of 2x2 costs 16
+where it takes 36 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4). The
+phases of a transposed convolution have two taps or one: every block of 2x2 outputs of 2x2 taps costs 9 products where
+the plain form takes 16.
 """
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax import lax
 from jaxtyping import Float
 
-from ssa2d_jax.models.arrays import pad_axis, sum_over_positions, take_strided
-from ssa2d_jax.models.cpu.frame_shifts import Shifts, shifts_by_phase
-from ssa2d_jax.models.cpu.minimal_filtering import Filtering, Weights, minimal_filtering
+from ssa2d_jax.models.arrays import pad_axis
+from ssa2d_jax.models.cpu.block_filtering import (
+    HEIGHT,
+    TIME,
+    WIDTH,
+    Array,
+    axes_in_blocks,
+    correlate,
+    correlate_kernel_gradient,
+)
+from ssa2d_jax.models.cpu.phases import Shifts, shifts_by_phase, transposed_phases
 
-TIME, HEIGHT, WIDTH = 1, 2, 3
-TAPS = 3  # of a kernel along an axis in space
+TAPS = (3, 3)  # of a kernel in space
+BEFORE = (1, 1)  # rows and columns of zeros before a map
 # An axis of fewer rows or columns is cut into blocks of 2, otherwise of 4; for the kernel's gradient from fewer on.
 SMALL_AXIS = 40
 SMALL_AXIS_OF_GRADIENT = 20
-
-Array = Float[jax.Array, "..."]
-Parts = list[list[Array]]  # the sums of all blocks: rows, columns
-Filters = tuple[Filtering, Filtering]  # of the rows and of the columns
 
 
 def conv3d_by_winograd(
@@ -35,8 +39,8 @@ def conv3d_by_winograd(
     """3-D convolution, padding 'SAME', with a stride in time only."""
     frames = -(-x.shape[TIME] // stride)
     phases = shifts_by_phase(x.shape[TIME], kernel.shape[0], stride)
-    parts = [_correlate(x[:, phase::stride], kernel, shifts, frames) for phase, shifts in phases.items()]
-    return sum(parts[1:], start=parts[0])
+    axes = axes_in_blocks(x, TAPS, BEFORE, SMALL_AXIS)
+    return _add(correlate(x[:, phase::stride], kernel, shifts, frames, axes) for phase, shifts in phases.items())
 
 
 def input_gradient_by_winograd(
@@ -47,162 +51,111 @@ def input_gradient_by_winograd(
 ) -> Float[jax.Array, "B {frames} H W Cin"]:
     """The gradient of `conv3d_by_winograd` with respect to x, of so many frames."""
     phases = shifts_by_phase(frames, kernel.shape[0], stride)
+    axes = axes_in_blocks(gradient, TAPS, BEFORE, SMALL_AXIS)
     y = []
     for phase in range(stride):
-        shifts = {tap: -shift for tap, shift in phases.get(phase, {}).items()}
-        y.append(_correlate(gradient, kernel, shifts, len(range(phase, frames, stride)), transposed=True))
-    if stride == 1:
-        return y[0]
-    y = [pad_axis(part, TIME, 0, y[0].shape[TIME] - part.shape[TIME], 0) for part in y]
-    stacked = jnp.stack(y, axis=TIME + 1)
-    return stacked.reshape(stacked.shape[0], -1, *stacked.shape[3:])[:, :frames]
+        shifts = _backwards(phases.get(phase, {}))
+        y.append(correlate(gradient, kernel, shifts, len(range(phase, frames, stride)), axes, transposed=True))
+    longest = y[0].shape[TIME]
+    return _interleave([pad_axis(part, TIME, 0, longest - part.shape[TIME], 0) for part in y], TIME)[:, :frames]
 
 
 def kernel_gradient_by_winograd(
     x: Float[jax.Array, "B T H W Cin"], gradient: Float[jax.Array, "B t H W Cout"], taps: int, stride: int = 1
 ) -> Float[jax.Array, "{taps} 3 3 Cin Cout"]:
     """The gradient of `conv3d_by_winograd` with respect to a kernel of so many temporal taps."""
-    filters, phases = _filters(x, SMALL_AXIS_OF_GRADIENT), shifts_by_phase(x.shape[TIME], taps, stride)
-    zeros = jnp.zeros((x.shape[4], gradient.shape[4]), x.dtype)
-
-    def multiply(part: Array, gradient_part: Array) -> Float[jax.Array, "kt Cin Cout"]:
-        by_tap = dict.fromkeys(range(taps), zeros)
-        for phase, shifts in phases.items():
-            by_tap |= _multiply_taps(part[:, phase::stride], gradient_part, shifts)
-        return jnp.stack([by_tap[tap] for tap in range(taps)])
-
-    outputs = [_transposed(one.outputs) for one in filters]
-    gradients = _sum_twice(outputs, gradient, lambda y, axis: _block_outputs(y, axis, filters))
-    products = _pairwise(multiply, _input_parts(x, filters), gradients)
-    by_column = _sum_products([_transposed(one.taps) for one in filters], products)
-    return jnp.stack([jnp.stack(column, axis=1) for column in by_column], axis=2)
+    axes = axes_in_blocks(x, TAPS, BEFORE, SMALL_AXIS_OF_GRADIENT)
+    zeros = jnp.zeros((*TAPS, x.shape[4], gradient.shape[4]), x.dtype)
+    by_tap = dict.fromkeys(range(taps), zeros)
+    for phase, shifts in shifts_by_phase(x.shape[TIME], taps, stride).items():
+        by_tap |= zip(shifts, correlate_kernel_gradient(x[:, phase::stride], gradient, shifts, axes), strict=True)
+    return jnp.stack([by_tap[tap] for tap in range(taps)])
 
 
-def _filters(x: Array, small_axis: int) -> Filters:
-    """How the rows and the columns of a map are cut into blocks."""
-    height, width = (minimal_filtering(2 if x.shape[axis] < small_axis else 4, TAPS) for axis in (HEIGHT, WIDTH))
-    return height, width
+def conv3d_transpose_by_winograd(
+    x: Float[jax.Array, "B T H W Cin"], kernel: Float[jax.Array, "kt kh kw Cin Cout"], strides: Sequence[int]
+) -> Float[jax.Array, "B T*{strides[0]} H*{strides[1]} W*{strides[2]} Cout"]:
+    """3-D transposed convolution, padding 'SAME', of a kernel with at least as many taps as strides along each axis."""
+    y = {}
+    for phase in _phases(kernel.shape[:3], strides):
+        axes = axes_in_blocks(x, phase.sizes, phase.before, SMALL_AXIS)
+        y[phase.start] = correlate(x, phase.of_kernel(kernel), phase.shifts, x.shape[TIME], axes)
+    t, h, w = map(range, strides)
+    rows = {(i, j): _interleave([y[i, j, k] for k in w], WIDTH) for i in t for j in h}
+    return _interleave([_interleave([rows[i, j] for j in h], HEIGHT) for i in t], TIME)
 
 
-def _correlate(
-    x: Float[jax.Array, "B T H W C"],
-    kernel: Float[jax.Array, "kt 3 3 _ _"],
-    shifts: Shifts,
-    frames: int,
-    transposed: bool = False,
-) -> Float[jax.Array, "B {frames} H W D"]:
-    """For `frames` frames the sum over the temporal taps in `shifts`.
+def transpose_input_gradient_by_winograd(
+    gradient: Float[jax.Array, "B T H W Cout"], kernel: Float[jax.Array, "kt kh kw Cin Cout"], strides: Sequence[int]
+) -> Float[jax.Array, "B T//{strides[0]} H//{strides[1]} W//{strides[2]} Cin"]:
+    """The gradient of `conv3d_transpose_by_winograd` with respect to x."""
 
-    The kernel is [kt, 3, 3, C, D]; if it is `transposed`, [kt, 3, 3, D, C], and its taps in space are flipped. The
-    temporal taps are placed where fewer channels must be copied: stacked in the input's channels, or computed side by
-    side as outputs and summed with shifts.
-    """
-    channels_out = kernel.shape[3 if transposed else 4]
-    if not shifts:
-        return jnp.zeros((x.shape[0], frames, *x.shape[2:4], channels_out), x.dtype)
-    filters, (x_frames, height, width) = _filters(x, SMALL_AXIS), x.shape[1:4]
-    stacked = 2 * x.shape[4] <= channels_out
-    front = max(0, -min(shifts.values()))
-    if stacked:
-        x = pad_axis(x, TIME, front, max(0, max(shifts.values()) + frames - x_frames), 0)
+    def of_phase(phase: _Phase) -> Array:
+        part, (height, width) = phase.of_outputs(gradient, strides), phase.sizes
+        before = height - 1 - phase.before[0], width - 1 - phase.before[1]
+        axes = axes_in_blocks(part, phase.sizes, before, SMALL_AXIS)
+        shifts, frames = _backwards(phase.shifts), part.shape[TIME]
+        return correlate(part, phase.of_kernel(kernel), shifts, frames, axes, transposed=True)
 
-    def multiply(part: Array, matrix: Float[jax.Array, "_ _"]) -> Array:
-        if stacked:
-            taken = [take_strided(part, TIME, front + shift, frames, 1) for shift in shifts.values()]
-            part = jnp.concatenate(taken, axis=-1)
-        product = lax.dot_general(part.reshape(-1, part.shape[4]), matrix, (((1,), (int(transposed),)), ((), ())))
-        return product.reshape(*part.shape[:4], -1)
-
-    matrices = _matrices(kernel, list(shifts), filters, stacked, transposed)
-    products = _pairwise(multiply, _input_parts(x, filters), matrices)
-    blocks = _sum_products([one.outputs for one in filters], products)
-    if not stacked:
-
-        def add_taps(planes: Array) -> Array:
-            by_tap = zip(jnp.split(planes, len(shifts), axis=-1), shifts.values(), strict=True)
-            moved = [pad_axis(plane, TIME, -shift, frames + shift - x_frames, 0) for plane, shift in by_tap]
-            return sum(moved[1:], start=moved[0])
-
-        blocks = [[add_taps(values) for values in column] for column in blocks]
-    y = jnp.stack([jnp.stack(column, axis=HEIGHT + 1) for column in blocks], axis=WIDTH + 2)
-    y = y.reshape(*y.shape[:2], y.shape[2] * y.shape[3], y.shape[4] * y.shape[5], channels_out)
-    return y[:, :, :height, :width]
+    return _add(map(of_phase, _phases(kernel.shape[:3], strides)))
 
 
-def _matrices(
-    kernel: Float[jax.Array, "kt 3 3 _ _"], taps: Sequence[int], filters: Filters, stacked: bool, transposed: bool
-) -> Parts:
-    """The kernel's sums, with the temporal taps in one axis with the channels that are to be summed, or to come out."""
-    if list(taps) != list(range(kernel.shape[0])):
-        kernel = jnp.stack([kernel[tap] for tap in taps])
-    if transposed:
-        kernel = kernel[:, ::-1, ::-1]
-    first, second = kernel.shape[3:]
-    if stacked == transposed:
-        kernel = kernel.transpose(1, 2, 3, 0, 4).reshape(TAPS, TAPS, first, -1)
-    else:
-        kernel = kernel.transpose(1, 2, 0, 3, 4).reshape(TAPS, TAPS, -1, second)
-    rows = _sums(filters[0].taps, list(kernel))
-    return [_sums(filters[1].taps, list(row)) for row in rows]
+def transpose_kernel_gradient_by_winograd(
+    x: Float[jax.Array, "B t h w Cin"],
+    gradient: Float[jax.Array, "B T H W Cout"],
+    taps: Sequence[int],
+    strides: Sequence[int],
+) -> Float[jax.Array, "kt kh kw Cin Cout"]:
+    """The gradient of `conv3d_transpose_by_winograd` with respect to a kernel of so many taps."""
+    by_tap = {}
+    for phase in _phases(taps, strides):
+        axes = axes_in_blocks(x, phase.sizes, phase.before, SMALL_AXIS_OF_GRADIENT)
+        part = correlate_kernel_gradient(x, phase.of_outputs(gradient, strides), phase.shifts, axes)
+        rows, columns = (range(number)[chosen] for number, chosen in zip(taps[1:], phase.taps, strict=True))
+        for place in itertools.product(*map(enumerate, (phase.shifts, rows, columns))):
+            inside, tap = zip(*place, strict=True)
+            by_tap[tap] = part[inside]
+    kernel = jnp.stack([by_tap[tap] for tap in itertools.product(*map(range, taps))])
+    return kernel.reshape(*taps, *kernel.shape[1:])
 
 
-def _multiply_taps(x: Array, gradient: Array, shifts: Shifts) -> dict[int, Float[jax.Array, "Cin Cout"]]:
-    """For each tap in `shifts` the product of the frames that it reads with the gradient's, over all positions."""
-    extra = x.shape[TIME] - gradient.shape[TIME]
-    if gradient.shape[4] < x.shape[4]:  # the gradient's frames are copied side by side, as they have fewer channels
-        moved = [pad_axis(gradient, TIME, shift, extra - shift, 0) for shift in shifts.values()]
-        products = jnp.split(sum_over_positions(x, jnp.concatenate(moved, axis=-1)), len(shifts), axis=1)
-    else:
-        moved = [pad_axis(x, TIME, -shift, shift - extra, 0) for shift in shifts.values()]
-        products = jnp.split(sum_over_positions(jnp.concatenate(moved, axis=-1), gradient), len(shifts), axis=0)
-    return dict(zip(shifts, products, strict=True))
+class _Phase(NamedTuple):
+    """Every n-th output of a transposed convolution along each axis, n being its stride, and the taps that it has."""
+
+    start: tuple[int, int, int]  # the first output, of T, H, W
+    shifts: Shifts  # of the temporal taps
+    taps: tuple[slice, slice]  # in space
+    sizes: tuple[int, int]  # how many these are
+    before: tuple[int, int]  # how many rows and columns before an output's own its first tap reads
+
+    def of_kernel(self, kernel: Array) -> Array:
+        return kernel[:, self.taps[0], self.taps[1]]
+
+    def of_outputs(self, y: Array, strides: Sequence[int]) -> Array:
+        t, h, w = (slice(start, None, stride) for start, stride in zip(self.start, strides, strict=True))
+        return y[:, t, h, w]
 
 
-def _input_parts(x: Float[jax.Array, "B T H W C"], filters: Filters) -> Parts:
-    """The sums of each block's inputs."""
-    return _sum_twice([one.inputs for one in filters], x, lambda x, axis: _block_inputs(x, axis, filters))
+def _phases(taps: Sequence[int], strides: Sequence[int]) -> Iterator[_Phase]:
+    axes = [list(enumerate(transposed_phases(*axis))) for axis in zip(taps, strides, strict=True)]
+    for (t, (in_time, pad_t)), (h, (rows, pad_h)), (w, (columns, pad_w)) in itertools.product(*axes):
+        shifts = {tap: number - pad_t[0] for number, tap in enumerate(range(taps[0])[in_time])}
+        sizes = len(range(taps[1])[rows]), len(range(taps[2])[columns])
+        yield _Phase((t, h, w), shifts, (rows, columns), sizes, (pad_h[0], pad_w[0]))
 
 
-def _pairwise(operation: Callable[[Array, Array], Array], parts: Parts, others: Parts) -> Parts:
-    return [[operation(*pair) for pair in zip(*rows, strict=True)] for rows in zip(parts, others, strict=True)]
+def _add(parts: Iterable[Array]) -> Array:
+    first, *rest = parts
+    return sum(rest, start=first)
 
 
-def _sum_twice(weights: Sequence[Weights], x: Array, split: Callable[[Array, int], list[Array]]) -> Parts:
-    """Sums along height and width, each with its weights, of the values into which `split` divides an axis."""
-    return [_sums(weights[1], split(row, WIDTH)) for row in _sums(weights[0], split(x, HEIGHT))]
+def _backwards(shifts: Shifts) -> Shifts:
+    return {tap: -shift for tap, shift in shifts.items()}
 
 
-def _sum_products(weights: Sequence[Weights], products: Parts) -> Parts:
-    """Sums of the products along both axes, each with its weights: columns, rows."""
-    columns = zip(*[_sums(weights[1], row) for row in products], strict=True)
-    return [_sums(weights[0], column) for column in columns]
-
-
-def _sums(weights: Weights, values: Sequence[Array]) -> list[Array]:
-    """For each row of weights, the weighted sum of the values; many weights are 1, -1 and 0."""
-
-    def add(row: Sequence[float]) -> Array:
-        terms = [value if weight == 1 else weight * value for weight, value in zip(row, values, strict=True) if weight]
-        return sum(terms[1:], start=terms[0])
-
-    return [add(row) for row in weights]
-
-
-def _transposed(weights: Weights) -> Weights:
-    return tuple(zip(*weights, strict=True))
-
-
-def _block_inputs(x: Array, axis: int, filters: Filters) -> list[Array]:
-    """The inputs that each block of outputs has along an axis."""
-    block, inputs = np.shape(filters[axis - HEIGHT].outputs)
-    blocks = -(-x.shape[axis] // block)
-    x = pad_axis(x, axis, TAPS // 2, blocks * block - x.shape[axis] + TAPS // 2, 0)
-    return [take_strided(x, axis, offset, blocks, block) for offset in range(inputs)]
-
-
-def _block_outputs(y: Array, axis: int, filters: Filters) -> list[Array]:
-    """The outputs of each block along an axis."""
-    block, _ = np.shape(filters[axis - HEIGHT].outputs)
-    blocks = -(-y.shape[axis] // block)
-    y = pad_axis(y, axis, 0, blocks * block - y.shape[axis], 0)
-    return [take_strided(y, axis, offset, blocks, block) for offset in range(block)]
+def _interleave(parts: Sequence[Array], axis: int) -> Array:
+    """Interleaves arrays of one shape along an axis."""
+    if len(parts) == 1:
+        return parts[0]
+    y = jnp.stack(parts, axis=axis + 1)
+    return y.reshape(*y.shape[:axis], -1, *y.shape[axis + 2 :])

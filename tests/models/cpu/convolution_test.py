@@ -129,3 +129,17 @@ def test_large_maps_of_many_channels_take_winograds_form(sizes, kernel, strides,
 )
 def test_narrow_convolutions_become_matrix_products(size, kernel, strides, dilation, expected):
     assert cpu_matmul.suits_matmul(size, kernel, strides, dilation) == expected
+
+
+@pytest.mark.parametrize("strides", [(1, 2, 2), (2, 2, 2)])
+@pytest.mark.parametrize(("size", "taps"), [((4, 6, 5), 3), ((1, 1, 2), 3), ((3, 7, 8), 2), ((2, 3, 4), 5)])
+def test_transposed_winograd_equals_lax(monkeypatch, wide, size, taps, strides):
+    monkeypatch.setattr(cpu_convolution, "MANY_POSITIONS", 0)
+    assert cpu_convolution.transpose_suits_winograd(size, (taps, 3, 3, 4, 3), strides)
+    for channels in ((4, 3), (2, 5)):
+        assert_same_with_gradients(
+            lambda x, kernel: layers.conv3d_transpose(x, kernel, strides),
+            lambda x, kernel: layers.conv3d_transpose_reference(x, kernel, strides),
+            normal((2, *size, channels[0])),
+            normal((taps, 3, 3, *channels), seed=1),
+        )

@@ -1,8 +1,8 @@
-"""Which frames the temporal taps of a convolution read, as shifts between frames of one phase."""
+"""Strided and transposed convolutions along an axis, as ones without strides between every n-th position."""
 
 from ssa2d_jax.models.arrays import same_padding
 
-Shifts = dict[int, int]  # tap: how many frames ahead of an output its input lies
+Shifts = dict[int, int]  # temporal tap: how many frames ahead of an output its input lies
 
 
 def shifts_by_phase(frames: int, taps: int, stride: int, dilation: int = 1) -> dict[int, Shifts]:
@@ -20,4 +20,19 @@ def shifts_by_phase(frames: int, taps: int, stride: int, dilation: int = 1) -> d
         in_phase = len(range(phase, frames, stride))
         if shifts := {tap: shift for tap, shift in shifts.items() if -outputs < shift < in_phase}:
             phases[phase] = shifts
+    return phases
+
+
+def transposed_phases(taps: int, stride: int) -> list[tuple[slice, tuple[int, int]]]:
+    """For each phase of a transposed convolution's outputs: the kernel's taps as a slice, and the padding for them.
+
+    In lax.conv_transpose's 'SAME', tap t of output y meets input (y + t - before) / stride if that is whole.
+    """
+    before = taps - 1 if stride > taps - 1 else -(-(taps + stride - 2) // 2)
+    phases = []
+    for phase in range(stride):
+        first = (before - phase) % stride
+        number = len(range(first, taps, stride))
+        shift = (phase + first - before) // stride
+        phases.append((slice(first, taps, stride), (-shift, shift + number - 1)))
     return phases
