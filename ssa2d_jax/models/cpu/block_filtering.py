@@ -4,6 +4,7 @@ The kernel, and the inputs of every block of outputs, are replaced by small sums
 is one matrix product along the channels for each of these, and small sums of the products are the outputs.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -98,7 +99,8 @@ def correlate_kernel_gradient(
     """The gradient of `correlate` with respect to its kernel, for the temporal taps in `shifts`, in their order."""
     outputs = [_transposed(axis.filtering.outputs) for axis in axes]
     gradients = _sum_twice(outputs, gradient, lambda y, axis: _block_outputs(y, axis, axes))
-    products = _pairwise(lambda *parts: _multiply_taps(*parts, shifts), _input_parts(x, axes), gradients)
+    multiply = functools.partial(_multiply_taps, shifts=shifts)
+    products = _pairwise(multiply, _input_parts(x, axes), gradients)
     by_column = _sum_products([_transposed(axis.filtering.taps) for axis in axes], products)
     return jnp.stack([jnp.stack(column, axis=1) for column in by_column], axis=2)
 
