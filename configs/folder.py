@@ -37,7 +37,7 @@ def _from_sprites() -> ml_collections.ConfigDict:
     config.data.root = ""
     config.data.sprites.train_clips = config.data.sprites.test_clips = 0
     config.init.run = "sprites"
-    trained = sprites.get_config("shipped").data
+    trained = sprites.get_config("shipped_medium").data  # quicker than the last size that the weights were trained with
     config.data.size, config.data.store_height = trained.size, trained.store_height
     train = config.train
     train.encoder_lr_scale = 0.0

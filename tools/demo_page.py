@@ -116,7 +116,7 @@ def _head(results: Results) -> list[str]:
         "(jumping, rolling). This page shows what <code>make demo</code> has just done on your computer: it labelled a "
         "clip with the small included network, scored that network, and taught it a class that it didn't "
         "know.</p>",
-        "<p class=note>All clips are drawn: cartoon figures, which the network sees in frames of 128x128 pixels. They "
+        "<p class=note>All clips are drawn: cartoon figures, which the network sees in small frames. They "
         "move in such a way that a single frame doesn't tell the action. The network knows nothing of real video.</p>",
         about,
     ]

@@ -136,9 +136,14 @@ def fish_command(paths: Paths, sizes: Sizes, weights: str, network: Mapping[str,
 
 
 def network_options(run_config: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of the network and its input in which the config of a run differs from configs/folder.py:sprites."""
+    """Options of the network and its input in which the config of a run differs from configs/folder.py:sprites.
+
+    Larger frames are left out: the demo has no time to train with them.
+    """
     saved, given = flatten(run_config), flatten(folder.get_config("sprites").to_dict())
     names = [name for name in given if name.startswith("model.") or name in _INPUT]
+    if saved["data.size"][0] > given["data.size"][0]:
+        names.remove("data.size")
     return {name: as_tuples(saved[name]) for name in names if name in saved and saved[name] != given[name]}
 
 

@@ -70,6 +70,10 @@ def test_errors_are_one_line(tmp_path, capsys, monkeypatch):
 def test_the_training_is_a_command_that_the_command_line_takes(tmp_path):
     config = folder.get_config("sprites").to_dict()
     config["model"]["encoder_width"] = 0.0625  # of other weights than the included ones
+    trained_size, config["data"]["size"] = config["data"]["size"], (32, 32)
+    network = demo_steps.network_options(config)
+    assert network == {"model.encoder_width": 0.0625, "data.size": (32, 32)}
+    config["data"]["size"] = (2 * trained_size[0], 2 * trained_size[1])  # too large for the time that a demo has
     network = demo_steps.network_options(config)
     assert network == {"model.encoder_width": 0.0625}
     words = demo_steps.fish_command(Paths(tmp_path), Sizes(), "other.safetensors", network)
