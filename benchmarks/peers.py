@@ -114,9 +114,9 @@ def stream_row(repeats: int, files: bool = False) -> Row:
     detector, frames = Detector.from_run("sprites"), sprite_frames(800)
     detector.compile()
     options = detector.window_options
-    sampled = [resize(frame, detector.size) for frame in frames[:: options.frame_step]]
-    starts = range(0, len(sampled) - options.clip_frames + 1, options.stride)
-    windows = [np.stack(sampled[start : start + options.clip_frames])[None] for start in starts]
+    small = [resize(frame, detector.size) for frame in frames]
+    starts = range(0, len(small) - options.span + 1, options.stride)
+    windows = [np.stack(small[start : start + options.span : options.frame_step])[None] for start in starts]
 
     def network() -> None:
         for window in windows:

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ Outputs = tuple[
     Float32[np.ndarray | jax.Array, "B T h w"],
 ]
 Forward = Callable[[UInt8[np.ndarray, "B T H W C"]], Outputs]
+# Weight of an answer that is interpolated between two frames of a window; that of a frame's own answer is 1.
+_BETWEEN = np.float32(0.5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +35,7 @@ class WindowOptions:
     Attributes:
         clip_frames: the length of a window.
         frame_step: a window takes every n-th frame of the video.
-        overlap: frames that a window shares with the next one, fewer than `clip_frames`.
+        overlap: of its `clip_frames` frames, how many lie in the next window, too: fewer than `clip_frames`.
         batch_size: windows that go through the network together.
     """
 
@@ -50,17 +53,27 @@ class WindowOptions:
             raise InputError(f"overlap is {self.overlap} frames, allowed is {allowed}")
 
     @property
+    def span(self) -> int:
+        """Frames of the video from the first frame of a window to its last one, both included."""
+        return (self.clip_frames - 1) * self.frame_step + 1
+
+    @property
     def stride(self) -> int:
-        """Sampled frames from the start of a window to the start of the next one."""
-        return self.clip_frames - self.overlap
+        """Frames of the video from the start of a window to the start of the next one.
+
+        No multiple of a `frame_step` above 1: so neighbours take other frames, and where they overlap, more frames have
+        an answer of their own.
+        """
+        stride = (self.clip_frames - self.overlap) * self.frame_step
+        return stride if self.frame_step == 1 else min(stride - 1, self.span)
 
 
 class SlidingWindow:
     """Runs a network over the windows of one video and blends their probabilities.
 
     Every call of the network has the same shape, so that it is compiled once. With a `frame_step` of s, a window holds
-    every s-th frame of the video; a frame between two of these gets the linear interpolation of both, a frame after
-    the last of them the probabilities of the last. Memory holds a few windows, however long the video is.
+    every s-th frame of the video; for a frame between two of these it counts by their linear interpolation, with a
+    smaller weight. The last window ends with the video. Memory holds a few windows, however long the video is.
 
     The network works on a batch of windows while the frames of the batch before are taken, and new ones read.
     """
@@ -72,58 +85,38 @@ class SlidingWindow:
     def probabilities(self, frames: Iterable[Frame]) -> Iterator[Grid]:
         """Yields the probabilities of every frame, in order.
 
-        The result of a frame comes fewer than frame_step * (clip_frames + (2 * batch_size - 1) * stride + 2) frames
-        after the frame itself.
+        The result of a frame comes fewer than span + 2 * batch_size * stride frames after the frame itself.
         """
-        step, taken = self._options.frame_step, 0
-
-        def sample() -> Iterator[Frame]:
-            nonlocal taken
-            for frame in frames:
-                if taken % step == 0:
-                    yield frame
-                taken += 1
-
-        previous: Grid | None = None
-        yielded = 0
-        for grid in self._blend(sample()):
-            if previous is not None:
-                for part in range(step):
-                    yield previous + (grid - previous) * np.float32(part / step)
-                yielded += step
-            previous = grid
-        if previous is not None:
-            for _ in range(yielded, taken):
-                yield previous
-
-    def _blend(self, frames: Iterable[Frame]) -> Iterator[Grid]:
-        """Yields the blended probabilities of every sampled frame."""
-        length, count, start = self._options.clip_frames, 0, 0  # `start` is that of the next window
-        recent: collections.deque[Frame] = collections.deque(maxlen=length)
+        span, count, start = self._options.span, 0, 0  # `start` is that of the next window
+        recent: collections.deque[Frame] = collections.deque(maxlen=span)
         waiting: list[Window] = []  # windows that are not in the network yet
         running = _Running([])
-        sums = _WindowSums(length)
+        sums = _WindowSums(self._options)
         for frame in frames:
             recent.append(frame)
             count += 1
-            if count == start + length:
-                waiting.append((start, list(recent)))
+            if count == start + span:
+                waiting.append((start, self._sample(recent)))
                 start += self._options.stride
                 if len(waiting) == self._options.batch_size:
-                    self._add(running, sums)
+                    self._add(running, sums, count)
                     running, waiting = self._run(waiting), []
-            # The last window may start anywhere from count - length on: it ends with the video.
+            # The last window may start anywhere from count - span on: it ends with the video.
             unfinished = [*running.starts, *(first for first, _ in waiting)]
-            yield from sums.pop_means(min([count - length, *unfinished]))
-        self._add(running, sums)
+            yield from sums.pop_means(min([count - span, *unfinished]))
+        self._add(running, sums, count)
         if not count:
             return
-        if start == 0 or start - self._options.stride + length < count:
-            missing = length - len(recent)
-            waiting.append((max(0, count - length), list(recent) + [recent[-1]] * missing))
+        if start == 0 or start - self._options.stride + span < count:
+            waiting.append((max(0, count - span), self._sample(recent)))
         if waiting:
-            self._add(self._run(waiting), sums)
+            self._add(self._run(waiting), sums, count)
         yield from sums.pop_means(count)
+
+    def _sample(self, recent: Sequence[Frame]) -> list[Frame]:
+        """Every `frame_step`-th of the frames that a window spans; the last one again and again if there are fewer."""
+        step = self._options.frame_step
+        return [recent[min(number * step, len(recent) - 1)] for number in range(self._options.clip_frames)]
 
     def _run(self, windows: list[Window]) -> "_Running":
         """Starts the network on windows, at most `batch_size`."""
@@ -132,8 +125,8 @@ class SlidingWindow:
         self.count += len(windows)
         return _Running([start for start, _ in windows], self._forward(video))
 
-    def _add(self, running: "_Running", sums: "_WindowSums") -> None:
-        """Adds the network's answers for windows to the sums; waits for them."""
+    def _add(self, running: "_Running", sums: "_WindowSums", count: int) -> None:
+        """Adds the network's answers for windows of a video with `count` frames so far to the sums; waits for them."""
         outputs = [np.asarray(array, np.float32) for array in running.outputs]
         if outputs:
             _check_outputs(outputs, (self._options.batch_size, self._options.clip_frames), self._space)
@@ -142,10 +135,10 @@ class SlidingWindow:
             window = np.concatenate([actor, action, mask[..., None]], axis=-1)  # [T, h, w, P]
             if not np.isfinite(window).all():
                 raise InputError(
-                    f"the network's probabilities for the frames from {start * self._options.frame_step} on are not "
-                    "finite: the training of this checkpoint diverged; choose an earlier step"
+                    f"the network's probabilities for the frames from {start} on are not finite: the training of this "
+                    "checkpoint diverged; choose an earlier step"
                 )
-            sums.add(start, window)
+            sums.add(start, window, count)
 
 
 class _Running(NamedTuple):
@@ -158,18 +151,33 @@ class _Running(NamedTuple):
 class _WindowSums:
     """Weighted sums for the frames that may still get a window; weights fall towards both ends of a window."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, options: WindowOptions) -> None:
+        length = options.clip_frames
+        self._step = options.frame_step
         self._taper = np.minimum(np.arange(length) + 1, length - np.arange(length)).astype(np.float32)
         self._first = 0  # the frame of the first sum
         self._sums: collections.deque[tuple[np.float32, Grid]] = collections.deque()  # total weight, sum
 
-    def add(self, start: int, window: Float32[np.ndarray, "T h w P"]) -> None:
-        for frame, (weight, values) in enumerate(zip(self._taper, window, strict=True), start - self._first):
-            if frame == len(self._sums):
-                self._sums.append((weight, weight * values))
-            else:
-                total, weighted = self._sums[frame]
-                self._sums[frame] = (total + weight, weighted + weight * values)
+    def add(self, start: int, window: Float32[np.ndarray, "T h w P"], count: int) -> None:
+        """Adds a window's answers: for its own frames, and interpolated ones for those between."""
+        frames = [min(start + number * self._step, count - 1) for number in range(len(window))]
+        for number, (frame, following) in enumerate(itertools.pairwise([*frames, frames[-1]])):
+            self._add(frame, self._taper[number], window[number])
+            if frame == following:
+                return  # what follows repeats this frame
+            ends = self._taper[number : number + 2] * _BETWEEN
+            for between in range(frame + 1, following):
+                part = np.float32((between - frame) / (following - frame))
+                values = window[number] + part * (window[number + 1] - window[number])
+                self._add(between, ends[0] + part * (ends[1] - ends[0]), values)
+
+    def _add(self, frame: int, weight: np.float32, values: Grid) -> None:
+        index = frame - self._first
+        if index == len(self._sums):
+            self._sums.append((weight, weight * values))
+        else:
+            total, weighted = self._sums[index]
+            self._sums[index] = (total + weight, weighted + weight * values)
 
     def pop_means(self, limit: int) -> Iterator[Grid]:
         """Yields the means of the frames before `limit` and forgets them."""

@@ -66,9 +66,23 @@ def test_every_frame_gets_its_own_probabilities(count, step, overlap, batch_size
     result = run(forward, count, frame_step=step, overlap=overlap, batch_size=batch_size)
     assert len(result) == count
     assert {shape[:2] for shape in forward.shapes} <= {(batch_size, 4)}  # one shape: compiled once
-    # The answer is linear in the frame number, so between sampled frames too; after the last one it stays.
-    expected = np.minimum(np.arange(count), (count - 1) // step * step) / 100
-    np.testing.assert_allclose(result[:, 0, 0, 0] if count else [], expected, rtol=1e-5)
+    # The answer is linear in the frame number, so between the frames of a window, too.
+    np.testing.assert_allclose(result[:, 0, 0, 0] if count else [], np.arange(count) / 100, rtol=1e-5)
+
+
+def test_neighbours_take_other_frames_and_own_answers_weigh_more():
+    forward = ByWindow([0.2, 0.8])
+    result = run(forward, 10, frame_step=2)
+    assert forward.seen == [[0, 2, 4, 6], [3, 5, 7, 9]]
+    # Weights in a window: 1 2 2 1 for its own frames, half of 1.5 2 1.5 between them.
+    expected = {2: 0.2, 3: (1 * 0.2 + 1 * 0.8) / 2, 4: (2 * 0.2 + 0.75 * 0.8) / 2.75, 5: (0.75 * 0.2 + 2 * 0.8) / 2.75}
+    np.testing.assert_allclose(result[[*expected], 0, 0, 0], [*expected.values()], rtol=1e-6)
+
+
+@pytest.mark.parametrize("step, overlap", [(1, 0), (1, 3), (2, 0), (2, 2), (2, 3), (3, 0), (3, 2), (4, 1)])
+def test_no_frame_of_a_long_video_is_left_out(step, overlap):
+    options = WindowOptions(clip_frames=4, frame_step=step, overlap=overlap)
+    assert 1 <= options.stride <= options.span and (step == 1 or options.stride % step)
 
 
 def test_frames_are_let_go_as_soon_as_no_window_needs_them():
@@ -76,7 +90,16 @@ def test_frames_are_let_go_as_soon_as_no_window_needs_them():
     frames = (given.append(i) or np.zeros((4, 4, 3), np.uint8) for i in range(100))
     windows = SlidingWindow(ByWindow(), A2D, WindowOptions(clip_frames=4, overlap=2))
     lags = [len(given) - done for done, _ in enumerate(windows.probabilities(frames), 1)]
-    assert max(lags) == 6 and windows.count == 49
+    assert max(lags) == 5 and windows.count == 49
+
+
+@pytest.mark.parametrize("step, overlap, batch_size", [(1, 2, 1), (1, 0, 3), (2, 2, 1), (3, 1, 2)])
+def test_results_come_soon(step, overlap, batch_size):
+    given, options = [], WindowOptions(4, frame_step=step, overlap=overlap, batch_size=batch_size)
+    frames = (given.append(i) or np.zeros((4, 4, 3), np.uint8) for i in range(200))
+    windows = SlidingWindow(ByWindow(), A2D, options)
+    lags = [len(given) - done for done, _ in enumerate(windows.probabilities(frames), 1)]
+    assert max(lags) <= options.span + 2 * batch_size * options.stride
 
 
 def test_settings_and_outputs_are_checked():
