@@ -25,9 +25,9 @@ from tools.demo_terminal import Background, Terminal
 ROOT = Path(__file__).resolve().parent.parent
 VERSION = 1  # increased when an earlier demo's files can't be used any more
 _DRAW_FISH = "Draw a world with a fish, which the weights don't know, as a folder of your own data"
-_DRAW = "Draw the test split of the sprites world"
+_DRAW = "Draw half of the test split of the sprites world"
 _LABEL = "Label a clip with the included weights"
-_SCORE = "Score them on the test split"
+_SCORE = "Score them on these clips"
 _BEFORE = "Score them on the world with the fish: before"
 _TRAIN = "Train on the world with the fish (began in the background, right after it was drawn)"
 _AFTER = "Label the clip with the fish again: after"

@@ -79,7 +79,7 @@ def summary(paths: Paths, results: Results) -> list[str]:
     width = max(len(name) for name, *_ in results.classes())
     frames, seconds = results.scores["frames"], duration(results.seconds)
     return [
-        f"The included weights, on {frames} labelled frames of the sprites' test split, percent:",
+        f"The included weights, on {frames} labelled frames of the sprites' test split (half of it), percent:",
         metrics.table(results.scores, published=False),
         "",
         "IoU on the test clips of the world with the fish, percent:",
@@ -151,7 +151,7 @@ def _scores(paths: Paths, results: Results) -> list[str]:
     names, ious = [row["class"] for row in joint], [float(row["iou"] or "nan") for row in joint]
     return [
         "<h2>How good it is</h2>",
-        f"<p>On the test split of the sprites world, {results.scores['frames']} labelled frames, in percent. "
+        f"<p>On half of the test split of the sprites world, {results.scores['frames']} labelled frames, in percent. "
         "<i>glo</i> is the share of correct pixels, <i>ave</i> the mean accuracy of the classes, <i>mIoU</i> their "
         "mean intersection over union; <i>joint</i> means that actor and action are both correct. Most pixels are "
         "background: the second row is what a network gets that calls everything background.</p>",

@@ -42,7 +42,7 @@ LONG_CLIPS = {  # seed (chosen for figures that hide one another little), and wh
 class Sizes:
     """How much the demo does."""
 
-    test_clips: int = 300  # of the sprites world: its whole test split
+    test_clips: int = 150  # of the sprites world: half of its test split, the first clips
     fish_train: int = 160
     fish_test: int = 40
     labelled: int = 3  # frames of a fish clip; as in the sprites world, so that one compiled program scores both
@@ -74,7 +74,7 @@ def render_fish(paths: Paths, sizes: Sizes) -> None:
 
 
 def _sprites_config(paths: Paths, sizes: Sizes) -> "ConfigDict":
-    """The config of the sprites world, with its standard test split and a single training clip."""
+    """The config of the sprites world, with the first clips of its standard test split and a single training clip."""
     config = sprites.get_config()
     config.update_from_flattened_dict(standard_split(paths.sprites_data, paths.shards))
     data = config.data
@@ -84,7 +84,7 @@ def _sprites_config(paths: Paths, sizes: Sizes) -> "ConfigDict":
 
 
 def render_sprites(paths: Paths, sizes: Sizes) -> None:
-    """Draws the test split of the sprites world, and the two clips that are labelled for the page."""
+    """Draws the first clips of the sprites world's test split, and the two clips that are labelled for the page."""
     values = _sprites_config(paths, sizes).data.sprites
     options = A2dRenderOptions(
         seed=values.seed, train_clips=values.train_clips, test_clips=values.test_clips, size=values.size,
