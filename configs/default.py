@@ -77,7 +77,7 @@ def get_config() -> ml_collections.ConfigDict:
     data.flow = ""  # optical flow in the records: "", "tvl1" (slow, fits I3D's flow weights) or "dis"
     data.flow_height = 0  # flow is estimated at this height in pixels; 0 = the height in data.size
     data.shuffle_buffer = 1024  # clips in the shuffle buffer, which holds them encoded
-    data.decode_threads = 0  # threads that decode clips; 0 = tf.data chooses
+    data.decode_threads = 0  # threads that decode clips; 0 = one for each core, at most 16
 
     augment = config.augment = ml_collections.ConfigDict()
     augment.crop_scale = (0.5, 1.0)  # range of the share of the frame's area that a random crop keeps; (1, 1) = no crop
