@@ -248,8 +248,8 @@ def _padding_values(specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
 def _options(threads: int) -> tf.data.Options:
     options = tf.data.Options()
     options.deterministic = True
-    # With it, closing an iterator sometimes takes most of a minute, in which nothing runs (seen with TensorFlow 2.21). Without
-    # it, as many threads decode as there are cores, at most 16.
+    # With it, closing an iterator sometimes takes most of a minute, in which nothing runs (seen with TensorFlow 2.21).
+    # Without it, as many threads decode as there are cores, at most 16.
     options.autotune.enabled = False
     if threads:
         options.threading.private_threadpool_size = threads
