@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from configs import folder
 from ssa2d_jax.utils import locks
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.signals import Stopped
@@ -25,7 +26,7 @@ from tools.demo_terminal import Background, Terminal
 ROOT = Path(__file__).resolve().parent.parent
 VERSION = 1  # increased when an earlier demo's files can't be used any more
 _DRAW_FISH = "Draw a world with a fish, which the weights don't know, as a folder of your own data"
-_DRAW = "Draw half of the test split of the sprites world"
+_DRAW = "Draw the first clips of the sprites world's test split"
 _LABEL = "Label a clip with the included weights"
 _SCORE = "Score them on these clips"
 _BEFORE = "Score them on the world with the fish: before"
@@ -81,7 +82,8 @@ def _run(paths: Paths, weights: str, sizes: Sizes) -> None:
     with locks.try_lock(paths.lock, f"{paths.folder}: another demo runs here; wait for it"):
         _claim(paths, {"version": VERSION, "weights": metadata.get("checksum"), **dataclasses.asdict(sizes)})
         terminal = Terminal(paths.log)
-        words = demo_steps.fish_command(paths, sizes, weights, demo_steps.network_options(metadata["config"]))
+        network = demo_steps.network_options(metadata["config"])
+        words = demo_steps.fish_command(paths, sizes, weights, network)
         try:
             shown = _steps(terminal, paths, file, sizes, words)
         except InputError:
@@ -89,7 +91,11 @@ def _run(paths: Paths, weights: str, sizes: Sizes) -> None:
             raise
     after, about = demo_steps.read_ious(paths.run), metadata.get("about", "")
     seconds = time.monotonic() - start
-    results = demo_page.Results(*shown, after, about, command=words, times=terminal.times, seconds=seconds)
+    own_size = tuple(metadata["config"]["data"]["size"])
+    results = demo_page.Results(
+        *shown, after, about, command=words, times=terminal.times, seconds=seconds, test_clips=sizes.test_clips,
+        sizes=(own_size, network.get("data.size", folder.get_config("sprites").data.size)),
+    )  # fmt: skip
     demo_page.write(paths, results)
     terminal.say("\n" + "\n".join(demo_page.summary(paths, results)))
 
@@ -100,7 +106,7 @@ def _steps(
     """Runs all steps; `words` are the training's command line.
 
     Returns:
-        The scores of the weights on the sprites' test split, and their IoUs in the fish world.
+        The scores of the weights on the sprites' test clips, and their IoUs in the fish world.
     """
     with terminal.step(_DRAW_FISH):
         demo_steps.render_fish(paths, sizes)
@@ -142,7 +148,7 @@ def _claim(paths: Paths, contents: dict[str, Any]) -> None:
 def _label_and_score(
     terminal: Terminal, paths: Paths, file: Path, sizes: Sizes
 ) -> tuple[Mapping[str, Any], dict[str, float]]:
-    """The scores of the weights on the sprites' test split, and their IoUs in the fish world."""
+    """The scores of the weights on the sprites' test clips, and their IoUs in the fish world."""
     with terminal.step(_DRAW):
         demo_steps.render_sprites(paths, sizes)
     with terminal.step(_LABEL):

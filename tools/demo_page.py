@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from configs import sprites
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.evaluation import metrics
 from ssa2d_jax.evaluation.scored_run import read_run
@@ -47,13 +48,15 @@ class Results:
     """What the demo found out.
 
     Attributes:
-        scores: of the weights on the sprites' test split, as in metrics/test.json.
+        scores: of the weights on the sprites' test clips, as in metrics/test.json.
         before: IoU in percent of every class of the fish world, by the weights; 0 for the classes that they lack.
         after: the same after the training; NaN where undefined.
         about: what the weights are good for.
         command: the words of the training's command line.
         times: seconds of each step, by title.
         seconds: that the whole demo took, with what lies between its steps.
+        test_clips: how many of the sprites' test clips were scored, the first ones.
+        sizes: height and width of the network's input, of the weights and in the training.
     """
 
     scores: Mapping[str, Any]
@@ -63,6 +66,22 @@ class Results:
     command: Sequence[str]
     times: Mapping[str, float]
     seconds: float
+    test_clips: int
+    sizes: tuple[Sequence[int], Sequence[int]]
+
+    def tested(self) -> str:
+        """What the scores are of, in words."""
+        return f"the first {self.test_clips} of {sprites.get_config().data.sprites.test_clips} sprites test clips"
+
+    def training_size(self) -> str:
+        """A sentence about the size of the training's frames, if it is another one than that of the weights; or ""."""
+        of_weights, of_training = (f"{height}x{width}" for height, width in self.sizes)
+        if of_weights == of_training:
+            return ""
+        return (
+            f" To be quick, the training, and the labels and scores after it, have frames of {of_training}; the "
+            f"included weights were trained with {of_weights}."
+        )
 
     def classes(self) -> list[tuple[str, float, float, bool]]:
         """Name, IoU before and after, and whether it is new, of every class of the fish world; new ones first."""
@@ -79,7 +98,7 @@ def summary(paths: Paths, results: Results) -> list[str]:
     width = max(len(name) for name, *_ in results.classes())
     frames, seconds = results.scores["frames"], duration(results.seconds)
     return [
-        f"The included weights, on {frames} labelled frames of the sprites' test split (half of it), percent:",
+        f"The included weights, on {frames} labelled frames of {results.tested()}, percent:",
         metrics.table(results.scores, published=False),
         "",
         "IoU on the test clips of the world with the fish, percent:",
@@ -151,7 +170,7 @@ def _scores(paths: Paths, results: Results) -> list[str]:
     names, ious = [row["class"] for row in joint], [float(row["iou"] or "nan") for row in joint]
     return [
         "<h2>How good it is</h2>",
-        f"<p>On half of the test split of the sprites world, {results.scores['frames']} labelled frames, in percent. "
+        f"<p>On {results.scores['frames']} labelled frames of {results.tested()}, in percent. "
         "<i>glo</i> is the share of correct pixels, <i>ave</i> the mean accuracy of the classes, <i>mIoU</i> their "
         "mean intersection over union; <i>joint</i> means that actor and action are both correct. Most pixels are "
         "background: the second row is what a network gets that calls everything background.</p>",
@@ -180,7 +199,7 @@ def _new_class(paths: Paths, results: Results) -> list[str]:
         _video(paths, paths.after / "overlay.mp4", "After the training."),
         "</div>",
         "<p>IoU on its test clips, in percent. Before: the weights as they are, with all their classes; they have no "
-        "fish, so that is 0. Cat and ball are known, and carry over.</p>",
+        f"fish, so that is 0. Cat and ball are known, and carry over.{results.training_size()}</p>",
         _table(["class", "before", "after"], table, new=new),
         "<div class=pair>",
         _figure(charts.curves(curves, "loss on training clips"), "The training: the loss and two of its parts."),

@@ -1,6 +1,7 @@
 """The parts of the demo that label and score: with the included weights, then with the ones it has trained."""
 
 import dataclasses
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -142,8 +143,8 @@ def network_options(run_config: Mapping[str, Any]) -> dict[str, Any]:
     """
     saved, given = flatten(run_config), flatten(folder.get_config("sprites").to_dict())
     names = [name for name in given if name.startswith("model.") or name in _INPUT]
-    if saved["data.size"][0] > given["data.size"][0]:
-        names.remove("data.size")
+    if math.prod(saved["data.size"]) > math.prod(given["data.size"]):
+        names = [name for name in names if name not in ("data.size", "data.store_height")]
     return {name: as_tuples(saved[name]) for name in names if name in saved and saved[name] != given[name]}
 
 
@@ -181,7 +182,7 @@ def _source(config: "ConfigDict", run: "Run") -> "Source":
 
 
 def make_evaluator(run: "Run", paths: Paths, sizes: Sizes) -> "Evaluator":
-    """An evaluator of a run on the sprites world, whose test split it prepares."""
+    """An evaluator of a run on the sprites world, whose test clips it prepares."""
     from ssa2d_jax.evaluation.evaluate import Evaluator
 
     source = _source(_sprites_config(paths, sizes), run)
@@ -191,7 +192,7 @@ def make_evaluator(run: "Run", paths: Paths, sizes: Sizes) -> "Evaluator":
 
 
 def score(run: "Run", evaluator: "Evaluator") -> Mapping[str, Any]:
-    """Scores a run on the test split of the sprites world; the content of metrics/test.json."""
+    """Scores a run on the test clips of the sprites world; the content of metrics/test.json."""
     from ssa2d_jax.steps import devices
 
     return evaluator.score("test", run.step, devices.replicate(run.variables)).result

@@ -86,9 +86,14 @@ class TableRelease(FolderRelease):
 
     def unseen_rows(self, name: str, regions: Mapping[int, Regions]) -> list[str]:
         """Problems: rows of a video that none of its labelled frames shows; a number may be wrong."""
+        masks = regions and all(label.codes.tolist() == [IGNORE] for label in regions.values())
+        remedy = (
+            f"its PNGs hold 0 and {IGNORE} alone, and {IGNORE} is ignored: write the number of the instance instead"
+            if masks
+            else "draw it, or delete this line"
+        )
         return [
-            f"{row.place}: instance {row.instance} of {name} is drawn in no labelled frame{_span(row)}; "
-            "draw it, or delete this line"
+            f"{row.place}: instance {row.instance} of {name} is drawn in no labelled frame{_span(row)}; {remedy}"
             for row in self.table.rows[name]
             if not any(row.instance in label.codes and row.covers(frame) for frame, label in regions.items())
         ]

@@ -16,7 +16,7 @@ import numpy as np
 
 import ssa2d_jax
 from ssa2d_jax.cli.compile_cache import cache_folder
-from ssa2d_jax.utils.progress import waiting
+from ssa2d_jax.utils.progress import compile_note, waiting
 
 _GIB = 2**30
 
@@ -142,7 +142,7 @@ def _network() -> str:
     values = np.random.default_rng(0)
     variables = jax.tree.map(lambda x: 0.1 * values.standard_normal(x.shape, np.float32), shapes)
     variables["batch_stats"] = jax.tree.map(lambda x: np.abs(x) + 0.1, variables["batch_stats"])
-    with waiting("compiling a small network", "up to a minute on a CPU, seconds if it was compiled before"):
+    with waiting("compiling a small network", compile_note("up to a minute")):
         outputs = make_forward(model, variables)(np.zeros((1, 4, 32, 32, 3), np.uint8))
         actor, action, _ = jax.block_until_ready(outputs)
     sums = [float(jnp.abs(one.sum(-1) - 1).max()) for one in (actor, action)]

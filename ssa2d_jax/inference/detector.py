@@ -26,7 +26,7 @@ from ssa2d_jax.runs.defaults import THRESHOLD
 from ssa2d_jax.runs.load_run import Run, load_run_as_saved
 from ssa2d_jax.steps.forward import make_forward
 from ssa2d_jax.utils.images import resize
-from ssa2d_jax.utils.progress import waiting
+from ssa2d_jax.utils.progress import compile_note, waiting
 from ssa2d_jax.video.optical_flow import FlowTrack, resize_flow
 from ssa2d_jax.video.reader import MAX_PIXELS, Frame
 from ssa2d_jax.video.shot_boundaries import with_shot_boundaries
@@ -101,6 +101,13 @@ class Detector:
         self.about = about
         self.compiled = False
 
+    def __repr__(self) -> str:
+        space, (height, width) = self.space, self.size
+        return (
+            f"<Detector: {len(space.actors) - 1} actors, {len(space.actions) - 1} actions, frames of {height}x{width}, "
+            f"step {self.step}; classes in .space>"
+        )
+
     @classmethod
     def from_run(
         cls,
@@ -117,7 +124,7 @@ class Detector:
             run: its workdir, a .safetensors file that `ssa2d export_weights` wrote, or "sprites", the default: the
                 weights that come with the package, which know a drawn world only.
             step: of the checkpoint; 0 is the newest, -1 the best by joint mIoU.
-            overlap: frames that neighbouring windows share, by default half of them; fewer is faster.
+            overlap: frames by which neighbouring windows overlap, by default half of them; fewer is faster.
             batch_size: windows that go through the network together.
             threshold: multi-label: a pixel has the actions of this probability or more; by default the run's.
 
@@ -186,7 +193,7 @@ class Detector:
         """Runs the network; the first time it says that it is compiled before, which takes long."""
         if self.compiled:
             return self.forward(clips)
-        with waiting("compiling the network", "up to a minute on a CPU, seconds if it was compiled before"):
+        with waiting("compiling the network", compile_note("up to a minute")):
             outputs = self.forward(clips)
         self.compiled = True
         return outputs

@@ -35,7 +35,8 @@ class WindowOptions:
     Attributes:
         clip_frames: the length of a window.
         frame_step: a window takes every n-th frame of the video.
-        overlap: of its `clip_frames` frames, how many lie in the next window, too: fewer than `clip_frames`.
+        overlap: how many of its `clip_frames` frames lie where the next window begins or later, at most; fewer than
+            `clip_frames`.
         batch_size: windows that go through the network together.
     """
 
@@ -61,8 +62,8 @@ class WindowOptions:
     def stride(self) -> int:
         """Frames of the video from the start of a window to the start of the next one.
 
-        No multiple of a `frame_step` above 1: so neighbours take other frames, and where they overlap, more frames have
-        an answer of their own.
+        One less than a multiple of a `frame_step` above 1: so neighbours take other frames, and more frames have an
+        answer of their own where they overlap.
         """
         stride = (self.clip_frames - self.overlap) * self.frame_step
         return stride if self.frame_step == 1 else min(stride - 1, self.span)
@@ -85,7 +86,7 @@ class SlidingWindow:
     def probabilities(self, frames: Iterable[Frame]) -> Iterator[Grid]:
         """Yields the probabilities of every frame, in order.
 
-        The result of a frame comes fewer than span + 2 * batch_size * stride frames after the frame itself.
+        The result of a frame comes at most span + (2 * batch_size - 1) * stride - 1 frames after the frame itself.
         """
         span, count, start = self._options.span, 0, 0  # `start` is that of the next window
         recent: collections.deque[Frame] = collections.deque(maxlen=span)
@@ -107,8 +108,12 @@ class SlidingWindow:
         self._add(running, sums, count)
         if not count:
             return
-        if start == 0 or start - self._options.stride + span < count:
-            waiting.append((max(0, count - span), self._sample(recent)))
+        previous = start - self._options.stride
+        if start == 0 or previous + span < count:
+            last = max(0, count - span)
+            if last and self._options.frame_step > 1 and (last - previous) % self._options.frame_step == 0:
+                last += 1  # so that it takes other frames than the one before, too
+            waiting.append((last, self._sample(list(recent)[last - max(0, count - span) :])))
         if waiting:
             self._add(self._run(waiting), sums, count)
         yield from sums.pop_means(count)

@@ -121,7 +121,9 @@ def recognize_format(path: Path) -> Format:
     if path.is_dir():
         raise InputError(f"{path} is a folder without a TensorFlow checkpoint; weights are {FORMATS}")
     if not path.exists():
-        raise InputError(f"{path} does not exist; weights are {FORMATS} (make weights downloads I3D's)")
+        raise InputError(
+            f"{path} does not exist; weights are {FORMATS} (python -m tools.fetch_weights downloads I3D's)"
+        )
     with path.open("rb") as file:
         head = file.read(16)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):

@@ -33,7 +33,7 @@ def check_init_paths(init: ConfigDict, workdir: Path) -> None:
             path = str(find_run(path)) if path else path
         # A TensorFlow checkpoint is named by a prefix, which is not a file itself.
         if path and not Path(path).exists() and not Path(f"{path}.index").exists():
-            hint = "; make weights downloads it" if Path(path).name == FETCHED_WEIGHTS else ""
+            hint = "; python -m tools.fetch_weights downloads it" if Path(path).name == FETCHED_WEIGHTS else ""
             raise InputError(f"config.init.{option}: {path}: no such file or folder{hint}")
 
 
@@ -41,6 +41,6 @@ def check_data_root(data: ConfigDict) -> None:
     """Raises InputError if `config.data.root` does not exist, unless it will be rendered or downloaded."""
     if data.root and not data.sprites.train_clips and not Path(data.root).is_dir():
         raise InputError(
-            f"{data.root}: no such folder; config.data.root has to be the folder of a release. It is needed even when "
-            "its shards are prepared: its content says which shards belong to it"
+            f"{data.root}: no such folder; config.data.root has to be the folder of your data (or of a release). It is "
+            "needed even when its shards are prepared: its content says which shards belong to it"
         )

@@ -23,7 +23,7 @@ def eval_defaults() -> dict[str, Any]:
 def predict_defaults() -> dict[str, Any]:
     """The options of prediction, `config.predict`, with their defaults."""
     return {
-        "overlap": 8,  # frames that neighbouring windows share, 0 <= overlap < data.clip_frames
+        "overlap": 8,  # frames by which neighbouring windows overlap, 0 <= overlap < data.clip_frames
         "batch_size": 1,  # windows at a time
         "opacity": 0.55,  # of the labels in the overlay, 0 to 1
         # The overlay is this many times as large as the video, a whole number; 0 = automatic: clips whose shorter side

@@ -24,7 +24,7 @@ from ssa2d_jax.training.log import TrainLog
 from ssa2d_jax.training.setup import Training
 from ssa2d_jax.utils.commands import command
 from ssa2d_jax.utils.errors import Diverged, InputError
-from ssa2d_jax.utils.progress import duration, is_due, log, waiting
+from ssa2d_jax.utils.progress import compile_note, duration, is_due, log, waiting
 from ssa2d_jax.utils.signals import Stopped, StopSignal
 from ssa2d_jax.utils.text import plural
 
@@ -103,7 +103,7 @@ def _compiling(train_step: devices.TrainStep) -> devices.TrainStep:
     """`train_step` for the first step, which compiles it: it says so, and waits for the result."""
 
     def first_step(state: TrainState, batch: devices.Shards) -> tuple[TrainState, Sums]:
-        with waiting("compiling the training step", "a minute or more on a CPU, seconds if it was compiled before"):
+        with waiting("compiling the training step", compile_note("a minute or more")):
             return jax.block_until_ready(train_step(state, batch))
 
     return first_step

@@ -14,7 +14,7 @@ from ssa2d_jax.steps.state import init_state
 from ssa2d_jax.training.setup import make_step
 from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.progress import log, waiting
+from ssa2d_jax.utils.progress import compile_note, log, waiting
 from ssa2d_jax.utils.text import plural
 
 _WARM_UP = 2  # steps before the trace; they compile
@@ -35,7 +35,7 @@ def profile(config: ConfigDict, workdir: Path, source: Source, steps: int = 3) -
     if Workdir(workdir).checkpoints.exists():
         raise InputError(f"{workdir} holds a run; give {commands.short('profile')} its own --workdir")
     model, optimizer, train_step = make_step(config, source)
-    with waiting("initializing the network", "up to a minute on a CPU, seconds if it was compiled before"):
+    with waiting("initializing the network", compile_note("up to a minute")):
         state = devices.replicate(init_state(model.clone(stats_axis=None), optimizer, config))
     batches = source.train_batches(0)
     start = 0.0
@@ -43,7 +43,11 @@ def profile(config: ConfigDict, workdir: Path, source: Source, steps: int = 3) -
         if number == _WARM_UP:
             jax.profiler.start_trace(str(workdir))
             start = time.monotonic()
-        note = waiting("compiling the training step") if number == 0 else contextlib.nullcontext()
+        note = (
+            waiting("compiling the training step", compile_note("a minute or more"))
+            if number == 0
+            else contextlib.nullcontext()
+        )
         with note, jax.profiler.StepTraceAnnotation("step", step_num=number):
             state, metrics = train_step(state, devices.shard(next(batches)))
             jax.block_until_ready(metrics)

@@ -23,7 +23,7 @@ from ssa2d_jax.steps.state import TrainState, build_model, init_state
 from ssa2d_jax.training.log import COLUMNS, TrainLog
 from ssa2d_jax.utils.csv_history import CsvHistory
 from ssa2d_jax.utils.files import replace_text
-from ssa2d_jax.utils.progress import log, waiting
+from ssa2d_jax.utils.progress import compile_note, log, waiting
 from ssa2d_jax.utils.signals import StopSignal
 
 
@@ -103,7 +103,7 @@ class Training:
             log(f"resumed from {self.checkpoints.folder / str(step)}")
         else:
             space = self.source.space
-            with waiting("initializing the network", "up to a minute on a CPU, seconds if it was compiled before"):
+            with waiting("initializing the network", compile_note("up to a minute")):
                 # All but the heads comes from the earlier run, if there is one.
                 only = tuple(initial_weights.head_outputs(space, space)) if sources.run else None
                 state = init_state(model, self.optimizer, self.config, only)

@@ -1,6 +1,7 @@
 """Progress messages: counts, rate and time left; and the one rule for what is due at which step."""
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -55,6 +56,12 @@ def waiting(what: str, note: str = "", tick: float = TICK) -> Iterator[None]:
         if _is_tick_shown.is_set():
             _is_tick_shown.clear()
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def compile_note(first_time: str) -> str:
+    """How long a compilation takes: `first_time` on a CPU, less where compiled programs are kept."""
+    later = ", seconds if it was compiled before" if os.environ.get("JAX_COMPILATION_CACHE_DIR") else ""
+    return f"{first_time} on a CPU{later}"
 
 
 def _tick(what: str, seconds: float, ended: threading.Event, start: float) -> None:

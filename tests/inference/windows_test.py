@@ -59,8 +59,18 @@ def test_short_video_repeats_its_last_frame():
     assert forward.seen == [[0, 1, 1, 1]]
 
 
+def test_short_video_with_a_step_ends_at_its_last_frame():
+    forward = ByWindow()
+    result = run(forward, 6, frame_step=3)
+    assert forward.seen == [[0, 3, 5, 5]]
+    np.testing.assert_allclose(result[:, 0, 0, 0], np.arange(6) / 100, rtol=1e-5)
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 9, 10, 23])
-@pytest.mark.parametrize("step, overlap, batch_size", [(1, 0, 1), (1, 3, 1), (1, 2, 3), (2, 2, 1), (3, 1, 2)])
+@pytest.mark.parametrize(
+    "step, overlap, batch_size",
+    [(1, 0, 1), (1, 3, 1), (1, 2, 3), (2, 2, 1), (2, 0, 1), (2, 3, 1), (3, 1, 2), (3, 0, 1), (4, 3, 1)],
+)
 def test_every_frame_gets_its_own_probabilities(count, step, overlap, batch_size):
     forward = ByWindow()
     result = run(forward, count, frame_step=step, overlap=overlap, batch_size=batch_size)
@@ -79,10 +89,14 @@ def test_neighbours_take_other_frames_and_own_answers_weigh_more():
     np.testing.assert_allclose(result[[*expected], 0, 0, 0], [*expected.values()], rtol=1e-6)
 
 
-@pytest.mark.parametrize("step, overlap", [(1, 0), (1, 3), (2, 0), (2, 2), (2, 3), (3, 0), (3, 2), (4, 1)])
-def test_no_frame_of_a_long_video_is_left_out(step, overlap):
-    options = WindowOptions(clip_frames=4, frame_step=step, overlap=overlap)
-    assert 1 <= options.stride <= options.span and (step == 1 or options.stride % step)
+@pytest.mark.parametrize("count", [9, 10, 11, 12, 13, 14, 20])
+@pytest.mark.parametrize("step", [2, 3])
+def test_the_last_window_takes_other_frames_than_the_one_before_too(count, step):
+    forward = ByWindow()
+    run(forward, count, frame_step=step)
+    starts = [frames[0] for frames in forward.seen]
+    assert all((later - earlier) % step for earlier, later in zip(starts, starts[1:], strict=False))
+    assert forward.seen[-1][-1] == count - 1 and len(starts) == len(set(starts))
 
 
 def test_frames_are_let_go_as_soon_as_no_window_needs_them():
@@ -99,7 +113,7 @@ def test_results_come_soon(step, overlap, batch_size):
     frames = (given.append(i) or np.zeros((4, 4, 3), np.uint8) for i in range(200))
     windows = SlidingWindow(ByWindow(), A2D, options)
     lags = [len(given) - done for done, _ in enumerate(windows.probabilities(frames), 1)]
-    assert max(lags) <= options.span + 2 * batch_size * options.stride
+    assert max(lags) == options.span + (2 * batch_size - 1) * options.stride - 1
 
 
 def test_settings_and_outputs_are_checked():

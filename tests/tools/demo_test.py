@@ -73,7 +73,7 @@ def test_the_training_is_a_command_that_the_command_line_takes(tmp_path):
     trained_size, config["data"]["size"] = config["data"]["size"], (32, 32)
     network = demo_steps.network_options(config)
     assert network == {"model.encoder_width": 0.0625, "data.size": (32, 32)}
-    config["data"]["size"] = (2 * trained_size[0], 2 * trained_size[1])  # too large for the time that a demo has
+    config["data"]["size"] = (trained_size[0] // 2, 4 * trained_size[1])  # too large for the time that a demo has
     network = demo_steps.network_options(config)
     assert network == {"model.encoder_width": 0.0625}
     words = demo_steps.fish_command(Paths(tmp_path), Sizes(), "other.safetensors", network)
@@ -152,7 +152,9 @@ def _finished_demo(folder) -> tuple[Paths, demo_page.Results]:
     words = demo_steps.fish_command(paths, Sizes(), "sprites", {})
     times = {"Draw": 3.0, "Train": 61.0}
     ious = demo_steps.read_ious(paths.run)
-    return paths, demo_page.Results(result, before, ious, "only <drawn> clips", words, times, seconds=70.0)
+    return paths, demo_page.Results(
+        result, before, ious, "only <drawn> clips", words, times, 70.0, 150, ((192, 192), (128, 128))
+    )
 
 
 def folder_config():

@@ -33,17 +33,17 @@ class Axis(NamedTuple):
 Axes = tuple[Axis, Axis]  # height, width
 
 
-def axes_in_blocks(x: Array, taps: Sequence[int], before: Sequence[int], small: int) -> Axes:
-    """Axes that are cut into blocks of as many outputs as taps, if these are one or two.
+def axes_in_blocks(x: Array, taps: Sequence[int], befores: Sequence[int], few: int) -> Axes:
+    """How the rows and columns of a map are cut into blocks, for 1 to 3 taps along each.
 
-    With three taps they are cut into blocks of 4, or of 2, if there are fewer than `small` rows or columns.
+    With one or two taps a block has as many outputs; with three it has 4, or 2 where there are fewer than `few`.
     """
 
-    def axis(size: int, number: int, before: int) -> Axis:
-        block = min(number, 2) if number < 3 or size < small else 4
-        return Axis(minimal_filtering(block, number), before)
+    def axis(size: int, taps: int, before: int) -> Axis:
+        of_three = 2 if size < few else 4
+        return Axis(minimal_filtering(taps if taps < 3 else of_three, taps), before)
 
-    height, width = map(axis, x.shape[2:4], taps, before)
+    height, width = map(axis, x.shape[2:4], taps, befores)
     return height, width
 
 

@@ -35,7 +35,7 @@ def conv3d(x: X, kernel: Kernel, strides: Sequence[int], dilation: Sequence[int]
     strides, dilation = tuple(strides), tuple(dilation)
     if suits_matmul(x.shape[1:4], kernel.shape, strides, dilation):
         return conv3d_by_matmul(x, kernel, strides, dilation)
-    if not _is_precise(x):
+    if jnp.finfo(x.dtype).bits < 32:  # its gradients are left to XLA
         return conv3d_by_frames(x, kernel, strides, dilation)
     return _conv3d(x, kernel, strides, dilation)
 
@@ -45,28 +45,27 @@ def conv3d_transpose(x: X, kernel: Kernel, strides: Sequence[int]) -> Y:
     return _conv3d_transpose(x, kernel, tuple(strides))
 
 
-def suits_winograd(
-    sizes: Sequence[int], kernel_shape: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
-) -> bool:
-    """Whether `conv3d_by_winograd` is the faster form for x of these sizes (T, H, W) and this kernel."""
+def suits_winograd(x: X, kernel_shape: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> bool:
+    """Whether `conv3d_by_winograd` is the faster form for x and this kernel, and exact enough."""
     fits = tuple(kernel_shape[1:3]) == (3, 3) and tuple(strides[1:]) == (1, 1) and tuple(dilation) == ONES
-    return fits and math.prod(sizes) >= MANY_POSITIONS and math.prod(kernel_shape[3:]) > NARROW
+    return fits and _is_large(x, kernel_shape)
 
 
-def transpose_suits_winograd(sizes: Sequence[int], kernel_shape: Sequence[int], strides: Sequence[int]) -> bool:
-    """Whether `conv3d_transpose_by_winograd` is the faster form for x of these sizes (T, H, W) and this kernel."""
+def transpose_suits_winograd(x: X, kernel_shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Whether `conv3d_transpose_by_winograd` is the faster form for x and this kernel, and exact enough."""
     fits = tuple(kernel_shape[1:3]) == (3, 3) and tuple(strides[1:]) == (2, 2) and kernel_shape[0] >= strides[0]
-    return fits and math.prod(sizes) >= MANY_POSITIONS and math.prod(kernel_shape[3:]) > NARROW
+    return fits and _is_large(x, kernel_shape)
 
 
-def _is_precise(x: X) -> bool:
-    """Whether x is no half: Winograd's sums would lose too much of one."""
-    return jnp.finfo(x.dtype).bits >= 32
+def _is_large(x: X, kernel_shape: Sequence[int]) -> bool:
+    """Whether there is enough to compute for Winograd's form, in float32: its sums would lose too much of a half."""
+    many = math.prod(x.shape[1:4]) >= MANY_POSITIONS and math.prod(kernel_shape[3:]) > NARROW
+    return many and jnp.finfo(x.dtype).bits >= 32
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _conv3d(x: X, kernel: Kernel, strides: Triple, dilation: Triple) -> Y:
-    if suits_winograd(x.shape[1:4], kernel.shape, strides, dilation):
+    if suits_winograd(x, kernel.shape, strides, dilation):
         return conv3d_by_winograd(x, kernel, strides[0])
     return conv3d_by_frames(x, kernel, strides, dilation)
 
@@ -77,7 +76,7 @@ def _forward(x: X, kernel: Kernel, strides: Triple, dilation: Triple) -> tuple[Y
 
 def _backward(strides: Triple, dilation: Triple, inputs: tuple[X, Kernel], gradient: Y) -> tuple[X, Kernel]:
     x, kernel = inputs
-    if suits_winograd(x.shape[1:4], kernel.shape, strides, dilation):
+    if suits_winograd(x, kernel.shape, strides, dilation):
         kernel_gradient = kernel_gradient_by_winograd(x, gradient, kernel.shape[0], strides[0])
         return input_gradient_by_winograd(gradient, kernel, x.shape[1], strides[0]), kernel_gradient
     _, transposed = jax.vjp(lambda x: conv3d_by_frames(x, kernel, strides, dilation), x)
@@ -89,7 +88,7 @@ _conv3d.defvjp(_forward, _backward)
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _conv3d_transpose(x: X, kernel: Kernel, strides: Triple) -> Y:
-    if _is_precise(x) and transpose_suits_winograd(x.shape[1:4], kernel.shape, strides):
+    if transpose_suits_winograd(x, kernel.shape, strides):
         return conv3d_transpose_by_winograd(x, kernel, strides)
     return conv3d_transpose_by_phases(x, kernel, strides)
 
@@ -100,7 +99,7 @@ def _forward_transpose(x: X, kernel: Kernel, strides: Triple) -> tuple[Y, tuple[
 
 def _backward_transpose(strides: Triple, inputs: tuple[X, Kernel], gradient: Y) -> tuple[X, Kernel]:
     x, kernel = inputs
-    if _is_precise(x) and transpose_suits_winograd(x.shape[1:4], kernel.shape, strides):
+    if transpose_suits_winograd(x, kernel.shape, strides):
         kernel_gradient = transpose_kernel_gradient_by_winograd(x, gradient, kernel.shape[:3], strides)
         return transpose_input_gradient_by_winograd(gradient, kernel, strides), kernel_gradient
     _, transposed = jax.vjp(lambda x: conv3d_transpose_by_phases(x, kernel, strides), x)

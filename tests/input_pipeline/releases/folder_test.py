@@ -325,3 +325,12 @@ def test_given_splits_are_no_warning_and_a_single_video_is(tmp_path):
     single = "\n".join(row for row in rows if row[0] in "vb")
     root = fixture.write_folder(tmp_path / "single", table=single)
     assert "video b is trained on and scored" in layouts.open_folder(root).warnings()[0]
+
+
+def test_masks_of_0_and_255_get_a_hint(tmp_path):
+    root = fixture.write_folder(tmp_path / "own")
+    for path in sorted((root / "labels").glob("b/*.png")):
+        mask = np.asarray(Image.open(path)) > 0
+        Image.fromarray((255 * mask).astype(np.uint8)).save(path)
+    results = {result.name: result for result in check.check_release(layouts.open_folder(root), lambda *shown: None)}
+    assert _matches("instance 1 of b is .*; its PNGs hold 0 and 255 alone, .*write the number", results["b"].problems)

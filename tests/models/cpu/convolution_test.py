@@ -41,6 +41,10 @@ def wide(monkeypatch):
     monkeypatch.setattr(cpu_convolution, "NARROW", 0)
 
 
+def shaped(sizes, dtype=jnp.float32):
+    return jnp.zeros((1, *sizes, 1), dtype)
+
+
 def assert_conv3d_equals_lax(size, taps, channels, strides, dilation):
     assert_same_with_gradients(
         lambda x, kernel: layers.conv3d(x, kernel, strides, dilation),
@@ -72,19 +76,33 @@ def test_winograd_equals_lax(monkeypatch, wide, size, stride, taps, channels, sm
     monkeypatch.setattr(cpu_convolution, "MANY_POSITIONS", 0)
     for name in ("SMALL_AXIS", "SMALL_AXIS_OF_GRADIENT"):
         monkeypatch.setattr(winograd, name, small_axis)  # blocks of 4x4, of both kinds, of 2x2
-    assert cpu_convolution.suits_winograd(size, (*taps, *channels), (stride, 1, 1), (1, 1, 1))
+    assert cpu_convolution.suits_winograd(shaped(size), (*taps, *channels), (stride, 1, 1), (1, 1, 1))
     assert_conv3d_equals_lax(size, taps, channels, (stride, 1, 1), (1, 1, 1))
 
 
-@pytest.mark.parametrize(("size", "bound", "times_plain"), [(12, 1e-5, 4), (48, 3e-5, 20)])
+@pytest.mark.parametrize(("size", "bound", "times_plain"), [(12, 1e-5, 4), (48, 4e-5, 20)])
 def test_winograd_is_exact_enough(size, bound, times_plain):
-    """The largest error in outputs' standard deviations, of blocks of 2x2 and of 4x4, and beside the plain form's."""
-    x, kernel = normal((1, 2, size, size, 96)), normal((3, 3, 3, 96, 64), seed=1)
+    """The largest errors in standard deviations, of blocks of 2x2 and of 4x4, and beside the plain form's."""
+    x, kernel, cotangent = (
+        normal((1, 2, size, size, 96)),
+        normal((3, 3, 3, 96, 64), seed=1),
+        normal((1, 2, size, size, 64)),
+    )
+
+    def with_gradients(*arrays):
+        y, transposed = jax.vjp(layers.conv3d_reference, *arrays[:2])
+        return y, *transposed(arrays[2])
+
     with jax.enable_x64(True):
-        exact = np.asarray(layers.conv3d_reference(x.astype(jnp.float64), kernel.astype(jnp.float64)))
-    plain, own = layers.conv3d_reference(x, kernel), winograd.conv3d_by_winograd(x, kernel)
-    error, plain_error = (np.abs(np.asarray(y) - exact).max() / exact.std() for y in (own, plain))
-    assert error < bound and error < times_plain * plain_error, (error, plain_error)
+        exact = [np.asarray(y) for y in with_gradients(*(y.astype(jnp.float64) for y in (x, kernel, cotangent)))]
+    own = (
+        winograd.conv3d_by_winograd(x, kernel),
+        winograd.input_gradient_by_winograd(cotangent, kernel, 2),
+        winograd.kernel_gradient_by_winograd(x, cotangent, 3),
+    )
+    for y, plain, true in zip(own, with_gradients(x, kernel, cotangent), exact, strict=True):
+        error, plain_error = (np.abs(np.asarray(values) - true).max() / true.std() for values in (y, plain))
+        assert error < bound and error < times_plain * plain_error, (error, plain_error)
 
 
 @pytest.mark.parametrize(("block", "taps"), [(1, 1), (1, 3), (2, 2), (2, 3), (4, 2), (4, 3)])
@@ -111,7 +129,32 @@ def test_minimal_filtering_equals_the_sums_of_its_definition(block, taps):
     ],
 )
 def test_large_maps_of_many_channels_take_winograds_form(sizes, kernel, strides, dilation, expected):
-    assert cpu_convolution.suits_winograd(sizes, kernel, strides, dilation) == expected
+    assert cpu_convolution.suits_winograd(shaped(sizes), kernel, strides, dilation) == expected
+    assert not cpu_convolution.suits_winograd(shaped(sizes, jnp.bfloat16), kernel, strides, dilation)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kernel", "strides", "expected"),
+    [
+        ((4, 14, 14), (3, 3, 3, 1024, 144), (1, 2, 2), True),
+        ((4, 28, 28), (3, 3, 3, 224, 96), (2, 2, 2), True),
+        ((4, 12, 12), (3, 3, 3, 224, 96), (2, 2, 2), False),  # few positions
+        ((4, 28, 28), (3, 3, 3, 56, 24), (2, 2, 2), False),  # few channels
+        ((4, 28, 28), (1, 3, 3, 224, 96), (2, 2, 2), False),  # fewer taps than strides
+        ((4, 28, 28), (3, 3, 3, 224, 96), (2, 1, 1), False),
+        ((4, 28, 28), (3, 2, 2, 224, 96), (2, 2, 2), False),
+    ],
+)
+def test_large_transposed_convolutions_take_winograds_form(sizes, kernel, strides, expected):
+    assert cpu_convolution.transpose_suits_winograd(shaped(sizes), kernel, strides) == expected
+    assert not cpu_convolution.transpose_suits_winograd(shaped(sizes, jnp.bfloat16), kernel, strides)
+
+
+def test_bfloat16_takes_the_plain_sums():
+    x, kernel = normal((1, 4, 14, 14, 64)), normal((3, 3, 3, 64, 64), seed=1) / 41
+    expected = layers.conv3d_reference(x, kernel)
+    y = layers.conv3d(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16))
+    assert y.dtype == jnp.bfloat16 and np.abs(y.astype(jnp.float32) - expected).max() < 0.05
 
 
 @pytest.mark.parametrize(
@@ -135,7 +178,7 @@ def test_narrow_convolutions_become_matrix_products(size, kernel, strides, dilat
 @pytest.mark.parametrize(("size", "taps"), [((4, 6, 5), 3), ((1, 1, 2), 3), ((3, 7, 8), 2), ((2, 3, 4), 5)])
 def test_transposed_winograd_equals_lax(monkeypatch, wide, size, taps, strides):
     monkeypatch.setattr(cpu_convolution, "MANY_POSITIONS", 0)
-    assert cpu_convolution.transpose_suits_winograd(size, (taps, 3, 3, 4, 3), strides)
+    assert cpu_convolution.transpose_suits_winograd(shaped(size), (taps, 3, 3, 4, 3), strides)
     for channels in ((4, 3), (2, 5)):
         assert_same_with_gradients(
             lambda x, kernel: layers.conv3d_transpose(x, kernel, strides),
