@@ -138,7 +138,7 @@ def test_eval_and_predict_from_a_workdir(killed, tmp_path, run_here):
                 "--config.data.root=/nowhere",
                 "--config.init.encoder_weights=/gone/i3d_kinetics400_rgb.safetensors",
             ],
-            ["config.init.encoder_weights", "/gone/i3d", "no such file", "make weights"],
+            ["config.init.encoder_weights", "/gone/i3d", "no such file", "python -m tools.fetch_weights"],
         ),  # fmt: skip
         (  # the run stands in for the weights that the variant names
             [

@@ -52,11 +52,15 @@ def _main(old, *flags):
 
 
 def test_exported_weights_predict_the_same_labels(old):
-    result = Detector.from_run(old / "run.safetensors", overlap=4)(old / CLIP)
+    detector = Detector.from_run(old / "run.safetensors", overlap=4)
+    result, windows = detector(old / CLIP), detector.window_options
+    alone = min(windows.stride, len(result) - windows.span)  # frames that the first window alone sees
+    assert alone > 0
     with np.load(old / "predicted/labels.npz") as saved:
         for kind in ("actor", "action", "joint"):
-            # Since then prediction interpolates on the network's own grid, which moves borders a little.
-            assert (getattr(result, kind) == saved[kind]).mean() > 0.98, kind
+            # Since then prediction interpolates on the network's own grid, which moves borders a little, and later
+            # windows begin elsewhere.
+            assert (getattr(result, kind) == saved[kind])[:alone].mean() > 0.98, kind
 
 
 def test_a_run_goes_on_from_its_checkpoint_to_the_same_weights_and_scores(old):

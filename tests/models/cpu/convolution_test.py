@@ -66,18 +66,24 @@ def test_conv3d_of_many_channels_equals_lax(monkeypatch, wide, most_stacked, siz
     assert_conv3d_equals_lax(size, taps, channels, strides, dilation)
 
 
-@pytest.mark.parametrize("channels", [(2, 5), (5, 2), (4, 4)])
-@pytest.mark.parametrize("taps", [(3, 3, 3), (1, 3, 3), (5, 3, 3), (2, 3, 3)])
-@pytest.mark.parametrize(
-    ("size", "stride"), [((4, 6, 5), 1), ((1, 1, 2), 1), ((3, 7, 8), 1), ((4, 5, 9), 2), ((5, 4, 3), 2), ((1, 2, 2), 3)]
-)
-@pytest.mark.parametrize("small_axis", [1, 6, 100])
+WINOGRAD = [
+    # size of x, stride in time, temporal taps, channels, rows or columns below which blocks are small
+    *(((4, 6, 5), 1, taps, channels, 6) for taps in (1, 2, 3, 5) for channels in ((2, 5), (5, 2), (4, 4))),
+    *((size, 1, 3, channels, 1) for size in ((1, 1, 2), (3, 7, 8)) for channels in ((2, 5), (5, 2))),
+    *(((4, 5, 9), 2, taps, channels, 6) for taps in (2, 3) for channels in ((2, 5), (5, 2))),
+    *(((5, 4, 3), 2, taps, channels, 6) for taps in (2, 3) for channels in ((2, 5), (5, 2))),
+    *(((1, 2, 2), 3, taps, (2, 5), 100) for taps in (1, 5)),
+    ((3, 7, 8), 1, 3, (4, 4), 100),
+]
+
+
+@pytest.mark.parametrize(("size", "stride", "taps", "channels", "small_axis"), WINOGRAD)
 def test_winograd_equals_lax(monkeypatch, wide, size, stride, taps, channels, small_axis):
     monkeypatch.setattr(cpu_convolution, "MANY_POSITIONS", 0)
     for name in ("SMALL_AXIS", "SMALL_AXIS_OF_GRADIENT"):
         monkeypatch.setattr(winograd, name, small_axis)  # blocks of 4x4, of both kinds, of 2x2
-    assert cpu_convolution.suits_winograd(shaped(size), (*taps, *channels), (stride, 1, 1), (1, 1, 1))
-    assert_conv3d_equals_lax(size, taps, channels, (stride, 1, 1), (1, 1, 1))
+    assert cpu_convolution.suits_winograd(shaped(size), (taps, 3, 3, *channels), (stride, 1, 1), (1, 1, 1))
+    assert_conv3d_equals_lax(size, (taps, 3, 3), channels, (stride, 1, 1), (1, 1, 1))
 
 
 @pytest.mark.parametrize(("size", "bound", "times_plain"), [(12, 1e-5, 4), (48, 4e-5, 20)])
