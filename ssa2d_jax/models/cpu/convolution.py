@@ -23,7 +23,7 @@ from ssa2d_jax.models.cpu.winograd import (
 Triple = tuple[int, ...]  # for T, H, W; hashable, because jax.custom_vjp compares it
 ONES = (1, 1, 1)
 # Winograd's form needs this many positions (T * H * W) to be worth the time that it takes to compile.
-MANY_POSITIONS = 700
+MANY_POSITIONS = 1000
 
 X = Float[jax.Array, "B T H W Cin"]
 Y = Float[jax.Array, "B t y x Cout"]

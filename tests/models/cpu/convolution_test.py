@@ -142,7 +142,7 @@ def test_large_maps_of_many_channels_take_winograds_form(sizes, kernel, strides,
 @pytest.mark.parametrize(
     ("sizes", "kernel", "strides", "expected"),
     [
-        ((4, 14, 14), (3, 3, 3, 1024, 144), (1, 2, 2), True),
+        ((4, 14, 14), (3, 3, 3, 1024, 144), (1, 2, 2), False),  # few positions
         ((4, 28, 28), (3, 3, 3, 224, 96), (2, 2, 2), True),
         ((4, 12, 12), (3, 3, 3, 224, 96), (2, 2, 2), False),  # few positions
         ((4, 28, 28), (3, 3, 3, 56, 24), (2, 2, 2), False),  # few channels
@@ -157,7 +157,7 @@ def test_large_transposed_convolutions_take_winograds_form(sizes, kernel, stride
 
 
 def test_bfloat16_takes_the_plain_sums():
-    x, kernel = normal((1, 4, 14, 14, 64)), normal((3, 3, 3, 64, 64), seed=1) / 41
+    x, kernel = normal((1, 4, 16, 16, 64)), normal((3, 3, 3, 64, 64), seed=1) / 41
     expected = layers.conv3d_reference(x, kernel)
     y = layers.conv3d(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16))
     assert y.dtype == jnp.bfloat16 and np.abs(y.astype(jnp.float32) - expected).max() < 0.05
