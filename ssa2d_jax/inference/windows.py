@@ -110,10 +110,10 @@ class SlidingWindow:
             return
         previous = start - self._options.stride
         if start == 0 or previous + span < count:
-            last = max(0, count - span)
-            if last and self._options.frame_step > 1 and (last - previous) % self._options.frame_step == 0:
-                last += 1  # so that it takes other frames than the one before, too
-            waiting.append((last, self._sample(list(recent)[last - max(0, count - span) :])))
+            last, step = max(0, count - span), self._options.frame_step
+            # One frame later where it would else take the same frames as the window before.
+            skipped = int(last > 0 and step > 1 and (last - previous) % step == 0)
+            waiting.append((last + skipped, self._sample(list(recent)[skipped:])))
         if waiting:
             self._add(self._run(waiting), sums, count)
         yield from sums.pop_means(count)

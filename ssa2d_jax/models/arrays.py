@@ -38,6 +38,14 @@ def shift_axis(x: Float[jax.Array, "B T H W C"], axis: int, by: int) -> Float[ja
     return pad_axis(x, axis, by, -by, 0)
 
 
+def interleave(parts: Sequence[Float[jax.Array, "B T H W C"]], axis: int) -> Float[jax.Array, "B t y x C"]:
+    """Interleaves arrays of one shape along an axis."""
+    if len(parts) == 1:
+        return parts[0]
+    y = jnp.stack(parts, axis=axis + 1)
+    return y.reshape(*y.shape[:axis], -1, *y.shape[axis + 2 :])
+
+
 def take_strided(
     x: Float[jax.Array, "B T H W C"], axis: int, start: int, number: int, stride: int
 ) -> Float[jax.Array, "B t y x C"]:

@@ -15,9 +15,9 @@ from jaxtyping import Float
 
 from ssa2d_jax.models.arrays import pad_axis, sum_over_positions, take_strided
 from ssa2d_jax.models.cpu.minimal_filtering import Filtering, Weights, minimal_filtering
-from ssa2d_jax.models.cpu.phases import Shifts
+from ssa2d_jax.models.cpu.phases import TIME, Shifts, move_frames
 
-TIME, HEIGHT, WIDTH = 1, 2, 3
+HEIGHT, WIDTH = 2, 3
 
 Array = Float[jax.Array, "..."]
 Parts = list[list[Array]]  # the sums of all blocks: rows, columns
@@ -84,7 +84,7 @@ def correlate(
 
         def add_taps(planes: Array) -> Array:
             by_tap = zip(jnp.split(planes, len(shifts), axis=-1), shifts.values(), strict=True)
-            moved = [pad_axis(plane, TIME, -shift, frames + shift - x_frames, 0) for plane, shift in by_tap]
+            moved = [move_frames(plane, shift, frames) for plane, shift in by_tap]
             return sum(moved[1:], start=moved[0])
 
         blocks = [[add_taps(values) for values in column] for column in blocks]
@@ -124,12 +124,11 @@ def _matrices(
 
 def _multiply_taps(x: Array, gradient: Array, shifts: Shifts) -> Float[jax.Array, "_ Cin Cout"]:
     """For each tap in `shifts` the product of the frames that it reads with the gradient's, over all positions."""
-    extra = x.shape[TIME] - gradient.shape[TIME]
     if gradient.shape[4] < x.shape[4]:  # the gradient's frames are copied side by side, as they have fewer channels
-        moved = [pad_axis(gradient, TIME, shift, extra - shift, 0) for shift in shifts.values()]
+        moved = [move_frames(gradient, -shift, x.shape[TIME]) for shift in shifts.values()]
         products = jnp.split(sum_over_positions(x, jnp.concatenate(moved, axis=-1)), len(shifts), axis=1)
     else:
-        moved = [pad_axis(x, TIME, -shift, shift - extra, 0) for shift in shifts.values()]
+        moved = [move_frames(x, shift, gradient.shape[TIME]) for shift in shifts.values()]
         products = jnp.split(sum_over_positions(jnp.concatenate(moved, axis=-1), gradient), len(shifts), axis=0)
     return jnp.stack(products)
 

@@ -10,11 +10,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
-from ssa2d_jax.models.arrays import pad_axis, same_padding, tap_inputs
-from ssa2d_jax.models.cpu.phases import shifts_by_phase, transposed_phases
+from ssa2d_jax.models.arrays import interleave, same_padding, tap_inputs
+from ssa2d_jax.models.cpu.phases import TIME, move_frames, shifts_by_phase, transposed_phases
 
 NHWC = ("NHWC", "HWIO", "NHWC")
-TIME = 1
 
 
 def conv3d_by_frames(
@@ -109,7 +108,7 @@ def _sum_taps(
         part = jnp.stack([kernel[tap] for tap in shifts], axis=3).reshape(height, width, channels_in, -1)
         planes = _conv2d(frames, part, strides[1:], dilation[1:])
         for plane, shift in zip(jnp.split(planes, len(shifts), axis=-1), shifts.values(), strict=True):
-            y = y + pad_axis(plane, TIME, -shift, outputs - frames.shape[TIME] + shift, 0)
+            y = y + move_frames(plane, shift, outputs)
     return y
 
 
@@ -120,7 +119,6 @@ def _interleave_time(
     planes = jnp.split(y, taps, axis=-1)
     phases = []
     for phase_taps, (before, _) in transposed_phases(taps, stride):
-        shifted = [pad_axis(plane, TIME, before - i, i - before, 0) for i, plane in enumerate(planes[phase_taps])]
+        shifted = [move_frames(plane, i - before, y.shape[TIME]) for i, plane in enumerate(planes[phase_taps])]
         phases.append(sum(shifted[1:], start=shifted[0]))
-    y = jnp.stack(phases, axis=2)
-    return y.reshape(y.shape[0], -1, *y.shape[3:])
+    return interleave(phases, TIME)

@@ -1,7 +1,11 @@
 """Strided and transposed convolutions along an axis, as ones without strides between every n-th position."""
 
-from ssa2d_jax.models.arrays import same_padding
+import jax
+from jaxtyping import Float
 
+from ssa2d_jax.models.arrays import pad_axis, same_padding
+
+TIME = 1
 Shifts = dict[int, int]  # temporal tap: how many frames ahead of an output its input lies
 
 
@@ -21,6 +25,11 @@ def shifts_by_phase(frames: int, taps: int, stride: int, dilation: int = 1) -> d
         if shifts := {tap: shift for tap, shift in shifts.items() if -outputs < shift < in_phase}:
             phases[phase] = shifts
     return phases
+
+
+def move_frames(x: Float[jax.Array, "B T H W C"], shift: int, frames: int) -> Float[jax.Array, "B {frames} H W C"]:
+    """`frames` frames, of which frame i is x's frame i + shift, or zero where x has none."""
+    return pad_axis(x, TIME, -shift, frames + shift - x.shape[TIME], 0)
 
 
 def transposed_phases(taps: int, stride: int) -> list[tuple[slice, tuple[int, int]]]:

@@ -14,17 +14,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from ssa2d_jax.models.arrays import pad_axis
+from ssa2d_jax.models.arrays import interleave, pad_axis
 from ssa2d_jax.models.cpu.block_filtering import (
     HEIGHT,
-    TIME,
     WIDTH,
     Array,
     axes_in_blocks,
     correlate,
     correlate_kernel_gradient,
 )
-from ssa2d_jax.models.cpu.phases import Shifts, shifts_by_phase, transposed_phases
+from ssa2d_jax.models.cpu.phases import TIME, Shifts, shifts_by_phase, transposed_phases
 
 TAPS = (3, 3)  # of a kernel in space
 BEFORE = (1, 1)  # rows and columns of zeros before a map
@@ -57,7 +56,7 @@ def input_gradient_by_winograd(
         shifts = _backwards(phases.get(phase, {}))
         y.append(correlate(gradient, kernel, shifts, len(range(phase, frames, stride)), axes, transposed=True))
     longest = y[0].shape[TIME]
-    return _interleave([pad_axis(part, TIME, 0, longest - part.shape[TIME], 0) for part in y], TIME)[:, :frames]
+    return interleave([pad_axis(part, TIME, 0, longest - part.shape[TIME], 0) for part in y], TIME)[:, :frames]
 
 
 def kernel_gradient_by_winograd(
@@ -81,8 +80,8 @@ def conv3d_transpose_by_winograd(
         axes = axes_in_blocks(x, phase.sizes, phase.before, SMALL_AXIS)
         y[phase.start] = correlate(x, phase.of_kernel(kernel), phase.shifts, x.shape[TIME], axes)
     t, h, w = map(range, strides)
-    rows = {(i, j): _interleave([y[i, j, k] for k in w], WIDTH) for i in t for j in h}
-    return _interleave([_interleave([rows[i, j] for j in h], HEIGHT) for i in t], TIME)
+    rows = {(i, j): interleave([y[i, j, k] for k in w], WIDTH) for i in t for j in h}
+    return interleave([interleave([rows[i, j] for j in h], HEIGHT) for i in t], TIME)
 
 
 def transpose_input_gradient_by_winograd(
@@ -151,11 +150,3 @@ def _add(parts: Iterable[Array]) -> Array:
 
 def _backwards(shifts: Shifts) -> Shifts:
     return {tap: -shift for tap, shift in shifts.items()}
-
-
-def _interleave(parts: Sequence[Array], axis: int) -> Array:
-    """Interleaves arrays of one shape along an axis."""
-    if len(parts) == 1:
-        return parts[0]
-    y = jnp.stack(parts, axis=axis + 1)
-    return y.reshape(*y.shape[:axis], -1, *y.shape[axis + 2 :])
