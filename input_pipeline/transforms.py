@@ -78,14 +78,18 @@ def full_box(size: tf.Tensor) -> tf.Tensor:
 def decode_frames(data: tf.Tensor, box: tf.Tensor, size: tuple[int, int], count: int) -> tf.Tensor:
     """Decodes the box of every frame, resized to `size`: JPEG bytes [count] -> uint8 [count, H, W, 3].
 
-    Shrinking averages areas, so that nothing aliases; growing interpolates linearly.
+    The resizing is that of `ssa2d_jax.utils.images.resize`: an axis that shrinks averages areas, one that grows
+    interpolates linearly. The JPEGs are decoded by the exact integer transform, as every other reader does it:
+    TensorFlow's default shifts colours.
     """
-    frames = tf.stack([tf.io.decode_and_crop_jpeg(data[i], box, channels=3) for i in range(count)])
-    shrinks = tf.logical_and(box[2] >= size[0], box[3] >= size[1])
+    decode = lambda jpeg: tf.io.decode_and_crop_jpeg(jpeg, box, channels=3, dct_method="INTEGER_ACCURATE")
+    frames = tf.stack([decode(data[i]) for i in range(count)])
+    shrunk = tf.minimum(box[2:], size)
+    frames = tf.image.resize(frames, shrunk, method="area")
     frames = tf.cond(
-        shrinks,
-        lambda: tf.image.resize(frames, size, method="area"),
+        tf.reduce_any(shrunk < size),
         lambda: tf.image.resize(frames, size, method="bilinear", antialias=True),
+        lambda: frames,
     )
     frames = tf.cast(tf.round(frames), tf.uint8)
     return tf.ensure_shape(frames, (count, *size, 3))

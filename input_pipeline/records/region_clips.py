@@ -83,7 +83,8 @@ def _read(path: Path, needed: set[int], last_label: int, first_number: int, opti
     track = FlowTrack(options.flow, options.frame_step, options.flow_height) if options.flow else None
     first, last, length, size = min(needed), max(needed), 0, (0, 0)
     try:
-        for frame in read_frames(path, threads=1):  # one thread: several processes read videos at the same time
+        # One thread: several processes read videos at the same time. Strict: behind a damaged place, numbers are wrong.
+        for frame in read_frames(path, threads=1, strict=True):
             number, length = frame.number, frame.number + 1
             shape = (frame.rgb.shape[0], frame.rgb.shape[1])
             size = size if frames else shape

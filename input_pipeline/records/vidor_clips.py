@@ -124,7 +124,7 @@ def _read(
     needed = in_clips.union(*(flow.numbers for flow in flows.values())) & set(range(length))
     frames: dict[int, bytes] = {}
     # One thread: several processes read videos at the same time.
-    for frame in read_frames(annotation.video, threads=1, numbers=needed):
+    for frame in read_frames(annotation.video, threads=1, numbers=needed, strict=True):
         _check_size(path, annotation, frame)
         if frame.number in in_clips:
             frames[frame.number] = clip_record.encode_frame(

@@ -224,7 +224,9 @@ def _check_paths(command: Command, config: ConfigDict, arguments: Arguments) -> 
 
 
 def _check_input(text: str) -> None:
-    if not text.isdecimal() and not Path(text).exists():
+    from ssa2d_jax.video.container import is_address, local_path
+
+    if not text.isdecimal() and not is_address(text) and not local_path(text).exists():
         raise InputError(hints.missing_input(text, FLAGS["input"].removeprefix("predict: ")))
 
 

@@ -131,9 +131,12 @@ def _predict(arguments: Arguments) -> None:
         max_pixels=options.max_pixels,
         threshold=config.eval.threshold,
     )
-    names = ("opacity", "scale", "tracks", "draw_tracks", "track_frames", "track_confidence")
-    drawing = PredictOptions(**{name: options[name] for name in names})
-    predict_path(_input(arguments), _output(arguments), detector=detector, options=drawing)
+    names = ("opacity", "scale", "tracks", "draw_tracks", "track_frames", "track_confidence", "strict")
+    chosen = PredictOptions(
+        **{name: options[name] for name in names},
+        video_stream=None if options.video_stream < 0 else options.video_stream,
+    )
+    predict_path(_input(arguments), _output(arguments), detector=detector, options=chosen)
 
 
 def _export_weights(arguments: Arguments) -> None:

@@ -173,15 +173,20 @@ class Detector:
         stream = self.stream(frames)
         return Result(tuple(stream), self.space, stream.source.rate, self.threshold)
 
-    def stream(self, frames: FrameInput) -> Stream:
+    def stream(self, frames: FrameInput, *, video_stream: int | None = None, strict: bool = False) -> Stream:
         """Labels frame by frame, in order, in memory that does not grow.
 
         The result of a frame comes about a window after the frame itself. See `Stream` for frames that break off.
 
+        Args:
+            frames: see `open_frames` in video/sources.py.
+            video_stream: the number of the stream in a file; None: the one that players show.
+            strict: ends a video at the first damaged place; otherwise the rest is read, too.
+
         Raises:
             InputError: the frames cannot be read.
         """
-        return Stream(self, open_frames(frames, self.max_pixels))
+        return Stream(self, open_frames(frames, self.max_pixels, video_stream=video_stream, strict=strict))
 
     def compile(self) -> None:
         """Runs the network once on black frames, so that later calls do not wait for compiling; once only."""

@@ -60,7 +60,9 @@ def new_overlay_writer(stream: Stream, folder: Path, scale: int = 0) -> VideoWri
     source = stream.source
     factor = enlargement(source.height, source.width, scale)
     size = {"height": factor * source.height, "width": factor * source.width}
-    return VideoWriter(folder / OVERLAY, time_base=source.time_base, rate=source.rate, **size)
+    return VideoWriter(
+        folder / OVERLAY, time_base=source.time_base, rate=source.rate, pixel_aspect=source.pixel_aspect, **size
+    )
 
 
 def overlay_sink(

@@ -39,7 +39,8 @@ from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress, log
 from ssa2d_jax.utils.signals import Stopped, StopSignal
 from ssa2d_jax.utils.text import first_few, plural
-from ssa2d_jax.video.reader import list_pictures
+from ssa2d_jax.video.container import is_address, local_path
+from ssa2d_jax.video.pictures import list_pictures
 from ssa2d_jax.visualization.enlarge import enlargement
 
 LABELS, SUMMARY = "labels.npz", "summary.json"
@@ -53,7 +54,9 @@ _CHECKSUMS = {
     EVENTS_BORIS: "events_crc32",
 }
 VIDEO_SUFFIXES = (
-    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv",
+    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".wmv", ".asf", ".flv",
+    ".3gp", ".3g2", ".ogv", ".ogg", ".vob", ".mxf", ".dv", ".y4m", ".h264", ".264", ".h265", ".hevc", ".ivf", ".gif",
+    ".apng",
 )  # fmt: skip
 
 Summary = dict[str, Any]  # what summary.json holds
@@ -61,7 +64,7 @@ Summary = dict[str, Any]  # what summary.json holds
 
 @dataclasses.dataclass(frozen=True)
 class PredictOptions:
-    """What is drawn and written of a video's labels.
+    """What is read of a video, and what is drawn and written of its labels.
 
     Attributes:
         opacity: of the labels on the overlay, 0 to 1.
@@ -71,6 +74,8 @@ class PredictOptions:
         track_frames: tracks of fewer frames are dropped.
         track_confidence: tracks of a lower mean confidence are dropped, 0 to 1.
         scale: the overlay is this many times as large as the video; 0 = automatic, see `FrameResult.overlay`.
+        video_stream: the number of the stream in a file; None: the one that players show.
+        strict: stops a video at the first damaged place; otherwise the rest is labelled, too.
     """
 
     opacity: float = OPACITY
@@ -79,6 +84,8 @@ class PredictOptions:
     track_frames: int = MIN_FRAMES
     track_confidence: float = 0.0
     scale: int = 0
+    video_stream: int | None = None
+    strict: bool = False
 
 
 def predict_path(
@@ -88,7 +95,8 @@ def predict_path(
 
     A folder that holds pictures and no video is one video, a picture per frame. Its subfolders are not read.
     """
-    if isinstance(path, int) or not Path(path).is_dir():
+    path = path if isinstance(path, int) or is_address(path) else local_path(path)
+    if not isinstance(path, Path) or not path.is_dir():
         return [predict_video(path, out_folder, detector=detector, options=options)]
     folder = Path(path)
     files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
@@ -153,7 +161,8 @@ def predict_video(
     _check_places(Path(str(video)), out_folder)
     for name, key in _CHECKSUMS.items():
         _check_unchanged(out_folder, name, key)
-    stream = detector.stream(video if isinstance(video, int) else str(video))
+    video = video if isinstance(video, int) else str(video)
+    stream = detector.stream(video, video_stream=options.video_stream, strict=options.strict)
     source = stream.source
     enlargement(source.height, source.width, options.scale)
     out_folder.mkdir(parents=True, exist_ok=True)
@@ -171,7 +180,7 @@ def predict_video(
             _replace_outputs(folder, out_folder)
     if source.error is not None:
         raise InputError(
-            f"{source.error}; the {summary['frames']} frames before that are done, see {out_folder}"
+            f"{source.error}; the {summary['frames']} frames that were read are done, see {out_folder}"
         ) from source.error
     log(f"{source.name}: {summary['frames']} frames in {summary['seconds']:.1f} s, see {out_folder}")
     if stop.requested:

@@ -271,6 +271,7 @@ _RULES = (
         uses=("predict.tracks",),
     ),
     _at_least("predict.max_pixels", 1),
+    _at_least("predict.video_stream", -1),
 )  # fmt: skip
 
 

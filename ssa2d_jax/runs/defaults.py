@@ -34,4 +34,6 @@ def predict_defaults() -> dict[str, Any]:
         "track_confidence": 0.0,  # tracks of a lower mean confidence are dropped, 0 to 1
         "draw_tracks": False,  # draw boxes with track numbers in the overlay, instead of class names
         "max_pixels": 4096 * 2304,  # a frame with more pixels is refused
+        "video_stream": -1,  # number of the video stream in a file, among all its streams; -1 = the one players show
+        "strict": False,  # stop a video at the first damaged place, instead of reading on past it
     }

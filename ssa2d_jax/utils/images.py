@@ -16,13 +16,26 @@ DeepPicture = UInt16[np.ndarray, "height width"]  # grey, 16 bits
 def resize(picture: Shaped[np.ndarray, "h w *c"], size: tuple[int, int]) -> Shaped[np.ndarray, "h2 w2 *c"]:
     """`picture` at `size` (height, width).
 
-    Averages areas if either side shrinks, so that nothing aliases; otherwise interpolates linearly.
+    An axis that shrinks averages areas, so that nothing aliases; one that grows is interpolated linearly. The training
+    clips are resized by the same rule (`decode_frames` in input_pipeline/transforms.py).
     """
     height, width = size
-    if picture.shape[:2] == (height, width):
+    shrunk = min(height, picture.shape[0]), min(width, picture.shape[1])
+    if shrunk in (size, picture.shape[:2]):
+        return _resize(picture, size, cv2.INTER_AREA if shrunk == size else cv2.INTER_LINEAR)
+    exact = picture.astype(np.float32)  # one axis shrinks, the other grows: rounded only once
+    exact = _resize(_resize(exact, shrunk, cv2.INTER_AREA), size, cv2.INTER_LINEAR)
+    if not np.issubdtype(picture.dtype, np.integer):
+        return exact.astype(picture.dtype)
+    return np.rint(exact).astype(picture.dtype)
+
+
+def _resize(
+    picture: Shaped[np.ndarray, "h w *c"], size: tuple[int, int], interpolation: int
+) -> Shaped[np.ndarray, "h2 w2 *c"]:
+    if picture.shape[:2] == size:
         return picture
-    shrinks = height < picture.shape[0] or width < picture.shape[1]
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return cv2.resize(picture, size[::-1], interpolation=interpolation)
 
 
 def encode_png(picture: Picture | DeepPicture, compression: int | None = None) -> bytes:

@@ -41,11 +41,25 @@ def flow_size(frame: tuple[int, int], height: int) -> tuple[int, int]:
 
 
 def resize_flow(flow: UInt8[np.ndarray, "h w 2"], size: tuple[int, int]) -> UInt8[np.ndarray, "h2 w2 2"]:
-    """Packed flow of a whole frame at another (height, width); the vectors scale with the picture."""
+    """Packed flow of a whole frame at another (height, width); the vectors scale with the picture.
+
+    Resized as for training (`decode_flow` in input_pipeline/transforms.py): linear interpolation, over a wider range
+    along an axis that shrinks.
+    """
     if flow.shape[:2] == size:
         return flow
-    scale = np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32)
-    return pack(resize(BOUND * unpack(flow.astype(np.float32)), size) * scale)
+    rows, columns = (_resize_weights(old, new) for old, new in zip(flow.shape[:2], size, strict=True))
+    along_rows = np.tensordot(rows, BOUND * unpack(flow.astype(np.float32)), axes=(1, 0))
+    resized = np.tensordot(columns, along_rows, axes=(1, 1)).transpose(1, 0, 2)
+    return pack(resized * np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32))
+
+
+def _resize_weights(old: int, new: int) -> Float32[np.ndarray, "{new} {old}"]:
+    """The matrix that resizes an axis of `old` pixels to `new`."""
+    centre = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    distance = np.abs(centre[:, None] - np.arange(old))
+    weights = np.maximum(0, 1 - distance / max(old / new, 1))
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def to_grey(rgb: UInt8[np.ndarray, "H W 3"], height: int) -> UInt8[np.ndarray, "h w"]:

@@ -12,14 +12,27 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.video.reader import MAX_PIXELS, Frame, check_pixels, probe, read_frames
+from ssa2d_jax.utils.progress import log
+from ssa2d_jax.video import pictures
+from ssa2d_jax.video.container import is_address, local_path
+from ssa2d_jax.video.frame import MAX_PIXELS, Frame, check_pixels
+from ssa2d_jax.video.reader import probe, read_frames
 
 _RATE = Fraction(25)  # frames per second, for frames without a time
 _CAMERA = re.compile(r"[0-9]{1,3}")
 _CLOCK = Fraction(1, 90_000)  # seconds, the time base of a camera's frames
 
-# A file's path, a camera's number, RGB pictures as one array or one by one.
-FrameInput = str | Path | int | UInt8[np.ndarray, "T H W 3"] | Iterable[UInt8[np.ndarray, "_ _ 3"]]
+# A file's path or address, a camera's number, pictures as one array or one by one, files of pictures.
+FrameInput = (
+    str
+    | Path
+    | int
+    | UInt8[np.ndarray, "T H W C"]
+    | UInt8[np.ndarray, "T H W"]
+    | Iterable[UInt8[np.ndarray, "_ _ _"] | UInt8[np.ndarray, "_ _"]]
+    | Iterable[str]
+    | Iterable[Path]
+)
 
 
 class FrameSource:
@@ -31,11 +44,20 @@ class FrameSource:
         frames: the number of frames, None if unknown.
         height, width: the size of every frame.
         time_base: seconds per tick of the frames' pts.
+        pixel_aspect: the width of a pixel as shown, divided by its height.
         error: why the frames ended too early, else None.
     """
 
-    def __init__(self, name: str, frames: Iterator[Frame], *, rate: Fraction | None, count: int | None) -> None:
-        self.name, self.rate, self.frames = name, rate, count
+    def __init__(
+        self,
+        name: str,
+        frames: Iterator[Frame],
+        *,
+        rate: Fraction | None,
+        count: int | None,
+        pixel_aspect: Fraction = Fraction(1),
+    ) -> None:
+        self.name, self.rate, self.frames, self.pixel_aspect = name, rate, count, pixel_aspect
         self.error: InputError | None = None
         self.stopped = False
         self._iterator = frames
@@ -77,8 +99,18 @@ class FrameSource:
             )
 
 
-def open_frames(frames: FrameInput, max_pixels: int = MAX_PIXELS) -> FrameSource:
-    """Opens a file's path, a camera's number (an int, or text of digits), an array or an iterable of RGB pictures.
+def open_frames(
+    frames: FrameInput, max_pixels: int = MAX_PIXELS, *, video_stream: int | None = None, strict: bool = False
+) -> FrameSource:
+    """Opens a file, an address, a camera, an array or pictures one by one.
+
+    Args:
+        frames: a path (also as file:///...) or an address (http, rtsp, ...); a camera's number, an int or text of
+            digits; pictures uint8 [T, H, W, 3], RGB with a fourth channel, which is left out, or grey [T, H, W], as one
+            array or one by one; files of pictures one by one.
+        max_pixels: the largest allowed size of a frame, height * width.
+        video_stream: the number of the stream in a file; None: the one that players show.
+        strict: ends a video at the first damaged place.
 
     Raises:
         InputError: `frames` is something else, has no frame, or has a frame of more than `max_pixels` pixels.
@@ -86,15 +118,21 @@ def open_frames(frames: FrameInput, max_pixels: int = MAX_PIXELS) -> FrameSource
     if isinstance(frames, int) or (isinstance(frames, str) and _CAMERA.fullmatch(frames) and not Path(frames).exists()):
         return _open_camera(int(frames), max_pixels)
     if isinstance(frames, str | Path):
-        path = Path(frames)
-        info = probe(path)
-        return FrameSource(str(path), read_frames(path, max_pixels=max_pixels), rate=info.rate, count=info.frames)
+        path = frames if is_address(frames) else local_path(frames)
+        info = probe(path, stream=video_stream)
+        if info.pixel_aspect != 1:
+            log(f"{path}: its pixels are {float(info.pixel_aspect):.3g} times as wide as high; the overlay's are, too")
+        read = read_frames(path, max_pixels=max_pixels, stream=video_stream, strict=strict)
+        return FrameSource(str(path), read, rate=info.rate, count=info.frames, pixel_aspect=info.pixel_aspect)
     return _open_pictures(frames, max_pixels)
 
 
 def _open_pictures(frames: object, max_pixels: int) -> FrameSource:
     if not isinstance(frames, Iterable):
         raise InputError(f"frames are {type(frames).__name__}; give a path, a camera's number, or RGB pictures")
+    shape: tuple[int, ...] = getattr(frames, "shape", ())
+    if len(shape) == 3 and shape[-1] in (3, 4) and shape[0] > shape[-1]:
+        raise InputError(f"frames are one picture {list(shape)}; as a clip of one frame: frames[None]")
     count = len(frames) if isinstance(frames, Sized) else None
     if count == 0:
         raise InputError("there are no frames; give at least one")
@@ -103,22 +141,31 @@ def _open_pictures(frames: object, max_pixels: int) -> FrameSource:
 
 def _read_pictures(frames: Iterable[object], max_pixels: int) -> Iterator[Frame]:
     for number, picture in enumerate(frames):
-        rgb = np.array(picture)  # a copy: the caller may refill the picture while the frame waits for its labels
-        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[-1] != 3 or 0 in rgb.shape:
-            wrong = f"frame {number} is {rgb.dtype} {list(rgb.shape)}; RGB pictures uint8 [H, W, 3] are needed"
-            raise InputError("; ".join([wrong, *_remedies(rgb)]))
-        check_pixels(f"frame {number}", rgb.shape[0], rgb.shape[1], max_pixels)
+        if isinstance(picture, str | Path):
+            rgb = pictures.read_picture(local_path(picture), number, max_pixels)
+        else:
+            rgb = _as_rgb(picture, number, max_pixels)
         yield Frame(rgb, number, 1 / _RATE, number)
+
+
+def _as_rgb(picture: object, number: int, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
+    if getattr(picture, "mode", "RGB") in ("P", "1", "CMYK", "LA", "PA", "YCbCr", "LAB", "HSV"):
+        picture = picture.convert("RGB")  # type: ignore[attr-defined]  # of Pillow: its numbers aren't colours of RGB
+    array = np.array(picture)  # a copy: the caller may refill the picture while the frame waits for its labels
+    grey = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] == 1)
+    if array.dtype != np.uint8 or 0 in array.shape or not (grey or (array.ndim == 3 and array.shape[-1] in (3, 4))):
+        wrong = f"frame {number} is {array.dtype} {list(array.shape)}; pictures uint8 [H, W, 3] are needed, RGB"
+        raise InputError("; ".join([wrong, *_remedies(array)]))
+    check_pixels(f"frame {number}", array.shape[0], array.shape[1], max_pixels)
+    if grey:
+        return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=-1)
+    return np.ascontiguousarray(array[..., :3])
 
 
 def _remedies(picture: Shaped[np.ndarray, "..."]) -> Iterator[str]:
     """Yields what would make such pictures usable, as far as shape and type tell."""
-    if picture.ndim == 2:
-        yield "for grey pictures: np.repeat(frames[..., None], 3, axis=-1)"
-    elif picture.ndim == 3 and picture.shape[-1] != 3 and picture.shape[0] == 3:
+    if picture.ndim == 3 and picture.shape[-1] not in (1, 3, 4) and picture.shape[0] in (1, 3, 4):
         yield "channels come last: frames.transpose(0, 2, 3, 1), of a tensor frames.permute(0, 2, 3, 1)"
-    elif picture.ndim == 3 and picture.shape[-1] == 4:
-        yield "without the fourth channel: frames[..., :3]"
     if picture.dtype.kind == "f":
         in_one = picture.size > 0 and picture.min() >= 0 and picture.max() <= 1
         yield f"as bytes: {'(255 * frames)' if in_one else 'frames'}.round().clip(0, 255).astype(np.uint8)"

@@ -36,9 +36,25 @@ class VideoWriter:
     """
 
     def __init__(
-        self, path: str | Path, *, height: int, width: int, time_base: Fraction, rate: Fraction | None = None
+        self,
+        path: str | Path,
+        *,
+        height: int,
+        width: int,
+        time_base: Fraction,
+        rate: Fraction | None = None,
+        pixel_aspect: Fraction = Fraction(1),
     ) -> None:
-        """`time_base` is seconds per tick of the frames' pts; `rate` is frames per second, None if unknown."""
+        """Opens the file.
+
+        Args:
+            path: the file.
+            height: of the frames.
+            width: of the frames.
+            time_base: seconds per tick of the frames' pts.
+            rate: frames per second, None if unknown.
+            pixel_aspect: the width of a pixel as shown, divided by its height.
+        """
         self.path = Path(path)
         self.height, self.width, self.frames = height, width, 0
         self._source_base = Fraction(time_base)
@@ -50,9 +66,9 @@ class VideoWriter:
         self._container = av.open(str(self._temporary), "w", format="mp4", options={"movflags": "+faststart"})
         rate = min(rate or _DEFAULT_RATE, _MAX_RATE)
         self._usual_ticks = max(1, round(1 / (rate * self._base)))
-        self._stream = self._add_stream(rate)
+        self._stream = self._add_stream(rate, pixel_aspect)
 
-    def _add_stream(self, rate: Fraction) -> av.VideoStream:
+    def _add_stream(self, rate: Fraction, pixel_aspect: Fraction) -> av.VideoStream:
         stream = self._container.add_stream("libx264", rate=rate)
         stream.width, stream.height = self.width, self.height
         stream.pix_fmt = "yuv444p" if self.width % 2 or self.height % 2 else "yuv420p"
@@ -61,6 +77,7 @@ class VideoWriter:
         codec = stream.codec_context
         codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
         codec.color_range = _LIMITED_RANGE
+        codec.sample_aspect_ratio = pixel_aspect
         return stream
 
     def write(self, rgb: UInt8[np.ndarray, "H W 3"], pts: int | None) -> None:

@@ -21,6 +21,7 @@ from ssa2d_jax.utils.signals import Stopped
 from ssa2d_jax.video import optical_flow
 from ssa2d_jax.video.reader import read_frames
 from ssa2d_jax.video.writer import VideoWriter
+from tests.fixtures.encoded_video import encode, lost_in_the_middle, square
 from tests.fixtures.toy_detector import DOG_RUNNING, detector, make_video, red_is_a_dog
 
 
@@ -154,7 +155,7 @@ def test_broken_off_video_is_finished_up_to_there(tmp_path):
     make_video(tmp_path / "a.mp4", 60, noise=60)
     whole = (tmp_path / "a.mp4").read_bytes()
     (tmp_path / "a.mp4").write_bytes(whole[: len(whole) * 2 // 3])
-    with pytest.raises(InputError, match=r"a\.mp4.*frame.*the \d+ frames before that are done"):
+    with pytest.raises(InputError, match=r"a\.mp4.*frame.*the \d+ frames that were read are done"):
         run(tmp_path / "a.mp4", tmp_path / "out")
     labels, frames, _, summary = outputs(tmp_path / "out")
     assert 5 < summary["frames"] < 60 and summary["complete"] is False
@@ -375,3 +376,24 @@ def test_corrected_tracks_are_not_overwritten(tmp_path):
     path.write_text(path.read_text().replace("running", "sliding"))  # as if it was saved by BORIS
     with pytest.raises(InputError, match="b/events.boris: was changed.*another output folder"):
         run(tmp_path / "in/b.mp4", tmp_path / "out/b")
+
+
+def test_the_overlay_of_an_anamorphic_broadcast_has_its_shape_and_begins_at_zero(tmp_path):
+    frames = [square(i, 64, 96) for i in range(20)]
+    encode(tmp_path / "a.ts", frames, aspect=Fraction(16, 11), start=25 * 3600)
+    predict_video(tmp_path / "a.ts", tmp_path / "out", detector=detector())
+    with av.open(str(tmp_path / "out/overlay.mp4")) as container:
+        stream = container.streams.video[0]
+        assert stream.sample_aspect_ratio == Fraction(16, 11)
+        assert (stream.height / 64, stream.width / 96) == (stream.height // 64,) * 2
+        assert [frame.time for frame in container.decode(stream)][:2] == pytest.approx([0, 0.04], abs=1e-3)
+
+
+def test_what_follows_damage_is_labelled_and_strict_stops(tmp_path):
+    path = lost_in_the_middle(tmp_path)
+    with pytest.raises(InputError, match=r"damaged packet.*the \d+ frames that were read are done"):
+        predict_video(path, tmp_path / "out", detector=detector())
+    with pytest.raises(InputError, match=r"stops there.*the \d+ frames that were read are done"):
+        predict_video(path, tmp_path / "strict", detector=detector(), options=PredictOptions(strict=True))
+    frames = [len(np.load(tmp_path / name / "labels.npz")["actor"]) for name in ("out", "strict")]
+    assert frames[0] >= 58 and 20 < frames[1] < 40

@@ -1,10 +1,17 @@
 """Transforms of frames, label maps and colours."""
 
+import io
+
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from input_pipeline import transforms
+from input_pipeline.records import clip_record
+from ssa2d_jax.utils import images
+from ssa2d_jax.video import optical_flow
 from tests.fixtures import a2d_release as fixture
 
 
@@ -76,6 +83,32 @@ def test_shrinking_does_not_alias():
         small = transforms.decode_frames(encoded, box, size, 1).numpy()
         assert small.shape == (1, *size, 3)
         np.testing.assert_allclose(small[:, :, 1:-1].astype(int), 127, atol=12)
+
+
+@pytest.mark.parametrize("size", [(30, 41), (20, 64), (96, 41), (45, 100), (60, 82), (120, 164), (60, 33)])
+def test_a_frame_meets_the_network_alike_in_training_and_prediction(size):
+    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (60, 82, 3), np.uint8), (0, 0), 1.5)
+    picture[:, ::7] = 200
+    (jpeg,) = fixture.jpegs([picture], 95)
+    decoded = np.asarray(Image.open(io.BytesIO(jpeg)))
+    assert np.abs(decoded.astype(int) - picture).max() > 0
+    trained = transforms.decode_frames(tf.constant([jpeg]), transforms.full_box(tf.constant([60, 82])), size, 1).numpy()
+    predicted = images.resize(decoded, size)
+    assert np.abs(trained[0].astype(int) - predicted.astype(int)).max() <= 1
+    if size == (60, 82):
+        np.testing.assert_array_equal(trained[0], decoded)  # JPEG as every other reader has it
+
+
+@pytest.mark.parametrize("size", [(16, 20), (12, 70), (50, 24)])
+def test_flow_meets_the_network_alike_in_training_and_prediction(size):
+    random = np.random.default_rng(0)
+    field = cv2.GaussianBlur(random.uniform(-60, 60, (32, 48, 2)).astype(np.float32), (0, 0), 2)
+    packed = optical_flow.pack(field)
+    box = transforms.full_box(tf.constant([32, 48]))
+    encoded = tf.constant([clip_record.encode_flow(packed)])
+    trained = transforms.decode_flow(encoded, box, tf.constant([32, 48]), size).numpy()[0]
+    predicted = optical_flow.unpack(optical_flow.resize_flow(packed, size).astype(np.float32))
+    np.testing.assert_allclose(trained, predicted, atol=0.51 / 127)
 
 
 def test_tables_of_several_frames_follow_one_another():

@@ -5,6 +5,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video import sources
@@ -66,8 +67,7 @@ def test_pictures_are_ordered_by_their_numbers(tmp_path):
     (tmp_path / "._1.png").write_bytes(b"of macOS")
     assert [int(frame.rgb[0, 0, 0]) for frame in sources.open_frames(tmp_path)] == [1, 2, 10]
     cv2.imwrite(str(tmp_path / "0.png"), np.full((4, 4), 40000, np.uint16))
-    with pytest.raises(InputError, match="0.png: a picture with I;16 values; 8 bits per channel"):
-        sources.open_frames(tmp_path)
+    assert [int(frame.rgb[0, 0, 0]) for frame in sources.open_frames(tmp_path)] == [40000 >> 8, 1, 2, 10]
 
 
 def test_a_picture_that_is_refilled_is_copied():
@@ -137,11 +137,37 @@ def test_a_stopped_source_ends():
     assert len(read) == 2 and source.error is None
 
 
+@pytest.mark.parametrize("wrap", [lambda frames: frames, list, lambda frames: map(Image.fromarray, frames)])
+def test_grey_pictures_and_a_fourth_channel(wrap):
+    grey = sources.open_frames(wrap(FRAMES[..., 0]))
+    np.testing.assert_array_equal([frame.rgb for frame in grey], np.repeat(FRAMES[..., :1], 3, axis=-1))
+    alpha = sources.open_frames(wrap(np.concatenate([FRAMES, FRAMES[..., :1]], axis=-1)))
+    np.testing.assert_array_equal([frame.rgb for frame in alpha], FRAMES)
+
+
+def test_files_of_pictures(tmp_path):
+    files = [tmp_path / f"{name}.png" for name in "badec"]
+    for file, frame in zip(files, FRAMES, strict=True):
+        Image.fromarray(frame).save(file)
+    for given in (files, list(map(str, files)), (file.as_uri() for file in files)):
+        np.testing.assert_array_equal([frame.rgb for frame in sources.open_frames(given)], FRAMES)
+    source = sources.open_frames([*files, tmp_path / "none.png"])
+    assert len(list(source)) == 5 and "none.png" in str(source.error)
+
+
+@pytest.mark.parametrize("mode", ["P", "1", "LA", "CMYK"])
+def test_pillow_pictures_whose_numbers_are_no_rgb(mode):
+    pictures = [Image.fromarray(frame).convert(mode) for frame in FRAMES]
+    read = [frame.rgb for frame in sources.open_frames(pictures)]
+    np.testing.assert_array_equal(read, [np.asarray(picture.convert("RGB")) for picture in pictures])
+
+
 @pytest.mark.parametrize(
     ("frames", "message"),
     [
-        (FRAMES.astype(np.float32), "frame 0 is float32 .8, 12, 3.; RGB pictures uint8"),
-        (FRAMES[..., 0], "frame 0 is uint8 .8, 12."),
+        (FRAMES.astype(np.float32), "frame 0 is float32 .8, 12, 3.; pictures uint8"),
+        (FRAMES[..., :2], "frame 0 is uint8 .8, 12, 2."),
+        (FRAMES[0], r"frames are one picture \[8, 12, 3\]; as a clip of one frame: frames\[None\]"),
         (FRAMES[:0], "no frames; give at least one"),
         (iter(()), "no frames; give at least one"),
         (1.5, "frames are float; give a path"),
@@ -169,8 +195,6 @@ def test_frames_of_two_sizes_end_at_the_second():
         (FRAMES.astype(np.float32), r"as bytes: frames.round"),
         (FRAMES.transpose(0, 3, 1, 2), r"uint8 \[3, 8, 12\].*; channels come last: frames.transpose\(0, 2, 3, 1\)"),
         (FRAMES.transpose(0, 3, 1, 2) / 255.0, r"frames.transpose\(0, 2, 3, 1\).*; as bytes: \(255 \* frames\)"),
-        (FRAMES[..., 0], r"np.repeat\(frames\[..., None\], 3, axis=-1\)$"),
-        (FRAMES[..., [0, 1, 2, 2]], r"frames\[..., :3\]$"),
         (FRAMES.astype(np.int64), r"frames.astype\(np.uint8\)$"),
     ],
 )

@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -86,3 +87,24 @@ def test_wrong_size_and_no_frames_are_errors(tmp_path):
     with pytest.raises(InputError, match="no frame was written"):
         writer.close()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("height, width", [(48, 64), (720, 1280)])
+def test_two_readers_see_the_colours_that_were_written(tmp_path, height, width):
+    colours = np.array([[220, 40, 40], [40, 200, 60], [30, 60, 210], [230, 200, 40]], np.uint8)
+    rgb = np.broadcast_to(np.repeat(colours, width // 4, axis=0), (height, width, 3))
+    with VideoWriter(tmp_path / "a.mp4", height=height, width=width, time_base=Fraction(1, 25)) as writer:
+        writer.write(rgb, 0)
+    middles = np.s_[height // 2, width // 8 :: width // 4]
+    by_av = read(tmp_path / "a.mp4")[0][0].to_ndarray(format="rgb24")
+    by_opencv = cv2.VideoCapture(str(tmp_path / "a.mp4")).read()[1][..., ::-1]
+    np.testing.assert_allclose(by_av[middles], colours, atol=4)
+    np.testing.assert_allclose(by_opencv[middles], colours, atol=4)
+
+
+def test_pixels_keep_their_shape(tmp_path):
+    aspect = Fraction(16, 11)
+    with VideoWriter(tmp_path / "a.mp4", height=8, width=8, time_base=Fraction(1, 25), pixel_aspect=aspect) as writer:
+        writer.write(np.zeros((8, 8, 3), np.uint8), 0)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert container.streams.video[0].sample_aspect_ratio == aspect

@@ -1,0 +1,160 @@
+"""Decodes a video stream as players do: past damaged places, with what was lost counted."""
+
+import dataclasses
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideData
+
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.text import plural
+from ssa2d_jax.video.container import Notify, ends_early
+from ssa2d_jax.video.frame import reason_text
+
+_MOST_FAILURES = 10_000  # packets in a row that can't be decoded, after which nothing more is expected
+
+
+@dataclasses.dataclass
+class Damage:
+    """What of a video could not be decoded, or only in part."""
+
+    packets: int = 0
+    frames: int = 0
+    first: int | None = None  # frames that were read before the first damage
+
+    def add(self, done: int, *, packets: int = 0, frames: int = 0) -> None:
+        """Counts damage that was met after `done` frames."""
+        self.packets += packets
+        self.frames += frames
+        if self.first is None:
+            self.first = done
+
+    def __str__(self) -> str:
+        parts = [plural(self.packets, "damaged packet")] * (self.packets > 0)
+        parts += [plural(self.frames, "damaged frame")] * (self.frames > 0)
+        return f"{' and '.join(parts)}, the first after {plural(self.first or 0, 'frame')}"
+
+
+class Decoder:
+    """Decodes a video stream of an open file. `done` counts the frames that were taken."""
+
+    def __init__(
+        self, path: str | Path, container: InputContainer, stream: av.VideoStream, *, strict: bool, notify: Notify
+    ) -> None:
+        """`strict` ends the frames at the first damage; remarks go to `notify`."""
+        self.done = 0
+        self.damage = Damage()
+        self._path, self._container, self._stream = path, container, stream
+        self._strict, self._notify = strict, notify
+        self._undecoded = 0  # packets before the first frame
+        self._cut: object = None  # why the file ends too early
+        self._end = Fraction(0)  # seconds, when the last frame is shown, by the container's clock
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        """Yields every frame as FFmpeg decodes it.
+
+        Raises:
+            InputError: after the readable frames: the file is cut off, or a place in it was damaged. The message says
+                how many frames were read and what was lost.
+        """
+        for packet in self._packets():
+            for picture in self._decode(packet):
+                if picture.is_corrupt:
+                    self._count_damage(frames=1)
+                yield picture
+                self.done += 1
+                self._end = max(self._end, (picture.pts or 0) * self._time_base)
+        self._check_end()
+
+    @property
+    def _time_base(self) -> Fraction:
+        return self._stream.time_base or Fraction(1, 90_000)
+
+    def _packets(self) -> Iterator[av.Packet | None]:
+        """Yields the packets, then None, which asks the decoder for the frames that it still holds.
+
+        A damaged packet is decoded only if another one follows: otherwise it is where the file was cut off.
+        """
+        damaged: av.Packet | None = None
+        try:
+            for packet in self._container.demux(self._stream):
+                if packet.size == 0:
+                    continue  # the demuxer's own end
+                if damaged is not None:
+                    self._count_damage(packets=1)
+                    yield damaged
+                damaged = packet if packet.is_corrupt else None
+                if damaged is None:
+                    yield packet
+        except (av.FFmpegError, OSError) as error:
+            self._cut = error
+        if damaged is not None:
+            self._cut = "data are missing"
+        yield None
+
+    def _decode(self, packet: av.Packet | None) -> list[av.VideoFrame]:
+        try:
+            return self._stream.codec_context.decode(packet)
+        except (av.FFmpegError, OSError) as error:
+            if packet is None:
+                return []
+            if self.done:
+                self._count_damage(packets=1)
+            else:
+                self._undecoded += 1
+            if self.damage.packets + self._undecoded > _MOST_FAILURES:
+                raise self._breaks_off(error) from error
+            return []
+
+    def _count_damage(self, *, packets: int = 0, frames: int = 0) -> None:
+        self.damage.add(self.done, packets=packets, frames=frames)
+        if self._strict:
+            raise InputError(f"{self._path}: {self.damage}; stops there: later frames may have other numbers")
+
+    def _check_end(self) -> None:
+        if self._cut is None and self.done and ends_early(self._path, self._container, self._stream, self._end):
+            self._cut = "less than the file says it holds"
+        if self._cut is not None:
+            raise self._breaks_off(self._cut)
+        if self.done == 0:
+            raise InputError(f"{self._path}: no frame could be decoded; is the file complete?")
+        if self._undecoded:
+            self._notify(
+                f"{self._path}: begins in the middle: {plural(self._undecoded, 'packet')} before the first picture "
+                "that stands alone can't be shown"
+            )
+        if self.damage.first == self.done - 1 and not self.damage.packets:
+            self._notify(f"{self._path}: its last frame is damaged; was the recording stopped in the middle of it?")
+        elif self.damage.first is not None:
+            raise InputError(
+                f"{self._path}: {self.damage}; all {plural(self.done, 'frame')} that FFmpeg can decode were read, and "
+                "frames that are lost are not counted"
+            )
+
+    def _breaks_off(self, reason: object) -> InputError:
+        announced = self._stream.frames
+        known = announced > self.done
+        read = f"{self.done} of {announced} frames" if known else plural(self.done, "frame")
+        return InputError(f"{self._path}: breaks off after {read} ({reason_text(reason)}); is the file complete?")
+
+
+class Orientation:
+    """How frames are turned and mirrored. A message in the stream holds until another one comes."""
+
+    def __init__(self) -> None:
+        self._rotation: int | None = None
+        self._matrix: bytes | None = None
+
+    def matrix(self, picture: av.VideoFrame) -> bytes | None:
+        """The display matrix of a frame: nine int32; None if it is upright."""
+        # Not from every frame: PyAV's side data keep their frame until Python's garbage collector runs.
+        if picture.rotation != self._rotation:
+            self._rotation = picture.rotation
+            # PyAV's stubs know these keys in __getitem__ only.
+            found = picture.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+            if found is not None:
+                self._matrix = bytes(found)
+        return self._matrix

@@ -1,0 +1,41 @@
+"""Times of frames: from 0, rising, whatever the container's clock does."""
+
+from fractions import Fraction
+from types import SimpleNamespace
+
+from ssa2d_jax.video.clock import Clock
+
+MILLISECOND = Fraction(1, 1000)
+
+
+def ticks(stamps, *, use_dts=False, broadcast=False, rate=Fraction(25)):
+    clock = Clock(MILLISECOND, rate, use_dts=use_dts, broadcast=broadcast)
+    pairs = [stamp if isinstance(stamp, tuple) else (stamp, stamp) for stamp in stamps]
+    return [clock.ticks(SimpleNamespace(pts=pts, dts=dts)) for pts, dts in pairs], clock.jumps
+
+
+def test_the_first_frame_is_shown_at_zero():
+    assert ticks([26_001_400, 26_001_440, 26_001_520]) == ([0, 40, 120], 0)
+    assert ticks([-80, -40, 0]) == ([0, 40, 80], 0)
+
+
+def test_frames_without_a_time_are_one_usual_step_apart():
+    assert ticks([100, None, None, 250]) == ([0, 40, 80, 150], 0)
+    assert ticks([None, None]) == ([None, None], 0)
+
+
+def test_joined_files_go_on_without_a_gap():
+    assert ticks([5000, 5040, 5080, 1400, 1440]) == ([0, 40, 80, 120, 160], 1)
+    jump = [0, 40, 50_000, 50_040]
+    assert ticks(jump, broadcast=True) == ([0, 40, 80, 120], 1)
+    assert ticks(jump) == ([0, 40, 50_000, 50_040], 0)  # a long still picture of a file is meant
+
+
+def test_a_small_step_back_is_no_new_beginning():
+    assert ticks([0, 40, 20, 80]) == ([0, 40, 41, 80], 0)
+
+
+def test_times_of_decoding_where_those_of_display_are_derived_wrongly():
+    packed = [(40, 0), (120, 40), (80, 80), (200, 120)]
+    assert ticks(packed, use_dts=True) == ([0, 40, 80, 120], 0)
+    assert ticks([(None, 0), (None, 40)], use_dts=True) == ([0, 40], 0)
