@@ -30,16 +30,28 @@ class _Video:
     size: tuple[int, int]  # height, width
 
 
-def records_of_video(
-    name: str, root: Path, fingerprint: str, options: RegionOptions
-) -> tuple[list[Record], collections.Counter[str]]:
+@dataclasses.dataclass(frozen=True)
+class VideoRecords:
+    """What was made of a video.
+
+    Attributes:
+        records: Its clip records.
+        ignored: How many of their regions have each of the codes that are ignored.
+        remarks: What may be a mistake in its labels.
+        empty: Labels that show no instance, or only ignored ones.
+    """
+
+    records: list[Record]
+    ignored: collections.Counter[str]
+    remarks: tuple[str, ...] = ()
+    empty: int = 0
+
+
+def records_of_video(name: str, root: Path, fingerprint: str, options: RegionOptions) -> VideoRecords:
     """Makes all clip records of a video of the release in `root` with that fingerprint.
 
-    Returns:
-        The records, and how many of their regions have each of the codes that are ignored.
-
     Raises:
-        InputError, OSError, ValueError: the video or its labels can't be used.
+        InputError, OSError, ValueError: the video or its labels can't be used, or nothing could be learned from them.
     """
     release = open_release_once(options.layout, root, fingerprint)
     path = release.video(name)
@@ -52,18 +64,26 @@ def records_of_video(
         message = f"frame {last_label + first_number} is labelled, but the video has {plural(video.length, 'frame')}"
         raise InputError(f"{path}: {message}" + ("" if first_number else ", counted from 0"))
     ignored: collections.Counter[str] = collections.Counter()
+    remarks: list[str] = []
+    empty = instances = 0
     records = []
     for window in _windows(sorted(labels), video.length, options):
         # The regions of only one window at a time are in memory.
         regions = {number: release.regions(name, number, labels[number]) for number in window.labelled}
         _check_sizes(path, regions, video.size, first_number)
         ignored.update(str(code) for label in regions.values() for code in label.codes[label.ignore])
+        remarks += [f"{labels[number]}: {label.remark}" for number, label in regions.items() if label.remark]
+        counts = [int((~label.ignore).sum()) for label in regions.values()]
+        empty, instances = empty + counts.count(0), instances + sum(counts)
         numbers = range(window.first, window.last + 1)
         flow = [video.flow[number] for number in numbers] if options.flow else []
         frames = [video.frames[number] for number in numbers]
         records.append(clip_record.encode(name, window, frames, flow, list(regions.values()), first_number))
         del regions  # before the next window's are read
-    return records, ignored
+    reason = release.nothing_to_learn(name, [int(code) for code in ignored]) if ignored and not instances else ""
+    if reason:
+        raise InputError(f"{path}: {reason}")
+    return VideoRecords(records, ignored, tuple(remarks), empty)
 
 
 def _windows(labelled: Sequence[int], frames: int, options: RegionOptions) -> list[clip_record.Window]:

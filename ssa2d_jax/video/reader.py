@@ -18,9 +18,9 @@ from PIL import Image, ImageOps
 
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import plural
+from ssa2d_jax.video.pictures import PICTURES, list_pictures
 
 MAX_PIXELS = 4096 * 2304
-PICTURES = (".jpg", ".jpeg", ".png")
 _PICTURES_RATE = Fraction(25)  # frames per second
 _THREADS = 2
 _SLACK = 0.5  # seconds; the last frame of a stream of variable rate may be shown for a while
@@ -42,13 +42,6 @@ class Frame:
     pts: int | None
     time_base: Fraction
     number: int  # in its video, from 0
-
-
-def list_pictures(folder: Path) -> list[Path]:
-    """The pictures (.jpg, .jpeg, .png) in a folder, sorted by name with numbers by value: 2.png before 10.png."""
-    files = (path for path in folder.iterdir() if path.suffix.lower() in PICTURES and not path.name.startswith("."))
-    parts = lambda path: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)]
-    return sorted((path for path in files if path.is_file()), key=parts)
 
 
 def probe(path: str | Path) -> VideoInfo:
