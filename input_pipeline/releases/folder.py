@@ -5,10 +5,11 @@
     labels/<video>/<frame>.png      an instance number per pixel, 0 = background, 255 = ignore unless it is an instance
 
 A DAVIS folder needs only a labels.csv besides JPEGImages/480p/<video>/ and Annotations/480p/<video>/ (or both without
-480p). Frames are counted from 0, as in the names of DAVIS's files. If frames are pictures, a label belongs to the
-picture with the same name. A row is about the frames from `first` to `last`, both included; without them it is about
-all frames. `split` is train or test, the same in all rows of a video. Without that column, every fourth video, by name,
-is for the test; a single video is for both.
+480p). Frames of a video file are counted from 0. If frames are pictures, a label belongs to the picture with the same
+name or number, and the number in a picture's name is that of the frame; the pictures are counted from 0 if their names
+have none. A row is about the frames from `first` to `last`, both included; without them it is about all frames. `split`
+is train or test, the same in all rows of a video. Without that column, every fourth video, by name, is for the test; a
+single video is for both.
 
 Instead of labels.csv and PNGs, JSON as youtube_vis.py describes it:
 

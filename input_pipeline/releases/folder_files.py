@@ -41,8 +41,8 @@ def frames_path(root: Path, name: str, place: str, known: Container[str]) -> Pat
     folder = video_folder(root)
     if folder is None:
         raise InputError(f"{root}: has no folder {' or '.join(VIDEO_FOLDERS)} with the videos")
-    files = (path for path in folder.glob(f"{_escape(name)}.*") if path.is_file() and not is_clutter(path.name))
-    paths = sorted(path for path in files if path.stem == name)
+    found = (path for path in folder.glob(f"{_escape(name)}.*") if path.is_file() and not is_clutter(path.name))
+    paths = sorted(path for path in found if path.stem == name)
     paths += [folder / name] if (folder / name).is_dir() else []
     if len(paths) == 1:
         return paths[0]
