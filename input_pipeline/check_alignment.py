@@ -1,11 +1,16 @@
-"""Whether labels fit their own frames: edges of the picture lie on the borders of the regions."""
+"""Whether labels fit their own frames: edges of the picture lie on the borders of the regions.
+
+The limits were chosen on 147 real clips in A2D's layout, in random parts of 4 to 147 clips with three labels each. Of
+6000 parts with right labels, one was reported. With labels that were counted from 1, it was 82 % of the parts of 16
+clips, and every part of 64.
+"""
 
 import dataclasses
 from collections.abc import Sequence
 from typing import Generic
 
 import numpy as np
-from jaxtyping import Integer, UInt8
+from jaxtyping import Float, Integer, UInt8
 
 from input_pipeline.check_labels import VideoLabels
 from input_pipeline.releases.regions import Label, Release
@@ -13,10 +18,13 @@ from input_pipeline.releases.regions import Label, Release
 NEIGHBOURS = (-1, 0, 1)
 _MOST_LABELS = 12  # of a video that are compared
 _LEAST_LABELS = 8  # of a release: fewer may differ by chance
-_LEAST_SHARE = 0.75  # of the labels
-_LEAST_GAIN = 0.05  # of the edges' strength
+_LEAST_GAIN = 0.02  # of the logarithm of the edges' strength, on average
+_MOST_GAIN = 0.3  # of one label: some objects are much faster than others
+_LEAST_T = 3.5  # the average divided by its standard error
+_COMPARED = 4096  # pixels of a frame, about, that say how strong its edges are elsewhere
 
-Strengths = tuple[float, float, float]  # of the edges of the frames before, of and after a label, on its borders
+# Of the frames before, of and after a label: how strong edges are on its borders, divided by those elsewhere.
+Strengths = tuple[float, float, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +46,15 @@ def find_border(regions: Integer[np.ndarray, "H W"]) -> Border:
     border[:, :-1] |= right
     border[[0, -1]] = border[:, [0, -1]] = False
     return Border(*np.nonzero(border))
+
+
+def relative_strength(rgb: UInt8[np.ndarray, "H W 3"], border: Border) -> float:
+    """How much stronger the edges of a frame are on a border than elsewhere: key frames are sharper everywhere."""
+    height, width = rgb.shape[:2]
+    step = max(1, int((height * width / _COMPARED) ** 0.5))
+    rows, columns = np.mgrid[1 : height - 1 : step, 1 : width - 1 : step]
+    elsewhere = edge_strength(rgb, Border(rows.ravel(), columns.ravel()))
+    return (edge_strength(rgb, border) + 1) / (elsewhere + 1)
 
 
 def edge_strength(rgb: UInt8[np.ndarray, "H W 3"], border: Border) -> float:
@@ -65,7 +82,7 @@ class Alignment(Generic[Label]):
             if label in self._borders and self._labels.regions[label].map.shape == rgb.shape[:2]:
                 border = self._border(label)
                 if len(border.rows):
-                    self._found[label][number - label] = edge_strength(rgb, border)
+                    self._found[label][number - label] = relative_strength(rgb, border)
         self._borders.pop(number - 1, None)
 
     def _border(self, label: int) -> Border:
@@ -84,14 +101,19 @@ class Alignment(Generic[Label]):
 
 def find_shift(strengths: Sequence[Strengths]) -> str:
     """A warning if the labels of a release clearly fit the frames before or after them better than their own; or ""."""
-    edges = np.log(np.array(strengths).reshape(-1, 3) + 1)
-    if len(edges) < _LEAST_LABELS:
+    if len(strengths) < _LEAST_LABELS:
         return ""
-    for column, other, words in ((0, 2, "before"), (2, 0, "after")):
-        gain = edges[:, column] - edges[:, 1]
-        better = (gain > 0) & (edges[:, column] > edges[:, other])
-        if better.mean() >= _LEAST_SHARE and np.median(gain) >= _LEAST_GAIN:
-            reason = "are they counted from 1?" if words == "before" else "is their number too small by one?"
-            share = f"{better.sum()} of {len(edges)} that were compared"
-            return f"labels fit the frame {words} them better than their own ({share}): {reason}"
+    before, own, after = np.log(np.array(strengths)).T
+    for better, other, side in ((before, after, "before"), (after, before, "after")):
+        if _is_clear(better - own) and _is_clear(better - other):
+            reason = "are they counted from 1?" if side == "before" else "are their numbers too small by one?"
+            share = f"{np.sum(better > own)} of {len(own)} that were compared"
+            return f"labels fit the frame {side} them better than their own ({share}): {reason}"
     return ""
+
+
+def _is_clear(gains: Float[np.ndarray, " N"]) -> bool:
+    """Whether the mean of gains is large, and that hardly by chance."""
+    limited = gains.clip(-_MOST_GAIN, _MOST_GAIN)
+    error = limited.std(ddof=1) / len(limited) ** 0.5
+    return bool(limited.mean() >= max(_LEAST_GAIN, _LEAST_T * error))

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from input_pipeline import check
-from input_pipeline.check_alignment import edge_strength, find_border, find_shift
+from input_pipeline.check_alignment import edge_strength, find_border, find_shift, relative_strength
 from input_pipeline.releases import layouts
 
 SIZE, COUNT = (48, 80), 16
@@ -70,6 +70,8 @@ def test_the_strength_of_an_edge_is_the_gradients_length():
     regions[:, 4:] = 1
     assert edge_strength(picture, find_border(regions)) == pytest.approx(40)  # Sobel: 1 + 2 + 1 times the step
     assert edge_strength(np.full_like(picture, 9), find_border(regions)) == 0
+    # Of the columns 1 to 6, which are compared, two are at the edge.
+    assert relative_strength(picture, find_border(regions)) == pytest.approx((40 + 1) / (40 / 3 + 1))
 
 
 @pytest.mark.parametrize("speed", [1, 2, 4])
@@ -88,9 +90,11 @@ def test_few_or_still_labels_say_nothing(tmp_path):
 
 
 def test_a_shift_must_be_clear():
-    better, worse = (110.0, 100.0, 90.0), (90.0, 100.0, 90.0)
-    assert "13 of 16" in find_shift([better] * 13 + [worse] * 3)
+    better, worse, alike = (1.1, 1.0, 0.9), (0.9, 1.0, 0.9), (1.0, 1.0, 1.0)
+    assert "before them better than their own (20 of 23 that" in find_shift([better] * 20 + [worse] * 3)
     assert find_shift([better] * 11 + [worse] * 5) == ""
-    assert find_shift([(102.0, 100.0, 90.0)] * 16) == "" and find_shift([better] * 7) == "" and find_shift([]) == ""
-    assert "after" in find_shift([(90.0, 100.0, 110.0)] * 8)
-    assert find_shift([(110.0, 100.0, 112.0)] * 8) == find_shift([(90.0, 100.0, 112.0)] * 8)
+    assert "before them better than their own (10 of 30 that" in find_shift([better] * 10 + [alike] * 20)
+    assert find_shift([(1.01, 1.0, 0.9)] * 16) == "" and find_shift([better] * 7) == "" and find_shift([]) == ""
+    assert "after" in find_shift([(0.9, 1.0, 1.1)] * 8)
+    assert find_shift([(1.1, 1.0, 1.1)] * 16) == ""  # before or after?
+    assert find_shift([(9.0, 1.0, 1.0), *[worse] * 15]) == ""  # a single label decides nothing
