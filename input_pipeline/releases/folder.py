@@ -40,6 +40,7 @@ _MASKS = (
     f"PNGs hold 0 and {IGNORE} alone, and {IGNORE} is ignored: write the number of the instance instead of {IGNORE}, "
     f"or instance {IGNORE} into {TABLE}"
 )
+_MOST_NUMBERS = 20  # that a message names
 _SPLIT_ADVICE = f"to choose others, add a column split (train or test) to {TABLE}"
 
 
@@ -50,7 +51,7 @@ def read_regions(label: Path, frame: int, rows: tuple[Row, ...], space: LabelSpa
     regions = instance_regions(instances, frame, rows, space)
     unknown = sorted(set(regions.codes.tolist()) - {IGNORE, *known})
     if unknown:
-        numbers = first_few([str(number) for number in unknown])
+        numbers = first_few([str(number) for number in unknown], _MOST_NUMBERS)
         names = f"instance {numbers} is" if len(unknown) == 1 else f"instances {numbers} are"
         raise InputError(f"{label}: {names} not in {TABLE} (video {rows[0].video}){_unknown_remedy(unknown, known)}")
     if regions.codes.tolist() == [IGNORE] and IGNORE not in known:
