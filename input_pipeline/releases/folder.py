@@ -99,7 +99,7 @@ class TableRelease(FolderRelease):
     def labels(self, name: str) -> dict[int, Path]:
         """The PNGs of a video by frame, counted from 0, in order."""
         labels = folder_files.labelled_frames(self.root, name, self.video(name))
-        meaning.check_palettes(labels.values())
+        meaning.check_together(labels.values())
         return labels
 
     def frame_number(self, name: str, frame: int) -> int:

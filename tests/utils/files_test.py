@@ -32,5 +32,6 @@ def test_a_full_disk_leaves_the_old_file_and_names_it(tmp_path, monkeypatch):
 
 def test_what_systems_leave_is_known_by_its_name():
     left = ("._a.mp4", ".DS_Store", "Thumbs.db", "THUMBS.DB", "desktop.ini", "@eaDir", "__MACOSX", "#recycle")
+    left += ("a.mp4:Zone.Identifier", "labels.csv~")
     assert all(map(is_clutter, left))
     assert not any(map(is_clutter, ("a.mp4", "_a.mp4", "thumbs.png", "eaDir", "-x.mp4")))

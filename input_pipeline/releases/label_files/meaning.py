@@ -16,7 +16,7 @@ from input_pipeline.releases.label_files import png
 from input_pipeline.releases.label_files.png import Header
 from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.text import first_few
+from ssa2d_jax.utils.text import first_few, plural
 
 Colour = tuple[int, int, int]
 Numbers = tuple[int, ...]  # of every stored number that occurs, in ascending order of these
@@ -58,13 +58,40 @@ def is_plain(header: Header) -> bool:
     return any(_in_order(palette, colours, range(len(colours))) for palette in _palettes().values())
 
 
-def check_palettes(files: Iterable[Path]) -> None:
-    """Raises InputError if a colour that has no meaning of its own has different numbers in the PNGs of a video."""
+def check_together(files: Iterable[Path]) -> None:
+    """Raises InputError if the PNGs of a video contradict one another: a program has changed some of them."""
+    headers = {path: png.read_header(path) for path in files}
+    known = {path: header for path, header in headers.items() if header}
+    _check_palettes({path: header for path, header in known.items() if header.has_palette})
+    _check_depths({path: header for path, header in known.items() if header.is_grey})
+
+
+def _check_depths(headers: Mapping[Path, Header]) -> None:
+    """Raises InputError if white pixels of few bits may be the 255 that other PNGs have."""
+    deep = [path for path, header in headers.items() if header.bits == 8]
+    shallow = {path: header for path, header in headers.items() if header.bits < 8}
+    ignoring = next((path for path in deep if _highest(path) == IGNORE), None) if shallow else None
+    white = [path for path, header in shallow.items() if _highest(path) == (1 << header.bits) - 1] if ignoring else []
+    if ignoring and white:
+        bits = plural(headers[white[0]].bits, "bit")
+        raise InputError(
+            f"{white[0]}: has {bits}, and white may be {IGNORE}, which {ignoring.name} has in 8 bits; {_REMEDY}"
+        )
+
+
+def _highest(path: Path) -> int:
+    try:
+        return int(png.read_numbers(path)[0].max())
+    except InputError:  # which is reported when its regions are read
+        return 0
+
+
+def _check_palettes(headers: Mapping[Path, Header]) -> None:
+    """Raises InputError if a colour that has no meaning of its own has different numbers."""
     seen: set[bytes] = set()
     first: dict[Colour, tuple[int, Path]] = {}
-    for path in files:
-        header = png.read_header(path)
-        if header is None or not header.has_palette or header.colours.tobytes() in seen:
+    for path, header in headers.items():
+        if header.colours.tobytes() in seen:
             continue
         seen.add(header.colours.tobytes())
         colours = _as_colours(header.colours)
@@ -99,15 +126,13 @@ def _meant(path: Path, header: Header, used: Numbers, instances: frozenset[int])
 
 def _by_brightness(path: Path, header: Header, used: Numbers, instances: frozenset[int]) -> tuple[Numbers, str]:
     """Reads grey of 1, 2 or 4 bits: the numbers, unless only the brightnesses are instances."""
-    step = png.brightness_step(header)
+    step, bits = png.brightness_step(header), plural(header.bits, "bit")
     brightness = tuple(step * number for number in used)
     if not _show(brightness, instances):
         return used, ""
     if set(used) - {0} <= instances:
-        raise InputError(
-            f"{path}: says {_text(used)} in {header.bits} bits, or {_text(brightness)} as brightness; {_REMEDY}"
-        )
-    return brightness, f"has {header.bits} bits per pixel: the brightness was read, not the number"
+        raise InputError(f"{path}: says {_text(used)} in {bits}, or {_text(brightness)} as brightness; {_REMEDY}")
+    return brightness, f"has {bits} per pixel: the brightness was read, not the number"
 
 
 def _by_palette(path: Path, header: Header, used: Numbers, instances: frozenset[int]) -> tuple[Numbers, str]:

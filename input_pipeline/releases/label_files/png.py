@@ -83,7 +83,7 @@ def read_numbers(path: Path) -> tuple[Int64[np.ndarray, "H W"], Header]:
             if picture.mode not in _MODES:
                 raise InputError(
                     f"{path}: has the colour mode {picture.mode}; expected one number per pixel (grey, or a palette as "
-                    "in DAVIS)"
+                    "in DAVIS, which programs that shrink PNGs may replace)"
                 )
             numbers = np.asarray(picture).astype(np.int64)
         header = read_header(path)

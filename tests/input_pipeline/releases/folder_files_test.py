@@ -1,6 +1,7 @@
 """Which files of your own data are read as videos, frames and labels, and which numbers their frames have."""
 
 import hashlib
+import json
 import shutil
 
 import numpy as np
@@ -11,6 +12,7 @@ from input_pipeline import check
 from input_pipeline.releases import layouts
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import folder_release as fixture
+from tests.fixtures import youtube_vis_json
 
 SPANS = "video,instance,actor,action,first,last\n"
 
@@ -103,6 +105,24 @@ def test_first_and_last_mean_the_numbers_of_the_pictures(tmp_path):
         f"{tmp_path}: first and last of 2 videos (a, b) mean the numbers in the names of the pictures, not their "
         "positions (a: 0 to 35 in steps of 5)"
     )
+
+
+def test_numbers_of_pictures_count_beside_tracks_too(tmp_path):
+    _write_pictures(tmp_path, "a", range(0, 40, 5))
+    _write_pictures(tmp_path, "b", range(0, 100, 5), labelled=())
+    (tmp_path / "labels.csv").write_text(SPANS + "a,1,dog,walking,0,5\na,1,dog,running,6,\n")
+    plain = layouts.open_folder(tmp_path).fingerprint()
+    tracks = youtube_vis_json.tracks("b") | {
+        "videos": [{"id": 1, "height": 32, "width": 48, "length": 20, "file_name": "b"}]
+    }
+    (tmp_path / "Annotations/b/tracks.json").write_text(json.dumps(tracks))
+    release = layouts.open_folder(tmp_path)
+    assert _actions(tmp_path, "a") == {f"{i:05d}": "walking" if i < 6 else "running" for i in range(0, 40, 5)}
+    assert list(release.labels("b")) == list(fixture.LABELLED)  # positions
+    results = _results(tmp_path)
+    assert results["a"].numbers == "numbered 0 to 35 in steps of 5" and results["b"].numbers == ""
+    assert not any(result.problems or result.warnings for result in results.values())
+    assert release.fingerprint() != plain
 
 
 def test_pictures_may_be_counted_from_1(tmp_path):

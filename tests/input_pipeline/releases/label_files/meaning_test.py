@@ -113,13 +113,26 @@ def test_a_colour_with_two_numbers_in_one_video_is_an_error(tmp_path):
     picture = np.array([[0, 1, 2]])
     write = lambda name, colours: write_raw_png(tmp_path / name, picture, 2, colours)
     one, same = write("1.png", OWN), write("2.png", OWN[:3])
-    meaning.check_palettes([one, same, write("3.png", DAVIS[:3]), write("4.png", [DAVIS[i] for i in (0, 2, 1)])])
+    meaning.check_together([one, same, write("3.png", DAVIS[:3]), write("4.png", [DAVIS[i] for i in (0, 2, 1)])])
     swapped = write("5.png", [OWN[i] for i in (0, 2, 1)])
     message = r"5\.png: the colour \(51, 221, 255\) is number 1 in its palette, but 2 in 1\.png"
     with pytest.raises(InputError, match=message):
-        meaning.check_palettes([one, same, swapped])
+        meaning.check_together([one, same, swapped])
     repeated = write("6.png", [OWN[0], OWN[2], OWN[2]])
-    meaning.check_palettes([one, repeated])
+    meaning.check_together([one, repeated])
+
+
+def test_white_of_few_bits_beside_255_is_an_error(tmp_path):
+    deep = write_raw_png(tmp_path / "1.png", np.array([[0, 1, 255]]), 8)
+    plain = write_raw_png(tmp_path / "2.png", np.array([[0, 1, 2]]), 8)
+    white = write_raw_png(tmp_path / "3.png", np.array([[0, 1]]), 1)
+    dark = write_raw_png(tmp_path / "4.png", np.array([[0, 1]]), 2)
+    with pytest.raises(InputError, match=r"3\.png: has 1 bit, and white may be 255, which 1\.png has in 8 bits"):
+        meaning.check_together([plain, deep, dark, white])
+    meaning.check_together([plain, white, dark])
+    meaning.check_together([plain, deep, dark])
+    deep.write_bytes(deep.read_bytes()[:43])
+    meaning.check_together([deep, white])
 
 
 def test_what_earlier_versions_read_alike_is_plain(tmp_path):
