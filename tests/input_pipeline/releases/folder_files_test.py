@@ -98,8 +98,11 @@ def test_first_and_last_mean_the_numbers_of_the_pictures(tmp_path):
     rows = "".join(f"{name},1,dog,walking,0,5\n{name},1,dog,running,6,\n" for name in "ab")
     (tmp_path / "labels.csv").write_text(SPANS + rows)
     assert _actions(tmp_path, "a") == {f"{i:05d}": "walking" if i < 6 else "running" for i in range(0, 40, 5)}
-    results = _results(tmp_path)
-    assert str(results["a"]) == "a (train): 8 frames, numbered 0 to 35 in steps of 5, 8 labelled"
+    captions = []
+    show = lambda caption, *pictures: captions.append(caption)
+    results = {result.name: result for result in check.check_release(layouts.open_folder(tmp_path), show)}
+    assert str(results["a"]) == "a (train): 8 frames, numbered 0 to 35 in steps of 5, 8 labelled, 2 shown"
+    assert captions == ["a, frame 5", "a, frame 20", "b, frame 5", "b, frame 20"]
     assert not any(result.problems or result.warnings for result in results.values())
     assert layouts.open_folder(tmp_path).warnings()[1] == (
         f"{tmp_path}: first and last of 2 videos (a, b) mean the numbers in the names of the pictures, not their "
