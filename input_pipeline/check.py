@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from input_pipeline.check_video import Show, VideoCheck, check_video
+from input_pipeline.check_alignment import find_shift
+from input_pipeline.check_labels import Show
+from input_pipeline.check_video import VideoCheck, check_video
 from input_pipeline.releases.regions import Label, Release
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.errors import InputError, Problems
@@ -19,6 +21,7 @@ from ssa2d_jax.visualization import panels
 
 SHEET = "check.png"
 _MOST_TILES, _TILES_PER_VIDEO = 200, 3
+_MOST_WARNINGS = 20  # of videos
 _ONE_SIDED = {
     "train": "is trained on, but no video of the test split shows it",
     "test": "is scored, but no video of the training split shows it",
@@ -86,7 +89,7 @@ def run_check(release: Release[Label], folder: Path) -> CheckResult:
         space,
         tuple(videos),
         (*problems_of_release, *(problem for video in videos for problem in video.problems)),
-        (*release.warnings(), *find_one_sided_pairs(videos, space)),
+        (*release.warnings(), *video_warnings(videos), *find_one_sided_pairs(videos, space)),
         sheet if tiles else None,
     )
 
@@ -116,6 +119,15 @@ def check_release(release: Release[Label], show: Show | None = None) -> Iterator
 def output_folder(shards_dir: str, root: Path) -> Path:
     """The folder in `shards_dir` for what a check writes about the release in `root`, a different one for each."""
     return Path(shards_dir) / "check" / f"{root.name}_{zlib.crc32(str(root).encode()):08x}"
+
+
+def video_warnings(videos: Sequence[VideoCheck]) -> list[str]:
+    """The first warnings of the videos, the number of others, and whether the labels fit other frames better."""
+    warnings = [warning for video in videos for warning in video.warnings]
+    more = len(warnings) - _MOST_WARNINGS
+    rest = [f"and {plural(more, 'more warning')} of videos"] if more > 0 else []
+    shift = find_shift([strengths for video in videos for strengths in video.strengths])
+    return [*warnings[:_MOST_WARNINGS], *rest, *([shift] if shift else [])]
 
 
 def find_one_sided_pairs(videos: Sequence[VideoCheck], space: LabelSpace) -> list[str]:

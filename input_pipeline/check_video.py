@@ -2,22 +2,20 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Generic
 
 import numpy as np
-from jaxtyping import UInt8
 
-from input_pipeline.releases.regions import Label, Regions, Release, joint_classes
+from input_pipeline.check_alignment import Alignment, Strengths
+from input_pipeline.check_labels import InstanceAction, Show, Tiles, VideoLabels, instance_actions
+from input_pipeline.releases.regions import Label, Regions, Release
 from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.errors import InputError, Problems
 from ssa2d_jax.utils.text import plural, size_text
+from ssa2d_jax.video.pictures import describe_numbers
 from ssa2d_jax.video.reader import read_frames
 
-# Takes a caption, a frame and the joint class of every pixel.
-Show = Callable[[str, UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W"]], None]
-InstanceAction = tuple[int, int, int]  # code of the instance, actor, action
 Pairs = dict[tuple[int, int], int]  # labelled frames by (actor, action)
 
 
@@ -35,6 +33,9 @@ class VideoCheck:
         shown: Labelled frames on the contact sheet.
         instance_actions: How many different actions of instances the labels have, and how many of these are shown.
         pairs: Labelled frames by (actor, action).
+        warnings: What may be a mistake in the video's labels or rows.
+        numbers: The numbers in the names of its pictures, in words; "" if they are the positions.
+        strengths: Of some labels, the edges on their borders in the frames before, of and after them.
     """
 
     name: str
@@ -46,36 +47,18 @@ class VideoCheck:
     shown: int = 0
     instance_actions: tuple[int, int] = (0, 0)
     pairs: Pairs = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    numbers: str = ""
+    strengths: tuple[Strengths, ...] = ()
 
     def __str__(self) -> str:
         """One line that says what was read of the video."""
         if not self.frames and self.labelled is None:
             return f"{self.name} ({self.split}): nothing read"
         frames = plural(self.frames, "frame") + ("" if self.whole else " read") if self.frames else "no frame read"
+        frames += f", {self.numbers}" if self.numbers else ""
         labels = "labels not read" if self.labelled is None else f"{self.labelled} labelled"
         return f"{self.name} ({self.split}): {frames}, {labels}" + (f", {self.shown} shown" if self.shown else "")
-
-
-@dataclasses.dataclass(frozen=True)
-class VideoLabels(Generic[Label]):
-    """The labels of a video, by frame from 0.
-
-    Attributes:
-        labels: All labels that the release lists.
-        regions: The regions of every label that can be read; their maps hold zeros and only have the right size.
-        problems: Why labels cannot be read.
-        listed: Whether the release could list the labels.
-    """
-
-    labels: Mapping[int, Label]
-    regions: Mapping[int, Regions]
-    problems: tuple[str, ...]
-    listed: bool = True
-
-    @property
-    def complete(self) -> bool:
-        """Whether every label was read."""
-        return self.listed and len(self.regions) == len(self.labels)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,12 +70,14 @@ class VideoFrames:
         whole: Whether the video was read to its end.
         shown: Frames that were put on the contact sheet.
         problems: Why frames cannot be used.
+        strengths: Of some labels, the edges on their borders in the frames before, of and after them.
     """
 
     count: int
     whole: bool
     shown: tuple[int, ...]
     problems: tuple[str, ...]
+    strengths: tuple[Strengths, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +85,7 @@ class CrossCheck:
     """What labels, frames and rows of a video say about each other; see VideoCheck."""
 
     problems: tuple[str, ...]
+    warnings: tuple[str, ...]
     instance_actions: tuple[int, int]
     pairs: Pairs
 
@@ -113,17 +99,28 @@ def check_video(release: Release[Label], split: str, name: str, max_tiles: int, 
     labels = read_labels(release, name)
     frames = read_video(release, name, path, labels, max_tiles, show)
     compared = cross_check(release, name, path, labels, frames)
+    problems = dict.fromkeys(labels.problems + frames.problems + compared.problems)  # once, if two steps found it
     return VideoCheck(
         name,
         split,
-        labels.problems + frames.problems + compared.problems,
+        tuple(problems),
         frames.count,
         len(labels.labels) if labels.listed else None,
         frames.whole,
         len(frames.shown),
         compared.instance_actions,
         compared.pairs,
+        compared.warnings,
+        _picture_numbers(release, name, path, frames.count),
+        frames.strengths,
     )
+
+
+def _picture_numbers(release: Release[Label], name: str, path: Path, count: int) -> str:
+    """The numbers in the names of pictures, in words, if they are not the positions."""
+    numbers = [release.frame_number(name, position) for position in range(count)]
+    first = release.first_number
+    return f"numbered {describe_numbers(numbers)}" if numbers != list(range(first, first + count)) else ""
 
 
 def read_labels(release: Release[Label], name: str) -> VideoLabels[Label]:
@@ -148,8 +145,8 @@ def read_video(
     release: Release[Label], name: str, path: Path, labels: VideoLabels[Label], max_tiles: int, show: Show | None
 ) -> VideoFrames:
     """Reads all frames of a video, compares their sizes with those of the labels, and shows some labelled frames."""
-    first = release.first_number
-    tiles = _Tiles(release, name, labels, max_tiles, show)
+    tiles = Tiles(release, name, labels, max_tiles, show)
+    alignment = Alignment(release, name, labels)
     count, whole, size = 0, False, None
     problems: list[str] = []
     mismatches: list[tuple[Label, str]] = []
@@ -160,10 +157,10 @@ def read_video(
                 size = shape
                 tiles.choose(size)
             if shape != size:
-                problems.append(
-                    f"{path}: frame {number + first} is {size_text(shape)} pixels, the first frame {size_text(size)}"
-                )
+                place = f"{path}: frame {release.frame_number(name, number)}"
+                problems.append(f"{place} is {size_text(shape)} pixels, the first frame {size_text(size)}")
                 break
+            alignment.add(number, frame.rgb)
             regions = labels.regions.get(number)
             if regions is not None and regions.map.shape != shape:
                 text = f"the label is {size_text(regions.map.shape)} pixels, the frame {size_text(shape)}"
@@ -174,7 +171,7 @@ def read_video(
             whole = True
     except (InputError, OSError) as error:
         problems.append(str(error))
-    return VideoFrames(count, whole, tuple(tiles.shown), (*problems, *_merge(mismatches)))
+    return VideoFrames(count, whole, tuple(tiles.shown), (*problems, *_merge(mismatches)), alignment.strengths())
 
 
 def cross_check(
@@ -183,73 +180,24 @@ def cross_check(
     """Finds labels without a frame, instances without an action, and rows that no label shows."""
     first = release.first_number
     problems = [
-        f"{label}: labels frame {frame + first}, but {path} has {plural(frames.count, 'frame')}, counted from {first}"
+        f"{label}: labels frame {release.frame_number(name, frame)}, but {path} has {plural(frames.count, 'frame')}, "
+        f"counted from {first}"
         for frame, label in labels.labels.items()
         if frames.whole and frame >= frames.count
     ]
     problems += _ignored_instances(release, name, labels)
     if labels.complete:  # a row that seems to be shown nowhere may be shown by a label that cannot be read
         problems += release.unseen_rows(name, labels.regions)
-    actions = {frame: _instance_actions(regions) for frame, regions in labels.regions.items()}
+    remarks = ((labels.labels[frame], regions.remark) for frame, regions in labels.regions.items() if regions.remark)
+    spans = release.span_warnings(name, frames.count) if frames.whole and frames.count else []
+    actions = {frame: instance_actions(regions) for frame, regions in labels.regions.items()}
     shown = set[InstanceAction]().union(*(actions[frame] for frame in frames.shown))
     pairs: collections.Counter[tuple[int, int]] = collections.Counter()
     for regions in labels.regions.values():
         rows = zip(regions.actor, regions.actions, strict=True)
         pairs.update({(int(actor), int(row.argmax())) for actor, row in rows if actor})
     counts = len(set[InstanceAction]().union(*actions.values())), len(shown)
-    return CrossCheck(tuple(problems), counts, dict(pairs))
-
-
-class _Tiles(Generic[Label]):
-    """The labelled frames of a video that the contact sheet shows."""
-
-    def __init__(
-        self, release: Release[Label], name: str, labels: VideoLabels[Label], most: int, show: Show | None
-    ) -> None:
-        self._release, self._name, self._labels, self._most, self._show = release, name, labels, most, show
-        self._chosen: list[int] = []
-        self.shown: list[int] = []
-
-    def choose(self, size: tuple[int, ...]) -> None:
-        """Chooses among the labels whose size is that of the video."""
-        regions = self._labels.regions.items()
-        fitting = {frame: _instance_actions(label) for frame, label in regions if label.map.shape == size}
-        self._chosen = _choose_frames(fitting, self._most)
-
-    def add(self, number: int, rgb: UInt8[np.ndarray, "H W 3"]) -> None:
-        """Shows a frame if it was chosen. Raises InputError if its label can no longer be read."""
-        if self._show is None or number not in self._chosen:
-            return
-        regions = self._release.regions(self._name, number, self._labels.labels[number])
-        joint = joint_classes(regions, self._release.space)
-        self._show(f"{self._name}, frame {number + self._release.first_number}", rgb, joint)
-        self.shown.append(number)
-
-
-def _instance_actions(regions: Regions) -> set[InstanceAction]:
-    """Which instances do what in a labelled frame."""
-    rows = zip(regions.codes, regions.actor, regions.actions, regions.ignore, strict=True)
-    return {(int(code), int(actor), int(row.argmax())) for code, actor, row, ignored in rows if not ignored}
-
-
-def _choose_frames(actions: Mapping[int, set[InstanceAction]], most: int) -> list[int]:
-    """Chooses at most `most` frames that together show as many actions of instances as possible.
-
-    Takes the frame that adds most, again and again; among equals the one nearest to the middle.
-    """
-    if not actions:
-        return []
-    middle = sorted(actions)[len(actions) // 2]
-    frames = sorted(actions, key=lambda frame: abs(frame - middle))
-    chosen: list[int] = []
-    seen: set[InstanceAction] = set()
-    while len(chosen) < most:
-        best = max(frames, key=lambda frame: len(actions[frame] - seen))
-        if chosen and actions[best] <= seen:
-            break
-        chosen.append(best)
-        seen |= actions[best]
-    return chosen
+    return CrossCheck(tuple(problems), (*_merge(remarks), *spans), counts, dict(pairs))
 
 
 def _ignored_instances(release: Release[Label], name: str, labels: VideoLabels[Label]) -> list[str]:

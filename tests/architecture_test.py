@@ -64,8 +64,13 @@ PIPELINE = [
     Room("transforms", SHARED, TF),
     Room("examples", (*SHARED, "transforms"), TF),
     Room("dataset", (*SHARED, "examples"), TF),
-    Room("check_video", (*SHARED, "releases")),
-    Room("check", (*SHARED, "ssa2d_jax.visualization", "releases", "check_video")),
+    Room("check_labels", (*SHARED, "releases")),
+    Room("check_alignment", (*SHARED, "releases", "check_labels")),
+    Room("check_video", (*SHARED, "releases", "check_labels", "check_alignment")),
+    Room(
+        "check",
+        (*SHARED, "ssa2d_jax.visualization", "releases", "check_labels", "check_alignment", "check_video"),
+    ),
     Room("source", (*SHARED, "sprites", "records", "examples", "dataset"), (*TF, "ml_collections")),
 ]
 

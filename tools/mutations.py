@@ -201,9 +201,9 @@ def _write_png(folder: Path) -> Path:
 
 
 def _read_png(path: Path) -> None:
-    from input_pipeline.releases.folder_base import read_instances
+    from input_pipeline.releases.label_files.meaning import read_instances
 
-    read_instances(path)
+    read_instances(path, (1, 2))
 
 
 def _write_csv(folder: Path) -> Path:

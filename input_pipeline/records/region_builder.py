@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from input_pipeline.releases.layouts import AnyRelease, open_release_once
 from input_pipeline.workers import Workers
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.label_space import A2D, LabelSpace
+from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress, log
 from ssa2d_jax.utils.text import first_few, plural
@@ -79,7 +80,9 @@ class A2d(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, root: Path, videos: tuple[str, ...], split: str) -> Iterator[tuple[str, Record]]:
         progress = Progress(f"preparing {split}", "videos", len(videos))
         metadata = self.info.metadata
-        label_frames = labels_per_clip = 0
+        label_frames = labels_per_clip = instances = 0
+        remarks: list[str] = []
+        empty: list[str] = []  # the video of every label that shows no instance
         size = np.zeros(2, np.int64)
         ignored: collections.Counter[str] = collections.Counter()
         config = self.builder_config
@@ -91,16 +94,22 @@ class A2d(tfds.core.GeneratorBasedBuilder):
             if isinstance(result, Exception):
                 self.problems.append((name, split, str(result)))
                 continue
-            records, codes = result
-            for record in records:
+            for record in result.records:
                 count = len(record["label_frame"])
                 label_frames, labels_per_clip = label_frames + count, max(labels_per_clip, count)
                 size = np.maximum(size, record["label_size"])
+                instances += int((~record["region_ignore"]).sum())
                 yield f"{name}:{record['label_frame'][0]:05d}", record
-            ignored.update(codes)
+            ignored.update(result.ignored)
+            remarks += result.remarks
+            empty += [name] * result.empty
         if not label_frames:
             log_problems(self.problems)
             raise InputError(f"{root}: no usable video in the {split} split, {len(videos)} are listed")
+        if not instances:
+            reason = f"no label of the {split} split shows an instance"
+            raise InputError(f"{root}: {reason}; {commands.short('check')} says more")
+        _log_remarks(split, remarks, empty)
         metadata["label_frames"][split], metadata["labels_a_clip"][split] = label_frames, labels_per_clip
         metadata["label_size"][split] = size.tolist()  # the largest height and the largest width
         metadata["ignored_codes"][split] = dict(ignored)
@@ -125,6 +134,21 @@ def log_problems(problems: list[Problem]) -> None:
     reasons = [f"{split}: {reason}" for _, split, reason in problems]
     lines = first_few(reasons, _SHOWN, separator="\n  ")
     log(f"{plural(len(problems), 'video')} left out:\n  {lines}")
+
+
+def _log_remarks(split: str, remarks: Sequence[str], empty: Sequence[str]) -> None:
+    """Logs what may be a mistake in the labels, and how many labels show nothing but background.
+
+    Args:
+        split: the split.
+        remarks: about single labels.
+        empty: the video of every label that shows no instance.
+    """
+    if remarks:
+        log(f"{split}: {plural(len(remarks), 'label')} to look at:\n  " + first_few(remarks, separator="\n  "))
+    if empty:
+        videos = first_few(list(dict.fromkeys(empty)))
+        log(f"{split}: {plural(len(empty), 'label')} without an instance that is learned, in {videos}")
 
 
 def _download(dl_manager: tfds.download.DownloadManager) -> Path:

@@ -2,7 +2,8 @@
 
 import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,40 +31,61 @@ class _Video:
     size: tuple[int, int]  # height, width
 
 
-def records_of_video(
-    name: str, root: Path, fingerprint: str, options: RegionOptions
-) -> tuple[list[Record], collections.Counter[str]]:
+@dataclasses.dataclass(frozen=True)
+class VideoRecords:
+    """What was made of a video.
+
+    Attributes:
+        records: Its clip records.
+        ignored: How many of their regions have each of the codes that are ignored.
+        remarks: What may be a mistake in its labels.
+        empty: Labels that show no instance, or only ignored ones.
+    """
+
+    records: list[Record]
+    ignored: collections.Counter[str]
+    remarks: tuple[str, ...] = ()
+    empty: int = 0
+
+
+def records_of_video(name: str, root: Path, fingerprint: str, options: RegionOptions) -> VideoRecords:
     """Makes all clip records of a video of the release in `root` with that fingerprint.
 
-    Returns:
-        The records, and how many of their regions have each of the codes that are ignored.
-
     Raises:
-        InputError, OSError, ValueError: the video or its labels can't be used.
+        InputError, OSError, ValueError: the video or its labels can't be used, or nothing could be learned from them.
     """
     release = open_release_once(options.layout, root, fingerprint)
     path = release.video(name)
     labels = release.labels(name)
     last_label, first_number = max(labels), release.first_number
+    number_of = functools.partial(release.frame_number, name)
     windows = _windows(sorted(labels), _ENDLESS, options)
     needed = {number for window in windows for number in range(window.first, window.last + 1)}
-    video = _read(path, needed, last_label, first_number, options)
+    video = _read(path, needed, last_label, number_of, options)
     if last_label >= video.length:
-        message = f"frame {last_label + first_number} is labelled, but the video has {plural(video.length, 'frame')}"
+        message = f"frame {number_of(last_label)} is labelled, but the video has {plural(video.length, 'frame')}"
         raise InputError(f"{path}: {message}" + ("" if first_number else ", counted from 0"))
     ignored: collections.Counter[str] = collections.Counter()
+    remarks: list[str] = []
+    empty = instances = 0
     records = []
     for window in _windows(sorted(labels), video.length, options):
         # The regions of only one window at a time are in memory.
         regions = {number: release.regions(name, number, labels[number]) for number in window.labelled}
-        _check_sizes(path, regions, video.size, first_number)
+        _check_sizes(path, regions, video.size, number_of)
         ignored.update(str(code) for label in regions.values() for code in label.codes[label.ignore])
+        remarks += [f"{labels[number]}: {label.remark}" for number, label in regions.items() if label.remark]
+        counts = [int((~label.ignore).sum()) for label in regions.values()]
+        empty, instances = empty + counts.count(0), instances + sum(counts)
         numbers = range(window.first, window.last + 1)
         flow = [video.flow[number] for number in numbers] if options.flow else []
         frames = [video.frames[number] for number in numbers]
         records.append(clip_record.encode(name, window, frames, flow, list(regions.values()), first_number))
         del regions  # before the next window's are read
-    return records, ignored
+    reason = release.nothing_to_learn(name, [int(code) for code in ignored]) if ignored and not instances else ""
+    if reason:
+        raise InputError(f"{path}: {reason}")
+    return VideoRecords(records, ignored, tuple(remarks), empty)
 
 
 def _windows(labelled: Sequence[int], frames: int, options: RegionOptions) -> list[clip_record.Window]:
@@ -76,7 +98,9 @@ def _windows(labelled: Sequence[int], frames: int, options: RegionOptions) -> li
     )
 
 
-def _read(path: Path, needed: set[int], last_label: int, first_number: int, options: RegionOptions) -> _Video:
+def _read(
+    path: Path, needed: set[int], last_label: int, number_of: Callable[[int], int], options: RegionOptions
+) -> _Video:
     """Reads the frames `needed`, from 0, and their flow; stops when it has them."""
     frames: dict[int, bytes] = {}
     flow: list[np.ndarray] = []  # of frame `first` and the frames after it
@@ -89,7 +113,7 @@ def _read(path: Path, needed: set[int], last_label: int, first_number: int, opti
             shape = (frame.rgb.shape[0], frame.rgb.shape[1])
             size = size if frames else shape
             if (number in needed or track) and number >= first and shape != size:
-                text = f"frame {number + first_number} is {size_text(shape)}, others are {size_text(size)}"
+                text = f"frame {number_of(number)} is {size_text(shape)}, others are {size_text(size)}"
                 raise InputError(f"{path}: {text}")
             if number in needed:
                 frames[number] = clip_record.encode_frame(
@@ -102,16 +126,18 @@ def _read(path: Path, needed: set[int], last_label: int, first_number: int, opti
                 break
     except InputError as error:
         if length <= last_label:
-            raise InputError(f"{error} (frame {last_label + first_number} is labelled)") from error
+            raise InputError(f"{error} (frame {number_of(last_label)} is labelled)") from error
         raise
     flow += track.finish() if track else []
     encoded = {n: clip_record.encode_flow(packed) for n, packed in enumerate(flow, first) if n in needed}
     return _Video(frames, encoded, length, size)
 
 
-def _check_sizes(path: Path, regions: Mapping[int, Regions], size: tuple[int, int], first_number: int) -> None:
+def _check_sizes(
+    path: Path, regions: Mapping[int, Regions], size: tuple[int, int], number_of: Callable[[int], int]
+) -> None:
     for number, label in regions.items():
         shape = label.map.shape
         if shape != size:
-            text = f"the label of frame {number + first_number} is {size_text(shape)}, the video is {size_text(size)}"
+            text = f"the label of frame {number_of(number)} is {size_text(shape)}, the video is {size_text(size)}"
             raise InputError(f"{path}: {text}")

@@ -4,7 +4,7 @@ import csv
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import h5py
@@ -48,6 +48,10 @@ class A2DRelease:
         rows = read_videoset(self.root)
         return {split: tuple(row.video for row in rows if row.split == split) for split in _SPLITS.values()}
 
+    def frame_number(self, name: str, frame: int) -> int:
+        """The number of a frame, counted from 1."""
+        return frame + self.first_number
+
     def video(self, name: str) -> Path:
         """The file of a video. Raises InputError if it is missing."""
         path = clip_path(self.root, name)
@@ -66,6 +70,14 @@ class A2DRelease:
     def instance_name(self, name: str, code: int) -> str:
         """What messages call a code that is ignored."""
         return str(code)
+
+    def nothing_to_learn(self, name: str, codes: Collection[int]) -> str:
+        """Nothing: the official release has such frames, and they are built."""
+        return ""
+
+    def span_warnings(self, name: str, frames: int) -> list[str]:
+        """No warnings: there are no rows."""
+        return []
 
     def unseen_rows(self, name: str, regions: Mapping[int, Regions]) -> list[str]:
         """No problems: only the annotations say who does what."""

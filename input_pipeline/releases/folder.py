@@ -5,10 +5,11 @@
     labels/<video>/<frame>.png      an instance number per pixel, 0 = background, 255 = ignore unless it is an instance
 
 A DAVIS folder needs only a labels.csv besides JPEGImages/480p/<video>/ and Annotations/480p/<video>/ (or both without
-480p). Frames are counted from 0, as in the names of DAVIS's files. If frames are pictures, a label belongs to the
-picture with the same name. A row is about the frames from `first` to `last`, both included; without them it is about
-all frames. `split` is train or test, the same in all rows of a video. Without that column, every fourth video, by name,
-is for the test; a single video is for both.
+480p). Frames of a video file are counted from 0. If frames are pictures, a label belongs to the picture with the same
+name or number, and the number in a picture's name is that of the frame; the pictures are counted from 0 if their names
+have none. A row is about the frames from `first` to `last`, both included; without them it is about all frames. `split`
+is train or test, the same in all rows of a video. Without that column, every fourth video, by name, is for the test; a
+single video is for both.
 
 Instead of labels.csv and PNGs, JSON as youtube_vis.py describes it:
 
@@ -16,31 +17,53 @@ Instead of labels.csv and PNGs, JSON as youtube_vis.py describes it:
     labels/<video>/tracks.json      or one file per video, as predict writes them; also besides labels.csv
 """
 
+import contextlib
+import dataclasses
 import functools
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from input_pipeline.releases import folder_files, folder_table
-from input_pipeline.releases.folder_base import FolderRelease, instance_regions, read_instances
+from input_pipeline.releases.folder_base import FolderRelease, instance_regions
 from input_pipeline.releases.folder_files import TRACKS, list_videos
 from input_pipeline.releases.folder_json import JsonRelease
 from input_pipeline.releases.folder_table import TABLE, Row, Table
+from input_pipeline.releases.label_files import meaning, unread
 from input_pipeline.releases.regions import Regions
 from input_pipeline.releases.youtube_vis import LabelledFrame
 from ssa2d_jax.data.label_space import IGNORE, LabelSpace
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.text import plural
+from ssa2d_jax.utils.text import first_few, plural
+from ssa2d_jax.video.pictures import describe_numbers, last_number, read_picture_folder
 
+_MASKS = (
+    f"PNGs hold 0 and {IGNORE} alone, and {IGNORE} is ignored: write the number of the instance instead of {IGNORE}, "
+    f"or instance {IGNORE} into {TABLE}"
+)
+_MOST_NUMBERS = 20  # that a message names
 _SPLIT_ADVICE = f"to choose others, add a column split (train or test) to {TABLE}"
 
 
 def read_regions(label: Path, frame: int, rows: tuple[Row, ...], space: LabelSpace) -> Regions:
-    """Reads the PNG that labels a frame of the video with these rows."""
-    regions = instance_regions(read_instances(label), frame, rows, space)
-    unknown = sorted(set(regions.codes.tolist()) - {IGNORE, *(row.instance for row in rows)})
+    """Reads the PNG that labels a frame of the video with these rows; `frame` is its number in the rows."""
+    known = {row.instance for row in rows}
+    instances, remark = meaning.read_instances(label, known)
+    regions = instance_regions(instances, frame, rows, space)
+    unknown = sorted(set(regions.codes.tolist()) - {IGNORE, *known})
     if unknown:
-        raise InputError(f"{label}: instance {unknown[0]} is not in {TABLE} (video {rows[0].video})")
-    return regions
+        numbers = first_few([str(number) for number in unknown], _MOST_NUMBERS)
+        names = f"instance {numbers} is" if len(unknown) == 1 else f"instances {numbers} are"
+        raise InputError(f"{label}: {names} not in {TABLE} (video {rows[0].video}){_unknown_remedy(unknown, known)}")
+    if regions.codes.tolist() == [IGNORE] and IGNORE not in known:
+        remark = f"holds 0 and {IGNORE} alone, and {IGNORE} is ignored: it shows no instance"
+    return dataclasses.replace(regions, remark=remark)
+
+
+def _unknown_remedy(unknown: Collection[int], known: Collection[int]) -> str:
+    """What may have put numbers into a PNG that no row has; nothing for a single one."""
+    if len(unknown) > 1 and len(unknown) > len(known):
+        return "; were edges smoothed, or the numbers changed by a program that shrinks PNGs?"
+    return ""
 
 
 class TableRelease(FolderRelease):
@@ -52,6 +75,7 @@ class TableRelease(FolderRelease):
         """`other_videos` are known, too, but not in the table."""
         super().__init__(root)
         self._other_videos = other_videos
+        self._numbers: dict[str, tuple[int, ...] | None] = {}  # by video
 
     def read_table(self) -> Table:
         """Reads labels.csv."""
@@ -74,11 +98,25 @@ class TableRelease(FolderRelease):
 
     def labels(self, name: str) -> dict[int, Path]:
         """The PNGs of a video by frame, counted from 0, in order."""
-        return folder_files.labelled_frames(self.root, name, self.video(name))
+        labels = folder_files.labelled_frames(self.root, name, self.video(name))
+        meaning.check_together(labels.values())
+        return labels
+
+    def frame_number(self, name: str, frame: int) -> int:
+        """The number in the name of a picture; of a video file, the number of the frame, from 0."""
+        numbers = self._picture_numbers(name)
+        return frame if numbers is None or frame >= len(numbers) else numbers[frame]
+
+    def _picture_numbers(self, name: str) -> tuple[int, ...] | None:
+        """The numbers in the names of a video's pictures; None if there are none."""
+        if name not in self._numbers:
+            frames = self.video(name)
+            self._numbers[name] = read_picture_folder(frames).numbers if frames.is_dir() else None
+        return self._numbers[name]
 
     def regions(self, name: str, frame: int, label: Path) -> Regions:
         """Reads the PNG of a frame of a video."""
-        return read_regions(label, frame, self.table.rows[name], self.space)
+        return read_regions(label, self.frame_number(name, frame), self.table.rows[name], self.space)
 
     def instance_name(self, name: str, code: int) -> str:
         """What messages call an instance of a video."""
@@ -87,28 +125,70 @@ class TableRelease(FolderRelease):
     def unseen_rows(self, name: str, regions: Mapping[int, Regions]) -> list[str]:
         """Problems: rows of a video that none of its labelled frames shows; a number may be wrong."""
         masks = regions and all(label.codes.tolist() == [IGNORE] for label in regions.values())
-        remedy = (
-            f"its PNGs hold 0 and {IGNORE} alone, and {IGNORE} is ignored: write the number of the instance instead"
-            if masks
-            else "draw it, or delete this line"
-        )
+        remedy = f"its {_MASKS}" if masks else "draw it, or delete this line"
+        numbers = {self.frame_number(name, frame): label for frame, label in regions.items()}
         return [
             f"{row.place}: instance {row.instance} of {name} is drawn in no labelled frame{_span(row)}; {remedy}"
             for row in self.table.rows[name]
-            if not any(row.instance in label.codes and row.covers(frame) for frame, label in regions.items())
+            if not any(row.instance in label.codes and row.covers(number) for number, label in numbers.items())
         ]
+
+    def nothing_to_learn(self, name: str, codes: Collection[int]) -> str:
+        """Why labels of a video that show only these ignored regions must not be built."""
+        if set(codes) == {IGNORE}:
+            return f"the labels of {name} show no instance: their {_MASKS}"
+        return super().nothing_to_learn(name, codes)
+
+    def span_warnings(self, name: str, frames: int) -> list[str]:
+        """Warnings: rows of a video of so many frames whose `first` or `last` is no frame of it."""
+        numbers = self._picture_numbers(name) or range(frames)
+        lowest, highest = numbers[0], last_number(numbers)
+        warnings = []
+        for row in self.table.rows[name]:
+            wrong = {"first": row.first} if row.first > highest else {}
+            if row.last is not None and not lowest <= row.last <= highest:
+                wrong["last"] = row.last
+            if wrong:
+                said = " and ".join(f"{cell} is {number}" for cell, number in wrong.items())
+                warnings.append(f"{row.place}: {said}, but the frames of {name} are {describe_numbers(numbers)}")
+        return warnings
+
+    def renumbered_videos(self) -> list[str]:
+        """Videos whose rows have `first` or `last`, and whose pictures have other numbers than their positions."""
+        names = []
+        for name, rows in self.table.rows.items():
+            if any(row.first or row.last is not None for row in rows):
+                with contextlib.suppress(InputError):  # which is a problem of the video
+                    numbers = self._picture_numbers(name)
+                    names += [name] if numbers and numbers != tuple(range(len(numbers))) else []
+        return names
+
+    def fingerprint(self) -> str:
+        """Eight hex digits that change with the files that are read, and with what `first` and `last` mean."""
+        return folder_files.fingerprint(self.root, self.tables, self.renumbered())
+
+    def renumbered(self) -> bool:
+        """Whether `first` and `last` of any row mean other frames than positions; False if there are no rows."""
+        try:
+            return bool(self.renumbered_videos())
+        except InputError:  # of the table, which is reported when it is needed
+            return False
 
     def warnings(self) -> list[str]:
         """What is left out on purpose and may be a mistake."""
-        return [*folder_table.class_warnings(self.root, self.table, _SPLIT_ADVICE), *self.stray_label_warnings()]
+        return [*folder_table.class_warnings(self.root, self.table, _SPLIT_ADVICE), *self.file_warnings()]
 
-    def stray_label_warnings(self) -> list[str]:
-        """Warns of PNGs of videos that the table does not name."""
-        labelled = {
-            path.parent.name for folder in folder_files.label_folders(self.root) for path in folder.glob("*/*.png")
-        }
-        strays = sorted(labelled - self.table.rows.keys())
-        return [f"{self.root}: instance PNGs of {list_videos(strays)} that {TABLE} does not name"] if strays else []
+    def file_warnings(self) -> list[str]:
+        """Warns of files that are not read, and says what the numbers of frames mean if that is not plain."""
+        names = self.renumbered_videos()
+        numbers = self._picture_numbers(names[0]) if names else None
+        example = f"{names[0]}: {describe_numbers(numbers)}" if numbers else ""
+        return [
+            *([f"{self.root}: first and last of {list_videos(names)} mean the numbers in the names of the pictures, "
+               f"not their positions ({example})"] if names else []),
+            *unread.unread_videos(self.root, self._known, TABLE),
+            *unread.unread_labels(self.root, self.table.rows, TABLE),
+        ]  # fmt: skip
 
 
 class JoinedRelease(FolderRelease):
@@ -155,8 +235,24 @@ class JoinedRelease(FolderRelease):
         """Reads the label of a frame of a video."""
         rows = self.table.rows[name]
         if isinstance(label, Path):
-            return read_regions(label, frame, rows, self.space)
+            return read_regions(label, self.frame_number(name, frame), rows, self.space)
         return instance_regions(label.draw(), label.number, rows, self.space)
+
+    def frame_number(self, name: str, frame: int) -> int:
+        """The number that rows and messages give to a frame of a video."""
+        return self._part(name).frame_number(name, frame)
+
+    def span_warnings(self, name: str, frames: int) -> list[str]:
+        """Warnings: rows of a video whose `first` or `last` is no frame of it."""
+        return self._part(name).span_warnings(name, frames)
+
+    def nothing_to_learn(self, name: str, codes: Collection[int]) -> str:
+        """Why labels of a video that show only these ignored regions must not be built."""
+        return self._part(name).nothing_to_learn(name, codes)
+
+    def fingerprint(self) -> str:
+        """Eight hex digits that change with the files that are read, and with what `first` and `last` mean."""
+        return folder_files.fingerprint(self.root, self.tables, self._drawn.renumbered())
 
     def instance_name(self, name: str, code: int) -> str:
         """What messages call an instance of a video."""
@@ -171,7 +267,7 @@ class JoinedRelease(FolderRelease):
         both, read = sorted(self._tracks.keys() & self._drawn.table.rows.keys()), list(self._tracked.rows)
         return [
             *folder_table.class_warnings(self.root, self.table, _SPLIT_ADVICE),
-            *self._drawn.stray_label_warnings(),
+            *self._drawn.file_warnings(),
             *self._tracked.unlabelled_warnings(),
             *([f"{self.root}: {TRACKS} of {list_videos(read)}: trained on, never scored"] if read else []),
             *([f"{self.root}: {TRACKS} of {list_videos(both)}, not read: {TABLE} names the same"] if both else []),

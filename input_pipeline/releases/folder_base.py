@@ -2,27 +2,26 @@
 
 import abc
 import functools
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64, UInt16
-from PIL import Image, UnidentifiedImageError
 
 from input_pipeline.releases import folder_files, folder_table
 from input_pipeline.releases.folder_table import Row, Table
 from input_pipeline.releases.regions import Regions, Splits
 from ssa2d_jax.data.label_space import LabelSpace
-from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.video.reader import MAX_PIXELS
+from ssa2d_jax.utils.text import first_few
 
 _MOST_COUNTED = 1 << 16  # the numbers of a PNG are smaller
-_MODES = ("1", "L", "P", "I", "I;16", "I;16B")  # of PNGs with one number per pixel
 
 
 class FolderRelease(abc.ABC):
     """A release in a form of your own data."""
 
     first_number = 0
+    ignored: str  # description of the regions that are ignored
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -51,6 +50,19 @@ class FolderRelease(abc.ABC):
         """The videos of every split, in order."""
         return self.table.splits
 
+    def frame_number(self, name: str, frame: int) -> int:
+        """The number of a frame of a video, counted from 0."""
+        return frame
+
+    def nothing_to_learn(self, name: str, codes: Collection[int]) -> str:
+        """Why labels of a video that show only these ignored regions must not be built."""
+        numbers = first_few([str(code) for code in sorted(codes)])
+        return f"the labels of {name} show nothing that could be learned, only {numbers}: {self.ignored}"
+
+    def span_warnings(self, name: str, frames: int) -> list[str]:
+        """No warnings: the file's reader has compared the frames with the length of the video."""
+        return []
+
     def dataset_problems(self) -> list[str]:
         """Problems: classes whose names differ only in case."""
         return folder_table.case_conflicts(self.root, self.space)
@@ -58,26 +70,6 @@ class FolderRelease(abc.ABC):
     def fingerprint(self) -> str:
         """Eight hex digits that change with the files that are read and with name or size of a video or PNG."""
         return folder_files.fingerprint(self.root, self.tables)
-
-
-def read_instances(path: Path) -> Int64[np.ndarray, "H W"]:
-    """Reads the instance numbers of a PNG. Raises InputError for a picture without one number per pixel."""
-    try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise InputError(
-                    f"{path}: has {picture.width}x{picture.height} pixels; at most {MAX_PIXELS} are allowed"
-                )
-            if picture.mode not in _MODES:
-                raise InputError(
-                    f"{path}: has the colour mode {picture.mode}; expected one number per pixel (grey, or a palette as "
-                    "in DAVIS)"
-                )
-            return np.asarray(picture).astype(np.int64)
-    except InputError:
-        raise
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: not a readable PNG ({error})") from error
 
 
 def instance_regions(

@@ -7,15 +7,20 @@ import re
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
+from input_pipeline.releases.label_files import meaning, png
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.files import is_clutter
 from ssa2d_jax.utils.text import first_few, plural
-from ssa2d_jax.video.reader import list_pictures
+from ssa2d_jax.video.pictures import describe_numbers, read_picture_folder
 
 ONE_JSON = "instances.json"
 SPLIT_JSON = tuple(f"{split}.json" for split in SPLITS)
 TRACKS = "tracks.json"
-_TIMELINE = "timeline.png"  # a picture that predict writes beside it; no label
+# What predict writes into a folder of labels: tracks.json may be read, the others are no labels.
+PREDICTED = frozenset(
+    (TRACKS, "overlay.mp4", "labels.npz", "summary.json", "tracks.csv", "timeline.png", "events.csv", "events.boris")
+)
 VIDEO_FOLDERS = ("videos", "JPEGImages/480p", "JPEGImages")
 LABEL_FOLDERS = ("labels", "Annotations/480p", "Annotations")
 _MOST_COMPARED = 200  # file names that are compared with a missing one
@@ -33,10 +38,11 @@ def frames_path(root: Path, name: str, place: str, known: Container[str]) -> Pat
     Raises:
         InputError: There is no such video, or there are several.
     """
-    folder = next((root / folder for folder in VIDEO_FOLDERS if (root / folder).is_dir()), None)
+    folder = video_folder(root)
     if folder is None:
         raise InputError(f"{root}: has no folder {' or '.join(VIDEO_FOLDERS)} with the videos")
-    paths = sorted(path for path in folder.glob(f"{_escape(name)}.*") if path.is_file() and path.stem == name)
+    found = (path for path in folder.glob(f"{_escape(name)}.*") if path.is_file() and not is_clutter(path.name))
+    paths = sorted(path for path in found if path.stem == name)
     paths += [folder / name] if (folder / name).is_dir() else []
     if len(paths) == 1:
         return paths[0]
@@ -47,6 +53,11 @@ def frames_path(root: Path, name: str, place: str, known: Container[str]) -> Pat
     if ending:
         raise InputError(f"{place}: video {name} must be written without its ending {ending}: {name[: -len(ending)]}")
     raise InputError(f"{place}: video {name}: {folder} has none with that name{_suggestion(name, folder, known)}")
+
+
+def video_folder(root: Path) -> Path | None:
+    """The folder of the videos: the first of `VIDEO_FOLDERS` that is there."""
+    return next((root / folder for folder in VIDEO_FOLDERS if (root / folder).is_dir()), None)
 
 
 def _suggestion(name: str, folder: Path, known: Container[str]) -> str:
@@ -61,8 +72,7 @@ def _suggestion(name: str, folder: Path, known: Container[str]) -> str:
 @functools.lru_cache(maxsize=4)
 def _names_in(folder: Path, _changed: int) -> tuple[str, ...]:
     """Names of the videos in `folder` when it last changed at time `_changed`, in order."""
-    paths = (path for path in folder.iterdir() if not path.name.startswith("."))
-    return tuple(sorted({path.name if path.is_dir() else path.stem for path in paths}))
+    return tuple(sorted({path.name if path.is_dir() else path.stem for path in list_folder(folder)}))
 
 
 def labelled_frames(root: Path, name: str, frames: Path) -> dict[int, Path]:
@@ -71,7 +81,7 @@ def labelled_frames(root: Path, name: str, frames: Path) -> dict[int, Path]:
     Args:
         root: The folder of the data.
         name: Name of the video.
-        frames: Its file, or the folder of its frames: then a PNG belongs to the picture with the same name.
+        frames: Its file, or the folder of its frames: then a PNG has the name of a picture, or the number in it.
 
     Raises:
         InputError: There are none, or one does not belong to a frame.
@@ -79,21 +89,52 @@ def labelled_frames(root: Path, name: str, frames: Path) -> dict[int, Path]:
     folders = label_folders(root)
     if not folders:
         raise InputError(f"{root}: has no folder {' or '.join(LABEL_FOLDERS)} with the instance PNGs")
-    folder = next((folder / name for folder in folders if _label_pngs(folder / name)), folders[0] / name)
-    files = _label_pngs(folder)
+    folder = next((folder / name for folder in folders if label_pngs(folder / name)), folders[0] / name)
+    files = label_pngs(folder)
     if not files:
-        raise InputError(f"{folder}: has no instance PNG (<frame>.png) for video {name}")
-    if not frames.is_dir():
-        return number_files(files)
-    numbers = {path.stem: number for number, path in enumerate(list_pictures(frames))}
+        raise InputError(f"{folder}: has no instance PNG (<frame>.png) for video {name}{_other_files(folder)}")
+    return _match_pictures(files, frames) if frames.is_dir() else number_files(files)
+
+
+def _other_files(folder: Path) -> str:
+    """What a folder without PNGs holds instead, in words."""
+    others = [path.name for path in list_folder(folder) if path.is_file() and path.name not in PREDICTED]
+    jpeg = "; JPEG changes the numbers of pixels, write PNG" if any(map(_is_jpeg, others)) else ""
+    return f", but {first_few(others, shown=3)}{jpeg}" if others else ""
+
+
+def _is_jpeg(name: str) -> bool:
+    return name.lower().endswith((".jpg", ".jpeg"))
+
+
+def _match_pictures(files: Iterable[Path], folder: Path) -> dict[int, Path]:
+    pictures = read_picture_folder(folder)
+    by_name = {path.stem: position for position, path in enumerate(pictures.frames)}
+    by_number = {number: position for position, number in enumerate(pictures.numbers or ())}
+    labels: dict[int, Path] = {}
     for path in files:
-        if path.stem not in numbers:
-            raise InputError(f"{path}: {frames} has no picture with that name")
-    return {numbers[path.stem]: path for path in files}
+        position = by_name.get(path.stem, by_number.get(int(path.stem)) if path.stem.isdecimal() else None)
+        if position is None:
+            numbers = f"; theirs are {describe_numbers(pictures.numbers)}" if pictures.numbers else ""
+            raise InputError(f"{path}: {folder} has no picture with that name{numbers}")
+        other = labels.setdefault(position, path)
+        if other != path:
+            raise InputError(f"{path}: {other.name} is a label of {pictures.frames[position].name}, too; keep one")
+    return dict(sorted(labels.items()))
 
 
-def _label_pngs(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.png") if path.name != _TIMELINE)
+def label_pngs(folder: Path) -> list[Path]:
+    """The PNGs in the folder of a video's labels, whatever the case of their endings, by name."""
+    return [path for path in list_folder(folder) if _is_label(path) and path.is_file()]
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """What a person has put into a folder, by name; nothing if there is no such folder."""
+    return sorted(path for path in folder.iterdir() if not is_clutter(path.name)) if folder.is_dir() else []
+
+
+def _is_label(path: Path) -> bool:
+    return path.suffix.lower() == ".png" and path.name not in PREDICTED
 
 
 def number_files(files: Iterable[Path]) -> dict[int, Path]:
@@ -116,6 +157,7 @@ def label_folders(root: Path) -> list[Path]:
 def tracks_files(root: Path) -> dict[str, Path]:
     """The tracks.json files that predict has written into the folders for labels, by video, ordered by name."""
     paths = [path for folder in label_folders(root)[::-1] for path in folder.glob(f"*/{TRACKS}")]
+    paths = [path for path in paths if not is_clutter(path.parent.name)]
     return dict(sorted({path.parent.name: path for path in paths}.items()))
 
 
@@ -124,15 +166,37 @@ def list_videos(names: Sequence[str]) -> str:
     return f"{plural(len(names), 'video')} ({first_few(names)})"
 
 
-def fingerprint(root: Path, tables: Iterable[Path]) -> str:
-    """Eight hex digits that change with the content of `tables` and with name or size of a video or PNG label."""
+def fingerprint(root: Path, tables: Iterable[Path], renumbered: bool = False) -> str:
+    """Eight hex digits that change with the content of `tables` and with name or size of a video or PNG label.
+
+    They also change where earlier versions took other files for frames, read other numbers from a PNG, or counted the
+    frames of rows in another way (`renumbered`).
+    """
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in tables))
+    digest.update(b"renumbered;" if renumbered else b"")
     for folder in (*VIDEO_FOLDERS, *LABEL_FOLDERS):
         for path in sorted((root / folder).rglob("*")) if (root / folder).is_dir() else ():
-            is_label = path.suffix == ".png" and path.name != _TIMELINE  # predict writes into labels/, too
+            parts = path.relative_to(root / folder).parts
+            is_label = _is_label(path) and not any(map(is_clutter, parts))  # predict writes into labels/, too
             if path.is_file() and (folder in VIDEO_FOLDERS or is_label):
                 digest.update(f"{path.relative_to(root).as_posix()}:{path.stat().st_size};".encode())
+                if folder in LABEL_FOLDERS and not _is_plain(path):
+                    digest.update(b"rewritten;")
+            elif folder in VIDEO_FOLDERS and path.is_dir() and _has_masks(path):
+                digest.update(b"masks;")
     return digest.hexdigest()[:8]
+
+
+def _is_plain(label: Path) -> bool:
+    header = png.read_header(label)
+    return header is None or meaning.is_plain(header)
+
+
+def _has_masks(folder: Path) -> bool:
+    try:
+        return bool(read_picture_folder(folder).masks)
+    except InputError:
+        return True
 
 
 def _escape(name: str) -> str:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from input_pipeline.releases import folder_files, folder_table, youtube_vis
 from input_pipeline.releases.folder_base import FolderRelease, instance_regions
-from input_pipeline.releases.folder_files import ONE_JSON, SPLIT_JSON, TRACKS
+from input_pipeline.releases.folder_files import ONE_JSON, SPLIT_JSON, TRACKS, list_videos
 from input_pipeline.releases.folder_table import Rows, Table
+from input_pipeline.releases.label_files import unread
 from input_pipeline.releases.regions import Regions
 from input_pipeline.releases.youtube_vis import LabelledFrame, Video
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils.errors import InputError, Problems
-from ssa2d_jax.video.reader import list_pictures
+from ssa2d_jax.video.pictures import list_pictures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,12 +136,21 @@ class JsonRelease(FolderRelease):
         """What is left out on purpose and may be a mistake."""
         one_file = any(path.name == ONE_JSON for path in self.tables)
         advice = f"to choose others, write {' and '.join(SPLIT_JSON)} instead of {ONE_JSON}" if one_file else ""
-        return [*folder_table.class_warnings(self.root, self.table, advice), *self.unlabelled_warnings()]
+        files = " and ".join(sorted({path.name for path in self.tables}))
+        from_tracks = any(path.name == TRACKS for path in self.tables)
+        tracks = [] if from_tracks else list(folder_files.tracks_files(self.root))
+        return [
+            *folder_table.class_warnings(self.root, self.table, advice),
+            *self.unlabelled_warnings(),
+            *unread.unread_videos(self.root, {*self._known, *(self._files if from_tracks else ())}, files),
+            *unread.unread_labels(self.root, (), files),
+            *([f"{self.root}: {TRACKS} of {list_videos(tracks)}, not read: {files} has the labels"] if tracks else []),
+        ]
 
     def unlabelled_warnings(self) -> list[str]:
         """Warns of videos without any mask."""
         names = [name for name in self._contents.videos if name not in self.rows]
-        return [f"{self.root}: {folder_files.list_videos(names)} without any mask, left out"] if names else []
+        return [f"{self.root}: {list_videos(names)} without any mask, left out"] if names else []
 
     @property
     def _splits_given(self) -> bool:

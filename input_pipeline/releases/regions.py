@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -26,6 +26,7 @@ class Regions:
         actions: Whether a region does an action.
         ignore: Regions whose code is not a valid pair of actor and action.
         codes: The regions' numbers in the annotation.
+        remark: What may be a mistake in the label, though it can be read; else "".
     """
 
     map: UInt16[np.ndarray, "H W"]
@@ -33,6 +34,7 @@ class Regions:
     actions: Bool[np.ndarray, "R A"]
     ignore: Bool[np.ndarray, " R"]
     codes: Int64[np.ndarray, " R"]
+    remark: str = ""
 
 
 class Release(Protocol[Label]):
@@ -54,6 +56,9 @@ class Release(Protocol[Label]):
     def ignored(self) -> str:
         """Description of the regions that are ignored."""
 
+    def frame_number(self, name: str, frame: int) -> int:
+        """The number that messages and rows give to a frame of a video, counted from 0."""
+
     def video(self, name: str) -> Path:
         """The file of a video or the folder of its frames. Raises InputError if it is missing."""
 
@@ -66,8 +71,14 @@ class Release(Protocol[Label]):
     def instance_name(self, name: str, code: int) -> str:
         """What messages call the region of a video with this code."""
 
+    def nothing_to_learn(self, name: str, codes: Collection[int]) -> str:
+        """Why labels of a video that show only these ignored regions must not be built; "" if they may."""
+
     def unseen_rows(self, name: str, regions: Mapping[int, Regions]) -> list[str]:
         """Problems: what the release states about a video, but none of the labelled frames `regions` shows."""
+
+    def span_warnings(self, name: str, frames: int) -> list[str]:
+        """Warnings: rows of a video of so many frames that begin or end after it."""
 
     def dataset_problems(self) -> list[str]:
         """Problems that concern more than one video."""

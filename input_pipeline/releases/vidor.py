@@ -14,6 +14,7 @@ from input_pipeline.releases.json_fields import Entry, error_place, read_field, 
 from input_pipeline.releases.regions import Regions
 from ssa2d_jax.data.vidor_classes import ACTIONS, OBJECTS, SPATIAL, SPLIT_FOLDERS
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.files import is_clutter
 from ssa2d_jax.utils.text import plural
 from ssa2d_jax.video.reader import MAX_PIXELS
 
@@ -63,7 +64,7 @@ def annotation_files(root: Path, split: str) -> list[Path]:
     folder = root / "annotation" / SPLIT_FOLDERS[split]
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; config.data.root must be a release in VidOR's layout")
-    files = sorted(folder.glob("*/*.json"))
+    files = sorted(path for path in folder.glob("*/*.json") if not is_clutter(path.name))
     if not files:
         raise InputError(f"{folder}: contains no annotation (<4 digits>/<video id>.json)")
     return files

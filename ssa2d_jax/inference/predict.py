@@ -36,11 +36,12 @@ from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON, TrackFiles
 from ssa2d_jax.inference.tracker import MIN_FRAMES, Tracker
 from ssa2d_jax.inference.tracks import Track
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.files import is_clutter
 from ssa2d_jax.utils.progress import Progress, log
 from ssa2d_jax.utils.signals import Stopped, StopSignal
 from ssa2d_jax.utils.text import first_few, plural
-from ssa2d_jax.video.container import is_address, local_path
-from ssa2d_jax.video.pictures import list_pictures
+from ssa2d_jax.video.container import VIDEO_SUFFIXES, is_address, local_path
+from ssa2d_jax.video.pictures import read_picture_folder
 from ssa2d_jax.visualization.enlarge import enlargement
 
 LABELS, SUMMARY = "labels.npz", "summary.json"
@@ -53,11 +54,6 @@ _CHECKSUMS = {
     EVENTS_CSV: "events_csv_crc32",
     EVENTS_BORIS: "events_crc32",
 }
-VIDEO_SUFFIXES = (
-    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".wmv", ".asf", ".flv",
-    ".3gp", ".3g2", ".ogv", ".ogg", ".vob", ".mxf", ".dv", ".y4m", ".h264", ".264", ".h265", ".hevc", ".ivf", ".gif",
-    ".apng",
-)  # fmt: skip
 
 Summary = dict[str, Any]  # what summary.json holds
 
@@ -93,15 +89,21 @@ def predict_path(
 ) -> list[Summary]:
     """`predict_video` for a video, a camera's number or a folder of pictures; `predict_many` for a folder of videos.
 
-    A folder that holds pictures and no video is one video, a picture per frame. Its subfolders are not read.
+    A folder that holds pictures and no video is one video, a picture per frame. Its subfolders are not read, nor are
+    hidden files and those that systems leave.
     """
     path = path if isinstance(path, int) or is_address(path) else local_path(path)
     if not isinstance(path, Path) or not path.is_dir():
         return [predict_video(path, out_folder, detector=detector, options=options)]
     folder = Path(path)
-    files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    files = sorted(file for file in folder.iterdir() if file.is_file() and not is_clutter(file.name))
     videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
-    if not videos and list_pictures(folder):
+    pictures = None if videos else read_picture_folder(folder)
+    if pictures and pictures.frames:
+        left_out = [file.name for file in (*pictures.masks, *pictures.unread)]
+        if left_out:
+            frames = plural(len(pictures.frames), "frame")
+            log(f"{folder}: {frames}; masks and other files beside them are no frames: {first_few(left_out)}")
         return [predict_video(folder, out_folder, detector=detector, options=options)]
     others = [file.name for file in files if file not in videos]
     if others:

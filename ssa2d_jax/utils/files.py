@@ -1,8 +1,21 @@
-"""Writing files atomically: a file is complete or does not exist."""
+"""Writing files atomically: a file is complete or does not exist; and files that no person has put there."""
 
 import contextlib
 import os
 from pathlib import Path
+
+# What the Finder, Explorer, archives and NAS systems leave in folders, in lower case; most other such names are hidden.
+_CLUTTER = frozenset(
+    ("thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", "icon\r", "__macosx", "@eadir", "@tmp", "@recycle",
+     "#recycle", "$recycle.bin", "system volume information", "lost+found")
+)  # fmt: skip
+_CLUTTER_ENDINGS = (":zone.identifier", "~")  # of a download that Windows marks; of an editor's copy
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder of this name is hidden (.DS_Store, ._a.png) or one that a system leaves (Thumbs.db)."""
+    lower = name.lower()
+    return name.startswith(".") or lower in _CLUTTER or lower.endswith(_CLUTTER_ENDINGS)
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -18,6 +18,12 @@ from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.frame import reason_text
 
 Notify = Callable[[str], None]  # takes a remark about a video, for people
+# Of files in a folder that are taken for videos.
+VIDEO_SUFFIXES = (
+    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".wmv", ".asf", ".flv",
+    ".3gp", ".3g2", ".ogv", ".ogg", ".vob", ".mxf", ".dv", ".y4m", ".h264", ".264", ".h265", ".hevc", ".ivf", ".gif",
+    ".apng",
+)  # fmt: skip
 
 _SLACK = 0.5  # seconds; the last frame of a stream of variable rate may be shown for a while
 _TIMEOUT = 15.0  # seconds without data, after which a network address is given up

@@ -1,93 +1,145 @@
-"""Reads pictures as the frames of a video: a folder of them, a list of files, an animation."""
+"""Folders with one picture per frame: which of the files are frames, their order, and the numbers in their names."""
 
+import collections
+import dataclasses
+import itertools
 import re
-from collections.abc import Container, Iterator, Sequence
-from fractions import Fraction
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import UInt8
-from PIL import Image, ImageOps
-
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.video.container import is_address, local_path
-from ssa2d_jax.video.frame import Frame, check_pixels, reason_text
+from ssa2d_jax.utils.files import is_clutter
+from ssa2d_jax.utils.text import first_few
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2", ".avif")
-PICTURES_RATE = Fraction(25)  # frames per second
-_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
-_DEEP_MODES = ("I;16", "I;16B", "I;16L", "I")  # grey of 16 bits; Pillow before 11.3 reads such PNGs as I
+_MASK = ".png"
+_ONE_CHANNEL = (0, 3)  # colour types of PNG: grey, palette
+_COLOUR_TYPE = 25  # its place in the file
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureFolder:
+    """The files in a folder of pictures.
+
+    Attributes:
+        frames: The pictures in order: by name, with numbers by value, 2.png before 10.png.
+        masks: PNGs of one channel beside frames that are all JPEG, each with the name or number of one of them.
+        unread: All other files, by name.
+        numbers: The numbers in the names of `frames`, ascending; None unless the names differ in one number only.
+    """
+
+    frames: tuple[Path, ...]
+    masks: tuple[Path, ...]
+    unread: tuple[Path, ...]
+    numbers: tuple[int, ...] | None
+
+    @property
+    def is_renumbered(self) -> bool:
+        """Whether the names have numbers, and these are not the pictures' positions from 0."""
+        return self.numbers is not None and self.numbers != tuple(range(len(self.numbers)))
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """The pictures (`PICTURES`) in a folder, sorted by name with numbers by value: 2.png before 10.png."""
-    files = (path for path in folder.iterdir() if path.suffix.lower() in PICTURES and not path.name.startswith("."))
-    parts = lambda path: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)]
-    return sorted((path for path in files if path.is_file()), key=parts)
+    """The frames in a folder, in order; see `read_picture_folder`."""
+    return list(read_picture_folder(folder).frames)
 
 
-def read_folder(folder: Path, max_pixels: int, numbers: Container[int] | None = None) -> Iterator[Frame]:
-    """Yields the pictures of a folder as frames; for the errors see `read_frames`."""
-    files = list_pictures(folder)
-    if not files:
-        raise InputError(f"{folder}: no frame in this folder; frames need names that end in {', '.join(PICTURES)}")
-    yield from read_files(files, max_pixels, numbers)
+def read_picture_folder(folder: Path) -> PictureFolder:
+    """Finds the frames (`PICTURES`) in a folder, and masks beside them. What systems leave is not listed.
+
+    Raises:
+        InputError: Two pictures have the same number, or one is not named like the others: which are the frames?
+    """
+    files = sorted(path for path in folder.iterdir() if not is_clutter(path.name) and path.is_file())
+    pictures = sorted((path for path in files if path.suffix.lower() in PICTURES), key=_order)
+    unread = tuple(path for path in files if path.suffix.lower() not in PICTURES)
+    masks = _masks(pictures)
+    frames = [path for path in pictures if path not in masks]
+    _check_doubles(folder, frames)
+    _check_strangers(folder, frames)
+    return PictureFolder(tuple(frames), masks, unread, _numbers(frames))
 
 
-def read_files(files: Sequence[Path], max_pixels: int, numbers: Container[int] | None = None) -> Iterator[Frame]:
-    """Yields picture files as frames, `PICTURES_RATE` per second, in the given order."""
-    for number, file in enumerate(files):
-        if numbers is None or number in numbers:
-            yield Frame(read_picture(file, number, max_pixels), number, 1 / PICTURES_RATE, number)
+def describe_numbers(numbers: Sequence[int]) -> str:
+    """Ascending numbers in words: 0 to 35 in steps of 5."""
+    steps = {later - number for number, later in itertools.pairwise(numbers)}
+    step = f" in steps of {min(steps)}" if steps - {1} else ""
+    rest = " with gaps" if len(steps) > 1 else step
+    return f"{numbers[0]} to {numbers[-1]}{rest}"
 
 
-def read_picture(file: Path, number: int, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
-    """A picture file as RGB, turned upright. Raises InputError if it is none, or too large."""
-    try:
-        with Image.open(file, formats=_FORMATS) as picture:
-            check_pixels(f"{file}: frame {number}", picture.height, picture.width, max_pixels)
-            upright = ImageOps.exif_transpose(picture)
-            return _to_rgb(file, upright)
-    except InputError:
-        raise
-    except Exception as error:  # a damaged picture can make Pillow raise anything
-        raise InputError(f"{file}: not a picture that can be read ({reason_text(error)})") from error
+def last_number(numbers: Sequence[int]) -> int:
+    """The last frame that pictures with these ascending numbers stand for: the step reaches beyond the last picture."""
+    steps = {later - number for number, later in itertools.pairwise(numbers)}
+    return numbers[-1] + (min(steps) - 1 if len(steps) == 1 else 0)
 
 
-def _to_rgb(file: Path, picture: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
-    if picture.mode in _DEEP_MODES:
-        grey = np.asarray(picture).astype(np.int64)
-        if grey.min() < 0 or grey.max() > 0xFFFF:
-            raise InputError(f"{file}: its values go from {grey.min()} to {grey.max()}; at most 16 bits are read")
-        return np.repeat((grey >> 8).astype(np.uint8)[..., None], 3, axis=-1)
-    if picture.mode.startswith(("I", "F")):
-        raise InputError(f"{file}: a picture with {picture.mode} values; whole numbers of 8 or 16 bits are needed")
-    return np.array(picture.convert("RGB"))
+def _order(path: Path) -> list[int | str]:
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)]
 
 
-def is_animation(path: str | Path) -> bool:
-    """Whether this is a WebP file, still or animated, which FFmpeg reads only in part."""
-    if is_address(path) or not local_path(path).is_file():
-        return False
-    with local_path(path).open("rb") as file:
-        head = file.read(12)
-    return head[:4] == b"RIFF" and head[8:] == b"WEBP"
+def _key(path: Path) -> tuple[int, ...] | str:
+    """What two pictures of one frame have in common: the numbers in the name, or the name if it has none."""
+    return tuple(int(number) for number in re.findall(r"\d+", path.stem)) or path.stem
 
 
-def read_animation(file: Path, max_pixels: int, numbers: Container[int] | None = None) -> Iterator[Frame]:
-    """Yields the pictures of an animated WebP with their times."""
-    milliseconds = 0
-    try:
-        with Image.open(file, formats=("WEBP",)) as picture:
-            check_pixels(f"{file}: frame 0", picture.height, picture.width, max_pixels)
-            for number in range(getattr(picture, "n_frames", 1)):
-                picture.seek(number)
-                if numbers is None or number in numbers:
-                    yield Frame(np.array(picture.convert("RGB")), milliseconds, Fraction(1, 1000), number)
-                else:
-                    picture.load()  # only then its duration is known
-                milliseconds += int(picture.info.get("duration") or round(1000 / PICTURES_RATE))
-    except InputError:
-        raise
-    except Exception as error:  # a damaged picture can make Pillow raise anything
-        raise InputError(f"{file}: not an animation that can be read ({reason_text(error)})") from error
+def _template(path: Path) -> str:
+    """The name without its ending, with # for every number."""
+    return re.sub(r"\d+", "#", path.stem)
+
+
+def _masks(pictures: Sequence[Path]) -> tuple[Path, ...]:
+    """The PNGs if they are masks of the other pictures; else nothing."""
+    masks = tuple(path for path in pictures if path.suffix.lower() == _MASK)
+    keys = {_key(path) for path in pictures if path.suffix.lower() != _MASK}
+    are_masks = keys and all(_belongs(path, keys) and _has_one_channel(path) for path in masks)
+    return masks if are_masks else ()
+
+
+def _belongs(mask: Path, keys: Container[tuple[int, ...] | str]) -> bool:
+    """Whether the name of a mask is that of a frame, maybe with further numbers (of an instance)."""
+    key = _key(mask)
+    return key in keys or any(key[:count] in keys for count in range(1, len(key)))
+
+
+def _has_one_channel(path: Path) -> bool:
+    with open(path, "rb") as file:
+        header = file.read(_COLOUR_TYPE + 1)
+    return len(header) > _COLOUR_TYPE and header[_COLOUR_TYPE] in _ONE_CHANNEL
+
+
+def _check_doubles(folder: Path, frames: Iterable[Path]) -> None:
+    first: dict[tuple[int, ...] | str, Path] = {}
+    doubles = [(first[_key(path)], path) for path in frames if first.setdefault(_key(path), path) != path]
+    if doubles:
+        pairs = first_few([f"{one.name} and {other.name}" for one, other in doubles], shown=3)
+        raise InputError(
+            f"{folder}: two pictures of one frame: {pairs}; keep one picture per frame in this folder. PNG masks of "
+            "one channel may stay if the frames are all JPEG"
+        )
+
+
+def _check_strangers(folder: Path, frames: Sequence[Path]) -> None:
+    counts = collections.Counter(_template(path) for path in frames)
+    usual, count = counts.most_common(1)[0] if counts else ("", 0)
+    if "#" not in usual or count < 2 or 2 * count <= len(frames):  # the names follow no rule
+        return
+    strangers = [path.name for path in frames if _template(path) != usual]
+    if strangers:
+        example = next(path.name for path in frames if _template(path) == usual)
+        raise InputError(
+            f"{folder}: pictures that are not named like the others ({example}): {first_few(strangers)}; remove what "
+            "is no frame of this video, and give the frames names that differ in their numbers only"
+        )
+
+
+def _numbers(frames: Sequence[Path]) -> tuple[int, ...] | None:
+    keys = [_key(path) for path in frames]
+    numbered = [key for key in keys if not isinstance(key, str)]
+    if not frames or len(numbered) < len(keys) or len({_template(path) for path in frames}) > 1:
+        return None
+    columns = list(zip(*numbered, strict=True))
+    changing = [column for column in columns if len(set(column)) > 1]
+    if len(changing) > 1:
+        return None
+    return changing[0] if changing else columns[-1]

@@ -18,7 +18,8 @@ from ssa2d_jax.video.colour import RgbConverter, turn_upright
 from ssa2d_jax.video.container import Notify, is_address, local_path
 from ssa2d_jax.video.decoder import Decoder, Orientation
 from ssa2d_jax.video.frame import MAX_PIXELS, Frame, check_pixels
-from ssa2d_jax.video.pictures import is_animation, list_pictures, read_animation, read_folder
+from ssa2d_jax.video.picture_reader import count_animation, is_animation, read_animation, read_folder
+from ssa2d_jax.video.pictures import list_pictures
 
 _THREADS = 2
 _SQUARE = Fraction(1)
@@ -43,6 +44,8 @@ def probe(path: str | Path, *, stream: int | None = None) -> VideoInfo:
     """What the container at `path` (or the folder of pictures) says; InputError if it has no video stream."""
     if not is_address(path) and local_path(path).is_dir():
         return VideoInfo(rate=None, frames=len(list_pictures(local_path(path))))
+    if is_animation(path):
+        return VideoInfo(rate=None, frames=count_animation(local_path(path)))
     with containers.open_container(path) as container:
         video = containers.choose_stream(path, container, stream, lambda remark: None)
         frames = containers.count_frames(path, container, video)

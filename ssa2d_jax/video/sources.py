@@ -13,9 +13,9 @@ from jaxtyping import Shaped, UInt8
 
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import log
-from ssa2d_jax.video import pictures
 from ssa2d_jax.video.container import is_address, local_path
 from ssa2d_jax.video.frame import MAX_PIXELS, Frame, check_pixels
+from ssa2d_jax.video.picture_reader import read_picture
 from ssa2d_jax.video.reader import probe, read_frames
 
 _RATE = Fraction(25)  # frames per second, for frames without a time
@@ -142,7 +142,7 @@ def _open_pictures(frames: object, max_pixels: int) -> FrameSource:
 def _read_pictures(frames: Iterable[object], max_pixels: int) -> Iterator[Frame]:
     for number, picture in enumerate(frames):
         if isinstance(picture, str | Path):
-            rgb = pictures.read_picture(local_path(picture), number, max_pixels)
+            rgb = read_picture(local_path(picture), number, max_pixels)
         else:
             rgb = _as_rgb(picture, number, max_pixels)
         yield Frame(rgb, number, 1 / _RATE, number)

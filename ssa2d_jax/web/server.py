@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ssa2d_jax.pretrained import shipped
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.files import is_clutter
 from ssa2d_jax.utils.progress import log
 from ssa2d_jax.utils.signals import StopSignal
 from ssa2d_jax.web.limits import Limits
@@ -78,9 +79,10 @@ def find_examples(folder: Path | None) -> dict[str, Path]:
         return {}
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; --examples is a folder of videos")
-    from ssa2d_jax.inference.predict import VIDEO_SUFFIXES
+    from ssa2d_jax.video.container import VIDEO_SUFFIXES
 
-    clips = sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+    paths = sorted(path for path in folder.iterdir() if not is_clutter(path.name))
+    clips = [path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES]
     if len(clips) > MAX_EXAMPLES:
         log(f"{folder}: {len(clips)} clips; visitors can pick from the first {MAX_EXAMPLES}")
     return {path.name: path for path in clips[:MAX_EXAMPLES]}

@@ -298,6 +298,29 @@ def test_a_folder_of_frames_is_one_video(tmp_path):
     assert len(list((tmp_path / "in").iterdir())) == 20
 
 
+def test_masks_and_what_systems_leave_are_not_predicted(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for i, frame in enumerate(read_frames(make_video(tmp_path / "a.mp4", 20))):
+        cv2.imwrite(str(tmp_path / "in" / f"{i:05d}.JPG"), frame.rgb[..., ::-1])
+        cv2.imwrite(str(tmp_path / "in" / f"{i:05d}.png"), frame.rgb[..., 0])
+    for name in ("._00000.jpg", "Thumbs.db", "._b.mp4"):
+        (tmp_path / "in" / name).write_bytes(b"")
+    (summary,) = predict_path(tmp_path / "in", tmp_path / "out", detector=detector())
+    assert summary["frames"] == 20 and summary["joint"]["dog-running"]["frames"] == 20
+    text = "in: 20 frames; masks and other files beside them are no frames: 00000.png, 00001.png, 00002.png, "
+    assert text in capsys.readouterr().err
+    cv2.imwrite(str(tmp_path / "in" / "00000.png"), np.zeros((64, 96, 3), np.uint8))
+    with pytest.raises(InputError, match=r"in: two pictures of one frame: 00000.JPG and 00000.png and 1|00000.JPG"):
+        predict_path(tmp_path / "in", tmp_path / "out2", detector=detector())
+    (tmp_path / "videos").mkdir()
+    make_video(tmp_path / "videos" / "a.MP4", 3)
+    for name in ("._a.MP4", "desktop.ini", ".DS_Store"):
+        (tmp_path / "videos" / name).write_bytes(b"")
+    capsys.readouterr()
+    (summary,) = predict_path(tmp_path / "videos", tmp_path / "out3", detector=detector())
+    assert summary["frames"] == 3 and "skipped" not in capsys.readouterr().err
+
+
 def test_folders_without_videos_and_videos_of_one_name(tmp_path):
     with pytest.raises(InputError, match="no video in this folder"):
         predict_path(tmp_path, tmp_path / "out", detector=detector())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ssa2d_jax.utils.files import replace_bytes, replace_text
+from ssa2d_jax.utils.files import is_clutter, replace_bytes, replace_text
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):
@@ -28,3 +28,10 @@ def test_a_full_disk_leaves_the_old_file_and_names_it(tmp_path, monkeypatch):
         replace_bytes(path, b"new")
     assert error.value.errno == errno.ENOSPC and error.value.filename == str(path)
     assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a.bin", b"old")]
+
+
+def test_what_systems_leave_is_known_by_its_name():
+    left = ("._a.mp4", ".DS_Store", "Thumbs.db", "THUMBS.DB", "desktop.ini", "@eaDir", "__MACOSX", "#recycle")
+    left += ("a.mp4:Zone.Identifier", "labels.csv~")
+    assert all(map(is_clutter, left))
+    assert not any(map(is_clutter, ("a.mp4", "_a.mp4", "thumbs.png", "eaDir", "-x.mp4")))

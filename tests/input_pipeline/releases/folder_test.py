@@ -334,3 +334,55 @@ def test_masks_of_0_and_255_get_a_hint(tmp_path):
         Image.fromarray((255 * mask).astype(np.uint8)).save(path)
     results = {result.name: result for result in check.check_release(layouts.open_folder(root), lambda *shown: None)}
     assert _matches("instance 1 of b is .*; its PNGs hold 0 and 255 alone, .*write the number", results["b"].problems)
+    builder = prepare_folder(root, tmp_path / "prepared")
+    with open(Path(builder.data_path) / PROBLEMS, newline="") as file:
+        ((name, reason),) = [(row["video"], row["reason"]) for row in csv.DictReader(file)]
+    assert (
+        name == "b" and "b show no instance: their PNGs hold 0 and 255 alone, and 255 is ignored: write the" in reason
+    )
+    table = fixture.TABLE.replace("b,1,", "b,255,")
+    (root / "labels.csv").write_text(table)
+    results = {result.name: result for result in check.check_release(layouts.open_folder(root))}
+    assert results["b"].problems == results["b"].warnings == ()
+
+
+def _write_masks(root, number):
+    """Replaces all labels by masks of 0 and `number`."""
+    for path in sorted((root / "labels").glob("*/*.png")):
+        mask = (np.asarray(Image.open(path)) > 0) & (np.asarray(Image.open(path)) < 255)
+        Image.fromarray((number * mask).astype(np.uint8)).save(path)
+
+
+@pytest.mark.parametrize(("number", "reason"), [(255, "no usable video"), (0, "no label of the train split shows an")])
+def test_a_data_set_that_teaches_nothing_is_not_built(tmp_path, number, reason):
+    root = fixture.write_folder(tmp_path / "own")
+    _write_masks(root, number)
+    with pytest.raises(InputError, match=reason):
+        prepare_folder(root, tmp_path / "prepared")
+    assert not list((tmp_path / "prepared").rglob("*.tfrecord*"))
+
+
+def test_rows_that_cover_no_labelled_frame_teach_nothing(tmp_path):
+    root = fixture.write_folder(
+        tmp_path / "own", table=fixture.TABLE.replace("b,1,worker,walking,,", "b,1,worker,walking,15,")
+    )
+    builder = prepare_folder(root, tmp_path / "prepared")
+    with open(Path(builder.data_path) / PROBLEMS, newline="") as file:
+        ((name, reason),) = [(row["video"], row["reason"]) for row in csv.DictReader(file)]
+    assert name == "b"
+    assert reason.endswith(
+        "the labels of b show nothing that could be learned, only 1, 255: instances without a row in labels.csv for "
+        "that frame, and 255"
+    )
+
+
+def test_single_labels_without_an_instance_are_built_and_named(tmp_path, capsys):
+    root = fixture.write_folder(tmp_path / "own")
+    fixture.write_png(root / "labels/b/00003.png", 255 * (fixture.instances("b", 3) > 0).astype(np.uint8))
+    (warning,) = next(r for r in check.check_release(layouts.open_folder(root)) if r.name == "b").warnings
+    assert warning.endswith("b/00003.png: holds 0 and 255 alone, and 255 is ignored: it shows no instance")
+    builder = prepare_folder(root, tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"] == {"train": 6, "test": 2}
+    logged = capsys.readouterr().err
+    assert "train: 1 label without an instance that is learned, in b" in logged
+    assert "train: 1 label to look at:" in logged and "00003.png: holds 0 and 255 alone" in logged

@@ -174,6 +174,7 @@ def test_a_link_to_itself_is_named(release):
 
 def test_the_layout_is_asked_for(release):
     write(release, awkward())
+    (vidor.annotation_files(release, "train")[0].parent / "._123.json").write_bytes(b"")  # from a Mac
     assert [path.name for path in vidor.annotation_files(release, "train")] == ["123.json"]
     with pytest.raises(InputError, match="validation: no such folder"):
         vidor.annotation_files(release, "test")

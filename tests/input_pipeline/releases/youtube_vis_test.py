@@ -368,13 +368,19 @@ def test_a_tracks_file_that_cannot_be_used_leaves_out_its_video_alone(tmp_path):
         _ = layouts.open_folder(root).space
 
 
-def test_pngs_beside_json_are_not_read_and_cause_no_warning(tmp_path):
+def test_pngs_beside_json_are_not_read_and_named(tmp_path):
     root = fixture.write_release(tmp_path / "own", "one", davis=True)
     folder_release.write_png(root / "Annotations" / "480p" / "e" / "00000.png", np.zeros(SIZE, np.uint8))
     release = layouts.open_folder(root)
     chosen = "the test split, chosen by name, is d"
     advice = "to choose others, write train.json and test.json instead of instances.json"
-    assert (release.dataset_problems(), release.warnings()) == ([], [f"{root}: {chosen}; {advice}"])
+    assert (release.dataset_problems(), release.warnings()) == (
+        [],
+        [
+            f"{root}: {chosen}; {advice}",
+            f"{root}: instance PNGs of 1 video (e) are not read: instances.json has the labels",
+        ],
+    )
 
 
 def test_splits_are_chosen_among_videos_with_masks(tmp_path, capfd):
@@ -436,6 +442,28 @@ def test_tracks_are_read_beside_labels_drawn_by_hand(tmp_path):
             )
         assert joined.unseen_rows(name, ours) == []
     assert [problem for video in check.check_release(joined) for problem in video.problems] == []
+
+
+def test_frames_of_tracks_are_positions_whatever_the_names_of_pictures(tmp_path):
+    """As predict counts them: a folder's first picture is frame 0."""
+    root = fixture.write_release(tmp_path / "own", "tracks", davis=True)
+    pictures = sorted((root / "JPEGImages/480p/a").iterdir(), reverse=True)
+    for path in pictures:
+        path.rename(path.with_stem(f"{5 * int(path.stem) + 1:05d}"))
+    data = fixture.tracks("a")
+    data["videos"][0] = {key: data["videos"][0][key] for key in ("id", "height", "width", "length")} | {
+        "file_name": "a"
+    }
+    (root / "labels/a/tracks.json").write_text(json.dumps(data))
+    release = layouts.open_folder(root)
+    assert list(release.labels("a")) == list(folder_release.LABELLED)
+    results = {result.name: result for result in check.check_release(release)}
+    assert results["a"].problems == () and results["a"].warnings == ()
+    waits = {}
+    for frame, label in release.labels("a").items():
+        regions = release.regions("a", frame, label)
+        waits[frame] = "waiting" in [release.space.actions[int(row.argmax())] for row in regions.actions]
+    assert waits == {3: False, 12: True}  # from frame 10 on, which is picture 00051
 
 
 def _labels(regions):
