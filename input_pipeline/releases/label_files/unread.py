@@ -7,7 +7,7 @@ from input_pipeline.releases import folder_files
 from input_pipeline.releases.folder_files import LABEL_FOLDERS, PREDICTED, VIDEO_FOLDERS, list_folder, list_videos
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, plural
-from ssa2d_jax.video.pictures import read_picture_folder
+from ssa2d_jax.video.pictures import PICTURES, read_picture_folder
 
 _MOST = 20  # lines about folders
 _NESTED = frozenset(folder for folders in (VIDEO_FOLDERS, LABEL_FOLDERS) for folder in folders if "/" in folder)
@@ -38,7 +38,7 @@ def _unread_pictures(chosen: Path, named: Iterable[str]) -> Iterator[str]:
         if pictures.masks:
             yield f"{folder}: {_list(pictures.masks)} taken for masks: neither frames nor labels"
         if pictures.unread:
-            yield f"{folder}: {_list(pictures.unread)} not read: frames are .jpg, .jpeg and .png"
+            yield f"{folder}: {_list(pictures.unread)} not read: frames are pictures ({", ".join(PICTURES)})"
 
 
 def unread_labels(root: Path, named: Collection[str], table: str) -> list[str]:

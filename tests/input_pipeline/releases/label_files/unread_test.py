@@ -51,9 +51,10 @@ def test_files_among_the_pictures_are_named(tmp_path):
     root = fixture.write_folder(tmp_path / "own", davis=True)
     for i in range(20):
         Image.fromarray(np.zeros(fixture.SIZE, np.uint8)).save(root / f"JPEGImages/480p/c/{i:05d}.png")
-    (root / "JPEGImages/480p/a/00020.bmp").write_bytes(b"")
+    (root / "JPEGImages/480p/a/00020.txt").write_bytes(b"")
     assert _warnings(root) == [
-        "JPEGImages/480p/a: 1 file (00020.bmp) is not read: frames are .jpg, .jpeg and .png",
+        "JPEGImages/480p/a: 1 file (00020.txt) is not read: frames are pictures (.jpg, .jpeg, .png, .bmp, .tif, .tiff, "
+        ".webp, .ppm, .pgm, .jp2, .avif)",
         "JPEGImages/480p/c: 20 files (00000.png, 00001.png, 00002.png and 17 more) are taken for masks: neither frames "
         "nor labels",
     ]
