@@ -2,14 +2,21 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic
 
 import numpy as np
 from jaxtyping import UInt8
 
-from input_pipeline.releases.regions import Label, Regions, Release, joint_classes
+from input_pipeline.releases.regions import (
+    Label,
+    Regions,
+    Release,
+    UnknownInstances,
+    describe_numbers,
+    joint_classes,
+)
 from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.errors import InputError, Problems
 from ssa2d_jax.utils.text import plural, size_text
@@ -134,14 +141,17 @@ def read_labels(release: Release[Label], name: str) -> VideoLabels[Label]:
         return VideoLabels({}, {}, _messages(error), listed=False)
     regions: dict[int, Regions] = {}
     problems = []
+    unknown: list[UnknownInstances] = []
     for frame, label in labels.items():
         try:
             read = release.regions(name, frame, label)
             # Together the maps may take gigabytes. Only their size is kept: an array that stores a single number.
             regions[frame] = dataclasses.replace(read, map=np.broadcast_to(read.map.dtype.type(0), read.map.shape))
+        except UnknownInstances as error:
+            unknown.append(error)
         except (InputError, OSError) as error:
             problems.append(str(error))
-    return VideoLabels(labels, regions, tuple(problems))
+    return VideoLabels(labels, regions, (*problems, *_merge_unknown(unknown)))
 
 
 def read_video(
@@ -271,6 +281,15 @@ def _merge(problems: Iterable[tuple[Label, str]]) -> list[str]:
         labels.setdefault(text, []).append(label)
     more = lambda count: f" (the same in {plural(count, 'more label')})" if count else ""
     return [f"{same[0]}: {text}{more(len(same) - 1)}" for text, same in labels.items()]
+
+
+def _merge_unknown(errors: Sequence[UnknownInstances]) -> list[str]:
+    """One problem for all numbers that a release does not know, however many labels have them."""
+    if len(errors) < 2:
+        return [str(error) for error in errors]
+    numbers = sorted({number for error in errors for number in error.numbers})
+    labels = f"{errors[0].label} and {plural(len(errors) - 1, 'more label')}"
+    return [f"{labels}: {describe_numbers(numbers)} {errors[0].reason}"]
 
 
 def _messages(error: InputError | OSError) -> tuple[str, ...]:

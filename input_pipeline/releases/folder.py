@@ -16,30 +16,38 @@ Instead of labels.csv and PNGs, JSON as youtube_vis.py describes it:
     labels/<video>/tracks.json      or one file per video, as predict writes them; also besides labels.csv
 """
 
+import dataclasses
 import functools
 from collections.abc import Collection, Mapping
 from pathlib import Path
+
+import numpy as np
 
 from input_pipeline.releases import folder_files, folder_table
 from input_pipeline.releases.folder_base import FolderRelease, instance_regions, read_instances
 from input_pipeline.releases.folder_files import TRACKS, list_videos
 from input_pipeline.releases.folder_json import JsonRelease
-from input_pipeline.releases.folder_table import TABLE, Row, Table
-from input_pipeline.releases.regions import Regions
+from input_pipeline.releases.folder_table import TABLE, Table
+from input_pipeline.releases.regions import Regions, UnknownInstances
+from input_pipeline.releases.tables.rows import Row
+from input_pipeline.releases.tables.video_names import composed
 from input_pipeline.releases.youtube_vis import LabelledFrame
-from ssa2d_jax.data.label_space import IGNORE, LabelSpace
-from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.text import plural
 
 _SPLIT_ADVICE = f"to choose others, add a column split (train or test) to {TABLE}"
 
 
-def read_regions(label: Path, frame: int, rows: tuple[Row, ...], space: LabelSpace) -> Regions:
-    """Reads the PNG that labels a frame of the video with these rows."""
-    regions = instance_regions(read_instances(label), frame, rows, space)
+def read_regions(label: Path, frame: int, video: str, table: Table) -> Regions:
+    """Reads the PNG that labels a frame of a video of `table`."""
+    rows, ignored = table.rows[video], table.ignored_numbers(video, frame)
+    instances = read_instances(label)
+    if ignored:
+        instances = np.where(np.isin(instances, sorted(ignored)), IGNORE, instances)
+    regions = instance_regions(instances, frame, rows, table.space)
     unknown = sorted(set(regions.codes.tolist()) - {IGNORE, *(row.instance for row in rows)})
     if unknown:
-        raise InputError(f"{label}: instance {unknown[0]} is not in {TABLE} (video {rows[0].video})")
+        raise UnknownInstances(label, unknown, f"not in {TABLE} (video {video})")
     return regions
 
 
@@ -78,7 +86,7 @@ class TableRelease(FolderRelease):
 
     def regions(self, name: str, frame: int, label: Path) -> Regions:
         """Reads the PNG of a frame of a video."""
-        return read_regions(label, frame, self.table.rows[name], self.space)
+        return read_regions(label, frame, name, self.table)
 
     def instance_name(self, name: str, code: int) -> str:
         """What messages call an instance of a video."""
@@ -105,7 +113,9 @@ class TableRelease(FolderRelease):
     def stray_label_warnings(self) -> list[str]:
         """Warns of PNGs of videos that the table does not name."""
         labelled = {
-            path.parent.name for folder in folder_files.label_folders(self.root) for path in folder.glob("*/*.png")
+            composed(path.parent.name)
+            for folder in folder_files.label_folders(self.root)
+            for path in folder.glob("*/*.png")
         }
         strays = sorted(labelled - self.table.rows.keys())
         return [f"{self.root}: instance PNGs of {list_videos(strays)} that {TABLE} does not name"] if strays else []
@@ -136,7 +146,7 @@ class JoinedRelease(FolderRelease):
         rows = {**drawn.rows, **tracked.rows}
         train = (*drawn.splits["train"], *tracked.rows, *tracked.unusable)
         space = folder_table.space_of(self.root, rows)
-        return Table(rows, {**drawn.splits, "train": train}, space, drawn.splits_given)
+        return dataclasses.replace(drawn, rows=rows, splits={**drawn.splits, "train": train}, space=space)
 
     @property
     def tables(self) -> tuple[Path, ...]:
@@ -153,10 +163,9 @@ class JoinedRelease(FolderRelease):
 
     def regions(self, name: str, frame: int, label: Path | LabelledFrame) -> Regions:
         """Reads the label of a frame of a video."""
-        rows = self.table.rows[name]
         if isinstance(label, Path):
-            return read_regions(label, frame, rows, self.space)
-        return instance_regions(label.draw(), label.number, rows, self.space)
+            return read_regions(label, frame, name, self.table)
+        return instance_regions(label.draw(), label.number, self.table.rows[name], self.space)
 
     def instance_name(self, name: str, code: int) -> str:
         """What messages call an instance of a video."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
+from input_pipeline.releases.tables.video_names import composed, spelling_in
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, plural
@@ -36,17 +37,23 @@ def frames_path(root: Path, name: str, place: str, known: Container[str]) -> Pat
     folder = next((root / folder for folder in VIDEO_FOLDERS if (root / folder).is_dir()), None)
     if folder is None:
         raise InputError(f"{root}: has no folder {' or '.join(VIDEO_FOLDERS)} with the videos")
-    paths = sorted(path for path in folder.glob(f"{_escape(name)}.*") if path.is_file() and path.stem == name)
-    paths += [folder / name] if (folder / name).is_dir() else []
+    candidates = folder.glob(f"{_escape(name)}.*") if name.isascii() else folder.iterdir()
+    paths = sorted(path for path in candidates if path.is_file() and composed(path.stem) == composed(name))
+    whole = folder / spelling_in(folder, name)  # a folder, or a file named with its ending to tell a.mov from a.mp4
+    paths += [whole] if whole.is_dir() or (whole.is_file() and not paths) else []
     if len(paths) == 1:
         return paths[0]
     if paths:
         files = ", ".join(path.name for path in paths)
         raise InputError(f"{place}: video {name}: {folder} has several with that name: {files}; keep one")
-    ending = Path(name).suffix if (folder / name).is_file() else ""
-    if ending:
-        raise InputError(f"{place}: video {name} must be written without its ending {ending}: {name[: -len(ending)]}")
     raise InputError(f"{place}: video {name}: {folder} has none with that name{_suggestion(name, folder, known)}")
+
+
+def find_file(root: Path, name: str) -> Path | None:
+    """The video file of this name, which has its ending; None if there is none."""
+    folder = next((root / folder for folder in VIDEO_FOLDERS if (root / folder).is_dir()), None)
+    path = folder / spelling_in(folder, name) if folder else None
+    return path if path and path.is_file() else None
 
 
 def _suggestion(name: str, folder: Path, known: Container[str]) -> str:
@@ -79,7 +86,8 @@ def labelled_frames(root: Path, name: str, frames: Path) -> dict[int, Path]:
     folders = label_folders(root)
     if not folders:
         raise InputError(f"{root}: has no folder {' or '.join(LABEL_FOLDERS)} with the instance PNGs")
-    folder = next((folder / name for folder in folders if _label_pngs(folder / name)), folders[0] / name)
+    places = [folder / spelling_in(folder, name) for folder in folders]
+    folder = next((place for place in places if _label_pngs(place)), places[0])
     files = _label_pngs(folder)
     if not files:
         raise InputError(f"{folder}: has no instance PNG (<frame>.png) for video {name}")
@@ -116,7 +124,7 @@ def label_folders(root: Path) -> list[Path]:
 def tracks_files(root: Path) -> dict[str, Path]:
     """The tracks.json files that predict has written into the folders for labels, by video, ordered by name."""
     paths = [path for folder in label_folders(root)[::-1] for path in folder.glob(f"*/{TRACKS}")]
-    return dict(sorted({path.parent.name: path for path in paths}.items()))
+    return dict(sorted({composed(path.parent.name): path for path in paths}.items()))
 
 
 def list_videos(names: Sequence[str]) -> str:
