@@ -161,9 +161,8 @@ def _check_length(path: Path, annotation: vidor.Annotation) -> str:
     count = sum(1 for _ in read_frames(video, threads=1))
     if not _is_about(count, described):
         raise InputError(f"{video}: has {plural(count, 'frame')}, but {path} describes {described}")
-    return (
-        f"{video}: the file states {plural(announced, 'frame')}; {count} can be read, and {path} describes {described}"
-    )
+    stated = plural(announced, "frame")
+    return f"{video}: the file states {stated}, but {count} can be read: used, since {path} has {described}"
 
 
 def _is_about(count: int, described: int) -> bool:

@@ -29,7 +29,7 @@ from input_pipeline.releases.folder_files import TRACKS, list_videos
 from input_pipeline.releases.folder_json import JsonRelease
 from input_pipeline.releases.folder_table import TABLE, Table
 from input_pipeline.releases.regions import Regions, UnknownInstances
-from input_pipeline.releases.tables.rows import Row
+from input_pipeline.releases.tables.rows import IGNORED_ACTOR, Row
 from input_pipeline.releases.tables.video_names import composed
 from input_pipeline.releases.youtube_vis import LabelledFrame
 from ssa2d_jax.data.label_space import IGNORE
@@ -47,7 +47,8 @@ def read_regions(label: Path, frame: int, video: str, table: Table) -> Regions:
     regions = instance_regions(instances, frame, rows, table.space)
     unknown = sorted(set(regions.codes.tolist()) - {IGNORE, *(row.instance for row in rows)})
     if unknown:
-        raise UnknownInstances(label, unknown, f"not in {TABLE} (video {video})")
+        remedy = f"to ignore a number as {IGNORE}, add a row of it with the actor {IGNORED_ACTOR} and no action"
+        raise UnknownInstances(label, unknown, f"not in {TABLE} (video {video}); {remedy}")
     return regions
 
 

@@ -122,7 +122,7 @@ def test_frames_are_counted_where_the_container_states_another_number(tmp_path, 
     assert [record["frames"] for _, record in records] == [record["frames"] for _, record in expected]
     note = vidor_notes.read_note(vidor_notes.note_file(folder, path))
     video = tmp_path / "video/0000/7.mp4"
-    assert note.remark == f"{video}: the file states 40 frames; 24 can be read, and {path} describes 24"
+    assert note.remark == f"{video}: the file states 40 frames, but 24 can be read: used, since {path} has 24"
     assert note.labels == [2] and note.problem == ""
     monkeypatch.setattr(vidor_clips, "probe", lambda _: VideoInfo(None, 24))
     path = fixture.write_annotation(

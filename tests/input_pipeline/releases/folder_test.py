@@ -132,7 +132,7 @@ def test_strangers_in_many_labels_are_one_problem_of_their_video(tmp_path):
     (problem,) = results["b"]
     assert problem == (
         f"{root / 'labels/b/00003.png'} and 3 more labels: instances 10003, 10012, 10013, 10014 are not in labels.csv "
-        "(video b)"
+        "(video b); to ignore a number as 255, add a row of it with the actor ignore and no action"
     )
     error = pickle.loads(pickle.dumps(UnknownInstances(root / "x.png", [3, 4], "not in labels.csv (video b)")))
     assert str(error) == f"{root / 'x.png'}: instances 3, 4 are not in labels.csv (video b)" and error.numbers == (3, 4)
