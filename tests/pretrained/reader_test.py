@@ -255,6 +255,14 @@ def test_truncated_files_are_refused(tmp_path, tensors):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(InputError, match=rf"{tmp_path}.*again"):
             read_weights(path)
+    (tmp_path / "page.h5").write_bytes(b"\n<!DOCTYPE html><html><body>404")
+    (tmp_path / "lfs.pt").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0")
+    for name, message in (
+        ("page.h5", "is a web page, not a file"),
+        ("lfs.pt", "is a pointer of Git LFS.*git lfs pull"),
+    ):
+        with pytest.raises(InputError, match=f"{name} {message}"):
+            read_weights(tmp_path / name)
     (tmp_path / "empty").write_bytes(b"")
     for name, message in (("empty", "unknown format"), ("absent", "does not exist"), ("..", "without a TensorFlow")):
         with pytest.raises(InputError, match=message):
