@@ -150,11 +150,12 @@ def _fonts_with(missing: frozenset[int]) -> tuple[Path, ...]:
 
 @functools.cache
 def system_fonts() -> tuple[Path, ...]:
-    """The files of the system's upright fonts, those without serifs first."""
-    fonts = (Path(font) for font in font_manager.findSystemFonts())
-    unusual = ("italic", "oblique", "bold", "black", "light", "thin", "emoji", "condensed", "mono")
-    usual = [font for font in fonts if not any(word in font.name.lower() for word in unusual)]
-    return tuple(sorted(usual, key=lambda font: ("sans" not in font.name.lower(), font.name)))
+    """The files of the system's fonts, upright and regular ones without serifs first, and none of coloured pictures."""
+    fonts = [Path(font) for font in font_manager.findSystemFonts()]
+    unusual = ("italic", "oblique", "bold", "black", "light", "thin", "condensed", "mono")
+    place = lambda name: (any(word in name for word in unusual), "sans" not in name, name)
+    usable = [font for font in fonts if "emoji" not in font.name.lower()]
+    return tuple(sorted(usable, key=lambda font: place(font.name.lower())))
 
 
 def chart_families(texts: Iterable[str]) -> list[str]:
