@@ -34,7 +34,7 @@ def frames_path(root: Path, name: str, place: str, known: Container[str]) -> Pat
     Raises:
         InputError: There is no such video, or there are several.
     """
-    folder = next((root / folder for folder in VIDEO_FOLDERS if (root / folder).is_dir()), None)
+    folder = video_folder(root)
     if folder is None:
         raise InputError(f"{root}: has no folder {' or '.join(VIDEO_FOLDERS)} with the videos")
     candidates = folder.glob(f"{_escape(name)}.*") if name.isascii() else folder.iterdir()
@@ -49,9 +49,14 @@ def frames_path(root: Path, name: str, place: str, known: Container[str]) -> Pat
     raise InputError(f"{place}: video {name}: {folder} has none with that name{_suggestion(name, folder, known)}")
 
 
+def video_folder(root: Path) -> Path | None:
+    """The folder with the videos: the first one that is there."""
+    return next((root / folder for folder in VIDEO_FOLDERS if (root / folder).is_dir()), None)
+
+
 def find_file(root: Path, name: str) -> Path | None:
     """The video file of this name, which has its ending; None if there is none."""
-    folder = next((root / folder for folder in VIDEO_FOLDERS if (root / folder).is_dir()), None)
+    folder = video_folder(root)
     path = folder / spelling_in(folder, name) if folder else None
     return path if path and path.is_file() else None
 

@@ -11,7 +11,7 @@ from input_pipeline.releases.folder_files import ONE_JSON, SPLIT_JSON, TRACKS
 from input_pipeline.releases.folder_table import Table
 from input_pipeline.releases.regions import Regions
 from input_pipeline.releases.tables.rows import Rows
-from input_pipeline.releases.tables.video_names import composed
+from input_pipeline.releases.tables.video_names import composed, find_meanings
 from input_pipeline.releases.youtube_vis import LabelledFrame, Video
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils.errors import InputError, Problems
@@ -54,11 +54,26 @@ class JsonRelease(FolderRelease):
     @functools.cached_property
     def _contents(self) -> _Contents:
         """The files' contents. Problems of a tracks.json only matter to its video while there are other videos."""
-        contents = _read_files(self._files)
+        contents = self._without_twins(_read_files(self._files))
         nothing_usable = len(contents.unusable) == len(self._files) and not self._other_videos
         if contents.problems and (nothing_usable or not contents.unusable):
             raise Problems(*contents.problems)
         return contents
+
+    def _without_twins(self, contents: _Contents) -> _Contents:
+        """The contents without videos that are the file of another video, named with its ending."""
+        named = [name for name, video in contents.videos.items() if video.file == name]
+        problems = {}
+        for name, (video, *_) in find_meanings(named, folder_files.video_folder(self.root)).items():
+            if video != name and (video in contents.videos or video in self._other_videos):
+                same = f"{self._files[contents.keys[name]]}: {name} is the video {video}, which has other labels"
+                problems[name] = (f"{same}; delete one of the two",)
+        return dataclasses.replace(
+            contents,
+            videos={name: video for name, video in contents.videos.items() if name not in problems},
+            unusable={**contents.unusable, **problems},
+            problems=(*contents.problems, *(problem for (problem,) in problems.values())),
+        )
 
     @functools.cached_property
     def _known(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from input_pipeline.releases.folder_files import VIDEO_FOLDERS
+from input_pipeline.releases import folder_files
 from input_pipeline.releases.regions import Splits
 from input_pipeline.releases.tables.csv_text import CsvText, read_csv
 from input_pipeline.releases.tables.rows import (
@@ -120,8 +120,7 @@ def _read_rows(path: Path, text: CsvText) -> tuple[Rows, Rows, list[str]]:
 
 def _name_videos(path: Path, rows: Sequence[Row]) -> tuple[list[Row], list[str], list[str]]:
     """The rows of the table in `path` with the names that their videos have; warnings, and problems."""
-    root = path.parent
-    folder = next((root / name for name in VIDEO_FOLDERS if (root / name).is_dir()), None)
+    folder = folder_files.video_folder(path.parent)
     places: dict[str, str] = {}
     for row in rows:
         places.setdefault(row.video, row.place)

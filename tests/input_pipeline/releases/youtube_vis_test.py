@@ -555,6 +555,19 @@ def test_a_video_of_tracks_is_the_file_that_they_name(tmp_path):
         release.video("b")
 
 
+def test_one_video_under_two_names_is_not_read_twice(tmp_path):
+    root = fixture.write_release(tmp_path / "tracks", "tracks")
+    _predict(["b.mp4", "b.mov"], root / "labels_of_both")  # when there was a b.mov, too
+    shutil.copytree(root / "labels_of_both/b.mp4", root / "labels/b.mp4")
+    results = {video.name: video.problems for video in check.check_release(layouts.open_folder(root))}
+    twin = "labels/b.mp4/tracks.json: b.mp4 is the video b, which has other labels; delete one of the two"
+    assert results.pop("b.mp4") == (f"{root}/{twin}",) and set(results.values()) == {()}
+    joined = folder_release.write_folder(tmp_path / "joined")
+    shutil.copytree(root / "labels_of_both/b.mp4", joined / "labels/b.mp4")
+    results = {video.name: video.problems for video in check.check_release(layouts.open_folder(joined))}
+    assert results.pop("b.mp4") == (f"{joined}/{twin}",) and set(results.values()) == {()}
+
+
 def _quirk(tmp_path, change):
     release = _release(tmp_path, change)
     (result,) = {video.name: video for video in check.check_release(release)}.values()
