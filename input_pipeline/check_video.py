@@ -2,14 +2,14 @@
 
 import collections
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from input_pipeline.check_alignment import Alignment, Strengths
 from input_pipeline.check_labels import InstanceAction, Show, Tiles, VideoLabels, instance_actions
-from input_pipeline.releases.regions import Label, Regions, Release
+from input_pipeline.releases.regions import Label, Regions, Release, UnknownInstances, describe_instances
 from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.errors import InputError, Problems
 from ssa2d_jax.utils.text import plural, size_text
@@ -131,14 +131,17 @@ def read_labels(release: Release[Label], name: str) -> VideoLabels[Label]:
         return VideoLabels({}, {}, _messages(error), listed=False)
     regions: dict[int, Regions] = {}
     problems = []
+    unknown: list[UnknownInstances] = []
     for frame, label in labels.items():
         try:
             read = release.regions(name, frame, label)
             # Together the maps may take gigabytes. Only their size is kept: an array that stores a single number.
             regions[frame] = dataclasses.replace(read, map=np.broadcast_to(read.map.dtype.type(0), read.map.shape))
+        except UnknownInstances as error:
+            unknown.append(error)
         except (InputError, OSError) as error:
             problems.append(str(error))
-    return VideoLabels(labels, regions, tuple(problems))
+    return VideoLabels(labels, regions, (*problems, *_merge_unknown(unknown)))
 
 
 def read_video(
@@ -219,6 +222,15 @@ def _merge(problems: Iterable[tuple[Label, str]]) -> list[str]:
         labels.setdefault(text, []).append(label)
     more = lambda count: f" (the same in {plural(count, 'more label')})" if count else ""
     return [f"{same[0]}: {text}{more(len(same) - 1)}" for text, same in labels.items()]
+
+
+def _merge_unknown(errors: Sequence[UnknownInstances]) -> list[str]:
+    """One problem for all numbers that a release does not know, however many labels have them."""
+    if len(errors) < 2:
+        return [str(error) for error in errors]
+    numbers = sorted({number for error in errors for number in error.numbers})
+    labels = f"{errors[0].label} and {plural(len(errors) - 1, 'more label')}"
+    return [f"{labels}: {describe_instances(numbers)} {errors[0].reason}"]
 
 
 def _messages(error: InputError | OSError) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ LIBRARY = [
     Room("data", ("utils",)),
     Room("video", ("utils",), ("av", "cv2", "PIL")),
     Room("models", (), ("jax", "flax")),
-    Room("pretrained", ("utils", "models"), ("jax", "flax"), ("tensorflow", "torch", "h5py")),
+    Room("pretrained", ("utils", "models"), ("jax", "flax"), ("tensorflow", "h5py")),
     Room("steps", ("data", "models", "utils", "video.optical_flow"), JAX),
     Room("runs", ("data", "models", "pretrained", "steps", "utils", "video"), (*JAX, "orbax")),
     Room("visualization", ("data", "utils"), ("cv2", "matplotlib", "PIL")),

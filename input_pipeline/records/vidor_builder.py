@@ -26,9 +26,10 @@ from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress, log
+from ssa2d_jax.utils.text import first_few
 
 _SEED = 0  # of the choice of clips
-_SHOWN = 5  # problems that an error message shows
+_SHOWN = 5  # problems that an error message shows, and remarks
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -158,6 +159,7 @@ class Vidor(tfds.core.GeneratorBasedBuilder):
         metadata = self.info.metadata
         for split in SPLITS:
             notes = self._read_usable_notes(split)
+            _log_remarks(notes)
             metadata["label_frames"][split] = sum(sum(note.labels) for note in notes)
             metadata["labels_a_clip"][split] = max(max(note.labels) for note in notes)
             metadata["label_size"][split] = np.max([note.size for note in notes], axis=0).tolist()
@@ -179,6 +181,13 @@ class Vidor(tfds.core.GeneratorBasedBuilder):
             )
         self.problems += unusable
         return usable
+
+
+def _log_remarks(notes: Sequence[Note]) -> None:
+    """Logs what is unusual about videos that are used."""
+    remarks = [note.remark for note in notes if note.remark]
+    if remarks:
+        log(f"warning: {first_few(remarks, _SHOWN, separator=chr(10) + '  ')}")
 
 
 def _write_records(file: Path, records: Sequence[tuple[str, Record]], features: tfds.features.FeaturesDict) -> None:

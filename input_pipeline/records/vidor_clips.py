@@ -12,7 +12,7 @@ from input_pipeline.records.options import VidorOptions
 from input_pipeline.records.vidor_plan import ClipSpan, VideoPlan
 from input_pipeline.releases import vidor
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.text import size_text
+from ssa2d_jax.utils.text import plural, size_text
 from ssa2d_jax.video.optical_flow import FlowTrack
 from ssa2d_jax.video.reader import Frame, probe, read_frames
 
@@ -23,16 +23,16 @@ def records_of_video(plan: VideoPlan, *, folder: Path, root: Path, options: Vido
     """`make_records`, with a note of the result in `folder`; empty for a video that can't be used."""
     annotation, _ = plan
     try:
-        records = make_records(plan, root, options)
+        records, remark = make_records(plan, root, options)
     except (InputError, OSError, ValueError) as error:
         vidor_notes.note_problem(folder, annotation, error)
         return []
-    vidor_notes.note_records(folder, annotation, [record for _, record in records])
+    vidor_notes.note_records(folder, annotation, [record for _, record in records], remark)
     return records
 
 
-def make_records(plan: VideoPlan, root: Path, options: VidorOptions) -> list[tuple[str, Record]]:
-    """Makes the (key, record) of every planned clip of one video.
+def make_records(plan: VideoPlan, root: Path, options: VidorOptions) -> tuple[list[tuple[str, Record]], str]:
+    """Makes the (key, record) of every planned clip of one video, and says what is unusual about the video ("").
 
     Where the video ends a little earlier than its annotation, the last clip is shorter.
 
@@ -41,6 +41,7 @@ def make_records(plan: VideoPlan, root: Path, options: VidorOptions) -> list[tup
     """
     path, spans = plan
     annotation = vidor.read_annotation(path, root, spatial=options.spatial)
+    remark = _check_length(path, annotation)
     planned = {span: _frame_numbers(span, options.clip_frames, len(annotation.boxes)) for span in spans}
     frames, flow = _read(path, annotation, planned, options)
     records = []
@@ -50,7 +51,7 @@ def make_records(plan: VideoPlan, root: Path, options: VidorOptions) -> list[tup
             key = f"{path.parent.name}-{path.stem}:{span.start:06d}:{span.step}"
             encoded = [frames[number] for number in numbers]
             records.append((key, _record(annotation, numbers, encoded, flow[span], options)))
-    return records
+    return records, remark
 
 
 def _record(
@@ -117,7 +118,6 @@ def _read(
     Returns:
         Every frame by its number as JPEG, and the flow of every clip as PNG (empty if the records have no flow).
     """
-    _check_announced_length(path, annotation)
     length = len(annotation.boxes)
     flows = {span: _ClipFlow(numbers, span.step, options) for span, numbers in planned.items()} if options.flow else {}
     in_clips = {number for numbers in planned.values() for number in numbers}
@@ -140,13 +140,33 @@ def _read(
     return frames, empty | {span: flow.finish(counts[span]) for span, flow in flows.items()}
 
 
-def _check_announced_length(path: Path, annotation: vidor.Annotation) -> None:
-    """Raises InputError if the video is missing or its container states another number of frames."""
-    if not annotation.video.is_file():
-        raise InputError(f"{annotation.video}: no such file, but {path} names it")
-    announced, described = probe(annotation.video).frames, len(annotation.boxes)
-    if announced and abs(announced - described) > 1 + _SLACK * described:
-        raise InputError(f"{annotation.video}: has {announced} frames, but {path} describes {described}")
+def _check_length(path: Path, annotation: vidor.Annotation) -> str:
+    """Compares the numbers of frames of a video and its annotation.
+
+    If the container states another number than the annotation, the frames are counted: a video that was trimmed without
+    encoding it again has frames that are not shown, which some containers count, too.
+
+    Returns:
+        A remark if the container's number is wrong, else "".
+
+    Raises:
+        InputError: The video is missing or has another number of frames.
+    """
+    video, described = annotation.video, len(annotation.boxes)
+    if not video.is_file():
+        raise InputError(f"{video}: no such file, but {path} names it")
+    announced = probe(video).frames
+    if not announced or _is_about(announced, described):
+        return ""
+    count = sum(1 for _ in read_frames(video, threads=1))
+    if not _is_about(count, described):
+        raise InputError(f"{video}: has {plural(count, 'frame')}, but {path} describes {described}")
+    stated = plural(announced, "frame")
+    return f"{video}: the file states {stated}, but {count} can be read: used, since {path} has {described}"
+
+
+def _is_about(count: int, described: int) -> bool:
+    return abs(count - described) <= 1 + _SLACK * described
 
 
 def _check_size(path: Path, annotation: vidor.Annotation, frame: Frame) -> None:

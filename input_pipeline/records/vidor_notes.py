@@ -21,12 +21,14 @@ class Note:
         labels: labelled frames of each of its clips; empty if the video can't be used.
         size: the largest (height, width) of its label maps.
         problem: why the video can't be used.
+        remark: what is unusual about a video that is used.
     """
 
     video: str
     labels: Sequence[int] = ()
     size: Sequence[int] = (0, 0)
     problem: str = ""
+    remark: str = ""
 
 
 def records_file(folder: Path, annotation: Path) -> Path:
@@ -44,10 +46,11 @@ def note_problem(folder: Path, annotation: Path, problem: object) -> None:
     _write(folder, annotation, {"problem": str(problem)})
 
 
-def note_records(folder: Path, annotation: Path, records: Sequence[Record]) -> None:
+def note_records(folder: Path, annotation: Path, records: Sequence[Record], remark: str = "") -> None:
     """Writes the note of a video that has clips."""
     size = np.max([record["label_size"] for record in records], axis=0).tolist()
-    _write(folder, annotation, {"labels": [len(record["label_frame"]) for record in records], "size": size})
+    labels = [len(record["label_frame"]) for record in records]
+    _write(folder, annotation, {"labels": labels, "size": size, "remark": remark})
 
 
 def read_note(path: Path) -> Note:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from input_pipeline.releases.json_fields import shorten
+from input_pipeline.releases.json_fields import shorten, whole_number
 from ssa2d_jax.utils.errors import InputError
 
 _MOST_DIGITS = 7  # of five bits each: more than any number of pixels needs
@@ -45,17 +45,25 @@ def decode(mask: object, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
     Raises:
         InputError: `mask` is anything but runs that fill `size` exactly.
     """
+    if isinstance(mask, list) and not mask:
+        raise InputError("is an empty list; expected run lengths, or null in a frame without a mask")
+    if isinstance(mask, list) and isinstance(mask[0], dict):
+        raise InputError(f"has a list of {len(mask)} run lengths in a frame; join them: pycocotools.mask.merge")
     if isinstance(mask, list):
         raise InputError("is a polygon; expected run lengths: pycocotools.mask.frPyObjects converts it")
     if not isinstance(mask, dict) or "counts" not in mask:
         raise InputError('has no run lengths; expected {"size": [height, width], "counts": ...}')
     height, width = size
     if mask.get("size") != [height, width]:
-        raise InputError(f"its size is {shorten(mask.get('size'))}; the video's is [{height}, {width}] (height, width)")
+        found = f"its size is {shorten(mask.get('size'))}; the video's is [{height}, {width}] (height, width)"
+        turned = ": is the mask turned by 90 degrees? Draw it on the upright video"
+        raise InputError(found + (turned if mask.get("size") == [width, height] else ""))
     counts = mask["counts"]
     if isinstance(counts, str):
         counts = _decompress(counts)
-    elif not isinstance(counts, list) or not all(type(count) is int for count in counts):
+    elif isinstance(counts, list) and None not in (whole := [whole_number(count) for count in counts]):
+        counts = whole
+    else:
         raise InputError("its counts are neither a list of whole numbers nor a text")
     if not all(0 <= count <= height * width for count in counts):
         raise InputError(f"one of its runs is below 0 or above {height} x {width}")

@@ -23,47 +23,51 @@ import functools
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from input_pipeline.releases import folder_files, folder_table
 from input_pipeline.releases.folder_base import FolderRelease, instance_regions
 from input_pipeline.releases.folder_files import TRACKS, list_videos
 from input_pipeline.releases.folder_json import JsonRelease
-from input_pipeline.releases.folder_table import TABLE, Row, Table
+from input_pipeline.releases.folder_table import TABLE, Table
 from input_pipeline.releases.label_files import meaning, unread
-from input_pipeline.releases.regions import Regions
+from input_pipeline.releases.regions import Regions, UnknownInstances
+from input_pipeline.releases.tables.rows import IGNORED_ACTOR, Row
 from input_pipeline.releases.youtube_vis import LabelledFrame
-from ssa2d_jax.data.label_space import IGNORE, LabelSpace
+from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.text import first_few, plural
+from ssa2d_jax.utils.text import plural
 from ssa2d_jax.video.pictures import describe_numbers, last_number, read_picture_folder
 
 _MASKS = (
     f"PNGs hold 0 and {IGNORE} alone, and {IGNORE} is ignored: write the number of the instance instead of {IGNORE}, "
     f"or instance {IGNORE} into {TABLE}"
 )
-_MOST_NUMBERS = 20  # that a message names
 _SPLIT_ADVICE = f"to choose others, add a column split (train or test) to {TABLE}"
 
 
-def read_regions(label: Path, frame: int, rows: tuple[Row, ...], space: LabelSpace) -> Regions:
-    """Reads the PNG that labels a frame of the video with these rows; `frame` is its number in the rows."""
+def read_regions(label: Path, frame: int, video: str, table: Table) -> Regions:
+    """Reads the PNG that labels a frame of a video of `table`; `frame` is its number in the rows."""
+    rows, ignored = table.rows[video], table.ignored_numbers(video, frame)
     known = {row.instance for row in rows}
-    instances, remark = meaning.read_instances(label, known)
-    regions = instance_regions(instances, frame, rows, space)
+    instances, remark = meaning.read_instances(label, known | set(ignored))
+    if ignored:
+        instances = np.where(np.isin(instances, sorted(ignored)), IGNORE, instances)
+    regions = instance_regions(instances, frame, rows, table.space)
     unknown = sorted(set(regions.codes.tolist()) - {IGNORE, *known})
     if unknown:
-        numbers = first_few([str(number) for number in unknown], _MOST_NUMBERS)
-        names = f"instance {numbers} is" if len(unknown) == 1 else f"instances {numbers} are"
-        raise InputError(f"{label}: {names} not in {TABLE} (video {rows[0].video}){_unknown_remedy(unknown, known)}")
+        raise UnknownInstances(label, unknown, f"not in {TABLE} (video {video}){_unknown_remedy(unknown, known)}")
     if regions.codes.tolist() == [IGNORE] and IGNORE not in known:
         remark = f"holds 0 and {IGNORE} alone, and {IGNORE} is ignored: it shows no instance"
     return dataclasses.replace(regions, remark=remark)
 
 
 def _unknown_remedy(unknown: Collection[int], known: Collection[int]) -> str:
-    """What may have put numbers into a PNG that no row has; nothing for a single one."""
+    """What may have put numbers into a PNG that no row has, and how to ignore them."""
+    ignore = f"; to ignore a number as {IGNORE}, add a row of it with the actor {IGNORED_ACTOR} and no action"
     if len(unknown) > 1 and len(unknown) > len(known):
-        return "; were edges smoothed, or the numbers changed by a program that shrinks PNGs?"
-    return ""
+        return f"; were edges smoothed, or the numbers changed by a program that shrinks PNGs? If not,{ignore[1:]}"
+    return ignore
 
 
 class TableRelease(FolderRelease):
@@ -116,7 +120,7 @@ class TableRelease(FolderRelease):
 
     def regions(self, name: str, frame: int, label: Path) -> Regions:
         """Reads the PNG of a frame of a video."""
-        return read_regions(label, self.frame_number(name, frame), self.table.rows[name], self.space)
+        return read_regions(label, self.frame_number(name, frame), name, self.table)
 
     def instance_name(self, name: str, code: int) -> str:
         """What messages call an instance of a video."""
@@ -216,7 +220,7 @@ class JoinedRelease(FolderRelease):
         rows = {**drawn.rows, **tracked.rows}
         train = (*drawn.splits["train"], *tracked.rows, *tracked.unusable)
         space = folder_table.space_of(self.root, rows)
-        return Table(rows, {**drawn.splits, "train": train}, space, drawn.splits_given)
+        return dataclasses.replace(drawn, rows=rows, splits={**drawn.splits, "train": train}, space=space)
 
     @property
     def tables(self) -> tuple[Path, ...]:
@@ -233,10 +237,9 @@ class JoinedRelease(FolderRelease):
 
     def regions(self, name: str, frame: int, label: Path | LabelledFrame) -> Regions:
         """Reads the label of a frame of a video."""
-        rows = self.table.rows[name]
         if isinstance(label, Path):
-            return read_regions(label, self.frame_number(name, frame), rows, self.space)
-        return instance_regions(label.draw(), label.number, rows, self.space)
+            return read_regions(label, self.frame_number(name, frame), name, self.table)
+        return instance_regions(label.draw(), label.number, self.table.rows[name], self.space)
 
     def frame_number(self, name: str, frame: int) -> int:
         """The number that rows and messages give to a frame of a video."""

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Int64, UInt16
 
 from input_pipeline.releases import folder_files, folder_table
-from input_pipeline.releases.folder_table import Row, Table
+from input_pipeline.releases.folder_table import Table
 from input_pipeline.releases.regions import Regions, Splits
+from input_pipeline.releases.tables.rows import Row
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.text import first_few
 

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from input_pipeline.releases.label_files import meaning, png
+from input_pipeline.releases.tables.video_names import composed, spelling_in
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import is_clutter
@@ -41,23 +42,29 @@ def frames_path(root: Path, name: str, place: str, known: Container[str]) -> Pat
     folder = video_folder(root)
     if folder is None:
         raise InputError(f"{root}: has no folder {' or '.join(VIDEO_FOLDERS)} with the videos")
-    found = (path for path in folder.glob(f"{_escape(name)}.*") if path.is_file() and not is_clutter(path.name))
-    paths = sorted(path for path in found if path.stem == name)
-    paths += [folder / name] if (folder / name).is_dir() else []
+    found = folder.glob(f"{_escape(name)}.*") if name.isascii() else folder.iterdir()
+    found = (path for path in found if path.is_file() and not is_clutter(path.name))
+    paths = sorted(path for path in found if composed(path.stem) == composed(name))
+    whole = folder / spelling_in(folder, name)  # a folder, or a file named with its ending to tell a.mov from a.mp4
+    paths += [whole] if whole.is_dir() or (whole.is_file() and not paths) else []
     if len(paths) == 1:
         return paths[0]
     if paths:
         files = ", ".join(path.name for path in paths)
         raise InputError(f"{place}: video {name}: {folder} has several with that name: {files}; keep one")
-    ending = Path(name).suffix if (folder / name).is_file() else ""
-    if ending:
-        raise InputError(f"{place}: video {name} must be written without its ending {ending}: {name[: -len(ending)]}")
     raise InputError(f"{place}: video {name}: {folder} has none with that name{_suggestion(name, folder, known)}")
 
 
 def video_folder(root: Path) -> Path | None:
     """The folder of the videos: the first of `VIDEO_FOLDERS` that is there."""
     return next((root / folder for folder in VIDEO_FOLDERS if (root / folder).is_dir()), None)
+
+
+def find_file(root: Path, name: str) -> Path | None:
+    """The video file of this name, which has its ending; None if there is none."""
+    folder = video_folder(root)
+    path = folder / spelling_in(folder, name) if folder else None
+    return path if path and path.is_file() else None
 
 
 def _suggestion(name: str, folder: Path, known: Container[str]) -> str:
@@ -89,7 +96,8 @@ def labelled_frames(root: Path, name: str, frames: Path) -> dict[int, Path]:
     folders = label_folders(root)
     if not folders:
         raise InputError(f"{root}: has no folder {' or '.join(LABEL_FOLDERS)} with the instance PNGs")
-    folder = next((folder / name for folder in folders if label_pngs(folder / name)), folders[0] / name)
+    places = [folder / spelling_in(folder, name) for folder in folders]
+    folder = next((place for place in places if label_pngs(place)), places[0])
     files = label_pngs(folder)
     if not files:
         raise InputError(f"{folder}: has no instance PNG (<frame>.png) for video {name}{_other_files(folder)}")
@@ -158,7 +166,7 @@ def tracks_files(root: Path) -> dict[str, Path]:
     """The tracks.json files that predict has written into the folders for labels, by video, ordered by name."""
     paths = [path for folder in label_folders(root)[::-1] for path in folder.glob(f"*/{TRACKS}")]
     paths = [path for path in paths if not is_clutter(path.parent.name)]
-    return dict(sorted({path.parent.name: path for path in paths}.items()))
+    return dict(sorted({composed(path.parent.name): path for path in paths}.items()))
 
 
 def list_videos(names: Sequence[str]) -> str:

@@ -8,12 +8,15 @@ from pathlib import Path
 from input_pipeline.releases import folder_files, folder_table, youtube_vis
 from input_pipeline.releases.folder_base import FolderRelease, instance_regions
 from input_pipeline.releases.folder_files import ONE_JSON, SPLIT_JSON, TRACKS, list_videos
-from input_pipeline.releases.folder_table import Rows, Table
+from input_pipeline.releases.folder_table import Table
 from input_pipeline.releases.label_files import unread
 from input_pipeline.releases.regions import Regions
+from input_pipeline.releases.tables.rows import Rows
+from input_pipeline.releases.tables.video_names import composed, find_meanings
 from input_pipeline.releases.youtube_vis import LabelledFrame, Video
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils.errors import InputError, Problems
+from ssa2d_jax.utils.text import plural
 from ssa2d_jax.video.pictures import list_pictures
 
 
@@ -52,11 +55,26 @@ class JsonRelease(FolderRelease):
     @functools.cached_property
     def _contents(self) -> _Contents:
         """The files' contents. Problems of a tracks.json only matter to its video while there are other videos."""
-        contents = _read_files(self._files)
+        contents = self._without_twins(_read_files(self._files))
         nothing_usable = len(contents.unusable) == len(self._files) and not self._other_videos
         if contents.problems and (nothing_usable or not contents.unusable):
             raise Problems(*contents.problems)
         return contents
+
+    def _without_twins(self, contents: _Contents) -> _Contents:
+        """The contents without videos that are the file of another video, named with its ending."""
+        named = [name for name, video in contents.videos.items() if video.file == name]
+        problems = {}
+        for name, (video, *_) in find_meanings(named, folder_files.video_folder(self.root)).items():
+            if video != name and (video in contents.videos or video in self._other_videos):
+                same = f"{self._files[contents.keys[name]]}: {name} is the video {video}, which has other labels"
+                problems[name] = (f"{same}; delete one of the two",)
+        return dataclasses.replace(
+            contents,
+            videos={name: video for name, video in contents.videos.items() if name not in problems},
+            unusable={**contents.unusable, **problems},
+            problems=(*contents.problems, *(problem for (problem,) in problems.values())),
+        )
 
     @functools.cached_property
     def _known(self) -> frozenset[str]:
@@ -77,7 +95,7 @@ class JsonRelease(FolderRelease):
         """Reads the files that can be used."""
         rows, keys = self.rows, self._contents.keys
         if not any(rows.values()):
-            raise InputError(f"{self.tables[0]}: no annotation has an action")
+            raise InputError(f"{self.tables[0]}: {self._why_nothing_is_labelled()}")
         if not self._splits_given:
             splits = dict(folder_table.choose_splits(list(rows)))
             splits["train"] += self.unusable  # so that they are reported together with other unusable videos
@@ -86,6 +104,8 @@ class JsonRelease(FolderRelease):
         for split, names in splits.items():
             if not names:
                 raise InputError(f"{self._files[split]}: contains no video")
+            if not any(self._contents.videos[name].frames for name in names):
+                raise InputError(f"{self._files[split]}: has no annotation with a mask: nothing in it is labelled")
         return Table(rows, splits, folder_table.space_of(self.root, rows), splits_given=True)
 
     def video(self, name: str) -> Path:
@@ -94,7 +114,9 @@ class JsonRelease(FolderRelease):
         if name in contents.unusable:
             raise Problems(*contents.unusable[name])
         path = self._file(name)
-        frames = folder_files.frames_path(self.root, name, str(path), self._known)
+        file = contents.videos[name].file
+        of_file = folder_files.find_file(self.root, file) if file else None
+        frames = of_file or folder_files.frames_path(self.root, name, str(path), self._known)
         if contents.videos[name].has_pictures and not frames.is_dir():
             raise InputError(f"{frames}: not a folder, but {path.name} has file_names, the pictures in a folder")
         return frames
@@ -107,11 +129,12 @@ class JsonRelease(FolderRelease):
         if not video.has_pictures:
             return {frame.number: frame for frame in video.frames}
         folder = self.video(name)
-        numbers: Mapping[str | None, int] = {path.name: number for number, path in enumerate(list_pictures(folder))}
-        for frame in video.frames:
-            if frame.picture not in numbers:
+        numbers = {composed(path.name): number for number, path in enumerate(list_pictures(folder))}
+        frames = {composed(frame.picture or ""): frame for frame in video.frames}
+        for picture, frame in frames.items():
+            if picture not in numbers:
                 raise InputError(f"{frame}: {folder} does not have that picture")
-        return dict(sorted((numbers[frame.picture], frame) for frame in video.frames))
+        return dict(sorted((numbers[picture], frame) for picture, frame in frames.items()))
 
     def regions(self, name: str, frame: int, label: LabelledFrame) -> Regions:
         """Draws a labelled frame of a video."""
@@ -149,8 +172,26 @@ class JsonRelease(FolderRelease):
 
     def unlabelled_warnings(self) -> list[str]:
         """Warns of videos without any mask."""
-        names = [name for name in self._contents.videos if name not in self.rows]
-        return [f"{self.root}: {list_videos(names)} without any mask, left out"] if names else []
+        videos = self._contents.videos
+        names = [name for name in videos if name not in self.rows]
+        left_out = [f"{self.root}: {list_videos(names)} without any mask, left out"] if names else []
+        return left_out + self._crowd_warnings()
+
+    def _crowd_warnings(self) -> list[str]:
+        """Warns of crowds that have an action: some programs mark every mask that was painted as a crowd."""
+        crowds = {name: video.crowds for name, video in self._contents.videos.items() if video.crowds}
+        if not crowds:
+            return []
+        count, videos = plural(sum(crowds.values()), "annotation"), list_videos(list(crowds))
+        return [
+            f"{self.root}: {count} of {videos} with an action, but iscrowd 1: ignored; set iscrowd to 0 to use them"
+        ]
+
+    def _why_nothing_is_labelled(self) -> str:
+        videos = self._contents.videos.values()
+        if any(video.frames for video in videos):
+            return "no annotation has an action: every mask is of a crowd (iscrowd 1), or has null for its action"
+        return "no annotation has an action: nothing is labelled; give the file that has the annotations"
 
     @property
     def _splits_given(self) -> bool:

@@ -1,61 +1,60 @@
 """Who does what in your own data: the rows of labels.csv, and the splits and classes that follow from rows."""
 
-import csv
 import dataclasses
 import difflib
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from input_pipeline.releases.regions import Splits, is_plain_name
+from input_pipeline.releases import folder_files
+from input_pipeline.releases.regions import Splits
+from input_pipeline.releases.tables.csv_text import CsvText, read_csv
+from input_pipeline.releases.tables.rows import (
+    EVERY_VIDEO,
+    Row,
+    Rows,
+    find_conflicts,
+    find_ignored_conflicts,
+    read_row,
+)
+from input_pipeline.releases.tables.video_names import find_meanings
 from ssa2d_jax.data.batch import SPLITS
-from ssa2d_jax.data.label_space import LabelSpace
+from ssa2d_jax.data.label_space import IGNORE, LabelSpace
 from ssa2d_jax.utils.errors import InputError, Problems
 from ssa2d_jax.utils.text import SHOWN, first_few, plural
 
 TABLE = "labels.csv"
 REQUIRED, OPTIONAL = ("video", "instance", "actor", "action"), ("first", "last", "split")
-CLASS_NAME_RULE = (
-    "a class name has letters, digits, spaces, _, -, +, ' and brackets, begins with a letter or digit, and is not "
-    "'background'"
-)
-_CLASS_NAME = re.compile(r"[^\W_][\w \-+()']*")
 _MOST_CLASSES = 254  # the values of a byte without background and ignore
 _TEST_EVERY = 4
 _SIMILAR = 0.8  # ratio of difflib: one letter more, less or different in a word of six
-_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}  # which some programs write instead of commas
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """What an instance is and does from frame `first` to `last` (None: to the end), and where that is written."""
-
-    place: str
-    video: str
-    instance: int
-    actor: str
-    action: str
-    first: int
-    last: int | None
-    split: str = ""
-
-    def covers(self, frame: int) -> bool:
-        """Whether the row is about frame `frame`."""
-        return self.first <= frame and (self.last is None or frame <= self.last)
-
-
-Rows = Mapping[str, tuple[Row, ...]]  # by video, ordered by name
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """All rows, and what follows from them; `splits_given`: the user has divided the videos."""
+    """All rows, and what follows from them.
+
+    Attributes:
+        rows: The rows of every video.
+        splits: The videos of every split.
+        space: The classes that the rows name.
+        splits_given: Whether the user has divided the videos.
+        ignored: The rows of numbers whose pixels are ignored, by video; those of "*" are about every video.
+        guesses: Warnings about what was guessed when the file was read.
+    """
 
     rows: Rows
     splits: Splits
     space: LabelSpace
     splits_given: bool
+    ignored: Rows = dataclasses.field(default_factory=dict)
+    guesses: tuple[str, ...] = ()
+
+    def ignored_numbers(self, video: str, frame: int) -> frozenset[int]:
+        """The numbers whose pixels are ignored in a frame of a video."""
+        rows = (*self.ignored.get(video, ()), *self.ignored.get(EVERY_VIDEO, ()))
+        return frozenset(row.instance for row in rows if row.covers(frame))
 
 
 def read_table(root: Path) -> Table:
@@ -66,114 +65,82 @@ def read_table(root: Path) -> Table:
         Problems: Lines cannot be used; each problem names its line.
     """
     path = root / TABLE
-    try:
-        lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a csv file in UTF-8 ({error})") from error
-    rows = _read_rows(path, _read_header(path, lines), lines)
+    text = read_csv(path, REQUIRED)
+    _check_header(path, text)
+    rows, ignored, guesses = _read_rows(path, text)
     if not rows:
         raise InputError(f"{path}: contains no instance; write one line for each")
     splits = _given_splits(path, rows)
-    return Table(rows, splits or choose_splits(list(rows)), space_of(path, rows), splits is not None)
+    return Table(
+        rows,
+        splits or choose_splits(list(rows)),
+        space_of(path, rows),
+        splits is not None,
+        ignored,
+        (*text.guesses, *guesses),
+    )
 
 
-def _read_header(path: Path, lines: list[list[str]]) -> list[str]:
-    first = lines[0] if lines else []
-    header = [cell.strip().lower() for cell in first]
-    for separator, name in _OTHER_SEPARATORS.items():
-        if len(header) == 1 and separator in first[0]:
-            raise InputError(f"{path}: line 1 seems to be separated by {name}; separate the columns by commas")
-    if not set(REQUIRED) <= set(header) or len(set(header)) < len(header):
+def _check_header(path: Path, text: CsvText) -> None:
+    line, names = f"{path}: line {text.header_line}", [name for name in text.header if name]
+    if not set(REQUIRED) <= set(names) or len(set(names)) < len(names):
         columns = f"columns {', '.join(REQUIRED)} (optional: {', '.join(OPTIONAL)}), each once"
-        raise InputError(f"{path}: line 1 is {first if lines else 'missing'}; it must name the {columns}")
-    unknown = sorted(set(header) - {*REQUIRED, *OPTIONAL})
+        raise InputError(f"{line} is {list(text.header) or 'missing'}; it must name the {columns}")
+    unknown = sorted(set(names) - {*REQUIRED, *OPTIONAL})
     if unknown:
         allowed = ", ".join((*REQUIRED, *OPTIONAL))
-        raise InputError(
-            f"{path}: line 1 has the unknown column {unknown[0]!r}; allowed: {allowed}. Remove or rename it"
-        )
-    return header
+        raise InputError(f"{line} has the unknown column {unknown[0]!r}; allowed: {allowed}. Remove or rename it")
 
 
-def _read_rows(path: Path, header: list[str], lines: list[list[str]]) -> Rows:
-    rows: dict[str, list[Row]] = {}
-    problems = []
-    for number, line in enumerate(lines[1:], 2):
-        if not any(cell.strip() for cell in line):
-            continue
+def _read_rows(path: Path, text: CsvText) -> tuple[Rows, Rows, list[str]]:
+    """The rows of instances and those of ignored numbers, by the names that the videos have, and warnings."""
+    read: list[Row] = []
+    problems: list[str] = []
+    for number, line in text.lines:
+        place = f"{path}, line {number}"
         try:
-            row = _read_row(f"{path}, line {number}", header, line)
-            rows.setdefault(row.video, []).append(row)
+            read.append(read_row(place, text.by_column(place, line)))
         except InputError as error:
             problems.append(str(error))
+    read, guesses, wrong = _name_videos(path, read)
+    rows, ignored = (_by_video(row for row in read if row.ignored == kind) for kind in (False, True))
+    problems += wrong
     problems += [problem for rows_of_video in rows.values() for problem in find_conflicts(rows_of_video)]
+    for video, of_video in rows.items():
+        own = (*ignored.get(video, ()), *ignored.get(EVERY_VIDEO, ()))
+        problems += find_ignored_conflicts(of_video, own, IGNORE)
+    problems += [
+        f"{ignored[video][0].place}: video {video} has no row of an instance, so that nothing of it is read"
+        for video in sorted(ignored.keys() - rows.keys() - {EVERY_VIDEO})
+    ]
     if problems:
-        raise Problems(*problems)
-    return {name: tuple(rows[name]) for name in sorted(rows)}
+        raise Problems(*dict.fromkeys(problems))
+    return {name: rows[name] for name in sorted(rows)}, ignored, guesses
 
 
-def _read_row(place: str, header: list[str], line: list[str]) -> Row:
-    if len(line) != len(header):
-        raise InputError(f"{place}: has {plural(len(line), 'column')}, but line 1 has {len(header)}")
-    cells = dict(zip(header, (cell.strip() for cell in line), strict=True))
-    if not is_plain_name(cells["video"]):
-        raise InputError(
-            f"{place}: {cells['video']!r} is not a plain video name; write the name of the file without its ending"
-        )
-    for kind in ("actor", "action"):
-        if not is_class_name(cells[kind]):
-            raise InputError(f"{place}: {kind} is {cells[kind]!r}; {CLASS_NAME_RULE}")
-    split = cells.get("split", "")
-    if split not in ("", *SPLITS):
-        raise InputError(f"{place}: split is {split!r}; allowed: {' or '.join(SPLITS)}")
-    instance = _number(place, "instance", cells["instance"], 1)
-    first = _number(place, "first", cells.get("first") or "0", 0)
-    last = _number(place, "last", cells["last"], 0) if cells.get("last") else None
-    if last is not None and last < first:
-        raise InputError(f"{place}: last is {last}, but first is {first}; last must not be smaller")
-    return Row(place, cells["video"], instance, cells["actor"], cells["action"], first, last, split)
-
-
-def _number(place: str, name: str, text: str, least: int) -> int:
-    if not text.isdecimal() or not text.isascii() or not least <= int(text) < 1 << 31:
-        raise InputError(f"{place}: {name} is {text!r}; expected a whole number, {least} or more")
-    return int(text)
-
-
-def is_class_name(name: str) -> bool:
-    """Whether an actor or action may have this name; see CLASS_NAME_RULE."""
-    return bool(_CLASS_NAME.fullmatch(name)) and name != "background"
-
-
-def find_conflicts(rows: Iterable[Row]) -> Iterator[str]:
-    """Problems: instances of one video that are two actors, or do two actions at the same time."""
-    instances: dict[int, list[Row]] = {}
+def _name_videos(path: Path, rows: Sequence[Row]) -> tuple[list[Row], list[str], list[str]]:
+    """The rows of the table in `path` with the names that their videos have; warnings, and problems."""
+    folder = folder_files.video_folder(path.parent)
+    places: dict[str, str] = {}
     for row in rows:
-        instances.setdefault(row.instance, []).append(row)
-    for same in instances.values():
-        longest: Row | None = None  # of the rows so far the one that ends last
-        for row in sorted(same, key=lambda row: row.first):
-            subject = f"{row.place}: instance {row.instance} of {row.video}"
-            if row.actor != same[0].actor:
-                yield (
-                    f"{subject} is {row.actor}, but {same[0].actor} in {_place_in_file(same[0])}; "
-                    "an instance must always be the same actor"
-                )
-            elif longest and longest.covers(row.first):
-                yield (
-                    f"{subject} does {row.action} and {longest.action} at the same time ({_place_in_file(longest)}); "
-                    "give each action its own frames (first, last), or write the two as one action"
-                )
-            if longest is None or _ends_after(row, longest):
-                longest = row
+        places.setdefault(row.video, row.place)
+    meanings = find_meanings(places.keys() - {EVERY_VIDEO}, folder)
+    named = [
+        dataclasses.replace(row, video=meanings[row.video].video) if row.video in meanings else row for row in rows
+    ]
+    found = [(place, meanings[name]) for name, place in places.items() if name in meanings]
+    guesses = [f"{place}: {meaning.guess}" for place, meaning in found if meaning.guess]
+    problems = [f"{place}: {meaning.problem}" for place, meaning in found if meaning.problem]
+    hidden = len(guesses) - SHOWN
+    more = [f"{path}: and {plural(hidden, 'more video')} whose name has lost zeros"] if hidden > 0 else []
+    return named, guesses[:SHOWN] + more, problems
 
 
-def _ends_after(row: Row, other: Row) -> bool:
-    return other.last is not None and (row.last is None or row.last > other.last)
-
-
-def _place_in_file(row: Row) -> str:
-    return row.place.rsplit(", ", 1)[-1]
+def _by_video(rows: Iterable[Row]) -> dict[str, tuple[Row, ...]]:
+    videos: dict[str, list[Row]] = {}
+    for row in rows:
+        videos.setdefault(row.video, []).append(row)
+    return {name: tuple(of_video) for name, of_video in videos.items()}
 
 
 def _given_splits(path: Path, rows: Rows) -> Splits | None:
@@ -201,7 +168,7 @@ def choose_splits(names: Sequence[str]) -> Splits:
 
 
 def class_warnings(root: Path, table: Table, split_advice: str) -> list[str]:
-    """Warnings about splits that were chosen by name and about classes with similar names.
+    """Warnings about guesses, splits that were chosen by name, and classes with similar names.
 
     Args:
         root: The folder of the data.
@@ -209,7 +176,7 @@ def class_warnings(root: Path, table: Table, split_advice: str) -> list[str]:
         split_advice: How the user can choose the splits; "" if that is impossible.
     """
     splits = [] if table.splits_given else [_split_warning(table.splits, split_advice)]
-    return [f"{root}: {warning}" for warning in (*splits, *similar_names(table.space))]
+    return [*table.guesses, *(f"{root}: {warning}" for warning in (*splits, *similar_names(table.space)))]
 
 
 def _split_warning(splits: Splits, advice: str) -> str:

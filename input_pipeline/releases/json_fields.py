@@ -17,15 +17,17 @@ _KINDS: Mapping[type, str] = {int: "a whole number", str: "a text", list: "a lis
 def read_json(path: Path) -> object:
     """The content of a JSON file. Raises InputError if it is none."""
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(path.read_bytes())  # in UTF-8, 16 or 32
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not a JSON file in UTF-8 ({error})") from error
+        raise InputError(f"{path}: not a JSON file ({error})") from error
 
 
 def read_field(entry: Entry, key: str, kind: type[_Value], alternative: str = "") -> _Value:
     """The value of a field that must be there and of `kind`; an error also names the `alternative` to the field."""
     value = entry.get(key)
-    if type(value) is not kind:  # a bool is an int, but no number
+    if kind is int:
+        value = whole_number(value)
+    if type(value) is not kind:
         expected = _KINDS[kind] + (f", {alternative}" if alternative else "")
         raise InputError(f"{key} is {describe_field(entry, key)}; expected {expected}")
     return value
@@ -33,10 +35,17 @@ def read_field(entry: Entry, key: str, kind: type[_Value], alternative: str = ""
 
 def read_number(entry: Entry, key: str, least: int) -> int:
     """The whole number in a field that must be there: at least `least`, at most of 31 bits."""
-    value = entry.get(key)
-    if type(value) is not int or not least <= value < 1 << 31:
+    value = whole_number(entry.get(key))
+    if value is None or not least <= value < 1 << 31:
         raise InputError(f"{key} is {describe_field(entry, key)}; expected a whole number, {least} or more")
     return value
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number, which a program may have written as 4.0; None for any other value."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def describe_field(entry: Entry, key: str) -> str:

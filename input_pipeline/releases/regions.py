@@ -1,17 +1,20 @@
 """What every release of labelled regions offers, and the regions of one labelled frame."""
 
 import dataclasses
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8, UInt16
 
+from ssa2d_jax.data.class_names import JOINERS
 from ssa2d_jax.data.label_space import IGNORE, LabelSpace
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.text import first_few
 
-_VIDEO_NAME = re.compile(r"[\w\-][\w. \-]*")  # a leading "-" is common: the names are YouTube's
+LONGEST_NAME = 255  # bytes, of a file's name
+_MOST_NUMBERS = 20  # that a message names
 Label = TypeVar("Label")  # where the label of one frame is: a file, or an entry of a JSON file
 Splits = Mapping[str, tuple[str, ...]]  # split -> videos
 
@@ -35,6 +38,23 @@ class Regions:
     ignore: Bool[np.ndarray, " R"]
     codes: Int64[np.ndarray, " R"]
     remark: str = ""
+
+
+class UnknownInstances(InputError):
+    """The label of a frame has numbers that the release does not know: they are `numbers` of the label `label`."""
+
+    def __init__(self, label: object, numbers: Sequence[int], reason: str) -> None:
+        self.label, self.numbers, self.reason = label, tuple(numbers), reason
+        super().__init__(f"{label}: {describe_instances(self.numbers)} {reason}")
+
+    def __reduce__(self) -> Any:  # for another process
+        return type(self), (self.label, self.numbers, self.reason)
+
+
+def describe_instances(numbers: Sequence[int]) -> str:
+    """Numbers of instances as the subject of a message: "instance 3 is", "instances 3, 4 and 2 more are"."""
+    named = first_few([str(number) for number in numbers], _MOST_NUMBERS)
+    return f"instance {named} is" if len(numbers) == 1 else f"instances {named} are"
 
 
 class Release(Protocol[Label]):
@@ -101,4 +121,6 @@ def joint_classes(regions: Regions, space: LabelSpace) -> UInt8[np.ndarray, "H W
 
 def is_plain_name(video: str) -> bool:
     """Whether a video may have this name: no path with it leads out of the release."""
-    return bool(_VIDEO_NAME.fullmatch(video)) and ".." not in video
+    printable = all(character.isprintable() or character in JOINERS for character in video)
+    leads_out = not video or video.startswith(".") or "/" in video or "\\" in video
+    return printable and not leads_out and len(video.encode()) <= LONGEST_NAME

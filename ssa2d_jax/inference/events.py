@@ -210,14 +210,16 @@ def boris_project(
         observation: the video.
         folder: where the project will lie; it names the video relative to that.
     """
+    # BORIS joins names by "|" and allows none in a name.
+    plain = lambda name: name.replace("|", "/")
     numbered = lambda entries: {str(i): entry for i, entry in enumerate(entries)}
     bouts = _bouts(courses)
     events: list[list[Any]] = []
     for course, bout in bouts:
-        behaviour = [course.subject(space), action_name(space, bout.action), "", ""]
+        behaviour = [plain(course.subject(space)), plain(action_name(space, bout.action)), "", ""]
         events.append([round(times.start(bout.first), 3), *behaviour, bout.first])
         events.append([round(times.stop(bout.last), 3), *behaviour, bout.last])
-    actions = list(dict.fromkeys(action_name(space, bout.action) for _, bout in bouts))
+    actions = list(dict.fromkeys(plain(action_name(space, bout.action)) for _, bout in bouts))
     project = {
         "time_format": "s",
         "project_date": "",
@@ -225,7 +227,7 @@ def boris_project(
         "project_description": "tracks and actions found by ssa2d_jax",
         "project_format_version": _BORIS_FORMAT,
         "subjects_conf": numbered(
-            {"key": "", "name": course.subject(space), "description": space.actors[course.actor]}
+            {"key": "", "name": plain(course.subject(space)), "description": space.actors[course.actor]}
             for course in sorted(courses, key=lambda course: course.number)
         ),
         "behaviors_conf": numbered(

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from ssa2d_jax.data.box import Box
+from ssa2d_jax.data.class_names import clean_name
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.events import Course, FrameTimes, Observation, write_events
 from ssa2d_jax.inference.frame_labels import FrameLabels, unpack_actions
@@ -265,9 +266,10 @@ def find_class(space: LabelSpace, name: str) -> tuple[str, int]:
     Raises:
         InputError: there is no such class; says which one may be meant.
     """
-    for kind, names in space.names.items():
-        if name in names:
-            return kind, names.index(name)
+    for spelling in (name, clean_name(name)):
+        for kind, names in space.names.items():
+            if spelling in names:
+                return kind, names.index(spelling)
     known = [other for names in space.names.values() for other in names]
     near = difflib.get_close_matches(name, known, 1)
     hint = (

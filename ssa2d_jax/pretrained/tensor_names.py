@@ -14,6 +14,7 @@ KERNEL, CONV_BIAS = "conv_3d/kernel", "conv_3d/bias"
 BETA, MEAN, VAR = "batch_norm/bias", "batch_norm/mean", "batch_norm/var"
 GAMMA = "batch_norm/scale"  # some files have it; it is folded into the others when a file is read
 
+_WRAPPERS = r"module\.|model\.|_orig_mod\."  # of DataParallel, of Lightning, of torch.compile
 _STEM = r"Conv3d_1a_7x7|Conv3d_2b_1x1|Conv3d_2c_3x3"
 _BLOCK = r"[345][a-f]"
 # A block's units by PyTorch's short names; DeepMind and Keras use the long ones.
@@ -57,7 +58,7 @@ def from_keras(name: str) -> str | None:
 
 def from_torch(name: str) -> str | None:
     """`Mixed_3b.b1a.conv3d.weight` (pytorch-i3d) or `mixed_3b.branch_1.0.conv3d.weight` (kinetics_i3d_pytorch)."""
-    match = re.fullmatch(r"(?:module\.)?(.+?)\.(conv3d|bn|batch3d)\.(\w+)", name)
+    match = re.fullmatch(rf"(?:{_WRAPPERS})*(.+?)\.(conv3d|bn|batch3d)\.(\w+)", name)
     if not match:
         return None
     kind = f"{match[2].replace('batch3d', 'bn')}.{match[3]}"

@@ -2,10 +2,13 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import jax
 from ml_collections import ConfigDict
 
 from ssa2d_jax.data.batch import Source
@@ -15,6 +18,7 @@ from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils import locks
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
+from ssa2d_jax.utils.progress import log
 
 # Groups and options that may differ between two trainings in one workdir: they change neither the weights nor their
 # order. (Folders may move: claim_workdir compares the data themselves.)
@@ -26,6 +30,8 @@ _FREE = (
 # What determines the shape of the network and of its input. Evaluation and prediction need the same values here.
 _NETWORK = ("model", "data.layout", "data.spatial", "data.clip_frames", "data.frame_step", "data.size")
 _FLOW = ("data.flow", "data.flow_height")  # only if the network has a stream for optical flow
+# What the last bits of a training's results depend on besides its config and data, and what messages call it.
+_MACHINE = {"backend": "JAX's backend", "cores": "the number of cores", "jax": "JAX", "jaxlib": "jaxlib"}
 _FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
 
 
@@ -40,7 +46,32 @@ def claim_run(workdir: Path, config: ConfigDict, source: Source) -> Iterator[Non
     refusal = f"{workdir}: another process trains here; wait for it, or use another --workdir"
     with locks.try_lock(Workdir(workdir).lock, refusal):
         claim_workdir(workdir, config, source.identity, source.space)
+        record_machine(workdir)
         yield
+
+
+def usable_cores() -> int:
+    """The number of cores that this process may use: XLA divides its work by it, and so rounds differently."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def record_machine(workdir: Path) -> None:
+    """Writes what the run in `workdir` is computed with, and logs a warning if that was something else before."""
+    files = Workdir(workdir)
+    versions = {name: metadata.version(name) for name in ("jax", "jaxlib")}
+    now: dict[str, Any] = {"backend": jax.default_backend(), "cores": usable_cores(), **versions}
+    try:
+        before = json.loads(files.machine.read_text()) if files.has_checkpoint() else {}
+    except (OSError, ValueError):  # a run of an older version
+        before = {}
+    changes = [
+        f"{name} was {before[key]} and is {now[key]}"
+        for key, name in _MACHINE.items()
+        if isinstance(before, dict) and before.get(key, now[key]) != now[key]
+    ]
+    if changes:
+        log(f"warning: {'; '.join(changes)}: from here on, it rounds differently than an unbroken run")
+    replace_text(files.machine, json.dumps(now, indent=1) + "\n")
 
 
 def claim_workdir(workdir: Path, config: ConfigDict, data: str, space: LabelSpace) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from flax.typing import VariableDict
@@ -89,7 +90,8 @@ def load_file(path: Path) -> tuple[dict[str, Any], Metadata]:
     metadata = _check_metadata(path, metadata)
     if "checksum" in metadata and metadata["checksum"] != _checksum(tensors):  # older files have none
         raise InputError(f"{path} is damaged: its weights are not as they were saved. Export or download it again")
-    halves = {name: array.astype(np.float32) for name, array in tensors.items() if array.dtype == np.float16}
+    short = (np.float16, jnp.bfloat16)
+    halves = {name: array.astype(np.float32) for name, array in tensors.items() if array.dtype in short}
     return unflatten_dict(tensors | halves, sep="/"), metadata
 
 

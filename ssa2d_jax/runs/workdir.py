@@ -26,6 +26,11 @@ class Workdir:
         return self.folder / "labels.json"
 
     @property
+    def machine(self) -> Path:
+        """With which cores, backend and versions of JAX the run was last trained."""
+        return self.folder / "machine.json"
+
+    @property
     def initial_weights(self) -> Path:
         """Where the weights came from at the start."""
         return self.folder / "initial_weights.txt"

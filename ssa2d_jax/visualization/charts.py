@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from ssa2d_jax.visualization.letters import CHARTS_CAN_SHAPE, chart_families, drawable
 
 _COLOURS = (
     "#0072b2",
@@ -31,7 +34,8 @@ def bars(names: Sequence[str], values: Mapping[str, Sequence[float]]) -> str:
     for i, (run, heights) in enumerate(values.items()):
         positions = np.arange(len(names)) + (i - (len(values) - 1) / 2) * width
         axes.bar(positions, np.nan_to_num(heights), width, label=escape_label(run), color=_COLOURS[i % len(_COLOURS)])
-    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
+    labels = [escape_label(name) for name in names]
+    axes.set_xticks(range(len(names)), labels, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylabel("IoU, percent")
     axes.grid(axis="y", alpha=0.3)
@@ -76,13 +80,18 @@ def curves(runs: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel: 
 
 
 def escape_label(name: str) -> str:
-    """A name for matplotlib to show unchanged: it sets text between dollars as a formula and hides a leading "_"."""
+    """A name for matplotlib to show unchanged: it sets text between dollars as a formula and hides a leading "_".
+
+    Letters that no font here has are written in Latin ones.
+    """
+    name = drawable(name, CHARTS_CAN_SHAPE)
     return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
 def to_svg(figure: Figure) -> str:
     """The figure as SVG, the same at any time of day."""
     text = io.StringIO()
+    _choose_fonts(figure)
     figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()
 
@@ -90,5 +99,14 @@ def to_svg(figure: Figure) -> str:
 def to_png(figure: Figure, dpi: int = 150) -> bytes:
     """The figure as PNG, the same at any time of day."""
     content = io.BytesIO()
+    _choose_fonts(figure)
     figure.savefig(content, format="png", dpi=dpi, metadata={"Software": None})
     return content.getvalue()
+
+
+def _choose_fonts(figure: Figure) -> None:
+    """Gives texts whose letters matplotlib's own font lacks the fonts that have them."""
+    for text in figure.findobj(Text):
+        families = chart_families([text.get_text()])
+        if families:
+            text.set_fontfamily([*text.get_fontfamily(), *families])

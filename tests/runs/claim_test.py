@@ -1,12 +1,14 @@
 """Which config and data a workdir belongs to."""
 
 import json
+import os
 
+import jax
 import pytest
 
 from ssa2d_jax.data.label_space import A2D
-from ssa2d_jax.runs import saved_config
-from ssa2d_jax.runs.claim import check_same_network, claim_workdir
+from ssa2d_jax.runs import claim, saved_config
+from ssa2d_jax.runs.claim import check_same_network, claim_workdir, record_machine
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures.toy import toy_config
 
@@ -130,3 +132,30 @@ def test_a_run_with_old_names_of_options_goes_on(tmp_path):
         claim_workdir(tmp_path, other, DATA, A2D)
     claim_workdir(tmp_path, toy_config(), DATA, A2D)
     assert json.loads(path.read_text())["train"]["keep_checkpoints"] == 2
+
+
+def test_a_run_that_goes_on_with_another_number_of_cores_says_so(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(claim, "usable_cores", lambda: 2)
+    record_machine(tmp_path)
+    saved = json.loads((tmp_path / "machine.json").read_text())
+    assert (saved["cores"], saved["backend"], saved["jax"]) == (2, "cpu", jax.__version__)
+    monkeypatch.setattr(claim, "usable_cores", lambda: 1)
+    record_machine(tmp_path)  # nothing was saved before
+    (tmp_path / "checkpoints" / "1").mkdir(parents=True)
+    record_machine(tmp_path)
+    assert capfd.readouterr().err == ""
+    monkeypatch.setattr(claim, "usable_cores", lambda: 2)
+    record_machine(tmp_path)
+    text = "warning: the number of cores was 1 and is 2: from here on, it rounds differently than an unbroken run"
+    assert capfd.readouterr().err.strip() == text
+    record_machine(tmp_path)
+    for content in ("{", "[]", "{}"):  # of a run from before, or damaged
+        (tmp_path / "machine.json").write_text(content)
+        record_machine(tmp_path)
+        assert json.loads((tmp_path / "machine.json").read_text()) == saved
+    assert capfd.readouterr().err == ""
+
+
+def test_the_cores_are_those_that_the_process_may_use():
+    assert 1 <= claim.usable_cores() <= os.cpu_count()
+    assert claim.usable_cores() == len(os.sched_getaffinity(0))

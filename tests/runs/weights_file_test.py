@@ -1,11 +1,13 @@
 """Exported weights in 16 bits, and what their file says about them."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.runs import weights_file
 from ssa2d_jax.runs.load_run import load_variables
+from ssa2d_jax.utils import safetensors_file
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures.toy import toy_config
 
@@ -34,6 +36,17 @@ def test_kernels_are_stored_in_16_bits_and_the_rest_in_32(tmp_path):
     np.testing.assert_array_equal(read, kernel.astype(np.float16))
     np.testing.assert_array_equal(variables["params"]["head"]["bias"], saved["params"]["head"]["bias"])
     np.testing.assert_array_equal(variables["batch_stats"]["norm"]["var"], saved["batch_stats"]["norm"]["var"])
+
+
+def test_weights_that_another_program_has_rounded_to_bfloat16_become_float32(tmp_path):
+    path = tmp_path / "full.safetensors"
+    kernel = np.random.default_rng(0).standard_normal((3, 3, 8, 64), np.float32)
+    _save(path, kernel)
+    tensors, metadata = safetensors_file.load(path)
+    del metadata["checksum"]  # of the values before
+    safetensors_file.save(path, tensors | {"params/head/kernel": kernel.astype(jnp.bfloat16)}, metadata)
+    read = load_variables(path).variables["params"]["head"]["kernel"]
+    np.testing.assert_array_equal(read, kernel.astype(jnp.bfloat16).astype(np.float32), strict=True)
 
 
 @pytest.mark.parametrize("value", [7e4, np.nan])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from input_pipeline.releases import folder_files
 from input_pipeline.releases.folder_files import LABEL_FOLDERS, PREDICTED, VIDEO_FOLDERS, list_folder, list_videos
+from input_pipeline.releases.tables.video_names import composed
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, plural
 from ssa2d_jax.video.pictures import PICTURES, read_picture_folder
@@ -18,7 +19,8 @@ def unread_videos(root: Path, named: Collection[str], table: str) -> list[str]:
     chosen = folder_files.video_folder(root)
     if chosen is None:
         return []
-    names = {path.name if path.is_dir() else path.stem for path in list_folder(chosen)}
+    whole = lambda path: path.is_dir() or composed(path.name) in named  # a name may have its ending
+    names = {composed(path.name if whole(path) else path.stem) for path in list_folder(chosen)}
     nested = {folder.split("/")[1] for folder in _NESTED if root / folder.split("/")[0] == chosen}
     strays = sorted(names - set(named) - nested)
     lines = [f"{chosen}: {list_videos(strays)} that {table} does not name"] if strays else []
@@ -38,7 +40,7 @@ def _unread_pictures(chosen: Path, named: Iterable[str]) -> Iterator[str]:
         if pictures.masks:
             yield f"{folder}: {_list(pictures.masks)} taken for masks: neither frames nor labels"
         if pictures.unread:
-            yield f"{folder}: {_list(pictures.unread)} not read: frames are pictures ({", ".join(PICTURES)})"
+            yield f"{folder}: {_list(pictures.unread)} not read: frames are pictures ({', '.join(PICTURES)})"
 
 
 def unread_labels(root: Path, named: Collection[str], table: str) -> list[str]:
@@ -51,7 +53,7 @@ def unread_labels(root: Path, named: Collection[str], table: str) -> list[str]:
         entries = list_folder(folder)
         files = [path for path in entries if not path.is_dir() and path.name not in PREDICTED]
         lines += [f"{folder}: {_list(files)} not read: labels are in a folder of their video"] if files else []
-        for path in (path for path in entries if path.is_dir() and path.name not in {*named, *nested}):
+        for path in (path for path in entries if path.is_dir() and composed(path.name) not in {*named, *nested}):
             strays[path.name] = strays.get(path.name, False) or bool(folder_files.label_pngs(path))
     labelled, others = (sorted(name for name, has in strays.items() if has is wanted) for wanted in (True, False))
     others = [name for name in others if any(_leftovers(folder / name) for folder in folders)]

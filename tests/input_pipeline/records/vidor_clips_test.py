@@ -4,12 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from input_pipeline.records import vidor_clips
+from input_pipeline.records import vidor_clips, vidor_notes
 from input_pipeline.records.options import VidorOptions
 from input_pipeline.records.vidor_plan import ClipSpan
 from ssa2d_jax.data.vidor_classes import ACTIONS, OBJECTS
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video import optical_flow
+from ssa2d_jax.video.reader import VideoInfo
 from tests.fixtures import vidor_release as fixture
 
 DOG, BALL = 1 + OBJECTS.index("dog"), 1 + OBJECTS.index("ball/sports_ball")
@@ -17,7 +18,9 @@ DOG, BALL = 1 + OBJECTS.index("dog"), 1 + OBJECTS.index("ball/sports_ball")
 
 def make_records(path, spans, root, **changes):
     plain = dict(clip_frames=8, labels_per_clip=2, clips_per_video=3, store_height=0, jpeg_quality=95)
-    return vidor_clips.make_records((path, spans), root, VidorOptions(**plain | changes))
+    records, remark = vidor_clips.make_records((path, spans), root, VidorOptions(**plain | changes))
+    assert remark == ""
+    return records
 
 
 def read_number(jpeg):
@@ -105,6 +108,28 @@ def test_flow_is_from_each_frame_of_the_clip_to_its_next(tmp_path, monkeypatch):
     ((_, record),) = make_records(path, (ClipSpan(8, 2),), release, flow="dis", flow_height=16)
     assert len(record["flow"]) == 8 and len(pairs) == 8 + 7  # the video's last frame has no next frame
     assert record["flow"][-1] == record["flow"][-2]
+
+
+def test_frames_are_counted_where_the_container_states_another_number(tmp_path, monkeypatch):
+    fixture.write_video(tmp_path, "7")  # 24 frames
+    path = fixture.write_annotation(tmp_path, "train", fixture.annotation("7"))
+    options = VidorOptions(clip_frames=8, labels_per_clip=2, clips_per_video=3, store_height=0, jpeg_quality=95)
+    expected, _ = vidor_clips.make_records((path, (ClipSpan(3, 1),)), tmp_path, options)
+    monkeypatch.setattr(vidor_clips, "probe", lambda _: VideoInfo(None, 40))
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    records = vidor_clips.records_of_video((path, (ClipSpan(3, 1),)), folder=folder, root=tmp_path, options=options)
+    assert [record["frames"] for _, record in records] == [record["frames"] for _, record in expected]
+    note = vidor_notes.read_note(vidor_notes.note_file(folder, path))
+    video = tmp_path / "video/0000/7.mp4"
+    assert note.remark == f"{video}: the file states 40 frames, but 24 can be read: used, since {path} has 24"
+    assert note.labels == [2] and note.problem == ""
+    monkeypatch.setattr(vidor_clips, "probe", lambda _: VideoInfo(None, 24))
+    path = fixture.write_annotation(
+        tmp_path, "train", fixture.annotation("7") | {"frame_count": 40, "trajectories": [[]] * 40}
+    )
+    with pytest.raises(InputError, match="7.mp4: has 24 frames, but .* describes 40"):
+        vidor_clips.make_records((path, (ClipSpan(3, 1),)), tmp_path, options)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from ssa2d_jax.utils.errors import InputError, Problems
     [
         ([], "line 1 is missing; it must name the columns video, instance, actor, action"),
         (["a,1,dog,running"], "line 1 is .'a', '1', 'dog', 'running'.; it must name"),
-        (["video;instance;actor;action", "a;1;dog;running"], "line 1 seems to be separated by semicolons; .*by commas"),
-        (["video\tinstance\tactor\tact", "a\t1\tdog\trunning"], "line 1 seems to be separated by tabs; .*by commas"),
+        (["video\tinstance\tactor\tact", "a\t1\tdog\trunning"], "line 1 is .'video', 'instance', 'actor', 'act'.; it"),
         (["video,instance,actor,action"], "contains no instance"),
         (["video,instance,actor,action,start"], "line 1 has the unknown column 'start'; allowed: video, instance"),
         (
@@ -25,7 +24,7 @@ from ssa2d_jax.utils.errors import InputError, Problems
         (["video,instance,actor,action", "a,1,dog"], "line 2: has 3 columns, but line 1 has 4"),
         (["video,instance,actor,action", "../a,1,dog,running"], "line 2: '../a' is not a plain video name"),
         (["video,instance,actor,action", "a,0,dog,running"], "line 2: instance is '0'; expected a whole number, 1"),
-        (["video,instance,actor,action", "a,1,,running"], "line 2: actor is ''; a class name has letters"),
+        (["video,instance,actor,action", "a,1,,running"], "line 2: actor is ''; a class name is printable text"),
         (["video,instance,actor,action", "a,1,dog,background"], "action is 'background'; a class name"),
         (["video,instance,actor,action,first,last", "a,1,dog,running,9,3"], "line 2: last is 3, but first is 9"),
         (["video,instance,actor,action,split", "a,1,dog,running,val"], "split is 'val'; allowed: train or test"),
@@ -94,3 +93,60 @@ def test_classes_that_differ_only_in_case_are_found():
     )
     (problem,) = folder_table.case_conflicts(Path("own"), space)
     assert problem == "own: actors 'Dog' and 'dog' differ only in case; if they are the same, spell them alike"
+
+
+TABLE = (
+    "video,instance,actor,action\n17,1,dog,carry/hold (an object)\na.mp4,1,Ba\u0308r,running\na,2,B\u00e4r,running\n"
+)
+
+
+def _videos(root, *names):
+    (root / "videos").mkdir(parents=True)
+    for name in names:
+        (root / "videos" / name).touch()
+    (root / "labels.csv").write_text(TABLE, encoding="utf-8")
+    return root
+
+
+def test_rows_get_the_names_of_their_videos(tmp_path):
+    table = folder_table.read_table(_videos(tmp_path, "a.mp4", "00017.mp4"))
+    assert {name: [row.instance for row in rows] for name, rows in table.rows.items()} == {"00017": [1], "a": [1, 2]}
+    assert table.space.joint == ("background", "B\u00e4r-running", "dog-carry/hold (an object)")
+    assert table.guesses == (
+        f"{tmp_path / 'labels.csv'}, line 2: video 17 is read as 00017: the table seems to have lost zeros",
+    )
+    assert folder_table.class_warnings(tmp_path, table, "")[0] == table.guesses[0]
+
+
+def test_a_name_of_two_videos_is_a_problem_of_its_line(tmp_path):
+    with pytest.raises(Problems) as error:
+        folder_table.read_table(_videos(tmp_path, "a.mp4", "00017.mp4", "017.mp4"))
+    assert error.value.args == (
+        f"{tmp_path / 'labels.csv'}, line 2: video 17 may be 00017, 017; write its name in full, with all zeros",
+    )
+
+
+def test_rows_under_two_names_of_one_video_are_compared(tmp_path):
+    root = _videos(tmp_path, "a.mp4", "00017.mp4")
+    (root / "labels.csv").write_text("video,instance,actor,action\na,1,dog,run\na.mp4,1,cat,run\n")
+    with pytest.raises(Problems, match="line 3: instance 1 of a is cat, but dog in line 2"):
+        folder_table.read_table(root)
+
+
+def test_numbers_that_are_ignored_are_no_classes(tmp_path):
+    root = _videos(tmp_path, "a.mp4", "b.mp4")
+    lines = [
+        "video,instance,actor,action,first,last",
+        "a,1,dog,run,,",
+        "b,1,dog,run,,",
+        "*,10000,ignore,,,",
+        "b,7,ignore,,3,4",
+    ]
+    (root / "labels.csv").write_text("\n".join(lines))
+    table = folder_table.read_table(root)
+    assert table.space.joint == ("background", "dog-run") and list(table.rows) == ["a", "b"]
+    assert [table.ignored_numbers("b", frame) for frame in (2, 3, 4, 5)] == [{10000}, {7, 10000}, {7, 10000}, {10000}]
+    assert table.ignored_numbers("a", 3) == {10000}
+    (root / "labels.csv").write_text("\n".join([*lines, "c,7,ignore,,,"]))
+    with pytest.raises(Problems, match="line 6: video c has no row of an instance"):
+        folder_table.read_table(root)

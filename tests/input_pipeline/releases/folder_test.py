@@ -1,8 +1,11 @@
 """Your own data: what is read, how it becomes records, and a message for every problem."""
 
 import csv
+import itertools
+import pickle
 import re
 import shutil
+import unicodedata
 import weakref
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from input_pipeline import check
 from input_pipeline.records.prepare import PROBLEMS
 from input_pipeline.releases import a2d, folder, folder_table, layouts
 from input_pipeline.releases.folder_base import instance_regions
+from input_pipeline.releases.regions import UnknownInstances
+from input_pipeline.releases.tables.rows import Row
 from ssa2d_jax.data.label_space import A2D, IGNORE, LabelSpace
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures import a2d_release
@@ -75,12 +80,62 @@ def test_splits_as_given_and_a_single_video(tmp_path):
     assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2}
 
 
-def test_a_video_must_be_named_without_its_ending(tmp_path):
+def test_a_video_may_be_named_with_its_ending(tmp_path):
     root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("b,1,", "b.mp4,1,"))
-    with pytest.raises(
-        InputError, match=r"labels.csv, line 5: video b.mp4 must be written without its ending \.mp4: b$"
-    ):
-        layouts.open_folder(root).video("b.mp4")
+    release = layouts.open_folder(root)
+    assert release.splits == {"train": ("a", "b", "c"), "test": ("d",)}
+    assert release.video("b").name == "b.mp4" and list(release.labels("b")) == list(fixture.LABELLED)
+
+
+def test_a_video_named_with_its_ending_is_not_the_other_one_of_its_name(tmp_path):
+    root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE.replace("b,1,", "b.mp4,1,"))
+    shutil.copy(root / "videos/a.mp4", root / "videos/b.mov")
+    shutil.move(root / "labels/b", root / "labels/b.mp4")
+    release = layouts.open_folder(root)
+    assert release.video("b.mp4").name == "b.mp4" and list(release.labels("b.mp4")) == list(fixture.LABELLED)
+
+
+def test_names_on_disk_and_in_the_table_may_be_composed_differently(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "B\u00e4r") for form in ("NFC", "NFD"))
+    for number, (of_video, of_labels, of_row) in enumerate(itertools.product((composed, decomposed), repeat=3)):
+        root = fixture.write_folder(tmp_path / str(number), table=fixture.TABLE.replace("b,1", f"{of_row},1"))
+        shutil.move(root / "videos/b.mp4", root / f"videos/{of_video}.mp4")
+        shutil.move(root / "labels/b", root / "labels" / of_labels)
+        release = layouts.open_folder(root)
+        assert composed in release.splits["test"] + release.splits["train"]
+        assert [problem for video in check.check_release(release) for problem in video.problems] == []
+        assert not [warning for warning in release.warnings() if "does not name" in warning]
+
+
+def test_numbers_of_ignored_regions_are_ignored_without_a_problem(tmp_path):
+    root = fixture.write_folder(tmp_path / "own", table=fixture.TABLE + "*,10000,ignore,,,\nb,7,ignore,,0,5\n")
+    for name in fixture.INSTANCES:
+        for number in fixture.LABELLED:
+            picture = fixture.instances(name, number).astype(np.uint16)
+            picture[28:] = 10000
+            picture[26:28] = 7 if name == "b" and number <= 5 else 0
+            cv2.imwrite(str(root / f"labels/{name}/{number:05d}.png"), picture)
+    release = layouts.open_folder(root)
+    assert [problem for video in check.check_release(release) for problem in video.problems] == []
+    regions = release.regions("b", 3, release.labels("b")[3])
+    assert regions.codes.tolist() == [1, IGNORE] and regions.ignore.tolist() == [False, True]
+    assert (regions.map[26:] == 2).all() and (regions.map[:2] == 2).all() and (regions.map[20:26] == 0).all()
+
+
+def test_strangers_in_many_labels_are_one_problem_of_their_video(tmp_path):
+    root = fixture.write_folder(tmp_path / "own")
+    for number in (*fixture.LABELLED, 13, 14):
+        picture = fixture.instances("b", 3).astype(np.uint16)
+        picture[28:] = 10000 + number
+        cv2.imwrite(str(root / f"labels/b/{number:05d}.png"), picture)
+    results = {video.name: video.problems for video in check.check_release(layouts.open_folder(root))}
+    (problem,) = results["b"]
+    assert problem == (
+        f"{root / 'labels/b/00003.png'} and 3 more labels: instances 10003, 10012, 10013, 10014 are not in labels.csv "
+        "(video b); to ignore a number as 255, add a row of it with the actor ignore and no action"
+    )
+    error = pickle.loads(pickle.dumps(UnknownInstances(root / "x.png", [3, 4], "not in labels.csv (video b)")))
+    assert str(error) == f"{root / 'x.png'}: instances 3, 4 are not in labels.csv (video b)" and error.numbers == (3, 4)
 
 
 def test_a_missing_video_is_named_with_its_lines_and_a_suggestion(tmp_path):
@@ -173,7 +228,7 @@ def test_classes_that_differ_only_in_case_are_a_problem(tmp_path):
 @pytest.mark.parametrize("numbers", [(0, 1, 2), (3, 255, 65535), (0, 7, 65536, 1 << 31)])
 def test_regions_are_numbered_in_order_of_their_instances(numbers):
     instances = np.random.default_rng(0).choice(numbers, fixture.SIZE)
-    row = folder_table.Row("labels.csv, line 2", "a", 7, "worker", "lifting", 0, None)
+    row = Row("labels.csv, line 2", "a", 7, "worker", "lifting", 0, None)
     regions = instance_regions(instances, 0, (row,), folder_table.space_of(Path(), {"a": (row,)}))
     expected = [number for number in numbers if number]
     assert regions.codes.tolist() == expected and regions.ignore.tolist() == [number != 7 for number in expected]

@@ -3,6 +3,8 @@
 import copy
 import csv
 import json
+import shutil
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -14,7 +16,7 @@ from input_pipeline import check
 from input_pipeline.records.prepare import PROBLEMS
 from input_pipeline.releases import layouts, youtube_vis
 from ssa2d_jax.data.label_space import IGNORE, LabelSpace
-from ssa2d_jax.inference import track_files
+from ssa2d_jax.inference import predict, track_files
 from ssa2d_jax.inference.tracker import Tracker
 from ssa2d_jax.utils.errors import InputError, Problems
 from tests.fixtures import folder_release
@@ -168,10 +170,10 @@ def test_what_predict_writes_is_read(tmp_path):
         (lambda data: data["annotations"][1].update(video_id=8), "video_id is 8, but no video has that id"),
         (lambda data: data["annotations"][1].update(category_id=8), "category_id is 8, but no category has that id"),
         (lambda data: data["annotations"][1].update(category="cat"), "category is 'cat', but category_id 3 is"),
-        (lambda data: data["categories"][0].update(name="\ud800"), "category 3 is '.ud800'; a class name has letters"),
+        (lambda data: data["categories"][0].update(name="\ud800"), "category 3 is '.ud800'; a class name is printable"),
         (lambda data: data["annotations"][1].update(iscrowd=[]), "iscrowd is ..; allowed: 0 or 1"),
         (lambda data: data["annotations"][1].pop("action"), r"annotations\[1\] \(id 1\): action is missing"),
-        (lambda data: data["annotations"][1].update(action=7), "action is 7; a class name has letters"),
+        (lambda data: data["annotations"][1].update(action=7), "action is 7; a class name is printable"),
         (lambda data: data["annotations"][1].update(action="background"), "action is 'background'; a class name"),
         (lambda data: data["annotations"][1].update(action=["run"]), "1 action, but 20 segmentations"),
         (lambda data: data["annotations"][1].update(action=["run", 7] * 10), r"action\[1\] is 7; a class name"),
@@ -347,21 +349,21 @@ def test_a_tracks_file_that_cannot_be_used_leaves_out_its_video_alone(tmp_path):
     data = fixture.tracks("c")
     del data["annotations"][0]["category_id"], data["annotations"][1]["id"]
     (root / "labels/c/tracks.json").write_text(json.dumps(data))
-    (root / "labels/a (1)").mkdir()
+    (root / "labels/a\\1").mkdir()
     data = fixture.tracks("a")
-    data["videos"][0]["file_name"] = "a (1).mp4"
-    (root / "labels/a (1)/tracks.json").write_text(json.dumps(data))
+    data["videos"][0]["file_name"] = "a\\1.mp4"
+    (root / "labels/a\\1/tracks.json").write_text(json.dumps(data))
     results = {video.name: video.problems for video in check.check_release(layouts.open_folder(root))}
     assert results["a"] == results["d"] == ()
-    (of_b,), (name,) = results["b"], results["a (1)"]
+    (of_b,), (name,) = results["b"], results["a\\1"]
     assert "labels/b/tracks.json: " in of_b and "is video 'a', but the file is in the folder of video b" in of_b
-    assert "labels/a (1)/tracks.json: " in name and "'a (1)' is not a plain video name" in name
+    assert "labels/a\\1/tracks.json: " in name and "is not a plain video name (printable, without /" in name
     assert name.endswith("; rename the video before predicting")
     assert len(results["c"]) == 2 and all("labels/c/tracks.json: annotations[" in problem for problem in results["c"])
     builder = prepare_folder(root, tmp_path / "prepared")
     assert builder.info.metadata["label_frames"] == {"train": 2, "test": 2}
     with open(Path(builder.data_path) / PROBLEMS, newline="") as file:
-        assert {row["video"] for row in csv.DictReader(file)} == {"a (1)", "b", "c"}
+        assert {row["video"] for row in csv.DictReader(file)} == {"a\\1", "b", "c"}
     for name in "ad":
         (root / f"labels/{name}/tracks.json").write_text("{")
     with pytest.raises(Problems, match="and 5 more problems"):
@@ -531,3 +533,162 @@ def test_pngs_may_lie_where_davis_has_them_and_tracks_in_labels(tmp_path):
     (root / "labels/c/tracks.json").write_text(json.dumps(fixture.tracks("c")))
     release = layouts.open_folder(root)
     assert [list(release.labels(name)) for name in "abcd"] == [list(LABELLED)] * 4
+
+
+NAMES = [
+    "IMG_0001.MOV", "a+b (1).mp4", "x.tar.mp4", "my clip.v2.mp4", "GX010042..MP4", "B\u00e4r, 2. Versuch [neu].mkv",
+    "Ba\u0308r & Co.avi", "\u0915\u0941\u0924\u094d\u0924\u093e.mp4", "100%.mp4", "a'b#~!.webm", " x .mp4", "-q.mp4",
+]  # fmt: skip
+
+
+def _predict(names, labels):
+    """Writes tracks.json of videos with these names into the folders that predict gives them; returns their names."""
+    folders = predict._folders([Path("new") / name for name in names], labels)
+    for path, folder in folders.items():
+        tracks = fixture.tracks("b")
+        tracks["videos"][0]["file_name"] = path.name
+        folder.mkdir(parents=True)
+        (folder / "tracks.json").write_text(json.dumps(tracks))
+    return [folder.name for folder in folders.values()]
+
+
+@pytest.mark.parametrize("names", [NAMES, ["IMG_0001.MOV", "IMG_0001.mp4", "b.mp4", "b.x.mp4"]], ids=["names", "twins"])
+def test_tracks_of_videos_with_any_name_are_read_again(tmp_path, names):
+    root = folder_release.write_folder(tmp_path / "own")
+    video = (root / "videos/b.mp4").read_bytes()
+    for folder in ("videos", "labels"):
+        shutil.rmtree(root / folder)
+    (root / "labels.csv").unlink()
+    (root / "videos").mkdir()
+    for name in names:
+        (root / "videos" / name).write_bytes(video)
+    folders = _predict(names, root / "labels")
+    release = layouts.open_folder(root)
+    results = {result.name: result for result in check.check_release(release)}
+    assert sorted(results) == sorted(unicodedata.normalize("NFC", folder) for folder in folders)
+    assert [problem for result in results.values() for problem in result.problems] == []
+    assert {result.labelled for result in results.values()} == {2}
+    assert sorted(release.video(name).name for name in results) == sorted(names)
+    builder = prepare_folder(root, tmp_path / "prepared")
+    assert builder.info.metadata["label_frames"]["train"] == 2 * len(release.splits["train"])
+
+
+def test_a_video_of_tracks_is_the_file_that_they_name(tmp_path):
+    root = fixture.write_release(tmp_path / "own", "tracks")
+    shutil.copy(root / "videos/a.mp4", root / "videos/b.MOV")
+    release = layouts.open_folder(root)
+    assert release.video("b").name == "b.mp4"
+    shutil.move(root / "videos/b.mp4", root / "videos/b.avi")
+    with pytest.raises(InputError, match="has several with that name: b.MOV, b.avi; keep one"):
+        release.video("b")
+
+
+def test_one_video_under_two_names_is_not_read_twice(tmp_path):
+    root = fixture.write_release(tmp_path / "tracks", "tracks")
+    _predict(["b.mp4", "b.mov"], root / "labels_of_both")  # when there was a b.mov, too
+    shutil.copytree(root / "labels_of_both/b.mp4", root / "labels/b.mp4")
+    results = {video.name: video.problems for video in check.check_release(layouts.open_folder(root))}
+    twin = "labels/b.mp4/tracks.json: b.mp4 is the video b, which has other labels; delete one of the two"
+    assert results.pop("b.mp4") == (f"{root}/{twin}",) and set(results.values()) == {()}
+    joined = folder_release.write_folder(tmp_path / "joined")
+    shutil.copytree(root / "labels_of_both/b.mp4", joined / "labels/b.mp4")
+    results = {video.name: video.problems for video in check.check_release(layouts.open_folder(joined))}
+    assert results.pop("b.mp4") == (f"{joined}/{twin}",) and set(results.values()) == {()}
+
+
+def _quirk(tmp_path, change):
+    release = _release(tmp_path, change)
+    (result,) = {video.name: video for video in check.check_release(release)}.values()
+    return release, result
+
+
+def _as_texts(data):
+    for key in ("videos", "annotations", "categories"):
+        for entry in data[key]:
+            entry["id"] = f"v{entry['id']}"
+    for entry in data["annotations"]:
+        entry["video_id"], entry["category_id"] = f"v{entry['video_id']}", f"v{entry['category_id']}"
+
+
+def _mixed(data):
+    data["videos"][0]["id"] = "1"
+    for entry in data["annotations"]:
+        entry["category_id"] = float(entry["category_id"])
+
+
+def _nulls(data):
+    data["videos"][0]["length"] = None
+    for entry in data["annotations"][1:]:
+        entry.update(
+            area=None, bbox=None, areas=None, bboxes=[None], iscrowd=None, frames=None, actions=None, category=None
+        )
+
+
+def _lists(data):
+    for entry in data["annotations"]:
+        entry["segmentations"] = [[mask] for mask in entry["segmentations"]]
+
+
+def _floats(data):
+    data["videos"][0].update(width=48.0, height=32.0, length=20.0)
+    for entry in data["annotations"]:
+        for mask in filter(None, entry["segmentations"]):
+            mask["counts"], mask["size"] = list(map(float, mask["counts"])), [32.0, 48.0]
+
+
+@pytest.mark.parametrize("change", [_as_texts, _mixed, _nulls, _lists, _floats])
+def test_other_ways_of_writing_the_same_are_read(tmp_path, change):
+    expected, _ = _quirk(tmp_path / "plain", lambda data: None)
+    release, result = _quirk(tmp_path / "other", change)
+    assert result.problems == () and release.space == expected.space and list(release.labels("a")) == list(LABELLED)
+    for number, label in release.labels("a").items():
+        ours, plain = release.regions("a", number, label), expected.regions("a", number, expected.labels("a")[number])
+        np.testing.assert_array_equal(ours.map, plain.map)
+        np.testing.assert_array_equal(ours.actions, plain.actions)
+
+
+def test_a_file_without_annotations_says_so(tmp_path):
+    with pytest.raises(
+        InputError, match="instances.json: no annotation has an action: nothing is labelled; give the file"
+    ):
+        _ = _release(tmp_path / "one", lambda data: data.update(annotations=None)).space
+    root = fixture.write_release(tmp_path / "split", "split")
+    data = json.loads((root / "test.json").read_text())
+    (root / "test.json").write_text(json.dumps(data | {"annotations": None}))
+    with pytest.raises(InputError, match="test.json: has no annotation with a mask: nothing in it is labelled"):
+        _ = layouts.open_folder(root).space
+
+
+def test_masks_that_a_program_marks_as_crowds_are_named(tmp_path):
+    def some(data):
+        data["annotations"][2]["iscrowd"] = 1
+
+    warnings = _release(tmp_path / "some", some).warnings()
+    text = "1 annotation of 1 video (a) with an action, but iscrowd 1: ignored; set iscrowd to 0 to use them"
+    assert f"{tmp_path / 'some'}: {text}" in warnings
+
+    def every(data):
+        for annotation in data["annotations"]:
+            annotation["iscrowd"] = True
+
+    with pytest.raises(InputError, match=r"no annotation has an action: every mask is of a crowd \(iscrowd 1\)"):
+        _ = _release(tmp_path / "all", every).space
+
+
+def test_a_mask_of_a_turned_video_and_lists_of_masks_are_named(tmp_path):
+    def change(data):
+        masks = [annotation["segmentations"] for annotation in data["annotations"]]
+        masks[0][3] = masks[0][3] | {"size": [48, 32]}
+        masks[0][12] = [masks[0][12]] * 2
+        masks[1][4] = []
+
+    release = _release(tmp_path, change)
+    errors = []
+    for number, label in release.labels("a").items():
+        with pytest.raises(InputError) as error:
+            release.regions("a", number, label)
+        errors.append(str(error.value))
+    turned, empty, many = errors
+    assert "size is [48, 32]; the video's is [32, 48] (height, width): is the mask turned by 90 degrees?" in turned
+    assert "is an empty list; expected run lengths, or null in a frame without a mask" in empty
+    assert "has a list of 2 run lengths in a frame; join them: pycocotools.mask.merge" in many

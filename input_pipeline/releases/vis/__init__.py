@@ -1,0 +1,1 @@
+"""What one annotation of a YouTube-VIS file says."""
