@@ -133,21 +133,17 @@ def _numbered(path: str | Path, videos: list[av.VideoStream], number: int) -> av
     raise InputError(f"{path}: stream {number} is no video stream; the video streams are {known}")
 
 
-def count_frames(path: str | Path, container: InputContainer, stream: av.VideoStream) -> int | None:
-    """The number of frames that the container announces; None if it says nothing, or can't know.
+def knows_its_frames(path: str | Path, container: InputContainer, stream: av.VideoStream) -> bool:
+    """Whether the number of frames that the container announces is that of the frames that are shown.
 
     The index of a fragmented mp4 is about its first part only, and that of a trimmed one counts hidden frames, too.
     """
     if not stream.frames or is_address(path):
-        return None
-    if "mp4" in container.format.name:
-        if _is_fragmented(local_path(path)):
-            return None
-        if stream.duration and stream.time_base and stream.average_rate:
-            shown = stream.duration * stream.time_base * stream.average_rate
-            if stream.frames > shown + 1:
-                return None
-    return stream.frames
+        return False
+    if "mp4" not in container.format.name:
+        return True
+    shown = (stream.duration or 0) * (stream.time_base or 0) * (stream.average_rate or 0)
+    return not _is_fragmented(local_path(path)) and (not shown or stream.frames <= shown + 1)
 
 
 def _is_fragmented(path: Path) -> bool:

@@ -32,24 +32,29 @@ class VideoInfo:
     Attributes:
         rate: frames per second, on average.
         frames: their number, a hint: some containers count wrongly.
+        total: the same if the container can know it: a fragmented or trimmed mp4 can't.
         pixel_aspect: the width of a pixel as shown, divided by its height; of the upright frame.
     """
 
     rate: Fraction | None
     frames: int | None
+    total: int | None = None
     pixel_aspect: Fraction = _SQUARE
 
 
 def probe(path: str | Path, *, stream: int | None = None) -> VideoInfo:
     """What the container at `path` (or the folder of pictures) says; InputError if it has no video stream."""
     if not is_address(path) and local_path(path).is_dir():
-        return VideoInfo(rate=None, frames=len(list_pictures(local_path(path))))
+        count = len(list_pictures(local_path(path)))
+        return VideoInfo(rate=None, frames=count, total=count)
     if is_animation(path):
-        return VideoInfo(rate=None, frames=count_animation(local_path(path)))
+        count = count_animation(local_path(path))
+        return VideoInfo(rate=None, frames=count, total=count)
     with containers.open_container(path) as container:
         video = containers.choose_stream(path, container, stream, lambda remark: None)
-        frames = containers.count_frames(path, container, video)
-        return VideoInfo(video.average_rate, frames, _pixel_aspect(path, container, video))
+        frames = video.frames or None
+        total = frames if containers.knows_its_frames(path, container, video) else None
+        return VideoInfo(video.average_rate, frames, total, _pixel_aspect(path, container, video))
 
 
 def read_frames(

@@ -123,7 +123,7 @@ def open_frames(
         if info.pixel_aspect != 1:
             log(f"{path}: its pixels are {float(info.pixel_aspect):.3g} times as wide as high; the overlay's are, too")
         read = read_frames(path, max_pixels=max_pixels, stream=video_stream, strict=strict)
-        return FrameSource(str(path), read, rate=info.rate, count=info.frames, pixel_aspect=info.pixel_aspect)
+        return FrameSource(str(path), read, rate=info.rate, count=info.total, pixel_aspect=info.pixel_aspect)
     return _open_pictures(frames, max_pixels)
 
 

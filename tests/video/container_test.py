@@ -79,9 +79,9 @@ def test_a_fragmented_file_does_not_know_its_frames(tmp_path):
     options = {"movflags": "frag_keyframe+empty_moov"}
     with av.open(str(path), "w", options=options) as container:
         add_stream(container, SMALL, options={"g": "4"})
-    assert probe(path).frames is None
+    assert probe(path).total is None
     assert len(read(path)[0]) == 12
-    assert probe(encode(tmp_path / "b.mp4", SMALL)).frames == 12
+    assert probe(encode(tmp_path / "b.mp4", SMALL)).total == 12
 
 
 def test_pixels_that_are_not_square(tmp_path):

@@ -47,7 +47,7 @@ def test_every_frame_in_order_with_its_time(tmp_path, size):
     np.testing.assert_allclose([frame.rgb[40, 60, 0] for frame in frames], np.arange(20) * 10, atol=4)
     np.testing.assert_allclose(frames[7].rgb[5, 5], (70, 200, 0), atol=6)
     assert [frame.pts * frame.time_base for frame in frames] == [Fraction(k, 25) for k in range(20)]
-    assert probe(path) == VideoInfo(rate=Fraction(25), frames=20)
+    assert probe(path) == VideoInfo(rate=Fraction(25), frames=20, total=20)
 
 
 def test_ten_bits(tmp_path):
