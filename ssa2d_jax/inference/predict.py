@@ -230,6 +230,7 @@ def _predict(
         "height": source.height,
         "width": source.width,
         "complete": source.error is None and not source.stopped,
+        "remarks": source.remarks,
         "windows": stream.windows.count,
         "seconds": round(seconds, 3),
         "frames_per_second": round(statistics.frames / seconds, 3),

@@ -46,6 +46,7 @@ class FrameSource:
         time_base: seconds per tick of the frames' pts.
         pixel_aspect: the width of a pixel as shown, divided by its height.
         error: why the frames ended too early, else None.
+        remarks: what was decided about the video, for people; grows while it is read.
     """
 
     def __init__(
@@ -56,9 +57,11 @@ class FrameSource:
         rate: Fraction | None,
         count: int | None,
         pixel_aspect: Fraction = Fraction(1),
+        remarks: list[str] | None = None,
     ) -> None:
         self.name, self.rate, self.frames, self.pixel_aspect = name, rate, count, pixel_aspect
         self.error: InputError | None = None
+        self.remarks = [] if remarks is None else remarks
         self.stopped = False
         self._iterator = frames
         first = next(frames, None)
@@ -118,13 +121,28 @@ def open_frames(
     if isinstance(frames, int) or (isinstance(frames, str) and _CAMERA.fullmatch(frames) and not Path(frames).exists()):
         return _open_camera(int(frames), max_pixels)
     if isinstance(frames, str | Path):
-        path = frames if is_address(frames) else local_path(frames)
-        info = probe(path, stream=video_stream)
-        if info.pixel_aspect != 1:
-            log(f"{path}: its pixels are {float(info.pixel_aspect):.3g} times as wide as high; the overlay's are, too")
-        read = read_frames(path, max_pixels=max_pixels, stream=video_stream, strict=strict)
-        return FrameSource(str(path), read, rate=info.rate, count=info.total, pixel_aspect=info.pixel_aspect)
+        return _open_video(frames if is_address(frames) else local_path(frames), max_pixels, video_stream, strict)
     return _open_pictures(frames, max_pixels)
+
+
+def _open_video(path: str | Path, max_pixels: int, video_stream: int | None, strict: bool) -> FrameSource:
+    remarks: list[str] = []
+
+    def notify(remark: str) -> None:
+        remarks.append(remark)
+        log(remark)
+
+    info = probe(path, stream=video_stream)
+    if info.pixel_aspect != 1:
+        notify(f"{path}: its pixels are {float(info.pixel_aspect):.3g} times as wide as high; the overlay's are, too")
+    return FrameSource(
+        str(path),
+        read_frames(path, max_pixels=max_pixels, stream=video_stream, strict=strict, notify=notify),
+        rate=info.rate,
+        count=info.total,
+        pixel_aspect=info.pixel_aspect,
+        remarks=remarks,
+    )
 
 
 def _open_pictures(frames: object, max_pixels: int) -> FrameSource:

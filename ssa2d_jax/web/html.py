@@ -52,7 +52,8 @@ def summary(clip: LabelledClip) -> str:
     frames = plural(clip.frames, "frame")
     tracks = plural(clip.tracks, "track") if clip.tracks else "no actor was visible long enough for a track"
     broken = error(f"Only what could be read is shown: {clip.broken}") if clip.broken else ""
-    return f"<div class=message role=status>{frames} labelled, {tracks}.</div>{broken}"
+    remarks = "".join(f"<p class=quiet>{escape(remark)}</p>" for remark in clip.remarks)
+    return f"<div class=message role=status>{frames} labelled, {tracks}.{remarks}</div>{broken}"
 
 
 def timeline(clip: LabelledClip) -> str:

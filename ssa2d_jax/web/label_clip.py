@@ -31,7 +31,8 @@ class LabelledClip:
         shares: statistics of every joint class.
         frames: the number of frames.
         tracks: the number of tracks.
-        broken: why a damaged clip ends early, else None.
+        broken: why a damaged clip ends early, or what was lost of it, else None.
+        remarks: what was decided about the video.
     """
 
     overlay: Path
@@ -41,6 +42,7 @@ class LabelledClip:
     frames: int
     tracks: int
     broken: str | None
+    remarks: tuple[str, ...] = ()
 
 
 def label_clip(
@@ -100,6 +102,7 @@ def _label_clip(detector: Detector, clip: Path, folder: Path, limits: Limits, pr
         frames=statistics.frames,
         tracks=len(tracks),
         broken=_without_folder(source.error, clip) if source.error else None,
+        remarks=tuple(_without_folder(remark, clip) for remark in source.remarks),
     )
 
 
@@ -132,6 +135,6 @@ def _too_long(clip: Path, length: str, limits: Limits) -> str:
     return f"{clip} {length}; {allowed}; shorten it"
 
 
-def _without_folder(error: InputError, clip: Path) -> str:
-    """The error's message, with the clip's name in place of its path."""
-    return str(error).replace(str(clip), clip.name)
+def _without_folder(message: InputError | str, clip: Path) -> str:
+    """The message, with the clip's name in place of its path."""
+    return str(message).replace(str(clip), clip.name)

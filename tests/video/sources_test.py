@@ -10,6 +10,7 @@ from PIL import Image
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video import sources
 from ssa2d_jax.video.writer import VideoWriter
+from tests.fixtures.encoded_video import encode, square
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 8, 12, 3)).astype(np.uint8)
 
@@ -205,3 +206,10 @@ def test_pictures_of_another_form_are_refused_with_a_remedy_that_works(frames, r
         code = line.split(": ")[1].split(", of a tensor")[0]
         frames = eval(code, {"frames": frames, "np": np})
     assert (frames.dtype, frames.shape) == (np.uint8, FRAMES.shape)
+
+
+def test_remarks_about_a_video_are_kept_and_printed(tmp_path, capsys):
+    encode(tmp_path / "a.mp4", [square(0)] * 3, aspect=Fraction(2))
+    source = sources.open_frames(tmp_path / "a.mp4")
+    (remark,) = source.remarks
+    assert "pixels are 2 times as wide as high" in remark and remark in capsys.readouterr().err
