@@ -132,6 +132,8 @@ def _read(
             )
         for flow in flows.values():
             flow.add(frame)
+        if frame.number == max(needed):
+            break  # what is damaged behind it is of no interest
     first_missing = min(in_clips - frames.keys(), default=length)
     if not frames or length - first_missing > 1 + _SLACK * length:
         raise InputError(f"{annotation.video}: ends before frame {first_missing}, but {path} describes {length} frames")

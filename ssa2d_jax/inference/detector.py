@@ -164,13 +164,15 @@ class Detector:
             about=run.about,
         )
 
-    def __call__(self, frames: FrameInput) -> Result:
+    def __call__(self, frames: FrameInput, *, video_stream: int | None = None, strict: bool = False) -> Result:
         """Labels a whole clip and keeps it in memory; use `stream` for more than a minute of video.
+
+        For the arguments see `stream`.
 
         Raises:
             InputError: the frames cannot be read, or break off.
         """
-        stream = self.stream(frames)
+        stream = self.stream(frames, video_stream=video_stream, strict=strict)
         return Result(tuple(stream), self.space, stream.source.rate, self.threshold)
 
     def stream(self, frames: FrameInput, *, video_stream: int | None = None, strict: bool = False) -> Stream:

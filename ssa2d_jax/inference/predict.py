@@ -98,7 +98,8 @@ def predict_path(
     folder = Path(path)
     files = sorted(file for file in folder.iterdir() if file.is_file() and not is_clutter(file.name))
     videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
-    pictures = None if videos else read_picture_folder(folder)
+    animations = all(file.suffix.lower() in (".gif", ".apng") for file in videos)  # a preview of the pictures
+    pictures = read_picture_folder(folder) if animations else None
     if pictures and pictures.frames:
         left_out = [file.name for file in (*pictures.masks, *pictures.unread)]
         if left_out:

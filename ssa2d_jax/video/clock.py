@@ -27,26 +27,28 @@ class Clock:
         self.jumps = 0
         self._time_base, self._use_dts, self._broadcast = time_base, use_dts, broadcast
         self._usual = max(1, round(1 / ((rate or _USUAL_RATE) * time_base)))
-        self._offset = 0
+        self._offset: int | None = None  # unknown until a frame has a time
         self._last: int | None = None
 
-    def ticks(self, picture: av.VideoFrame) -> int | None:
-        """When the next frame is shown; None as long as no frame has had a time."""
-        stamp = picture.dts if self._use_dts and picture.dts is not None else picture.pts
+    def ticks(self, picture: av.VideoFrame) -> int:
+        """When the next frame is shown."""
+        stamp = picture.dts if self._use_dts else picture.pts
         if self._last is None:
-            if stamp is None:
-                return None
-            self._offset, self._last = -stamp, 0
+            self._last = 0
         elif stamp is None:
             self._last += self._usual
         else:
             self._last = self._follow(self._last, stamp)
+        if self._offset is None and stamp is not None:
+            self._offset = self._last - stamp
         return self._last
 
     def _follow(self, last: int, stamp: int) -> int:
+        if self._offset is None:  # the first time of the stream
+            return last + self._usual
         step = stamp + self._offset - last
         if -_DISORDER * self._usual < step <= 0:
-            return last + 1
+            return last + self._usual
         if step <= 0 or (self._broadcast and step * self._time_base > _JUMP_AHEAD):
             self.jumps += 1
             self._offset += self._usual - step

@@ -31,6 +31,7 @@ _ADDRESS = re.compile(r"(?:https?|rtsps?|rtmps?|rtp|udp|tcp|srt)://", re.IGNOREC
 _NETWORK = "http,https,tcp,udp,tls,crypto,rtp,srtp,rtsp,rtsps,rtmp,rtmps,srt,httpproxy"
 _LISTS = ("hls", "concat", "dash")
 _PICTURE_STREAMS = (Disposition.attached_pic, Disposition.timed_thumbnails, Disposition.still_image)
+_MOST_RATE = 1000  # frames per second that are plausible
 _MOST_BOXES = 100_000  # of an mp4 file that are looked at
 
 
@@ -71,6 +72,25 @@ def open_container(path: str | Path) -> Iterator[InputContainer]:
         yield container
 
 
+def is_folder(path: str | Path) -> bool:
+    """Whether this is a folder on this machine."""
+    try:
+        return not is_address(path) and local_path(path).is_dir()
+    except OSError as error:  # no name of a file, such as one that is too long
+        raise InputError(f"{str(path)[:100]}: no such file ({error.strerror})") from error
+
+
+def ticks_of(stream: av.VideoStream) -> Fraction:
+    """Seconds per tick of a stream's clock."""
+    return stream.time_base or Fraction(1, 90_000)
+
+
+def rate_of(stream: av.VideoStream) -> Fraction | None:
+    """Frames per second; the first plausible one of those that FFmpeg knows, as some containers only count ticks."""
+    rates = [rate for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
+    return next((rate for rate in rates if rate <= _MOST_RATE), rates[0] if rates else None)
+
+
 def _existing_file(path: str | Path) -> Path:
     file = local_path(path)
     if not file.is_file():
@@ -97,8 +117,8 @@ def choose_stream(path: str | Path, container: InputContainer, number: int | Non
     if len(moving) > 1:
         sizes = ", ".join(f"{stream.index}: {stream.width}x{stream.height}" for stream in moving)
         notify(
-            f"{path}: has {len(moving)} video streams ({sizes}); reads {chosen.index}, as players do; "
-            "config.predict.video_stream names another"
+            f"{path}: has {len(moving)} video streams ({sizes}); reads {chosen.index}, as players do (in predict, "
+            "config.predict.video_stream names another)"
         )
     return chosen
 

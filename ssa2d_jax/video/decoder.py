@@ -1,6 +1,8 @@
 """Decodes a video stream as players do: past damaged places, with what was lost counted."""
 
 import dataclasses
+import itertools
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,10 +13,16 @@ from av.sidedata.sidedata import Type as SideData
 
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import plural
-from ssa2d_jax.video.container import Notify, ends_early
+from ssa2d_jax.video.container import Notify, ends_early, ticks_of
 from ssa2d_jax.video.frame import reason_text
 
 _MOST_FAILURES = 10_000  # packets in a row that can't be decoded, after which nothing more is expected
+_QUARTER_TURNS = {  # degrees, as PyAV gives them, and a, b, c, d of the display matrix
+    90: (0, -1, 1, 0),
+    -90: (0, 1, -1, 0),
+    180: (-1, 0, 0, -1),
+    -180: (-1, 0, 0, -1),
+}
 
 
 @dataclasses.dataclass
@@ -35,7 +43,7 @@ class Damage:
     def __str__(self) -> str:
         parts = [plural(self.packets, "damaged packet")] * (self.packets > 0)
         parts += [plural(self.frames, "damaged frame")] * (self.frames > 0)
-        return f"{' and '.join(parts)}, the first after {plural(self.first or 0, 'frame')}"
+        return f"{' and '.join(parts)}, the first near frame {self.first or 0}"
 
 
 class Decoder:
@@ -50,6 +58,8 @@ class Decoder:
         self._path, self._container, self._stream = path, container, stream
         self._strict, self._notify = strict, notify
         self._undecoded = 0  # packets before the first frame
+        self._failures = 0  # in a row
+        self._incomplete = 0  # packets that are marked so, though all their frames are there
         self._cut: object = None  # why the file ends too early
         self._end = Fraction(0)  # seconds, when the last frame is shown, by the container's clock
 
@@ -62,8 +72,10 @@ class Decoder:
         """
         for packet in self._packets():
             for picture in self._decode(packet):
+                if self._strict and self.damage.first is not None:
+                    raise InputError(f"{self._path}: {self.damage}; stops there: later frames may have other numbers")
                 if picture.is_corrupt:
-                    self._count_damage(frames=1)
+                    self.damage.add(self.done, frames=1)
                 yield picture
                 self.done += 1
                 self._end = max(self._end, (picture.pts or 0) * self._time_base)
@@ -71,7 +83,7 @@ class Decoder:
 
     @property
     def _time_base(self) -> Fraction:
-        return self._stream.time_base or Fraction(1, 90_000)
+        return ticks_of(self._stream)
 
     def _packets(self) -> Iterator[av.Packet | None]:
         """Yields the packets, then None, which asks the decoder for the frames that it still holds.
@@ -79,40 +91,54 @@ class Decoder:
         A damaged packet is decoded only if another one follows: otherwise it is where the file was cut off.
         """
         damaged: av.Packet | None = None
+        before: av.Packet | None = None  # `damaged`
         try:
             for packet in self._container.demux(self._stream):
-                if packet.size == 0:
-                    continue  # the demuxer's own end
+                if packet.size == 0 and packet.dts is None:
+                    break  # the demuxer's own end
                 if damaged is not None:
-                    self._count_damage(packets=1)
+                    self._note_incomplete(before, damaged, packet)
                     yield damaged
+                    before = damaged
                 damaged = packet if packet.is_corrupt else None
-                if damaged is None:
+                if damaged is None and packet.size:
                     yield packet
+                    before = packet
         except (av.FFmpegError, OSError) as error:
             self._cut = error
         if damaged is not None:
             self._cut = "data are missing"
         yield None
 
+    def _note_incomplete(self, before: av.Packet | None, packet: av.Packet, after: av.Packet) -> None:
+        """Counts a packet that is marked as incomplete: as damage if frames are missing beside it.
+
+        Where two recordings were joined, a packet is marked though it is whole.
+        """
+        times = [each.dts for each in (before, packet, after) if each is not None and each.dts is not None]
+        usual = packet.duration or 0
+        gap = any(later - time > 1.5 * usual for time, later in itertools.pairwise(times))
+        if usual and gap:
+            self.damage.add(self.done, packets=1)
+        else:
+            self._incomplete += 1
+
     def _decode(self, packet: av.Packet | None) -> list[av.VideoFrame]:
         try:
-            return self._stream.codec_context.decode(packet)
+            pictures = self._stream.codec_context.decode(packet)
+            self._failures = 0
+            return pictures
         except (av.FFmpegError, OSError) as error:
             if packet is None:
                 return []
             if self.done:
-                self._count_damage(packets=1)
+                self.damage.add(self.done, packets=1)
             else:
                 self._undecoded += 1
-            if self.damage.packets + self._undecoded > _MOST_FAILURES:
+            self._failures += 1
+            if self._failures > _MOST_FAILURES:
                 raise self._breaks_off(error) from error
             return []
-
-    def _count_damage(self, *, packets: int = 0, frames: int = 0) -> None:
-        self.damage.add(self.done, packets=packets, frames=frames)
-        if self._strict:
-            raise InputError(f"{self._path}: {self.damage}; stops there: later frames may have other numbers")
 
     def _check_end(self) -> None:
         if self._cut is None and self.done and ends_early(self._path, self._container, self._stream, self._end):
@@ -125,6 +151,11 @@ class Decoder:
             self._notify(
                 f"{self._path}: begins in the middle: {plural(self._undecoded, 'packet')} before the first picture "
                 "that stands alone can't be shown"
+            )
+        if self._incomplete and self.damage.first is None:
+            self._notify(
+                f"{self._path}: {plural(self._incomplete, 'packet')} marked as incomplete, as where recordings were "
+                "joined; no frame is missing"
             )
         if self.damage.first == self.done - 1 and not self.damage.packets:
             self._notify(f"{self._path}: its last frame is damaged; was the recording stopped in the middle of it?")
@@ -154,7 +185,11 @@ class Orientation:
         if picture.rotation != self._rotation:
             self._rotation = picture.rotation
             # PyAV's stubs know these keys in __getitem__ only.
-            found = picture.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+            try:
+                found = picture.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+            except ValueError:  # PyAV does not know a kind of data that is there, too, such as EXIF
+                turn = _QUARTER_TURNS.get(picture.rotation)
+                found = None if turn is None else struct.pack("=9i", turn[0], turn[1], 0, turn[2], turn[3], 0, 0, 0, 1)
             if found is not None:
                 self._matrix = bytes(found)
         return self._matrix

@@ -66,6 +66,17 @@ def is_animation(path: str | Path) -> bool:
     return head[:4] == b"RIFF" and head[8:] == b"WEBP"
 
 
+def is_still(path: str | Path) -> bool:
+    """Whether this is the file of a single picture, which may have to be turned upright."""
+    if is_address(path) or local_path(path).suffix.lower() not in PICTURES or not local_path(path).is_file():
+        return False
+    try:
+        with Image.open(local_path(path), formats=_FORMATS) as picture:
+            return picture.format != "WEBP" and not getattr(picture, "is_animated", False)
+    except Exception:  # no picture that Pillow can read: FFmpeg says what it is
+        return False
+
+
 def count_animation(file: Path) -> int:
     """The number of pictures in an animated WebP; raises InputError if it can't be read."""
     try:

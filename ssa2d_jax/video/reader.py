@@ -15,10 +15,17 @@ from ssa2d_jax.utils.text import plural
 from ssa2d_jax.video import container as containers
 from ssa2d_jax.video.clock import Clock
 from ssa2d_jax.video.colour import RgbConverter, turn_upright
-from ssa2d_jax.video.container import Notify, is_address, local_path
+from ssa2d_jax.video.container import Notify, local_path
 from ssa2d_jax.video.decoder import Decoder, Orientation
 from ssa2d_jax.video.frame import MAX_PIXELS, Frame, check_pixels
-from ssa2d_jax.video.picture_reader import count_animation, is_animation, read_animation, read_folder
+from ssa2d_jax.video.picture_reader import (
+    count_animation,
+    is_animation,
+    is_still,
+    read_animation,
+    read_files,
+    read_folder,
+)
 from ssa2d_jax.video.pictures import list_pictures
 
 _THREADS = 2
@@ -44,9 +51,11 @@ class VideoInfo:
 
 def probe(path: str | Path, *, stream: int | None = None) -> VideoInfo:
     """What the container at `path` (or the folder of pictures) says; InputError if it has no video stream."""
-    if not is_address(path) and local_path(path).is_dir():
+    if containers.is_folder(path):
         count = len(list_pictures(local_path(path)))
         return VideoInfo(rate=None, frames=count, total=count)
+    if is_still(path):
+        return VideoInfo(rate=None, frames=1, total=1)
     if is_animation(path):
         count = count_animation(local_path(path))
         return VideoInfo(rate=None, frames=count, total=count)
@@ -54,7 +63,7 @@ def probe(path: str | Path, *, stream: int | None = None) -> VideoInfo:
         video = containers.choose_stream(path, container, stream, lambda remark: None)
         frames = video.frames or None
         total = frames if containers.knows_its_frames(path, container, video) else None
-        return VideoInfo(video.average_rate, frames, total, _pixel_aspect(path, container, video))
+        return VideoInfo(containers.rate_of(video), frames, total, _pixel_aspect(path, container, video))
 
 
 def read_frames(
@@ -89,15 +98,24 @@ def read_frames(
             files (MPEG-TS, recordings that were never closed) don't say how long they are: cut between two packets,
             they seem to end there.
     """
-    if not is_address(path) and local_path(path).is_dir():
+    if containers.is_folder(path):
         yield from read_folder(local_path(path), max_pixels, numbers)
         return
     if is_animation(path):
         yield from read_animation(local_path(path), max_pixels, numbers)
         return
+    if is_still(path):
+        yield from read_files([local_path(path)], max_pixels, numbers)
+        return
     with containers.open_container(path) as container:
         video = containers.choose_stream(path, container, stream, notify)
         check_pixels(f"{path}: frame 0", video.height, video.width, max_pixels)
+        aspect = _stored_aspect(video)
+        if aspect != _SQUARE:
+            shape = f"{aspect.numerator}:{aspect.denominator}"
+            notify(
+                f"{path}: its pixels have the shape {shape}; labels are about stored pixels, overlays are shown alike"
+            )
         video.codec_context.thread_count = threads
         yield from _Reading(path, container, video, max_pixels, strict, notify).frames(numbers)
 
@@ -115,11 +133,11 @@ class _Reading:
         notify: Notify,
     ) -> None:
         self._path, self._max_pixels, self._notify = path, max_pixels, notify
-        self._time_base = video.time_base or Fraction(1, 90_000)
+        self._time_base = containers.ticks_of(video)
         self._decoder = Decoder(path, container, video, strict=strict, notify=notify)
         self._clock = Clock(
             self._time_base,
-            video.average_rate,
+            containers.rate_of(video),
             use_dts="avi" in container.format.name.split(","),
             broadcast=container.format.name in ("mpegts", "mpeg"),
         )
@@ -129,17 +147,22 @@ class _Reading:
 
     def frames(self, numbers: Container[int] | None) -> Iterator[Frame]:
         """Yields the frames with these numbers."""
+        try:
+            yield from self._frames(numbers)
+        finally:
+            if self._clock.jumps:
+                places = plural(self._clock.jumps, "place")
+                self._notify(
+                    f"{self._path}: its times jump at {places}, as in joined files; frames go on without a gap"
+                )
+
+    def _frames(self, numbers: Container[int] | None) -> Iterator[Frame]:
         for picture in self._pictures():
-            place = f"{self._path}: frame {self._number}"
-            check_pixels(place, picture.height, picture.width, self._max_pixels)
             ticks, matrix = self._clock.ticks(picture), self._orientation.matrix(picture)
             if numbers is None or self._number in numbers:
                 rgb = turn_upright(self._converter.to_rgb(picture), matrix)
                 yield Frame(rgb, ticks, self._time_base, self._number)
             self._number += 1
-        if self._clock.jumps:
-            count = plural(self._clock.jumps, "place")
-            self._notify(f"{self._path}: its times jump at {count}, as in joined files; the frames go on without a gap")
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
         """The decoder's pictures, deinterlaced where they are interlaced; a fault comes after the last of them."""
@@ -148,6 +171,9 @@ class _Reading:
         while fault is None:
             try:
                 picture = next(decoded, None)
+                if picture is not None:
+                    place = f"{self._path}: frame {self._decoder.done}"
+                    check_pixels(place, picture.height, picture.width, self._max_pixels)
             except InputError as error:
                 picture, fault = None, error
             yield from self._converter.deinterlace(picture)
@@ -157,10 +183,15 @@ class _Reading:
             raise fault
 
 
+def _stored_aspect(video: av.VideoStream) -> Fraction:
+    aspect = video.sample_aspect_ratio or video.codec_context.sample_aspect_ratio or _SQUARE
+    return aspect if aspect > 0 else _SQUARE
+
+
 def _pixel_aspect(path: str | Path, container: InputContainer, video: av.VideoStream) -> Fraction:
     """The width of a pixel divided by its height, of the upright frame; decodes the first frame if they differ."""
-    aspect = video.sample_aspect_ratio or video.codec_context.sample_aspect_ratio or _SQUARE
-    if aspect <= 0 or aspect == _SQUARE:
+    aspect = _stored_aspect(video)
+    if aspect == _SQUARE:
         return _SQUARE
     with contextlib.suppress(InputError):
         decoder = Decoder(path, container, video, strict=False, notify=lambda remark: None)

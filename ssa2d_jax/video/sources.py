@@ -118,6 +118,8 @@ def open_frames(
     Raises:
         InputError: `frames` is something else, has no frame, or has a frame of more than `max_pixels` pixels.
     """
+    if isinstance(frames, int) and frames < 0:
+        raise InputError(f"camera {frames}: cameras have numbers from 0 on")
     if isinstance(frames, int) or (isinstance(frames, str) and _CAMERA.fullmatch(frames) and not Path(frames).exists()):
         return _open_camera(int(frames), max_pixels)
     if isinstance(frames, str | Path):
@@ -133,8 +135,6 @@ def _open_video(path: str | Path, max_pixels: int, video_stream: int | None, str
         log(remark)
 
     info = probe(path, stream=video_stream)
-    if info.pixel_aspect != 1:
-        notify(f"{path}: its pixels are {float(info.pixel_aspect):.3g} times as wide as high; the overlay's are, too")
     return FrameSource(
         str(path),
         read_frames(path, max_pixels=max_pixels, stream=video_stream, strict=strict, notify=notify),
@@ -151,6 +151,11 @@ def _open_pictures(frames: object, max_pixels: int) -> FrameSource:
     shape: tuple[int, ...] = getattr(frames, "shape", ())
     if len(shape) == 3 and shape[-1] in (3, 4) and shape[0] > shape[-1]:
         raise InputError(f"frames are one picture {list(shape)}; as a clip of one frame: frames[None]")
+    if len(shape) == 3 and shape[0] in (3, 4):
+        raise InputError(
+            f"frames are {list(shape)}: one picture with channels first, or grey frames? Write "
+            "frames.transpose(1, 2, 0)[None], or frames[..., None]"
+        )
     count = len(frames) if isinstance(frames, Sized) else None
     if count == 0:
         raise InputError("there are no frames; give at least one")
@@ -187,6 +192,8 @@ def _remedies(picture: Shaped[np.ndarray, "..."]) -> Iterator[str]:
     if picture.dtype.kind == "f":
         in_one = picture.size > 0 and picture.min() >= 0 and picture.max() <= 1
         yield f"as bytes: {'(255 * frames)' if in_one else 'frames'}.round().clip(0, 255).astype(np.uint8)"
+    elif picture.dtype == bool:
+        yield "as bytes: 255 * frames.astype(np.uint8)"
     elif picture.dtype != np.uint8:
         yield "as bytes, if the values go from 0 to 255: frames.astype(np.uint8)"
 

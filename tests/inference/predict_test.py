@@ -414,7 +414,7 @@ def test_the_overlay_of_an_anamorphic_broadcast_has_its_shape_and_begins_at_zero
 
 def test_what_follows_damage_is_labelled_and_strict_stops(tmp_path):
     path = lost_in_the_middle(tmp_path)
-    with pytest.raises(InputError, match=r"damaged packet.*the \d+ frames that were read are done"):
+    with pytest.raises(InputError, match=r"damaged frame.*the \d+ frames that were read are done"):
         predict_video(path, tmp_path / "out", detector=detector())
     with pytest.raises(InputError, match=r"stops there.*the \d+ frames that were read are done"):
         predict_video(path, tmp_path / "strict", detector=detector(), options=PredictOptions(strict=True))

@@ -21,7 +21,7 @@ def test_the_first_frame_is_shown_at_zero():
 
 def test_frames_without_a_time_are_one_usual_step_apart():
     assert ticks([100, None, None, 250]) == ([0, 40, 80, 150], 0)
-    assert ticks([None, None]) == ([None, None], 0)
+    assert ticks([None, None, 7, 47]) == ([0, 40, 80, 120], 0)
 
 
 def test_joined_files_go_on_without_a_gap():
@@ -32,10 +32,16 @@ def test_joined_files_go_on_without_a_gap():
 
 
 def test_a_small_step_back_is_no_new_beginning():
-    assert ticks([0, 40, 20, 80]) == ([0, 40, 41, 80], 0)
+    assert ticks([0, 40, 20, 80]) == ([0, 40, 80, 120], 0)
+    assert ticks([40, 120, 80, 200, 160, 280]) == ([0, 80, 120, 160, 200, 240], 0)
+
+
+def test_an_overlap_of_joined_files_squeezes_no_frame():
+    assert ticks([0, 40, 80, 120, 0, 40, 80, 120]) == ([0, 40, 80, 120, 160, 200, 240, 280], 0)
 
 
 def test_times_of_decoding_where_those_of_display_are_derived_wrongly():
     packed = [(40, 0), (120, 40), (80, 80), (200, 120)]
     assert ticks(packed, use_dts=True) == ([0, 40, 80, 120], 0)
     assert ticks([(None, 0), (None, 40)], use_dts=True) == ([0, 40], 0)
+    assert ticks([(40, 0), (80, 40), (90, None)], use_dts=True) == ([0, 40, 80], 0)  # flushed frames have none

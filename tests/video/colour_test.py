@@ -122,3 +122,66 @@ def test_interlaced_fields_are_joined(tmp_path, name, codec):
     np.testing.assert_allclose(times, np.arange(20) / 25, atol=1e-3)
     progressive = encode(tmp_path / f"plain_{name}", frames, codec=codec, options={"b": "4M"})
     assert roughness(list(read_frames(progressive))[9].rgb) > 2  # what isn't marked stays as it is
+
+
+@pytest.mark.parametrize("first, second", [((48, 64), (96, 128)), ("yuv422p", "yuv420p")])
+def test_interlaced_recordings_of_two_kinds_that_were_joined(tmp_path, first, second):
+    data = b""
+    for kind in (first, second):
+        size, pix_fmt = (kind, "yuv420p") if isinstance(kind, tuple) else ((96, 128), kind)
+        frames = [square(i, *size) for i in range(10)]
+        options = {"codec": "mpeg2video", "pix_fmt": pix_fmt, "options": {"b": "4M"}}
+        path = encode(tmp_path / "a.ts", frames, flags=Flags.interlaced_dct | Flags.interlaced_me, **options)
+        data += path.read_bytes()
+    (tmp_path / "both.ts").write_bytes(data)
+    read = list(read_frames(tmp_path / "both.ts", notify=lambda remark: None))
+    sizes = [kind if isinstance(kind, tuple) else (96, 128) for kind in (first, second)]
+    # FFmpeg's decoder of MPEG-2 drops the picture that it holds when the stream changes.
+    assert [frame.rgb.shape[:2] for frame in read] == [sizes[0]] * 9 + [sizes[1]] * 10
+    for number in (5, 14):
+        np.testing.assert_allclose(read[number].rgb[18, 2 * 5 + 8], 230, atol=25)
+        np.testing.assert_allclose(read[number].rgb[40, 50], 40, atol=25)
+
+
+def test_hdr10_with_the_light_of_its_display_is_as_bright_as_without(tmp_path):
+    """PQ, ITU-R BT.2100: 203 cd/m2, the white of SDR, is 58 % of the signal."""
+    picture = av.VideoFrame(64, 64, "yuv420p10le")
+    for plane, value in zip(picture.planes, (64 + 876 * 0.58, 512, 512), strict=True):
+        array = np.full((plane.height, plane.line_size // 2), round(value), np.uint16)
+        plane.update(array.tobytes())
+    tags = {"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": 16}
+    for name, value in tags.items():
+        setattr(picture, name, value)
+    display = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
+    brightness = []
+    for parameters in (display, "hdr10=0"):
+        options = {"x265-params": f"log-level=none:{parameters}"}
+        path = encode(
+            tmp_path / "a.mp4", [picture] * 3, codec="libx265", pix_fmt="yuv420p10le", options=options, **tags
+        )
+        frames = list(read_frames(path, notify=lambda remark: None))
+        brightness.append(frames[1].rgb.mean())
+    np.testing.assert_allclose(brightness, 235, atol=20)
+    np.testing.assert_allclose(*brightness, atol=3)
+
+
+def test_wide_primaries_of_sdr_are_mapped(tmp_path):
+    frames = [bands("709", (64, 192), tag="709")]
+    tags = {"colorspace": 1, "color_range": 1, "color_trc": 1}
+    red = []
+    for primaries in (1, 12):  # BT.709; Display P3, whose red is more saturated
+        frames[0].color_primaries = primaries
+        remarks = []
+        path = encode(tmp_path / "a.mp4", frames, options={"crf": "1"}, color_primaries=primaries, **tags)
+        red.append(next(read_frames(path, notify=remarks.append)).rgb[32, 16].astype(int))
+        assert bool(remarks) == (primaries == 12)
+    assert red[1][0] > red[0][0] + 10 and red[1][1] < red[0][1]
+
+
+def test_a_field_order_that_only_the_container_tells(tmp_path):
+    fields = [square(i, 96, 128) for i in range(40)]
+    pairs = zip(fields[::2], fields[1::2], strict=True)
+    frames = [np.where(np.arange(96)[:, None, None] % 2, odd, even) for even, odd in pairs]
+    path = encode(tmp_path / "a.mkv", frames, codec="ffv1", field_order=2)
+    read = list(read_frames(path, notify=lambda remark: None))
+    assert len(read) == 20 and all(roughness(frame.rgb) < 1 for frame in read[1:-1])

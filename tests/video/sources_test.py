@@ -212,4 +212,21 @@ def test_remarks_about_a_video_are_kept_and_printed(tmp_path, capsys):
     encode(tmp_path / "a.mp4", [square(0)] * 3, aspect=Fraction(2))
     source = sources.open_frames(tmp_path / "a.mp4")
     (remark,) = source.remarks
-    assert "pixels are 2 times as wide as high" in remark and remark in capsys.readouterr().err
+    assert "its pixels have the shape 2:1" in remark and remark in capsys.readouterr().err
+
+
+def test_a_single_picture_is_turned_upright_by_its_exif(tmp_path):
+    exif = Image.Exif()
+    exif[0x112] = 6  # a quarter turn
+    for name in ("a.jpg", "a.png", "a.tif"):
+        Image.fromarray(FRAMES[0]).save(tmp_path / name, exif=exif)
+        (frame,) = sources.open_frames(tmp_path / name)
+        assert frame.rgb.shape == (12, 8, 3)
+
+
+def test_names_that_are_none():
+    for name in ("x" * 5000, -1):
+        with pytest.raises(InputError, match=r"no such file|cameras have numbers from 0"):
+            sources.open_frames(name)
+    with pytest.raises(InputError, match=r"one picture with channels first, or grey frames\?"):
+        sources.open_frames(np.zeros((3, 50, 60), np.uint8))
