@@ -155,7 +155,7 @@ class Decoder:
         if self._incomplete and self.damage.first is None:
             self._notify(
                 f"{self._path}: {plural(self._incomplete, 'packet')} marked as incomplete, as where recordings were "
-                "joined; no frame is missing"
+                "joined or data were lost; all of them could be decoded"
             )
         if self.damage.first == self.done - 1 and not self.damage.packets:
             self._notify(f"{self._path}: its last frame is damaged; was the recording stopped in the middle of it?")
