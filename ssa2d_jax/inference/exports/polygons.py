@@ -17,7 +17,7 @@ from pycocotools import mask as coco
 from ssa2d_jax.inference.exports.clip import ClipTrack
 from ssa2d_jax.inference.tracks import RunLengths
 
-Polygon = Float[np.ndarray, "points 2"]  # x, y in pixels; a pixel's centre is at 0.5
+Polygon = Float[np.ndarray, "_ 2"]  # x, y in pixels; a pixel's centre is at 0.5
 
 _POINTS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 _SAMPLE = 24  # frames of a track that decide on the number of points
@@ -113,7 +113,7 @@ def _are_matched(first: Polygon, second: Polygon) -> bool:
     return bool(np.abs(_shares(first) - _shares(second)).max() < 0.45 / len(first))
 
 
-def _shares(polygon: Polygon) -> Float[np.ndarray, " points"]:
+def _shares(polygon: Polygon) -> Float[np.ndarray, " _"]:
     steps = np.linalg.norm(np.diff(polygon, axis=0, append=polygon[:1]), axis=-1)
     return np.cumsum(steps)[:-1] / max(steps.sum(), 1e-9)
 
