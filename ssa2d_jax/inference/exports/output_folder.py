@@ -65,9 +65,9 @@ def replace_outputs(folder: Path, out_folder: Path, names: Iterable[str]) -> Non
     """Moves the new outputs into place and removes those of an earlier run that have no successor."""
     for name in names:
         new, old = folder / name, out_folder / name
-        if old.is_dir():
+        if old.is_dir() and not old.is_symlink():
             shutil.rmtree(old)
-        elif not new.exists():
+        elif old.is_symlink() or not new.exists():
             old.unlink(missing_ok=True)
         if new.exists():
             os.replace(new, old)
