@@ -263,14 +263,14 @@ class Result:
         """Writes the tracks into a folder as imports of labelling tools, to be corrected there; see exports/write.py.
 
         Args:
-            folder: an existing one, or one to be made; files of the same names are overwritten.
+            folder: an existing one, or one to be made; files of an earlier call are replaced.
             formats: of "cvat", "coco", "youtube_vis", "labelme".
             tracks: None: those of `to_tracks()`.
             video: the clip's file, or the folder of its pictures.
             options: what is written.
 
         Raises:
-            InputError: a format is unknown, or can't hold the names of the classes.
+            InputError: a format is unknown or can't hold the classes' names; a file in `folder` was changed by hand.
         """
         found = self.to_tracks() if tracks is None else tracks
         write_clip(found, self.space, [frame.frame for frame in self.frames], Path(folder), formats, options, video)

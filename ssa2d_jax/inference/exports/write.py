@@ -1,8 +1,9 @@
 """Writes the tracks of a video for labelling tools: beside a prediction, from a tracks.json, or from Python."""
 
+import contextlib
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,24 @@ def write_beside(folder: Path, formats: Sequence[str], options: ExportOptions, *
         labelme.remove_pictures_without_labels(folder)
 
 
+@contextlib.contextmanager
+def _new_files(out_folder: Path, formats: Sequence[str]) -> Iterator[Path]:
+    """A folder for the files of `formats`, which go to `out_folder` at the end, with their checksums in its summary.
+
+    Raises:
+        InputError: one of these files is there and was changed by hand.
+    """
+    names = [name for key in formats for name in _FILES[key]]
+    check_unchanged(out_folder, {name: EXPORT_CHECKSUMS[name] for name in names})
+    out_folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out_folder) as unfinished:
+        folder = Path(unfinished)
+        yield folder
+        summary = read_summary(out_folder) | {EXPORT_CHECKSUMS[name]: checksum(folder / name) for name in names}
+        replace_outputs(folder, out_folder, names)
+        replace_text(out_folder / SUMMARY, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+
+
 def write_clip(
     tracks: Iterable[Track],
     space: LabelSpace,
@@ -142,10 +161,8 @@ def write_clip(
 ) -> None:
     """Writes the tracks of a clip in `formats` into `folder`; for the arguments see `Result.write_labels`."""
     check_formats(formats, options, space)
-    folder.mkdir(parents=True, exist_ok=True)
     height, width = frames[0].shape[:2]
-    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:
-        place = Path(unfinished)
+    with _new_files(folder, formats) as place:
         with TrackFiles(place, space, video={"file_name": Path(video).name, "height": height, "width": width}) as files:
             files.add(tracks)
             files.end(len(frames))
@@ -153,7 +170,6 @@ def write_clip(
         for number, frame in enumerate(frames):
             write_picture(number, frame)
         write_beside(place, formats, options, video=video, out_folder=folder)
-        replace_outputs(place, folder, [name for key in formats for name in _FILES[key]])
 
 
 def convert_tracks(
@@ -169,22 +185,15 @@ def convert_tracks(
     """
     if not formats:
         raise InputError(f"{tracks_json}: choose a format to write it in: {FORMATS_RULE}")
-    names = [name for format_name in formats for name in _FILES.get(format_name, ())]
     check_formats(formats, options)
-    check_unchanged(out_folder, {name: EXPORT_CHECKSUMS[name] for name in names})
     video = Path(str(read_summary(tracks_json.parent).get("video", "")))
     pictures = list_pictures(video) if video.name and video.is_dir() else None
     needs_video = "labelme" in formats and options.pictures and not pictures
     if needs_video and not video.is_file():
         raise InputError(f"{tracks_json}: the pictures need the video, which is not at {video}; predict it again")
-    out_folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out_folder) as unfinished:
-        folder = Path(unfinished)
+    with _new_files(out_folder, formats) as folder:
         write_formats(tracks_json, folder, formats, options, pictures=pictures, out_folder=out_folder)
         if needs_video:
             for frame in read_frames(video):
                 if labelme.label_path(folder, frame.number).exists():
                     labelme.write_picture(folder, frame.number, frame.rgb)
-        summary = read_summary(out_folder) | {EXPORT_CHECKSUMS[name]: checksum(folder / name) for name in names}
-        replace_outputs(folder, out_folder, names)
-        replace_text(out_folder / SUMMARY, json.dumps(summary, indent=2, allow_nan=False) + "\n")

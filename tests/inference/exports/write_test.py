@@ -102,11 +102,16 @@ def test_pictures_come_from_the_video_of_the_prediction(tmp_path):
 def test_a_result_writes_the_same_files_from_python(tmp_path):
     result = detector()(make_video(tmp_path / "a.mp4", 20))
     result.write_labels(tmp_path / "out", ALL, video="a.mp4", options=ExportOptions(pictures=True, step=5))
-    assert names(tmp_path / "out") == FILES
+    assert names(tmp_path / "out") == FILES | {"summary.json"}
     assert names(tmp_path / "out" / "labelme") == {
         f"frame_0000{i:02d}{suffix}" for i in (0, 5, 10, 15) for suffix in (".json", ".jpg")
     }
     content = json.loads((tmp_path / "out" / "coco.json").read_text())
     assert [entry["attributes"]["action"] for entry in content["annotations"]] == ["running"] * 4
+    result.write_labels(tmp_path / "out", ("coco", "labelme"))
+    assert names(tmp_path / "out") == FILES | {"summary.json"}
+    (tmp_path / "out" / "labelme" / "frame_000000.json").write_text("mine")
+    with pytest.raises(InputError, match="labelme: was changed after it was written"):
+        result.write_labels(tmp_path / "out", ("coco", "labelme"))
     with pytest.raises(InputError, match="formats are 'yolo'"):
         result.write_labels(tmp_path / "out", ("yolo",))
