@@ -42,7 +42,7 @@ LIBRARY = [
     Room(
         "inference",
         ("data", "pretrained.shipped", "runs", "steps", "utils", "video", "visualization"),
-        ("jax", "cv2", "matplotlib", "scipy", "pycocotools"),
+        ("jax", "cv2", "matplotlib", "scipy", "pycocotools", "PIL"),
     ),
     Room("training", ("data", "evaluation", "models", "runs", "steps", "utils"), (*JAX, "clu")),
     Room("web", ("data", "inference", "pretrained.shipped", "utils", "video"), ("gradio",)),

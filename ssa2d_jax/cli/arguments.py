@@ -16,10 +16,14 @@ from ssa2d_jax.utils.errors import InputError
 FLAGS = {
     "config": "a Python config file, with or without a variant (configs/sprites.py:tiny), or a run's config.json",
     "workdir": "the folder of a run; predict, eval and export also take a file that export_weights wrote",
-    "input": "predict: a video, a folder of videos or of pictures (one video), or the number of a camera, e.g. 0",
+    "input": "predict: a video, a folder of videos or of pictures (one video), the number of a camera, e.g. 0, or a "
+    "tracks.json, which --format writes anew",
     "output": "predict, export: a folder; export_weights: a .safetensors file; check: a folder for check.png",
+    "format": "predict: writes the tracks for labelling tools, too: cvat, coco, youtube_vis, labelme, or several with "
+    "commas between",
 }
 _OPTION = "--config."
+_FORMATS = "predict.formats"  # what --format sets
 _MISSING = "\0"  # the value of an option that has none
 
 
@@ -66,6 +70,8 @@ def parse(command: str, program: str, words: Sequence[str]) -> Arguments:
         if values is not None and len(values) > 1:
             raise InputError(f"--{name} is given {len(values)} times ({', '.join(values)}); give one")
         flags[name] = values[0] if values else None
+    if flags["format"] is not None:
+        option_words.append(_format_option(flags["format"], command, option_words))
     place, is_json = flags["config"], (flags["config"] or "").endswith(".json")
     return Arguments(
         command,
@@ -95,6 +101,15 @@ def _split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
             plain.append(word)
             waiting = False
     return plain, options
+
+
+def _format_option(formats: str, command: str, option_words: Sequence[str]) -> str:
+    """--format as the option that it sets."""
+    if command != "predict":
+        raise InputError(f"--format={formats}: {command} writes no labels; it is a flag of predict")
+    if _FORMATS in _options(option_words):
+        raise InputError(f"--format and {_OPTION}{_FORMATS} are both given; give one of them")
+    return f"{_OPTION}{_FORMATS}={formats}"
 
 
 def _options(words: Sequence[str]) -> dict[str, str]:

@@ -117,13 +117,20 @@ def _eval(arguments: Arguments) -> None:
 
 def _predict(arguments: Arguments) -> None:
     config = load_config(arguments)
+    from ssa2d_jax.data.export_formats import split_formats
     from ssa2d_jax.inference.detector import Detector
+    from ssa2d_jax.inference.exports.options import ExportOptions
+    from ssa2d_jax.inference.exports.write import convert_tracks
     from ssa2d_jax.inference.predict import PredictOptions, predict_path
     from ssa2d_jax.runs.load_run import load_run
     from ssa2d_jax.utils import host_memory
 
-    host_memory.keep_freed_memory()
     options = config.predict
+    export = ExportOptions(**{name: options[f"export_{name}"] for name in ("shapes", "iou", "step", "pictures")})
+    if _input(arguments).endswith(".json"):
+        convert_tracks(Path(_input(arguments)), _output(arguments), split_formats(options.formats), export)
+        return
+    host_memory.keep_freed_memory()
     detector = Detector.from_loaded_run(
         load_run(_workdir(arguments), config),
         overlap=options.overlap,
@@ -135,6 +142,8 @@ def _predict(arguments: Arguments) -> None:
     chosen = PredictOptions(
         **{name: options[name] for name in names},
         video_stream=None if options.video_stream < 0 else options.video_stream,
+        formats=split_formats(options.formats),
+        export=export,
     )
     predict_path(_input(arguments), _output(arguments), detector=detector, options=chosen)
 

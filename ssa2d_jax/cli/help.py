@@ -59,14 +59,16 @@ PAGES: dict[str, Page] = {
     ),
     "predict": Page(
         "a run or a file of its exported weights, and videos",
-        "--output: overlay.mp4, labels.npz, summary.json, tracks and events; of a folder, a folder for each video",
+        "--output: overlay.mp4, labels.npz, summary.json, tracks and events, and files for labelling tools (--format); "
+        "of a folder, a folder for each video",
         ("predict", "eval.step", "eval.threshold"),
         (
             "--input=clip.mp4 --output=out",
             "--workdir=runs/sprites --input=videos --output=out",
             "--workdir=runs/sprites --input=0 --output=webcam --config.predict.draw_tracks=true",
+            "--workdir=runs/sprites --input=clip.mp4 --output=out --format=cvat,coco",
         ),
-        ("config",),
+        ("config", "format"),
     ),
     "ablate": Page(
         "a config and the data in config.data.root",

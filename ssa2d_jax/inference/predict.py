@@ -7,10 +7,8 @@ import collections
 import contextlib
 import dataclasses
 import json
-import os
 import tempfile
 import time
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,9 @@ from typing import Any
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.detector import Detector, Stream
 from ssa2d_jax.inference.events import EVENTS_BORIS, EVENTS_CSV, Course, FrameTimes
+from ssa2d_jax.inference.exports.options import DEFAULT_EXPORT, ExportOptions
+from ssa2d_jax.inference.exports.output_folder import SUMMARY, check_unchanged, checksum, replace_outputs
+from ssa2d_jax.inference.exports.write import EXPORT_CHECKSUMS, check_formats, picture_writer, write_beside
 from ssa2d_jax.inference.frame_labels import map_shapes
 from ssa2d_jax.inference.label_archive import LabelArchive
 from ssa2d_jax.inference.label_stream import (
@@ -44,7 +45,7 @@ from ssa2d_jax.video.container import VIDEO_SUFFIXES, is_address, local_path
 from ssa2d_jax.video.pictures import read_picture_folder
 from ssa2d_jax.visualization.enlarge import enlargement
 
-LABELS, SUMMARY = "labels.npz", "summary.json"
+LABELS = "labels.npz"
 OUTPUTS = (OVERLAY, LABELS, SUMMARY, TRACKS_JSON, TRACKS_CSV, TIMELINE, EVENTS_CSV, EVENTS_BORIS)
 # Files that people correct or have of their own, which are never overwritten then, and the keys of the summary that
 # have the checksums of those written here.
@@ -53,6 +54,7 @@ _CHECKSUMS = {
     TIMELINE: "timeline_crc32",
     EVENTS_CSV: "events_csv_crc32",
     EVENTS_BORIS: "events_crc32",
+    **EXPORT_CHECKSUMS,
 }
 
 Summary = dict[str, Any]  # what summary.json holds
@@ -72,6 +74,8 @@ class PredictOptions:
         scale: the overlay is this many times as large as the video; 0 = automatic, see `FrameResult.overlay`.
         video_stream: the number of the stream in a file; None: the one that players show.
         strict: stops a video at the first damaged place; otherwise the rest is labelled, too.
+        formats: the tracks are also written for labelling tools, in these formats of data/export_formats.py.
+        export: what these files hold.
     """
 
     opacity: float = OPACITY
@@ -82,6 +86,8 @@ class PredictOptions:
     scale: int = 0
     video_stream: int | None = None
     strict: bool = False
+    formats: tuple[str, ...] = ()
+    export: ExportOptions = DEFAULT_EXPORT
 
 
 def predict_path(
@@ -152,18 +158,21 @@ def predict_video(
     overlay.mp4 has the frame count and timing of the video, and `options.scale` times its size (upright). labels.npz
     holds the maps of `FrameLabels` as arrays [frames, ...], at the video's own size. summary.json holds the returned
     dict. tracks.json and tracks.csv are written by `TrackFiles`; timeline.png shows the tracks over time; events.csv
-    and events.boris list their bouts (see events.py). Outputs of an earlier run are replaced at the very end.
+    and events.boris list their bouts (see events.py). `options.formats` adds the files of exports/. Outputs of an
+    earlier run are replaced at the very end.
 
     Raises:
         InputError: the video cannot be read, `options.scale` is too large for it, `out_folder` is the folder of
-            pictures that is read, or its tracks.json, timeline.png, events.csv or events.boris was changed by hand.
-            A video that breaks off in the middle is finished up to there first.
+            pictures that is read, a format can't hold the classes, or one of the files in it that people correct
+            was changed by hand. A video that breaks off in the middle is finished up to there first.
         Stopped: at a first Ctrl-C or SIGTERM, when everything is written for the frames so far.
     """
     out_folder = Path(out_folder)
     _check_places(Path(str(video)), out_folder)
-    for name, key in _CHECKSUMS.items():
-        _check_unchanged(out_folder, name, key)
+    check_unchanged(out_folder, _CHECKSUMS)
+    check_formats(options.formats, options.export, detector.space)
+    if options.formats and not options.tracks:
+        raise InputError(f"formats are {','.join(options.formats)}, but no tracks are kept; leave tracks=True")
     video = video if isinstance(video, int) else str(video)
     stream = detector.stream(video, video_stream=options.video_stream, strict=options.strict)
     source = stream.source
@@ -177,10 +186,10 @@ def predict_video(
             summary = _predict(stream, folder, options, courses, times)
             if options.tracks:
                 write_courses(folder, courses, times, stream, out_folder)
-            for name, key in _CHECKSUMS.items():
-                summary[key] = zlib.crc32((folder / name).read_bytes()) if (folder / name).exists() else None
+                write_beside(folder, options.formats, options.export, video=source.name, out_folder=out_folder)
+            summary |= {key: checksum(folder / name) for name, key in _CHECKSUMS.items()}
             (folder / SUMMARY).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
-            _replace_outputs(folder, out_folder)
+            replace_outputs(folder, out_folder, (*OUTPUTS, *EXPORT_CHECKSUMS))
     if source.error is not None:
         raise InputError(
             f"{source.error}; the {summary['frames']} frames that were read are done, see {out_folder}"
@@ -211,12 +220,14 @@ def _predict(
         shapes = map_shapes(detector.space, source.height, source.width)
         archive = files.enter_context(LabelArchive(folder / LABELS, shapes))
         overlay = files.enter_context(new_overlay_writer(stream, folder, options.scale))
+        write_picture = picture_writer(folder, source.name, options.formats, options.export)
         draw = overlay_sink(overlay, options.opacity, options.draw_tracks, options.scale)
         sinks = (
             lambda frame, instances: archive.append(**frame.labels.maps),
             draw if options.draw_tracks else files.enter_context(BackgroundSink(draw)),
             lambda frame, instances: times.add(frame.seconds, cut=frame.cut),
             lambda frame, instances: progress.add(1),
+            lambda frame, instances: write_picture(frame.index, frame.frame),
         )
         if tracks is None:
             statistics = label_stream(stream, sinks)
@@ -251,15 +262,6 @@ def _track_sink(tables: TrackFiles, courses: list[Course], space: LabelSpace) ->
     return add
 
 
-def _replace_outputs(folder: Path, out_folder: Path) -> None:
-    """Moves the new outputs into place and removes those of an earlier run that have no successor."""
-    for name in OUTPUTS:
-        if (folder / name).exists():
-            os.replace(folder / name, out_folder / name)
-        else:
-            (out_folder / name).unlink(missing_ok=True)
-
-
 def _check_places(path: Path, out_folder: Path) -> None:
     """Raises InputError unless `out_folder` can be a folder and no output would overwrite or join the input."""
     if out_folder.exists() and not out_folder.is_dir():
@@ -268,25 +270,6 @@ def _check_places(path: Path, out_folder: Path) -> None:
         raise InputError(f"{path}: the output would overwrite it; choose another folder than {out_folder}")
     if path.is_dir() and path.resolve() == out_folder.resolve():
         raise InputError(f"{path}: the output's pictures would be frames of the next run; choose another output folder")
-
-
-def _check_unchanged(out_folder: Path, name: str, key: str) -> None:
-    """Raises InputError if the file of this name is not what an earlier run wrote: corrections would be lost.
-
-    `key` is the summary's, of the checksum.
-    """
-    path = out_folder / name
-    if not path.is_file():
-        return
-    try:
-        written = json.loads((out_folder / SUMMARY).read_text())[key]
-    except (OSError, ValueError, KeyError, TypeError):
-        written = None
-    if written != zlib.crc32(path.read_bytes()):
-        raise InputError(
-            f"{path}: was changed after it was written, or {SUMMARY} beside it is missing or older; it is not "
-            "overwritten: move it to another place, or choose another output folder"
-        )
 
 
 def _folders(paths: list[Path], out_folder: Path) -> dict[Path, Path]:

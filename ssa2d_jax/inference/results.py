@@ -1,7 +1,6 @@
 """Labels of one frame and of a whole clip, and their overlays."""
 
 import dataclasses
-import difflib
 import functools
 from collections.abc import Sequence
 from fractions import Fraction
@@ -11,14 +10,16 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from ssa2d_jax.data.box import Box
-from ssa2d_jax.data.class_names import clean_name
+from ssa2d_jax.data.find_class import find_class
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.events import Course, FrameTimes, Observation, write_events
+from ssa2d_jax.inference.exports.options import DEFAULT_EXPORT, ExportOptions
+from ssa2d_jax.inference.exports.write import write_clip
 from ssa2d_jax.inference.frame_labels import FrameLabels, unpack_actions
 from ssa2d_jax.inference.timeline import write_timeline
 from ssa2d_jax.inference.tracker import MAX_GAP, MIN_FRAMES, Tracker, find_tracks
 from ssa2d_jax.inference.tracks import Region, Track
-from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.files import check_place
 from ssa2d_jax.utils.images import resize
 from ssa2d_jax.utils.text import first_few, plural
 from ssa2d_jax.video.writer import VideoWriter
@@ -250,6 +251,30 @@ class Result:
         observation = Observation(Path(video).stem or "clip", Path(video) if video else None, rate)
         write_events(place, self._courses(tracks), self.space, self._times(), observation)
 
+    def write_labels(
+        self,
+        folder: str | Path,
+        formats: Sequence[str],
+        tracks: Sequence[Track] | None = None,
+        *,
+        video: str = "clip",
+        options: ExportOptions = DEFAULT_EXPORT,
+    ) -> None:
+        """Writes the tracks into a folder as imports of labelling tools, to be corrected there; see exports/write.py.
+
+        Args:
+            folder: an existing one, or one to be made; files of an earlier call are replaced.
+            formats: of "cvat", "coco", "youtube_vis", "labelme".
+            tracks: None: those of `to_tracks()`.
+            video: the clip's file, or the folder of its pictures.
+            options: what is written.
+
+        Raises:
+            InputError: a format is unknown or can't hold the classes' names; a file in `folder` was changed by hand.
+        """
+        found = self.to_tracks() if tracks is None else tracks
+        write_clip(found, self.space, [frame.frame for frame in self.frames], Path(folder), formats, options, video)
+
     def _courses(self, tracks: Sequence[Track] | None) -> list[Course]:
         return [Course.of(track, self.space) for track in (self.to_tracks() if tracks is None else tracks)]
 
@@ -258,36 +283,6 @@ class Result:
         for frame in self.frames:
             times.add(frame.seconds, cut=frame.cut)
         return times
-
-
-def find_class(space: LabelSpace, name: str) -> tuple[str, int]:
-    """The kind (actor, action or joint) and the number of the class of this name; a name of two kinds is an actor's.
-
-    Raises:
-        InputError: there is no such class; says which one may be meant.
-    """
-    for spelling in (name, clean_name(name)):
-        for kind, names in space.names.items():
-            if spelling in names:
-                return kind, names.index(spelling)
-    known = [other for names in space.names.values() for other in names]
-    near = difflib.get_close_matches(name, known, 1)
-    hint = (
-        f"did you mean {near[0]!r}?"
-        if near
-        else f"the actors are {', '.join(space.actors[1:])}; the actions {', '.join(space.actions[1:])}"
-    )
-    raise InputError(f"no class {name!r}; {hint}")
-
-
-def check_place(path: str | Path, example: str) -> Path:
-    """The path of a file that can be written; raises InputError if it is a folder or lies in none."""
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: this is a folder; give the path of a file, e.g. {path / example}")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}; make it first, or choose another place")
-    return path
 
 
 def _instance_box(track: Track, region: Region, space: LabelSpace, scale: int) -> tuple[Box, str, tuple[int, int, int]]:

@@ -20,8 +20,9 @@ class TrackFiles:
     tracks.json resembles YouTube-VIS: `categories` are the actor classes, `annotations` the tracks, with
     `segmentations` (COCO's compressed run lengths, for pycocotools.mask), `bboxes` (x, y, width, height in pixels) and
     `areas`. Unlike YouTube-VIS, these lists have entries for the track's own `frames` (numbers from 0) only: with one
-    for every frame, most of a long video's entries would be null. `actions` are what the track does, with first and
-    last frame.
+    for every frame, most of a long video's entries would be null. A track's `actions` are what it does, with first and
+    last frame; those at the end of the file are the names of all classes, and `multilabel` says whether a track may do
+    several at once. Each track is one line, so that the file can be read a track at a time (exports/clip.py).
     """
 
     def __init__(
@@ -81,6 +82,8 @@ class TrackFiles:
         rest = {
             "videos": [{"id": 1, "length": frames, **self._video}],
             "categories": [{"id": i, "name": name} for i, name in enumerate(self._space.actors) if i],
+            "actions": list(self._space.actions[1:]),
+            "multilabel": self._space.multilabel,
         }
         self._json.write("\n], " + json.dumps(rest)[1:] + "\n")
 

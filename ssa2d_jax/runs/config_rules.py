@@ -8,6 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ssa2d_jax.data.batch import SPLITS
+from ssa2d_jax.data.export_formats import EXPORT_SHAPES, FORMATS_RULE, are_formats
 from ssa2d_jax.data.layouts import LAYOUT_TITLES
 from ssa2d_jax.models.encoders import ENCODERS
 from ssa2d_jax.models.ssa2d import ACTOR_PRIORS
@@ -272,6 +273,10 @@ _RULES = (
     ),
     _at_least("predict.max_pixels", 1),
     _at_least("predict.video_stream", -1),
+    Rule("predict.formats", are_formats, FORMATS_RULE),
+    _one_of("predict.export_shapes", EXPORT_SHAPES),
+    _share("predict.export_iou"),
+    _at_least("predict.export_step", 1),
 )  # fmt: skip
 
 

@@ -36,4 +36,11 @@ def predict_defaults() -> dict[str, Any]:
         "max_pixels": 4096 * 2304,  # a frame with more pixels is refused
         "video_stream": -1,  # number of the video stream in a file, among all its streams; -1 = the one players show
         "strict": False,  # stop a video at the first damaged place, instead of reading on past it
+        # Formats of labelling tools that the tracks are also written in, with commas between: cvat, coco, youtube_vis,
+        # labelme; --format sets it.
+        "formats": "",
+        "export_shapes": "masks",  # or "polygons" (cvat, labelme): in cvat tracks with key frames
+        "export_iou": 0.9,  # polygons in cvat keep at least this intersection over union with the masks
+        "export_step": 1,  # masks and labelme's files are written for every n-th frame
+        "export_pictures": False,  # labelme: write the frames, too, as JPEG
     }

@@ -1,8 +1,10 @@
-"""Writing files atomically: a file is complete or does not exist; and files that no person has put there."""
+"""Writing files atomically, checking where they go, and telling files that no person has put there."""
 
 import contextlib
 import os
 from pathlib import Path
+
+from ssa2d_jax.utils.errors import InputError
 
 # What the Finder, Explorer, archives and NAS systems leave in folders, in lower case; most other such names are hidden.
 _CLUTTER = frozenset(
@@ -37,3 +39,13 @@ def replace_bytes(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def check_place(path: str | Path, example: str) -> Path:
+    """The path of a file that can be written; raises InputError if it is a folder or lies in none."""
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: this is a folder; give the path of a file, e.g. {path / example}")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}; make it first, or choose another place")
+    return path

@@ -134,6 +134,13 @@ def _light(words, program):
             2,
             "did you mean configs/sprites.py:tiny?",
         ),
+        ("ssa2d", ["report", "--workdir=w", "--format=coco"], 2, "error: --format=coco: report writes no labels"),
+        (
+            "ssa2d",
+            ["predict", "--input=a.mp4", "--output=out", "--format=coco", "--config.predict.formats=cvat"],
+            2,
+            "error: --format and --config.predict.formats are both given; give one of them",
+        ),
         ("ssa2d", ["predikt"], 2, "error: the command is 'predikt'; did you mean predict?"),
         ("ssa2d", ["--version"], 0, "ssa2d_jax 0."),
         ("ssa2d", ["report", "--workdir=w", "--config.predict.opacty=1"], 2, "error: ssa2d report uses no options"),

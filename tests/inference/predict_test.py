@@ -15,6 +15,7 @@ import pytest
 
 from ssa2d_jax.data.label_space import A2D, KINDS
 from ssa2d_jax.inference import label_stream
+from ssa2d_jax.inference.exports.options import ExportOptions
 from ssa2d_jax.inference.predict import OUTPUTS, PredictOptions, predict_many, predict_path, predict_video
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.signals import Stopped
@@ -252,6 +253,57 @@ def test_a_timeline_that_fails_is_left_out_and_a_full_disk_is_an_error(tmp_path,
     with pytest.raises(OSError, match="No space left"):
         run(tmp_path / "a.mp4", tmp_path / "out")
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == left
+
+
+EXPORTED = ["cvat.xml", "cvat_labels.json", "coco.json", "youtube_vis.json", "labelme"]
+
+
+def run_with_formats(path, folder, formats=("cvat", "coco", "youtube_vis", "labelme"), **options):
+    chosen = PredictOptions(formats=formats, export=ExportOptions(pictures=True, step=2), **options)
+    return predict_video(path, folder, detector=detector(), options=chosen)
+
+
+def test_formats_of_labelling_tools_come_beside_the_others(tmp_path, capsys):
+    make_video(tmp_path / "a.mp4", 20)
+    summary = run_with_formats(tmp_path / "a.mp4", tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted([*OUTPUTS, *EXPORTED])
+    pictures = sorted(path.name for path in (tmp_path / "out" / "labelme").iterdir())
+    assert pictures == sorted(f"frame_{i:06d}{suffix}" for i in range(0, 20, 2) for suffix in (".jpg", ".json"))
+    assert cv2.imread(str(tmp_path / "out" / "labelme" / pictures[0])).shape == (64, 96, 3)
+    assert all(summary[key] is not None for key in ("cvat_xml_crc32", "coco_json_crc32", "labelme_crc32"))
+    run_with_formats(tmp_path / "a.mp4", tmp_path / "out", ("coco",))  # those of the earlier run go
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted([*OUTPUTS, "coco.json"])
+    log = capsys.readouterr().err
+    assert "a.mp4: COCO 1.0: 1 track, one frame in 2" in log and "a.mp4: YouTube-VIS: 1 track\n" in log
+    with pytest.raises(InputError, match="formats are coco, but no tracks are kept"):
+        run_with_formats(tmp_path / "a.mp4", tmp_path / "other", ("coco",), tracks=False)
+    with pytest.raises(InputError, match="formats are 'voc'; allowed"):
+        run_with_formats(tmp_path / "a.mp4", tmp_path / "other", ("voc",))
+    assert not (tmp_path / "other").exists()
+
+
+def test_pictures_of_a_folder_keep_their_names_in_labelling_tools(tmp_path):
+    (tmp_path / "in").mkdir()
+    for i, frame in enumerate(read_frames(make_video(tmp_path / "a.mp4", 8))):
+        cv2.imwrite(str(tmp_path / "in" / f"p{i}.png"), frame.rgb[..., ::-1])
+    options = PredictOptions(formats=("coco", "labelme"), export=ExportOptions(pictures=True))
+    predict_path(tmp_path / "in", tmp_path / "out", detector=detector(), options=options)
+    assert json.loads((tmp_path / "out" / "coco.json").read_text())["images"][3]["file_name"] == "p3.png"
+    assert sorted(path.name for path in (tmp_path / "out" / "labelme").iterdir()) == [f"p{i}.json" for i in range(8)]
+    content = json.loads((tmp_path / "out" / "labelme" / "p3.json").read_text())
+    assert (tmp_path / "out" / "labelme" / content["imagePath"]).resolve() == tmp_path / "in" / "p3.png"
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_what_was_corrected_in_a_tool_is_not_overwritten(tmp_path, name):
+    make_video(tmp_path / "a.mp4", 5)
+    run_with_formats(tmp_path / "a.mp4", tmp_path / "out")
+    run_with_formats(tmp_path / "a.mp4", tmp_path / "out")
+    path = tmp_path / "out" / name
+    (path / "frame_000000.json" if path.is_dir() else path).write_text("mine")
+    for formats in ((), ("coco",)):
+        with pytest.raises(InputError, match=rf"{name}: was changed after it was written.*not overwritten"):
+            run_with_formats(tmp_path / "a.mp4", tmp_path / "out", formats)
 
 
 @pytest.mark.parametrize("name", ["tracks.json", "timeline.png", "events.csv", "events.boris"])

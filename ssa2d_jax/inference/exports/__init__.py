@@ -1,0 +1,1 @@
+"""Predictions as imports of labelling tools."""

@@ -1,0 +1,68 @@
+import base64
+import json
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from ssa2d_jax.inference.exports.clip import read_clip
+from ssa2d_jax.inference.exports.labelme import write_labelme
+from ssa2d_jax.inference.exports.options import ExportOptions
+from ssa2d_jax.utils.errors import InputError
+from tests.fixtures import export_clip
+
+
+def write(folder, options=ExportOptions(), pictures=None):  # noqa: B008
+    remarks = write_labelme(read_clip(export_clip.write_tracks(folder), pictures), folder, folder, options)
+    return {path.stem: json.loads(path.read_text()) for path in (folder / "labelme").iterdir()}, remarks
+
+
+def mask_of(shape):
+    mask = np.zeros((60, 80), bool)
+    (x, y), (right, bottom) = shape["points"]
+    data = np.frombuffer(base64.b64decode(shape["mask"]), np.uint8)
+    mask[y : bottom + 1, x : right + 1] = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    return mask
+
+
+def test_every_mask_and_name_is_in_the_files(tmp_path):
+    files, remarks = write(tmp_path)
+    expected = {(track, frame): mask for track, frames in export_clip.masks().items() for frame, mask in frames.items()}
+    assert sorted(files) == [f"frame_{frame:06d}" for frame in range(24)]
+    for name, content in files.items():
+        assert content["imagePath"] == f"{name}.jpg" and content["imageData"] is None
+        assert (content["imageHeight"], content["imageWidth"], content["flags"]) == (60, 80, {})
+        for shape in content["shapes"]:
+            track, frame = shape["group_id"], int(name.removeprefix("frame_"))
+            assert shape["shape_type"] == "mask" and (mask_of(shape) == expected.pop((track, frame))).all()
+            assert shape["label"] == export_clip.ACTORS[[1, 4, 300].index(track)]
+            action = export_clip.ACTIONS[export_clip.action_of(track, frame) - 1]
+            assert shape["flags"] == {other: other == action for other in export_clip.ACTIONS}
+    assert expected == {}
+    assert remarks == ["24 files", "the frames' pictures are not written (predict.export_pictures=True)"]
+
+
+def test_polygons_are_filled_as_labelme_fills_them(tmp_path):
+    files, remarks = write(tmp_path, ExportOptions(shapes="polygons"))
+    masks = export_clip.masks()
+    for name, content in files.items():
+        for shape in content["shapes"]:
+            mask = masks[shape["group_id"]][int(name.removeprefix("frame_"))]
+            picture = Image.new("L", (80, 60))
+            ImageDraw.Draw(picture).polygon([tuple(point) for point in shape["points"]], outline=1, fill=1)
+            filled = np.asarray(picture) > 0
+            iou = (filled & mask).sum() / (filled | mask).sum()
+            assert shape["mask"] is None and len(shape["points"]) >= 3
+            assert iou >= (0.8 if shape["group_id"] == 1 else 0.95)  # the first is a ring
+    assert "21 polygons have an IoU below 0.9 with the mask" in remarks
+
+
+def test_a_step_and_pictures_of_a_folder(tmp_path):
+    pictures = [tmp_path / "frames" / f"é {i}.png" for i in range(24)]
+    files, remarks = write(tmp_path / "out", ExportOptions(step=9), pictures)
+    assert sorted(files) == ["é 0", "é 18", "é 9"] and remarks == ["3 files"]
+    assert files["é 9"]["imagePath"] == "../../frames/é 9.png"
+    pictures[5] = tmp_path / "frames" / "é 6.jpg"
+    with pytest.raises(InputError, match="two pictures differ only in their suffix"):
+        write(tmp_path / "other", pictures=pictures)
