@@ -16,8 +16,9 @@ from ssa2d_jax.utils.errors import InputError
 FLAGS = {
     "config": "a Python config file, with or without a variant (configs/sprites.py:tiny), or a run's config.json",
     "workdir": "the folder of a run; predict, eval and export also take a file that export_weights wrote",
-    "input": "predict: a video, a folder of videos or of pictures (one video), or the number of a camera, e.g. 0",
-    "output": "predict, export: a folder; export_weights: a .safetensors file; check: a folder for check.png",
+    "input": "predict: a video, a folder of videos or of pictures (one video), or the number of a camera, e.g. 0; "
+    "convert: an export",
+    "output": "predict, export, convert: a folder; export_weights: a .safetensors file; check: a folder for check.png",
 }
 _OPTION = "--config."
 _MISSING = "\0"  # the value of an option that has none

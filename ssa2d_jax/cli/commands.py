@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ml_collections import ConfigDict
 
 from ssa2d_jax.cli.arguments import Arguments
-from ssa2d_jax.cli.config import load_config, resolve_config
+from ssa2d_jax.cli.config import convert_config, load_config, resolve_config
 from ssa2d_jax.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class ConfigSource(enum.Enum):
 
     FILE = "--config is needed"
     RUN = "--config, or else the config that the run in --workdir was trained with"
+    DEFAULTS = "the options that the command uses, without a config"
     NONE = "no config is needed"
 
 
@@ -207,6 +208,12 @@ def _check(arguments: Arguments) -> None:
     print("no problem found")
 
 
+def _convert(arguments: Arguments) -> None:
+    from ssa2d_jax.cli import convert
+
+    convert.run(convert_config(arguments), Path(_input(arguments)), _output(arguments))
+
+
 def _doctor(arguments: Arguments) -> None:
     from ssa2d_jax.cli import doctor
 
@@ -257,6 +264,12 @@ COMMANDS: dict[str, Command] = {
         },
         ConfigSource.RUN,
         has_default_run=True,
+    ),
+    "convert": Command(
+        "turn the export of a labelling tool (CVAT, labelme, COCO, Label Studio, ...) into a folder of your own data",
+        _convert,
+        {"input": "an export: a zip, a folder or a file", "output": "a new folder"},
+        ConfigSource.DEFAULTS,
     ),
     "ablate": Command(
         "train and score variants of the network, with several seeds", _ablate, _WORKDIR, reads_data=True

@@ -1,7 +1,7 @@
-"""Defaults of `config.eval` and `config.predict`.
+"""Defaults of `config.eval`, `config.predict` and `config.convert`.
 
-They are in the library, so that an installed package evaluates and predicts without `configs/`, and so that a run
-that was saved before an option existed has a value for it. configs/default.py takes them from here.
+They are in the library, so that an installed package evaluates, predicts and converts without `configs/`, and so that
+a run that was saved before an option existed has a value for it. configs/default.py takes them from here.
 """
 
 from typing import Any
@@ -36,4 +36,17 @@ def predict_defaults() -> dict[str, Any]:
         "max_pixels": 4096 * 2304,  # a frame with more pixels is refused
         "video_stream": -1,  # number of the video stream in a file, among all its streams; -1 = the one players show
         "strict": False,  # stop a video at the first damaged place, instead of reading on past it
+    }
+
+
+def convert_defaults() -> dict[str, Any]:
+    """The options of reading exports of labelling tools, `config.convert`, with their defaults."""
+    return {
+        "tool": "",  # the export's format, a name in docs/labelling_tools.md; "" = recognise it
+        "videos": "",  # folder with the videos, or a folder of pictures for each; "" = in the export, or beside it
+        "action_attribute": "",  # the attribute that is the action; "" = guess it, and say which
+        "table": "",  # a csv file of who does what when, for exports that say only who is where
+        "interpolated": True,  # false: frames in which the tool drew all shapes are not labelled
+        "first_frame": 0,  # the video's frame that number 0 in the names of labelled pictures stands for
+        "frame_step": 1,  # the video's frames from one number in the names of labelled pictures to the next
     }

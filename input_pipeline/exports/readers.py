@@ -1,0 +1,54 @@
+"""The formats of labelling tools that are read, and which of them an export has."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from input_pipeline.exports.archive import Archive
+from input_pipeline.exports.cvat.xml_reader import find_cvat, read_cvat
+from input_pipeline.exports.labelled import Export, ReadOptions
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.text import first_few, plural
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """A format: its title, the files of an export that have it, and what reads them."""
+
+    title: str
+    find: Callable[[Archive], Sequence[str]]
+    read: Callable[[Archive, ReadOptions], Export]
+
+
+# A new format is a module of this room and a line here; its name is a value of config.convert.tool.
+READERS: dict[str, Reader] = {
+    "cvat": Reader("CVAT for video 1.1, CVAT for images 1.1 (annotations.xml)", find_cvat, read_cvat),
+}
+
+
+def find_formats(archive: Archive) -> dict[str, list[str]]:
+    """The formats that an export may have, each with the files that show it."""
+    found = {name: list(reader.find(archive)) for name, reader in READERS.items()}
+    return {name: files for name, files in found.items() if files}
+
+
+def read_export(archive: Archive, options: ReadOptions) -> Export:
+    """Recognises the format of an export and reads it. Raises InputError if it is none, or several, of `READERS`."""
+    if options.tool:
+        if options.tool not in READERS:
+            raise InputError(f"config.convert.tool is {options.tool!r}; allowed: {', '.join(READERS)}")
+        if not READERS[options.tool].find(archive):
+            raise InputError(f"{archive.path}: has no {READERS[options.tool].title} (config.convert.tool)")
+        return READERS[options.tool].read(archive, options)
+    found = find_formats(archive)
+    if not found:
+        formats = "; ".join(reader.title for reader in READERS.values())
+        raise InputError(
+            f"{archive.path}: no known export of a labelling tool; it has {plural(len(archive.names), 'file')} "
+            f"({first_few(archive.names)}). Known: {formats}"
+        )
+    if len(found) > 1:
+        choices = "; ".join(f"{name} ({first_few(files, shown=2)})" for name, files in found.items())
+        raise InputError(
+            f"{archive.path}: may be of several tools: {choices}; choose one: --config.convert.tool=<name>"
+        )
+    return READERS[next(iter(found))].read(archive, options)
