@@ -16,6 +16,11 @@ _OF_TOOLS = frozenset(
 _UNSET = ("", "__undefined__")  # the second is CVAT's
 
 
+def is_of_tools(name: str) -> bool:
+    """Whether a tool writes an attribute of this name beside the user's."""
+    return name.lower() in _OF_TOOLS
+
+
 @dataclasses.dataclass(frozen=True)
 class Attribute:
     """An attribute that a tool offers: whether its value may change over time, and whether it is a checkbox."""
@@ -59,7 +64,7 @@ def find_action(place: str, attributes: Iterable[Attribute], labels: Iterable[st
         InputError: There is no such attribute, none at all, or there are several that it could be.
     """
     every = {attribute.name: attribute for attribute in attributes}
-    own = [attribute for name, attribute in every.items() if name.lower() not in _OF_TOOLS]
+    own = [attribute for name, attribute in every.items() if not is_of_tools(name)]
     names = first_few([repr(attribute.name) for attribute in own], shown=20)
     option = "config.convert.action_attribute"
     if chosen:

@@ -4,12 +4,12 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from input_pipeline.exports.archive import open_archive
-from input_pipeline.exports.folder_writer import FolderWriter
+from input_pipeline.exports.files.archive import open_archive
 from input_pipeline.exports.labelled import ReadOptions
-from input_pipeline.exports.media import MediaOptions
 from input_pipeline.exports.readers import read_export
-from input_pipeline.exports.report import describe, describe_problems
+from input_pipeline.exports.writing.folder_writer import FolderWriter
+from input_pipeline.exports.writing.media import MediaOptions
+from input_pipeline.exports.writing.report import describe, describe_problems
 from input_pipeline.releases.layouts import open_folder
 from ssa2d_jax.utils.errors import InputError
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool
 
+from ssa2d_jax.utils.text import plural
+
 Size = tuple[int, int]  # height, width
 Draw = Callable[[Size], Bool[np.ndarray, "H W"]]
 
@@ -17,14 +19,14 @@ class Shape:
     Attributes:
         draw: Draws the area as the tool does into a frame of a size. Raises InputError if that is impossible.
         action: What the track does in this frame; None where the export doesn't say it.
-        layer: Shapes of a higher layer cover those of a lower one; in the same layer the later one is on top.
+        layer: Shapes of a higher layer cover those of a lower one; in the same layer the later track is on top.
         is_interpolated: Whether the tool drew it between the shapes of a person.
         is_box: Whether it is a filled rectangle.
     """
 
     draw: Draw
     action: str | None = None
-    layer: int = 0
+    layer: tuple[int, ...] = ()
     is_interpolated: bool = False
     is_box: bool = False
 
@@ -101,3 +103,11 @@ class ReadOptions:
     tool: str = ""
     action_attribute: str = ""
     table: str = ""
+
+
+def left_out_remarks(kinds: Mapping[str, int]) -> list[str]:
+    """Remarks about shapes that cover no area; `kinds` counts them."""
+    return [
+        f"{plural(count, 'shape')} of kind {kind!r} left out: only areas can be learned"
+        for kind, count in kinds.items()
+    ]

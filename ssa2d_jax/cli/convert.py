@@ -12,7 +12,7 @@ def run(config: ConfigDict, source: Path, output: Path) -> None:
     """Converts an export and prints what was understood; `config` is `config.convert`."""
     from input_pipeline.exports.convert import ConvertOptions, convert_export
     from input_pipeline.exports.labelled import ReadOptions
-    from input_pipeline.exports.media import MediaOptions
+    from input_pipeline.exports.writing.media import MediaOptions
 
     if config.frame_step < 1:
         raise InputError(f"config.convert.frame_step is {config.frame_step}; allowed: 1 or more")

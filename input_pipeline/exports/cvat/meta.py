@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from input_pipeline.exports.actions import Attribute
-from input_pipeline.exports.archive import MOST_FILES
+from input_pipeline.exports.files.archive import MOST_FILES
+from input_pipeline.exports.files.safe_xml import Element
 from input_pipeline.exports.labelled import Size
-from input_pipeline.exports.safe_xml import Element
 from ssa2d_jax.utils.errors import InputError
 
 _STEP = re.compile(r"step\s*=\s*(\d+)")

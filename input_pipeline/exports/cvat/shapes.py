@@ -8,8 +8,8 @@ import numpy as np
 
 from input_pipeline.exports import drawing
 from input_pipeline.exports.cvat.interpolation import interpolate_polygon
+from input_pipeline.exports.files.safe_xml import Element
 from input_pipeline.exports.labelled import Draw
-from input_pipeline.exports.safe_xml import Element
 from ssa2d_jax.utils.errors import InputError
 
 AREAS = ("box", "polygon", "mask", "ellipse")

@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from input_pipeline.exports.actions import Attribute, find_action
-from input_pipeline.exports.archive import Archive
 from input_pipeline.exports.cvat.meta import Label, Task, read_labels, read_tasks
 from input_pipeline.exports.cvat.shapes import AREAS, NO_AREAS, Area, can_interpolate, interpolate, read_area
-from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Size, Track
-from input_pipeline.exports.picture_names import group_pictures
-from input_pipeline.exports.safe_xml import Element, parse_xml
+from input_pipeline.exports.files.archive import Archive
+from input_pipeline.exports.files.picture_names import group_pictures
+from input_pipeline.exports.files.safe_xml import Element, parse_xml
+from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Size, Track, left_out_remarks
+from input_pipeline.exports.tracks import TrackBuilder
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.text import first_few, plural
+from ssa2d_jax.utils.text import first_few
 
 VIDEO, IMAGES = "CVAT for video 1.1", "CVAT for images 1.1"
 _NO_TRACKS = (
@@ -78,9 +79,7 @@ class _Reader:
 
     def remarks(self) -> list[str]:
         """What was left out, in words."""
-        remarks = [
-            f"{plural(count, text)} left out: only areas can be learned" for text, count in self._left_out.items()
-        ]
+        remarks = left_out_remarks(self._left_out)
         if self._twice:
             remarks.append(f"labels of one name are one class: {first_few(self._twice)}")
         if self._without:
@@ -172,12 +171,11 @@ class _Reader:
         self, task: Task, video: str, images: Mapping[int, Element], pictures: Mapping[int, str]
     ) -> LabelledVideo:
         """A video of frames in which shapes have no tracks: the n-th shape of a label is called its n-th track."""
-        shapes: dict[tuple[str, int], dict[int, list[Shape]]] = {}
+        tracks = TrackBuilder()
         sizes: set[Size] = set()
         for frame, image in images.items():
-            counts: Counter[str] = Counter()
             sizes.add(_image_size(self.place, image))
-            for child in image:
+            for index, child in enumerate(image):
                 label = child.get("label", "")
                 place = f"{self.place}: image {image.get('name')}, {child.tag} {label!r}"
                 if not self._is_area(child):
@@ -185,16 +183,12 @@ class _Reader:
                 area = _at(place, child)
                 if area.is_outside:  # datumaro lists objects that are hidden
                     continue
-                counts[label] += 1
                 shape = self._shape(label, dataclasses.replace(area, is_key=True))  # which are drawn is not written
-                shapes.setdefault((label, counts[label]), {})[frame] = [shape]
+                actor, _ = self.source.actor_and_action(label, {})
+                tracks.add(frame, actor, dataclasses.replace(shape, layer=(area.layer, index)))
         if len(sizes) > 1:
             raise InputError(f"{self.place}: the pictures of {video} have several sizes; export each video by itself")
-        tracks = [
-            Track(f"{label} {number}", self.source.actor_and_action(label, {})[0], of_track)
-            for (label, number), of_track in shapes.items()
-        ]
-        made = _video(self.place, task, tracks, {})
+        made = _video(self.place, task, tracks.tracks(), {})
         return dataclasses.replace(
             made, name=video, size=sizes.pop(), pictures=dict(pictures), has_video_numbers=task.has_video
         )
@@ -206,7 +200,7 @@ class _Reader:
 
     def _shape(self, label: str, area: Area) -> Shape:
         _, action = self.source.actor_and_action(label, area.attributes)
-        return Shape(area.draw(), action, area.layer, not area.is_key, area.kind == "box")
+        return Shape(area.draw(), action, (area.layer,), not area.is_key, area.kind == "box")
 
 
 def _fill(ordered: Sequence[tuple[int, Area]], task: Task) -> tuple[dict[int, Area], dict[int, str]]:

@@ -85,10 +85,10 @@ def test_an_output_that_exists_is_not_touched(tmp_path):
 def test_what_is_no_export_is_named(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(
-        InputError, match=r"no known export of a labelling tool; it has 1 file \(notes.txt\). Known: CVAT"
+        InputError, match=r"no known export of a labelling tool; it has 1 file \(notes.txt\). Known: .*CVAT"
     ):
         convert(tmp_path / "notes.txt", tmp_path / "out")
-    with pytest.raises(InputError, match=r"config.convert.tool is 'paint'; allowed: cvat"):
+    with pytest.raises(InputError, match=r"config.convert.tool is 'paint'; allowed: labelme, cvat"):
         convert(tmp_path / "notes.txt", tmp_path / "out", tool="paint")
     with pytest.raises(InputError, match=r"notes.txt: has no CVAT for video 1.1"):
         convert(tmp_path / "notes.txt", tmp_path / "out", tool="cvat")

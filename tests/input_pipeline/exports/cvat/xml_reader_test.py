@@ -58,7 +58,7 @@ def test_tracks_that_cvat_wrote_are_read(tmp_path, videos):
         "labelled frames: 8; in 7 a person drew a shape, in 1 the tool drew all of them between those",
         "boxes were filled in 7 frames: the network learns rectangles from them",
         "ignored where the action isn't known: park_1: track 2 (car) in 2 frames",
-        "note: 1 points left out: only areas can be learned",
+        "note: 1 shape of kind 'points' left out: only areas can be learned",
         "note: labels without the attribute 'activity', so ignored: 'car'",
     ):
         assert line in report.splitlines()

@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from input_pipeline.exports import media
-from input_pipeline.exports.archive import Archive
-from input_pipeline.exports.label_maps import FrameLabel, Row, draw_frames, find_rows, number_tracks
+from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.labelled import LabelledVideo
+from input_pipeline.exports.writing import media
+from input_pipeline.exports.writing.label_maps import FrameLabel, Row, draw_frames, find_rows, number_tracks
 from input_pipeline.releases.folder_table import TABLE
 from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.images import encode_png
-from ssa2d_jax.utils.text import csv_text, first_few, plural
+from ssa2d_jax.utils.text import SHOWN, csv_text, first_few, plural
 
 _NO_NAME = re.compile(r"[^\w\-]+")
 _COLUMNS = ("video", "instance", "actor", "action", "first", "last")
@@ -125,8 +125,13 @@ def _lost(video: LabelledVideo, positions: Mapping[int, int]) -> list[str]:
 
 
 def _unknown(video: LabelledVideo) -> list[str]:
-    reasons = Counter(video.unknown.values())
-    return [f"{video.name}: {plural(count, 'frame')} not labelled: {reason}" for reason, count in reasons.items()]
+    reasons = Counter(video.unknown.values()).most_common()
+    shown = [f"{video.name}: {plural(count, 'frame')} not labelled: {why}" for why, count in reasons[:SHOWN]]
+    hidden = sum(count for _, count in reasons[SHOWN:])
+    return [
+        *shown,
+        *([f"{video.name}: {plural(hidden, 'more frame')} not labelled, for such reasons"] if hidden else []),
+    ]
 
 
 def _free_name(name: str, taken: Mapping[str, object]) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from input_pipeline.exports.picture_names import group_pictures
+from input_pipeline.exports.files.picture_names import group_pictures
 from ssa2d_jax.utils.errors import InputError
 
 

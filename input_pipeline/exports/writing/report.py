@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from input_pipeline.exports.folder_writer import Written
 from input_pipeline.exports.labelled import Export
+from input_pipeline.exports.writing.folder_writer import Written
 from ssa2d_jax.utils.text import first_few, plural
 
 _SHOWN_PROBLEMS = _SHOWN_CLASSES = 20

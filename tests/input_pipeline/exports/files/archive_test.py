@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
-from input_pipeline.exports import archive
-from input_pipeline.exports.archive import open_archive
+from input_pipeline.exports.files import archive
+from input_pipeline.exports.files.archive import open_archive
 from ssa2d_jax.utils.errors import InputError
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from input_pipeline.exports.safe_xml import parse_xml
+from input_pipeline.exports.files.safe_xml import parse_xml
 from ssa2d_jax.utils.errors import InputError
 
 BILLION = b"""<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]><a>&c;</a>"""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from input_pipeline.exports.archive import Archive, link_or_copy
+from input_pipeline.exports.files.archive import Archive, link_or_copy
 from input_pipeline.exports.labelled import LabelledVideo, Size
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, size_text
