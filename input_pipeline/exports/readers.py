@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from input_pipeline.exports.cvat.xml_reader import find_cvat, read_cvat
 from input_pipeline.exports.files.archive import Archive
+from input_pipeline.exports.formats.coco import find_coco, read_coco
 from input_pipeline.exports.formats.labelme import find_labelme, read_labelme
 from input_pipeline.exports.labelled import Export, ReadOptions
 from ssa2d_jax.utils.errors import InputError
@@ -22,6 +23,7 @@ class Reader:
 
 # A new format is a module of this room and a line here; its name is a value of config.convert.tool.
 READERS: dict[str, Reader] = {
+    "coco": Reader("COCO instances, as CVAT's COCO 1.0 (JSON with images and annotations)", find_coco, read_coco),
     "labelme": Reader("labelme (a JSON file for each picture)", find_labelme, read_labelme),
     "cvat": Reader("CVAT for video 1.1, CVAT for images 1.1 (annotations.xml)", find_cvat, read_cvat),
 }

@@ -12,7 +12,7 @@ class TrackBuilder:
         self._shapes: dict[tuple[str | None, Hashable], dict[int, list[Shape]]] = {}
         self._counts: dict[tuple[int, str | None], int] = {}
 
-    def add(self, frame: int, actor: str | None, shape: Shape, key: Hashable = None) -> None:
+    def add(self, frame: int, actor: str | None, shape: Shape, key: object = None) -> None:
         """Adds a shape.
 
         Args:

@@ -9,10 +9,10 @@ from input_pipeline.exports.actions import Attribute
 from input_pipeline.exports.files.archive import MOST_FILES
 from input_pipeline.exports.files.safe_xml import Element
 from input_pipeline.exports.labelled import Size
+from input_pipeline.exports.splits import split_of
 from ssa2d_jax.utils.errors import InputError
 
 _STEP = re.compile(r"step\s*=\s*(\d+)")
-_TRAIN, _TEST = ("train", "training"), ("test", "testing", "val", "valid", "validation")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +93,6 @@ def _read_task(meta: Element, task: Element, default: str, offset: int, folder: 
     size = meta.find("original_size") if size is None else size
     step = _STEP.search(_text(task, "frame_filter"))
     has_video = bool(source) or _text(task, "mode") == "interpolation"
-    subset = _text(task, "subset").lower()
     last = _text(task, "stop_frame")
     return Task(
         _text(task, "id"),
@@ -104,7 +103,7 @@ def _read_task(meta: Element, task: Element, default: str, offset: int, folder: 
         max(1, int(step[1])) if step else 1,
         None if size is None else (_whole(_text(size, "height"), "height"), _whole(_text(size, "width"), "width")),
         has_video,
-        "train" if subset in _TRAIN else "test" if subset in _TEST else "",
+        split_of(_text(task, "subset")),
         folder,
     )
 
