@@ -242,6 +242,8 @@ def _record_label_studio(folder: Path) -> list[str]:
     task = {"id": 1, "data": {"video": "/data/upload/1/1a2b3c4d-walk.mp4"},
             "annotations": [{"id": 1, "result": [{**region, "id": "r1"}, *timeline]}]}  # fmt: skip
     _write(folder / "video.json", [task])
+    expand = importlib.import_module("label_studio_sdk._extensions.label_studio_tools.postprocessing.video")
+    _write(folder / "video_boxes.json", expand.extract_key_frames([region])[0]["value"]["sequence"])
     return ["label-studio-sdk"]
 
 

@@ -54,6 +54,7 @@ class LabelledVideo:
             numbers that the pictures have in their names.
         empty: Frames that a person has seen and left empty.
         unknown: Frames in which a track is not known, with the reason; they are not labelled.
+        count: The number of frames that the tool has counted in the video's file; None if the export doesn't say it.
         split: "train", "test" or, if the export doesn't divide the videos, "".
     """
 
@@ -65,6 +66,7 @@ class LabelledVideo:
     has_video_numbers: bool = False
     empty: Sequence[int] = ()
     unknown: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    count: int | None = None
     split: str = ""
 
     def frames(self) -> list[int]:

@@ -7,6 +7,7 @@ from input_pipeline.exports.cvat.xml_reader import find_cvat, read_cvat
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.formats.coco import find_coco, read_coco
 from input_pipeline.exports.formats.labelme import find_labelme, read_labelme
+from input_pipeline.exports.label_studio.reader import find_label_studio, read_label_studio
 from input_pipeline.exports.labelled import Export, ReadOptions
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, plural
@@ -25,6 +26,7 @@ class Reader:
 READERS: dict[str, Reader] = {
     "coco": Reader("COCO instances, as CVAT's COCO 1.0 (JSON with images and annotations)", find_coco, read_coco),
     "labelme": Reader("labelme (a JSON file for each picture)", find_labelme, read_labelme),
+    "label_studio": Reader("Label Studio's JSON or JSON-MIN", find_label_studio, read_label_studio),
     "cvat": Reader("CVAT for video 1.1, CVAT for images 1.1 (annotations.xml)", find_cvat, read_cvat),
 }
 

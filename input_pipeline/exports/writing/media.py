@@ -13,6 +13,7 @@ from ssa2d_jax.video.pictures import PICTURES, list_pictures
 from ssa2d_jax.video.reader import probe, read_frames
 
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".ogv", ".gif")
+_COUNT_DIFFERENCE = 1  # between a tool that computes it from the duration and the file
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
@@ -188,6 +189,11 @@ def check_frames(path: Path, video: LabelledVideo, positions: Mapping[int, int])
             f"{video.place}: frame {frame} of {video.name} is labelled, which is frame {positions[frame]} of {path}, "
             f"counted from 0, but that has {count}. Were the labels made with another frame step "
             "(config.convert.frame_step, config.convert.first_frame), or on another video?"
+        )
+    if video.count is not None and count is not None and abs(video.count - count) > _COUNT_DIFFERENCE:
+        raise InputError(
+            f"{video.place}: the tool has counted {video.count} frames in {video.name}, but {path} has {count}, so "
+            "that its numbers mean other frames. Set the frame rate of the video in the tool, and label again"
         )
     first = next(iter(read_frames(path, numbers={0})), None)
     if first is None:
