@@ -1,7 +1,7 @@
 """What every labelling tool's export says, in one form: videos, the tracks in them, and a track's shapes by frame."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool
@@ -50,6 +50,7 @@ class LabelledVideo:
         tracks: In the order in which they are drawn.
         size: Height and width of the labels; None if the export doesn't say it.
         pictures: Names of the pictures by frame, where the labels name them; they may lie in the export.
+        label_files: Names in the export of pictures that are labels, and so no frames of the video.
         has_video_numbers: Whether frames have the numbers of the video's frames, counted from 0; else they have the
             numbers that the pictures have in their names.
         empty: Frames that a person has seen and left empty.
@@ -65,6 +66,7 @@ class LabelledVideo:
     pictures: Mapping[int, str] = dataclasses.field(default_factory=dict)
     has_video_numbers: bool = False
     empty: Sequence[int] = ()
+    label_files: Collection[str] = ()
     unknown: Mapping[int, str] = dataclasses.field(default_factory=dict)
     count: int | None = None
     split: str = ""

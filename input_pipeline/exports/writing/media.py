@@ -101,7 +101,8 @@ def find_frames(archive: Archive, video: LabelledVideo, options: MediaOptions, i
 def _pictures_of(archive: Archive, video: LabelledVideo) -> list[tuple[int, str]]:
     """The pictures of a video that lie in the export, by frame."""
     by_end: dict[str, list[str]] = {}
-    pictures = archive.ending_with(*PICTURES)
+    labels = set(video.label_files)
+    pictures = [name for name in archive.ending_with(*PICTURES) if name not in labels]
     for name in pictures:
         by_end.setdefault(PurePosixPath(name).name, []).append(name)
     found = []

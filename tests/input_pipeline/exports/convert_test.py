@@ -88,7 +88,7 @@ def test_what_is_no_export_is_named(tmp_path):
         InputError, match=r"no known export of a labelling tool; it has 1 file \(notes.txt\). Known: .*CVAT"
     ):
         convert(tmp_path / "notes.txt", tmp_path / "out")
-    with pytest.raises(InputError, match=r"config.convert.tool is 'paint'; allowed: coco, labelme, label_studio, cvat"):
+    with pytest.raises(InputError, match=r"config.convert.tool is 'paint'; allowed: cvat, coco, labelme"):
         convert(tmp_path / "notes.txt", tmp_path / "out", tool="paint")
     with pytest.raises(InputError, match=r"notes.txt: has no CVAT for video 1.1"):
         convert(tmp_path / "notes.txt", tmp_path / "out", tool="cvat")
