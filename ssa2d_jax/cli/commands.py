@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ml_collections import ConfigDict
 
+from ssa2d_jax.cli import convert
 from ssa2d_jax.cli.arguments import Arguments
 from ssa2d_jax.cli.config import convert_config, load_config, resolve_config
 from ssa2d_jax.utils.errors import InputError
@@ -72,7 +73,9 @@ def _open_batches(config: ConfigDict) -> "Source":
 
     from input_pipeline.source import open_batches
 
-    return open_batches(config, process_index=jax.process_index(), process_count=jax.process_count())
+    return open_batches(
+        convert.with_own_folder(config), process_index=jax.process_index(), process_count=jax.process_count()
+    )
 
 
 def _train(arguments: Arguments) -> None:
@@ -91,7 +94,7 @@ def _prepare(arguments: Arguments) -> None:
     config = load_config(arguments)
     from input_pipeline.source import prepare_shards
 
-    print(f"prepared: {prepare_shards(config).data_path}")
+    print(f"prepared: {prepare_shards(convert.with_own_folder(config)).data_path}")
 
 
 def _eval(arguments: Arguments) -> None:
@@ -193,13 +196,14 @@ def _check(arguments: Arguments) -> None:
     from input_pipeline.releases.layouts import LAYOUTS, open_release
     from ssa2d_jax.utils.text import plural
 
-    data = load_config(arguments).data
+    config = load_config(arguments)
+    data = config.data
     if data.layout not in LAYOUTS:
         layouts = " or ".join(map(repr, LAYOUTS))
         raise InputError(f"{arguments.program} reads the layouts {layouts}; config.data.layout is {data.layout!r}")
     if not data.root:
         raise InputError(f"{arguments.program} needs --config.data.root, the folder of your data")
-    root = Path(data.root).absolute()
+    root = Path(convert.with_own_folder(config).data.root).absolute()
     folder = arguments.output or check.output_folder(data.shards_dir, root)
     result = check.run_check(open_release(data.layout, root), folder)
     print("\n".join(result.summary()))
@@ -209,8 +213,6 @@ def _check(arguments: Arguments) -> None:
 
 
 def _convert(arguments: Arguments) -> None:
-    from ssa2d_jax.cli import convert
-
     convert.run(convert_config(arguments), Path(_input(arguments)), _output(arguments))
 
 
