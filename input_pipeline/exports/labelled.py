@@ -8,6 +8,7 @@ from jaxtyping import Bool
 
 from ssa2d_jax.utils.text import plural
 
+MOST_FRAMES = 1_000_000  # of a video: eleven hours
 Size = tuple[int, int]  # height, width
 Draw = Callable[[Size], Bool[np.ndarray, "H W"]]
 

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from input_pipeline.exports.actions import Attribute
 from input_pipeline.exports.files.archive import MOST_FILES
 from input_pipeline.exports.files.safe_xml import Element
-from input_pipeline.exports.labelled import Size
+from input_pipeline.exports.labelled import MOST_FRAMES, Size
 from input_pipeline.exports.splits import split_of
 from ssa2d_jax.utils.errors import InputError
 
@@ -54,9 +54,8 @@ class Task:
 
     def holds(self, frame: int) -> bool:
         """Whether a frame of the video is one of the task."""
-        return (
-            frame >= self.first and (frame - self.first) % self.step == 0 and (self.last is None or frame <= self.last)
-        )
+        last = MOST_FRAMES if self.last is None else self.last
+        return self.first <= frame <= last and (frame - self.first) % self.step == 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +130,6 @@ def _text(element: Element, name: str) -> str:
 
 
 def _whole(text: str, name: str) -> int:
-    if not text.isdecimal() or len(text) > 9:
-        raise InputError(f"{name} is {text[:40]!r}; expected a whole number")
+    if not text.isdecimal() or len(text) > 9 or int(text) >= MOST_FRAMES:
+        raise InputError(f"{name} is {text[:40]!r}; expected a whole number below {MOST_FRAMES}")
     return int(text)

@@ -38,6 +38,13 @@ def numbers(value: object, place: str) -> list[float]:
     return [float(one) for one in value]
 
 
+def point_numbers(value: object, place: str) -> list[float]:
+    """x and y in turn of a list of points. Raises InputError, with `place`, for anything else."""
+    if not isinstance(value, list):
+        raise InputError(f"{place} are {shorten(value)}; expected a list of points")
+    return [number for point in value for number in numbers(point, f"{place}: a point")]
+
+
 def text(value: object, place: str) -> str:
     """A text that is not empty. Raises InputError, with `place`, for anything else."""
     if not isinstance(value, str) or not value.strip():

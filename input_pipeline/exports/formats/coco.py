@@ -44,7 +44,10 @@ def read_coco(archive: Archive, options: ReadOptions) -> Export:
         assert isinstance(content, dict), "as found"
         with error_place(archive.place(name)):
             files.append(_File(archive, name, content))
-    attributes = [attribute for file in files for attribute in file.attributes()]
+    attributes = []
+    for file in files:
+        with error_place(file.place):
+            attributes += file.attributes()
     labels = [label for file in files for label in file.categories.values()]
     source = find_action(str(archive.path), _merged(attributes), labels, options.action_attribute)
     videos: list[LabelledVideo] = []
@@ -68,7 +71,7 @@ class _File:
     """The content of one file."""
 
     def __init__(self, archive: Archive, name: str, content: Entry) -> None:
-        self._archive, self._name = archive, name
+        self._archive, self._name, self.place = archive, name, archive.place(name)
         images = [(read_number(one, "id", 0), one) for one in entries(content.get("images"), "images")]
         self._images = dict(images)
         if len(self._images) < len(images):
@@ -102,7 +105,7 @@ class _File:
 
     def read_videos(self, action: ActionSource) -> list[LabelledVideo]:
         """The videos of the file; `action` says where the actions are."""
-        place = self._archive.place(self._name)
+        place = self.place
         names = {key: text(one.get("file_name"), f"{place}: file_name") for key, one in self._images.items()}
         names = {key: name.replace("\\", "/") for key, name in names.items()}
         if len(set(names.values())) < len(names):
@@ -112,7 +115,7 @@ class _File:
         by_image: dict[int, list[tuple[int, Entry]]] = {}
         for index, annotation in enumerate(self._annotations):
             image = annotation.get("image_id")
-            if image not in self._images:
+            if type(image) is not int or image not in self._images:
                 raise InputError(f"{place}: annotation {index + 1} has image_id {shorten(image)}, which no image has")
             by_image.setdefault(image, []).append((index, annotation))
         videos = []
@@ -130,7 +133,7 @@ class _File:
         by_image: Mapping[int, Sequence[tuple[int, Entry]]],
         action: ActionSource,
     ) -> LabelledVideo:
-        place = self._archive.place(self._name)
+        place = self.place
         sizes = {_size(place, self._images[image]) for image in images.values()}
         if len(sizes) > 1:
             raise InputError(f"{place}: the pictures of {video} have several sizes; export each video by itself")
@@ -150,7 +153,7 @@ class _File:
         for index, annotation in annotations:
             with error_place(f"annotation {index + 1}"):
                 category = annotation.get("category_id")
-                if category not in self.categories:
+                if type(category) is not int or category not in self.categories:
                     raise InputError(f"category_id is {shorten(category)}, which no category has")
                 attributes = _attributes(annotation)
                 texts = {name: str(value) for name, value in attributes.items()}
@@ -169,9 +172,9 @@ def _attributes(annotation: Entry) -> dict[str, object]:
     attributes = annotation.get("attributes") or {}
     if not isinstance(attributes, dict):
         raise InputError(f"the attributes of an annotation are {shorten(attributes)}; expected an object")
-    beside = {name: annotation[name] for name in (*_TRACKS, "action") if annotation.get(name) is not None}
-    simple = {name: value for name, value in attributes.items() if isinstance(value, str | int | float | bool)}
-    return {**beside, **simple}
+    beside = {name: annotation.get(name) for name in (*_TRACKS, "action")}
+    every = {**beside, **attributes}
+    return {name: value for name, value in every.items() if isinstance(value, str | int | float | bool)}
 
 
 def _size(place: str, image: Entry) -> Size:

@@ -51,9 +51,10 @@ def read_panoptic(archive: Archive, options: ReadOptions) -> Export:
         segment = segments[name].get(value)
         if segment is None:
             raise InputError(f"{archive.place(name)}: has the colour of id {value}, which segments_info does not name")
-        if segment.get("category_id") not in categories:
-            raise InputError(f"{place}: category_id is {shorten(segment.get('category_id'))}, which no category has")
-        label, attributes = categories[segment["category_id"]], _attributes(segment)
+        category = segment.get("category_id")
+        if type(category) is not int or category not in categories:
+            raise InputError(f"{place}: category_id is {shorten(category)}, which no category has")
+        label, attributes = categories[category], _attributes(segment)
         actor, action = source.actor_and_action(label, attributes) if source else (label, None)
         track = attributes.get("track_id", "")
         number = int(track) if track.isdecimal() else value

@@ -15,7 +15,7 @@ from PIL import Image
 from input_pipeline.exports import drawing
 from input_pipeline.exports.actions import SEPARATOR, is_of_tools
 from input_pipeline.exports.files.archive import Archive
-from input_pipeline.exports.files.json_files import Entry, entries, find_json, numbers, text
+from input_pipeline.exports.files.json_files import Entry, entries, find_json, point_numbers, text
 from input_pipeline.exports.files.picture_names import group_pictures
 from input_pipeline.exports.labelled import Draw, Export, LabelledVideo, ReadOptions, Shape, Size, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
@@ -181,7 +181,7 @@ def _size(place: str, content: Entry) -> Size | None:
 
 def _read_outline(place: str, shape: Entry) -> Draw:
     kind = shape.get("shape_type") or "polygon"  # old versions of labelme knew polygons alone
-    flat = [number for point in shape.get("points") or [] for number in numbers(point, f"{place}: a point")]
+    flat = point_numbers(shape.get("points"), f"{place}: points")
     try:
         points = drawing.as_points(flat)
     except InputError as error:

@@ -13,7 +13,7 @@ from input_pipeline.exports.files.picture_names import group_pictures
 from input_pipeline.exports.label_studio.regions import NO_AREAS, Region, boxes_by_frame, draw_region, read_regions
 from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Track, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
-from input_pipeline.releases.json_fields import shorten
+from input_pipeline.releases.json_fields import error_place, shorten
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, plural
 
@@ -44,7 +44,9 @@ def read_label_studio(archive: Archive, options: ReadOptions) -> Export:
         content = entries(archive.read_json(name), place)
         is_min = "annotation_id" in content[0]
         results = _minimal(place, content) if is_min else _full(place, content, problems)
-        tasks += [_Task(f"{place}: task {task}", source, read_regions(listed)) for task, source, listed in results]
+        for task, source, listed in results:
+            with error_place(f"{place}: task {task}"):
+                tasks.append(_Task(f"{place}: task {task}", source, read_regions(listed)))
     reader = _Reader(archive, tasks, options.action_attribute)
     return Export(TOOL, reader.videos(), reader.source.sentence, [*reader.remarks(), *problems])
 
@@ -158,7 +160,10 @@ class _Reader:
             self._read_pictures(video, {frame: by_name[name] for frame, name in names.items()}, names)
             for video, names in groups.items()
         ]
-        return read + [self._read_video(task) for task in self._tasks if task.is_video]
+        for task in [task for task in self._tasks if task.is_video]:
+            with error_place(task.place):
+                read.append(self._read_video(task))
+        return read
 
     def _read_pictures(self, video: str, tasks: Mapping[int, _Task], names: Mapping[int, str]) -> LabelledVideo:
         tracks, unknown = TrackBuilder(), {}
@@ -211,7 +216,7 @@ class _Reader:
                     self._several += done is None and present[frame] > 1
                 shapes[frame] = [Shape(draw, done, is_interpolated=not is_drawn, is_box=True)]
             tracks.append(Track(f"region {region.id} ({actor})", actor, shapes))
-        counts = {region.value.get("framesCount") for region, _ in read}
+        counts = [region.value.get("framesCount") for region, _ in read]
         count = next((one for one in counts if type(one) is int), None)
         name = PurePosixPath(task.file).stem
         return LabelledVideo(name, task.place, tracks, has_video_numbers=True, count=count)

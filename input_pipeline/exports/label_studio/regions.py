@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Bool
 
 from input_pipeline.exports import drawing
-from input_pipeline.exports.files.json_files import Entry, entries, numbers
+from input_pipeline.exports.files.json_files import Entry, entries, point_numbers
 from input_pipeline.exports.label_studio.brush import decode_brush
-from input_pipeline.exports.labelled import Draw, Size
+from input_pipeline.exports.labelled import MOST_FRAMES, Draw, Size
 from input_pipeline.releases.json_fields import read_number, shorten
 from ssa2d_jax.utils.errors import InputError
 
@@ -91,8 +91,7 @@ def draw_region(region: Region) -> Draw:
             raise InputError(f"its rle is {shorten(data)}; expected run lengths")
         return functools.partial(decode_brush, data)
     if region.kind == "polygon":
-        listed = value.get("points")
-        points = [number for point in listed or [] for number in numbers(point, "a point")]
+        points = point_numbers(value.get("points"), "points")
         return functools.partial(_draw_polygon, drawing.as_points(points))
     if region.kind == "ellipse":
         x, y, across, down = (_percent(value, name) for name in ("x", "y", "radiusX", "radiusY"))
@@ -117,6 +116,8 @@ def boxes_by_frame(region: Region) -> Iterator[tuple[int, Draw, bool]]:
         raise InputError(f"region {region.id}: has two key frames of one number")
     count = region.value.get("framesCount")
     end = count if type(count) is int else max(keys, default=0)
+    if max(end, *keys, 0) > MOST_FRAMES:
+        raise InputError(f"region {region.id}: has frames above {MOST_FRAMES}")
     ordered = sorted(keys.items())
     for (frame, key), (following, other) in itertools.pairwise([*ordered, (end + 1, {})]):
         yield frame - 1, draw_box(key), True
