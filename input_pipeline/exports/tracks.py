@@ -33,6 +33,7 @@ class TrackBuilder:
         return [Track(_name(actor, key), actor, shapes) for (actor, key), shapes in self._shapes.items()]
 
 
-def _name(actor: str | None, key: Hashable) -> str:
-    number = key[1] if isinstance(key, tuple) else key
-    return f"{actor or 'ignored'} {number}"
+def _name(actor: str | None, key: object) -> str:
+    if isinstance(key, str) and actor and actor in key:
+        return key
+    return f"{actor or 'ignored'} {key[1] if isinstance(key, tuple) else key}"

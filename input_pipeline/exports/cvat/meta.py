@@ -10,6 +10,7 @@ from input_pipeline.exports.files.archive import MOST_FILES
 from input_pipeline.exports.files.safe_xml import Element
 from input_pipeline.exports.labelled import MOST_FRAMES, Size
 from input_pipeline.exports.splits import split_of
+from input_pipeline.exports.writing.media import VIDEOS
 from ssa2d_jax.utils.errors import InputError
 
 _STEP = re.compile(r"step\s*=\s*(\d+)")
@@ -96,7 +97,7 @@ def _read_task(meta: Element, task: Element, default: str, offset: int, folder: 
     return Task(
         _text(task, "id"),
         offset,
-        PurePosixPath(source.replace("\\", "/")).stem or _text(task, "name") or default,
+        PurePosixPath(source.replace("\\", "/")).stem or _without_ending(_text(task, "name")) or default,
         _whole(_text(task, "start_frame") or "0", "start_frame"),
         _whole(last, "stop_frame") if last else None,
         max(1, int(step[1])) if step else 1,
@@ -105,6 +106,11 @@ def _read_task(meta: Element, task: Element, default: str, offset: int, folder: 
         split_of(_text(task, "subset")),
         folder,
     )
+
+
+def _without_ending(name: str) -> str:
+    """The name of a task, which people often call like its video."""
+    return name[: -len(PurePosixPath(name).suffix)] if name.lower().endswith(VIDEOS) else name
 
 
 def read_labels(root: Element) -> list[Label]:

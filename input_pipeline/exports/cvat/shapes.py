@@ -42,6 +42,11 @@ class Area:
     layer: int
     attributes: Mapping[str, str]
 
+    @property
+    def track(self) -> str | None:
+        """What the attribute track_id says, with which shapes of one object find together; None without it."""
+        return self.attributes.get("track_id", "").strip() or None
+
     def draw(self) -> Draw:
         """What draws it."""
         if self.kind == "mask":

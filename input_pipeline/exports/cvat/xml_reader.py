@@ -55,7 +55,7 @@ def _read_file(archive: Archive, name: str, options: ReadOptions) -> Export:
         return Export(VIDEO, reader.read_tracks(root, tasks), reader.source.sentence, reader.remarks())
     if root.find("image") is not None:
         videos = reader.read_images(root, tasks)
-        return Export(IMAGES, videos, reader.source.sentence, [*reader.remarks(), _NO_TRACKS])
+        return Export(IMAGES, videos, reader.source.sentence, reader.remarks())
     raise InputError(f"{place}: has neither tracks nor images; nothing was labelled, or it is another kind of XML")
 
 
@@ -69,6 +69,7 @@ class _Reader:
             place, _merged(attributes), [label.name for label in labels], options.action_attribute
         )
         self._left_out: Counter[str] = Counter()
+        self._has_untracked = False  # shapes of pictures that say of no track
         names = Counter(label.name for label in labels)
         self._twice = [repr(name) for name, count in names.items() if count > 1]
         self._without = [
@@ -79,7 +80,7 @@ class _Reader:
 
     def remarks(self) -> list[str]:
         """What was left out, in words."""
-        remarks = left_out_remarks(self._left_out)
+        remarks = [*left_out_remarks(self._left_out), *([_NO_TRACKS] if self._has_untracked else [])]
         if self._twice:
             remarks.append(f"labels of one name are one class: {first_few(self._twice)}")
         if self._without:
@@ -102,15 +103,14 @@ class _Reader:
         videos = []
         for task_id, of_task in elements.items():
             task = by_id[task_id]
-            tracks, gaps = [], {}
+            tracks, gaps = TrackBuilder(), {}
             for element in of_task:
-                track, unsure = self._read_track(element, task, is_complete)
-                tracks.append(track)
-                gaps.update(unsure)
-            videos.append(_video(self.place, task, tracks, gaps))
+                gaps.update(self._read_track(element, task, is_complete, tracks))
+            videos.append(_video(self.place, task, tracks.tracks(), gaps))
         return videos
 
-    def _read_track(self, element: Element, task: Task, is_complete: bool) -> tuple[Track, dict[int, str]]:
+    def _read_track(self, element: Element, task: Task, is_complete: bool, tracks: TrackBuilder) -> dict[int, str]:
+        """Adds a track, and returns the frames in which it is not known, with the reason."""
         name = f"track {element.get('id', '?')} ({element.get('label', '')})"
         areas = dict(self._areas(element, task, name))
         ordered = sorted(areas.items())
@@ -119,12 +119,12 @@ class _Reader:
         if not is_complete:
             ordered = list(_carry_attributes(ordered))
             between, gaps = _fill(ordered, task)
-        label, shapes = element.get("label", ""), {}
+        label = element.get("label", "")
         actor, _ = self.source.actor_and_action(label, {})
-        for frame, area in sorted((*ordered, *between.items())):
+        for frame, area in sorted((*ordered, *between.items()), key=lambda entry: entry[0]):
             if not area.is_outside:
-                shapes[frame] = [self._shape(label, area)]
-        return Track(name, actor, shapes), gaps
+                tracks.add(frame, actor, self._shape(label, area), area.track or name)
+        return gaps
 
     def _areas(self, element: Element, task: Task, name: str) -> Iterator[tuple[int, Area]]:
         seen: set[int] = set()
@@ -185,7 +185,8 @@ class _Reader:
                     continue
                 shape = self._shape(label, dataclasses.replace(area, is_key=True))  # which are drawn is not written
                 actor, _ = self.source.actor_and_action(label, {})
-                tracks.add(frame, actor, dataclasses.replace(shape, layer=(area.layer, index)))
+                self._has_untracked |= area.track is None
+                tracks.add(frame, actor, dataclasses.replace(shape, layer=(area.layer, index)), area.track)
         if len(sizes) > 1:
             raise InputError(f"{self.place}: the pictures of {video} have several sizes; export each video by itself")
         made = _video(self.place, task, tracks.tracks(), {})

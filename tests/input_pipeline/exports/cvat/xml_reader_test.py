@@ -250,3 +250,28 @@ def test_labels_of_another_size_than_the_video_are_refused(tmp_path):
     make_video(tmp_path / "videos", "park.mp4", 10, (48, 64))
     with pytest.raises(InputError, match=r"the labels of park are 40x30, but park.mp4 has frames of 64x48"):
         convert(source, tmp_path / "out", tmp_path / "videos")
+
+
+def test_masks_with_one_track_id_are_one_instance(tmp_path):
+    mask = {"rle": "0, 6", "left": 20, "top": 20, "width": 3, "height": 2}
+    named = f'{RUNNING}<attribute name="track_id">7</attribute>'
+    shapes = [
+        _track(_shape(n, "mask", attributes=named, **mask), _shape(n + 1, "mask", outside=1, **mask), number=n)
+        for n in (1, 4, 6)
+    ]
+    other = _track(_shape(1, attributes=named.replace("7", "")), _shape(2, outside=1), number=9)
+    _, rows, labels = _convert(tmp_path, *shapes, other)
+    assert rows == [("park", "1", "dog", "running", "1", "6"), ("park", "2", "dog", "running", "1", "1")]
+    assert list(labels) == [1, 4, 6]
+
+
+def test_a_task_may_be_called_like_its_video(tmp_path):
+    source = _export(tmp_path, _track(_shape(1), _shape(2, outside=1)))
+    text = (
+        source.read_text()
+        .replace("<name>park</name>", "<name>park.mp4</name>")
+        .replace("<source>park.mp4</source>", "")
+    )
+    source.write_text(text)
+    convert(source, tmp_path / "out", tmp_path / "videos")
+    assert list(read_labels(tmp_path / "out", "park")) == [1]
