@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,3 +81,21 @@ def test_runs_that_are_longer_than_their_box_are_refused():
 def test_what_is_no_position_is_refused(numbers):
     with pytest.raises(InputError, match="not pairs of x and y"):
         drawing.as_points(numbers)
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "name"),
+    [
+        ("a square from 5, 5 to 15, 15", "polygon", "on pixel edges"),
+        ("a box from 5, 6 to 15, 12", "box", "whole"),
+        ("a polygon 27 long and 0.3 wide", "polygon", "thin"),
+        ("a box 0.2 wide and 14 high", "box", "thin"),
+    ],
+)
+def test_the_page_of_labelling_tools_has_the_numbers_of_pixels(row, kind, name):
+    lines = (Path(__file__).resolve().parents[3] / "docs/labelling_tools.md").read_text().splitlines()
+    cells = next(line for line in lines if line.startswith(f"| {row} |")).split("|")[2:4]
+    for tool, own, cell in zip(("datumaro", "labelme"), (kind, kind.replace("box", "rectangle")), cells, strict=True):
+        cases = json.loads((DATA / tool / "drawn.json").read_text())
+        case = next(case for case in cases if (case["kind"], case["name"]) == (own, name))
+        assert int(cell.split(",")[0]) == mask_of(case["runs"]).sum()
