@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import tempfile
 from pathlib import Path
 
 from input_pipeline.exports.files.archive import open_archive
@@ -43,9 +44,8 @@ def convert_export(source: Path, output: Path, options: ConvertOptions) -> list[
         raise InputError(f"{output}: exists already; give --output a new folder")
     archive = open_archive(source)
     export = read_export(archive, options.read)
-    temporary = output.with_name(output.name + ".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}-"))
     try:
         writer = FolderWriter(archive, temporary, options.media, interpolated=options.interpolated)
         for video in export.videos:
@@ -54,18 +54,13 @@ def convert_export(source: Path, output: Path, options: ConvertOptions) -> list[
             reasons = [*writer.written.remarks, *describe_problems(writer.written.problems)]
             raise InputError("\n".join([f"{source}: has no frame in which someone does something", *reasons]))
         writer.write_table()
-        _check(temporary, output)
+        _ = open_folder(temporary).space  # the folder is usable, or this says why not
+        temporary.chmod(0o755)
         if output.exists():
             output.rmdir()
         temporary.rename(output)
+    except InputError as error:
+        raise type(error)(*(str(text).replace(str(temporary), str(output)) for text in error.args)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return describe(export, writer.written)
-
-
-def _check(folder: Path, output: Path) -> None:
-    """Raises InputError, in the names of `output`, if the table in `folder` can't be read."""
-    try:
-        _ = open_folder(folder).space
-    except InputError as error:
-        raise type(error)(*(str(text).replace(str(folder), str(output)) for text in error.args)) from error

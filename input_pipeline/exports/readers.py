@@ -70,7 +70,7 @@ def read_export(archive: Archive, options: ReadOptions) -> Export:
         formats = "; ".join(reader.title for reader in READERS.values())
         raise InputError(
             f"{archive.path}: no known export of a labelling tool; it has {plural(len(archive.names), 'file')} "
-            f"({first_few(archive.names)}). Known: {formats}"
+            f"({first_few(archive.names)}). Known: {formats}. YouTube-VIS JSON is data without conversion"
         )
     if len(found) > 1:
         choices = "; ".join(f"{name} ({first_few(files, shown=2)})" for name, files in found.items())

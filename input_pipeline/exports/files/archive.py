@@ -157,8 +157,11 @@ def _walk(root: Path) -> Iterator[str]:
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not _is_clutter(name)]
         for name in files:
-            if not _is_clutter(name):
-                yield (Path(folder) / name).relative_to(root).as_posix()
+            file = Path(folder) / name
+            if not _is_clutter(name) and file.is_file():
+                if file.is_symlink() and not file.resolve().is_relative_to(root.resolve()):
+                    raise InputError(f"{file}: is a link to a file outside of the export; copy the file there")
+                yield file.relative_to(root).as_posix()
 
 
 def _is_clutter(name: str) -> bool:

@@ -22,7 +22,8 @@ class MediaOptions:
     """What the user says about the videos of an export: `config.convert`.
 
     Attributes:
-        videos: The folder with the videos; None if they are in the export, or beside it.
+        videos: The folder with the videos, which come before pictures in the export; None if they are in the export,
+            or beside it.
         first_frame: The video's frame that the number 0 in a picture's name stands for.
         frame_step: The video's frames from one number to the next.
     """
@@ -83,11 +84,12 @@ def find_frames(archive: Archive, video: LabelledVideo, options: MediaOptions, i
     Raises:
         InputError: There are none, or several.
     """
-    files = dict(_pictures_of(archive, video))
+    files = {} if options.videos else dict(_pictures_of(archive, video))
     if files:
         order = sorted(files)
-        return Frames(pictures=[files[number] for number in order], positions=_ranks(order))
-    inside = archive.ending_with(*VIDEOS)
+        pictures = [files[number] for number in order]
+        return Frames(pictures=pictures, positions=_ranks(order), remarks=_step_remarks(video, order))
+    inside = [] if options.videos else archive.ending_with(*VIDEOS)
     found = [name for name in inside if PurePosixPath(name).stem == video.name] or (inside if is_only else [])
     if len(found) == 1:
         return Frames(in_archive=found[0], positions=_positions(video, options))
@@ -174,6 +176,17 @@ def _number_remarks(video: LabelledVideo, options: MediaOptions) -> list[str]:
         else ""
     )
     return [f"the numbers in the names of {video.name}'s pictures are taken for the video's frames, from 0{first}"]
+
+
+def _step_remarks(video: LabelledVideo, numbers: Sequence[int]) -> list[str]:
+    """What is lost where the export has only some pictures of a video."""
+    if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        return []
+    listed = first_few([str(number) for number in numbers])
+    return [
+        f"the pictures of {video.name} have the numbers {listed}: they are taken for neighbouring frames. With the "
+        "video (config.convert.videos), clips have all frames between, too"
+    ]
 
 
 def _ranks(numbers: Sequence[int]) -> dict[int, int]:

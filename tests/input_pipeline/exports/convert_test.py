@@ -66,10 +66,22 @@ def test_a_missing_video_names_the_option(tmp_path):
         convert(DATA / "cvat/video.xml", tmp_path / "out", tmp_path / "none")
 
 
+def test_pictures_of_some_frames_are_said_and_a_named_video_comes_before_them(tmp_path, videos):
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as file:
+        file.write(DATA / "cvat/video.xml", "annotations.xml")
+        for frame in range(4, 19, 2):
+            file.write(DATA / "labelme/walk/00000.jpg", f"images/frame_{frame:06}.PNG")
+    report = convert(tmp_path / "export.zip", tmp_path / "pictures")
+    assert "have the numbers 4, 6, 8, 10, 12 and 3 more: they are taken for neighbouring frames" in report
+    report = convert(tmp_path / "export.zip", tmp_path / "video", videos)
+    assert "neighbouring" not in report
+    assert [path.name for path in (tmp_path / "video/videos").iterdir()] == ["park_1.mp4"]
+
+
 def test_nothing_is_left_of_a_conversion_that_fails(tmp_path):
     (tmp_path / "videos").mkdir()
     make_video(tmp_path / "videos", "park (1).mp4", 6)
-    with pytest.raises(InputError, match="has 6"):
+    with pytest.raises(InputError, match=r"frame 6 of .*/out/videos/park_1.mp4, counted from 0, but that has 6"):
         convert(DATA / "cvat/video.xml", tmp_path / "out", tmp_path / "videos")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["videos"]
 

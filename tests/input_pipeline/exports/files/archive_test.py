@@ -128,3 +128,16 @@ def test_json_with_a_byte_order_mark_is_read_and_other_text_is_an_error(tmp_path
     (tmp_path / "deep.json").write_text("[" * 100_000)
     with pytest.raises(InputError, match=r"deep.json: not a JSON file"):
         open_archive(tmp_path / "deep.json").read_json("deep.json")
+
+
+def test_a_link_out_of_a_folder_is_refused_and_one_inside_is_read(tmp_path):
+    (tmp_path / "secret.json").write_text("{}")
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export/a.json").write_text("[2]")
+    (tmp_path / "export/b.json").symlink_to(tmp_path / "export/a.json")
+    os.mkfifo(tmp_path / "export/pipe.json")
+    opened = open_archive(tmp_path / "export")
+    assert opened.names == ("a.json", "b.json") and opened.read_json("b.json") == [2]
+    (tmp_path / "export/c.json").symlink_to(tmp_path / "secret.json")
+    with pytest.raises(InputError, match="c.json: is a link to a file outside of the export"):
+        open_archive(tmp_path / "export")
