@@ -11,7 +11,7 @@ from input_pipeline.exports.readers import read_export
 from input_pipeline.exports.writing.folder_writer import FolderWriter
 from input_pipeline.exports.writing.media import MediaOptions
 from input_pipeline.exports.writing.report import describe, describe_problems
-from input_pipeline.releases.layouts import open_folder
+from input_pipeline.releases.folder import TableRelease
 from ssa2d_jax.utils.errors import InputError
 
 
@@ -54,7 +54,7 @@ def convert_export(source: Path, output: Path, options: ConvertOptions) -> list[
             reasons = [*writer.written.remarks, *describe_problems(writer.written.problems)]
             raise InputError("\n".join([f"{source}: has no frame in which someone does something", *reasons]))
         writer.write_table()
-        _ = open_folder(temporary).space  # the folder is usable, or this says why not
+        _ = TableRelease(temporary).space  # the folder is usable, or this says why not
         temporary.chmod(0o755)
         if output.exists():
             output.rmdir()

@@ -110,10 +110,11 @@ def decode_colours(data: bytes) -> Values:
 
 
 def is_numbered(data: bytes) -> bool:
-    """Whether a PNG has one number for each pixel."""
+    """Whether a PNG has one number for each pixel; only its head is read."""
     try:
-        return _open(data).mode in _ONE_CHANNEL
-    except InputError:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            return picture.mode in _ONE_CHANNEL
+    except Exception:  # a damaged PNG can make Pillow raise anything
         return False
 
 

@@ -19,7 +19,7 @@ from ssa2d_jax.utils.text import first_few, plural
 
 TOOL = "Label Studio"
 _UPLOAD = re.compile(r"[0-9a-f]{8}-")  # which Label Studio puts before the name of an uploaded file
-_TIMELINE = "timeline labels"
+_TIMELINE = "timeline"  # in the place of an attribute
 _LABEL_KEYS = ("brushlabels", "polygonlabels", "rectanglelabels", "ellipselabels", "keypointlabels", "timelinelabels")
 
 
@@ -127,11 +127,16 @@ class _Reader:
     def __init__(self, archive: Archive, tasks: Sequence[_Task], chosen: str) -> None:
         self._archive, self._tasks = archive, tasks
         regions = [region for task in tasks for region in task.regions]
-        self._has_timeline = any(region.kind == "timeline" for region in regions) and not chosen
+        attributes = {name: Attribute(name, True) for region in regions for name in region.attributes}
+        self._has_timeline = any(region.kind == "timeline" for region in regions) and chosen in ("", _TIMELINE)
+        if self._has_timeline and attributes and not chosen:
+            raise InputError(
+                f"{archive.path}: it is not clear where the action is; give --config.convert.action_attribute=, one of "
+                f"{', '.join((_TIMELINE, *attributes))}"
+            )
         if self._has_timeline:
             self.source = ActionSource(_TIMELINE, "the timeline labels of the videos")
         else:
-            attributes = {name: Attribute(name, True) for region in regions for name in region.attributes}
             labels = [label for region in regions for label in region.labels]
             self.source = find_action(str(archive.path), list(attributes.values()), labels, chosen)
         self._left_out: Counter[str] = Counter()

@@ -133,3 +133,18 @@ def test_a_picture_with_a_bad_region_is_left_out_and_named(tmp_path, videos, fie
 def test_a_picture_without_a_frame_number_is_refused(tmp_path, videos):
     with pytest.raises(InputError, match="the picture 'dog.jpg' has no frame number"):
         _convert(tmp_path, videos, [{**PICTURES[0], "data": {"image": "/data/upload/7/0123abcd-dog.jpg"}}])
+
+
+def test_timeline_labels_and_choices_are_not_guessed_between(tmp_path, videos):
+    tasks = copy.deepcopy(VIDEO)
+    results = tasks[0]["annotations"][0]["result"]
+    results.append({"id": "r1", "type": "choices", "from_name": "mood", "value": {"choices": ["happy"]}})
+    with pytest.raises(InputError, match="not clear where the action is; .*one of timeline, mood"):
+        _convert(tmp_path, videos, tasks)
+    assert {row[3] for row in _convert(tmp_path, videos, tasks, action_attribute="timeline")[1]} == {
+        "running",
+        "eating",
+    }
+    (tmp_path / "out").rename(tmp_path / "timeline")
+    _, rows, _ = _convert(tmp_path, videos, tasks, action_attribute="mood")
+    assert {row[3] for row in rows} == {"happy"}
