@@ -150,7 +150,8 @@ def get_config() -> ml_collections.ConfigDict:
     )
     config.ablate.seeds = (0,)  # each variant is trained once with each of these seeds; they replace `seed`
 
-    # Options of evaluation and prediction, with their comments: ssa2d_jax/runs/defaults.py.
+    # Options of evaluation, prediction and reading exports, with their comments: ssa2d_jax/runs/defaults.py.
     config.eval = ml_collections.ConfigDict(defaults.eval_defaults())
     config.predict = ml_collections.ConfigDict(defaults.predict_defaults())
+    config.convert = ml_collections.ConfigDict(defaults.convert_defaults())
     return config

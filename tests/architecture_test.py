@@ -59,6 +59,7 @@ TF = ("tensorflow", "tensorflow_datasets")
 PIPELINE = [
     Room("workers", ("ssa2d_jax.utils",), ("cv2",)),
     Room("releases", SHARED, ("h5py", "PIL")),
+    Room("exports", (*SHARED, "releases"), ("PIL", "cv2", "pycocotools")),
     Room("sprites", (*SHARED, "workers"), ("h5py", "av", "cv2")),
     Room("records", (*SHARED, "workers", "releases"), TF, ("apache_beam",)),
     Room("transforms", SHARED, TF),

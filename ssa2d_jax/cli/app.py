@@ -191,7 +191,7 @@ def check_needs(command: Command, arguments: Arguments) -> None:
     if arguments.config is not None:
         _check_paths(command, arguments.config, arguments)
     if "input" in command.needs and arguments.input is not None:
-        _check_input(arguments.input)
+        _check_input(arguments.input, command.needs["input"])
 
 
 def _check_run(workdir: Path, options: Mapping[str, str]) -> None:
@@ -223,11 +223,11 @@ def _check_paths(command: Command, config: ConfigDict, arguments: Arguments) -> 
         config_paths.check_data_root(config.data)
 
 
-def _check_input(text: str) -> None:
+def _check_input(text: str, needed: str) -> None:
     from ssa2d_jax.video.container import is_address, local_path
 
     if not text.isdecimal() and not is_address(text) and not local_path(text).exists():
-        raise InputError(hints.missing_input(text, FLAGS["input"].removeprefix("predict: ")))
+        raise InputError(hints.missing_input(text, needed))
 
 
 def _is_output_closed() -> bool:

@@ -17,8 +17,8 @@ FLAGS = {
     "config": "a Python config file, with or without a variant (configs/sprites.py:tiny), or a run's config.json",
     "workdir": "the folder of a run; predict, eval and export also take a file that export_weights wrote",
     "input": "predict: a video, a folder of videos or of pictures (one video), the number of a camera, e.g. 0, or a "
-    "tracks.json, which --format writes anew",
-    "output": "predict, export: a folder; export_weights: a .safetensors file; check: a folder for check.png",
+    "tracks.json, which --format writes anew; convert: an export",
+    "output": "predict, export, convert: a folder; export_weights: a .safetensors file; check: a folder for check.png",
     "format": "predict: writes the tracks for labelling tools, too: cvat, coco, youtube_vis, labelme, or several with "
     "commas between",
 }

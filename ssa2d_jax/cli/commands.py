@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from ml_collections import ConfigDict
 
+from ssa2d_jax.cli import convert, predict
 from ssa2d_jax.cli.arguments import Arguments
-from ssa2d_jax.cli.config import load_config, resolve_config
+from ssa2d_jax.cli.config import convert_config, load_config, resolve_config
 from ssa2d_jax.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class ConfigSource(enum.Enum):
 
     FILE = "--config is needed"
     RUN = "--config, or else the config that the run in --workdir was trained with"
+    DEFAULTS = "the options that the command uses, without a config"
     NONE = "no config is needed"
 
 
@@ -71,7 +73,9 @@ def _open_batches(config: ConfigDict) -> "Source":
 
     from input_pipeline.source import open_batches
 
-    return open_batches(config, process_index=jax.process_index(), process_count=jax.process_count())
+    return open_batches(
+        convert.with_own_folder(config), process_index=jax.process_index(), process_count=jax.process_count()
+    )
 
 
 def _train(arguments: Arguments) -> None:
@@ -90,7 +94,7 @@ def _prepare(arguments: Arguments) -> None:
     config = load_config(arguments)
     from input_pipeline.source import prepare_shards
 
-    print(f"prepared: {prepare_shards(config).data_path}")
+    print(f"prepared: {prepare_shards(convert.with_own_folder(config)).data_path}")
 
 
 def _eval(arguments: Arguments) -> None:
@@ -116,36 +120,7 @@ def _eval(arguments: Arguments) -> None:
 
 
 def _predict(arguments: Arguments) -> None:
-    config = load_config(arguments)
-    from ssa2d_jax.data.export_formats import split_formats
-    from ssa2d_jax.inference.detector import Detector
-    from ssa2d_jax.inference.exports.options import ExportOptions
-    from ssa2d_jax.inference.exports.write import convert_tracks
-    from ssa2d_jax.inference.predict import PredictOptions, predict_path
-    from ssa2d_jax.runs.load_run import load_run
-    from ssa2d_jax.utils import host_memory
-
-    options = config.predict
-    export = ExportOptions(**{name: options[f"export_{name}"] for name in ("shapes", "iou", "step", "pictures")})
-    if _input(arguments).endswith(".json"):
-        convert_tracks(Path(_input(arguments)), _output(arguments), split_formats(options.formats), export)
-        return
-    host_memory.keep_freed_memory()
-    detector = Detector.from_loaded_run(
-        load_run(_workdir(arguments), config),
-        overlap=options.overlap,
-        batch_size=options.batch_size,
-        max_pixels=options.max_pixels,
-        threshold=config.eval.threshold,
-    )
-    names = ("opacity", "scale", "tracks", "draw_tracks", "track_frames", "track_confidence", "strict")
-    chosen = PredictOptions(
-        **{name: options[name] for name in names},
-        video_stream=None if options.video_stream < 0 else options.video_stream,
-        formats=split_formats(options.formats),
-        export=export,
-    )
-    predict_path(_input(arguments), _output(arguments), detector=detector, options=chosen)
+    predict.run(load_config(arguments), lambda: _workdir(arguments), _input(arguments), _output(arguments))
 
 
 def _export_weights(arguments: Arguments) -> None:
@@ -201,19 +176,24 @@ def _check(arguments: Arguments) -> None:
     from input_pipeline.releases.layouts import LAYOUTS, open_release
     from ssa2d_jax.utils.text import plural
 
-    data = load_config(arguments).data
+    config = load_config(arguments)
+    data = config.data
     if data.layout not in LAYOUTS:
         layouts = " or ".join(map(repr, LAYOUTS))
         raise InputError(f"{arguments.program} reads the layouts {layouts}; config.data.layout is {data.layout!r}")
     if not data.root:
         raise InputError(f"{arguments.program} needs --config.data.root, the folder of your data")
-    root = Path(data.root).absolute()
+    root = Path(convert.with_own_folder(config).data.root).absolute()
     folder = arguments.output or check.output_folder(data.shards_dir, root)
     result = check.run_check(open_release(data.layout, root), folder)
     print("\n".join(result.summary()))
     if result.problems:
         raise InputError(f"{plural(len(result.problems), 'problem')}, listed above")
     print("no problem found")
+
+
+def _convert(arguments: Arguments) -> None:
+    convert.run(convert_config(arguments), Path(_input(arguments)), _output(arguments))
 
 
 def _doctor(arguments: Arguments) -> None:
@@ -266,6 +246,12 @@ COMMANDS: dict[str, Command] = {
         },
         ConfigSource.RUN,
         has_default_run=True,
+    ),
+    "convert": Command(
+        "turn the export of a labelling tool (CVAT, labelme, COCO, Label Studio, ...) into a folder of your own data",
+        _convert,
+        {"input": "an export: a zip, a folder or a file", "output": "a new folder"},
+        ConfigSource.DEFAULTS,
     ),
     "ablate": Command(
         "train and score variants of the network, with several seeds", _ablate, _WORKDIR, reads_data=True

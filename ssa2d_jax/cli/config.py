@@ -5,7 +5,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ssa2d_jax.cli.arguments import Arguments
-from ssa2d_jax.runs.defaults import eval_defaults, predict_defaults
+from ssa2d_jax.runs.defaults import convert_defaults, eval_defaults, predict_defaults
 
 
 def load_config(arguments: Arguments, *, trains: bool = False, scores: bool = False) -> ConfigDict:
@@ -33,6 +33,18 @@ def resolve_config(arguments: Arguments) -> ConfigDict:
     return config
 
 
+def convert_config(arguments: Arguments) -> ConfigDict:
+    """The options of `convert`: their defaults, or those of --config, with the options of the command line."""
+    from ssa2d_jax.runs import overrides
+
+    if arguments.config is not None:
+        return arguments.config.convert
+    config = ConfigDict({"convert": convert_defaults()})
+    for key, text in arguments.options.items():
+        overrides.set_option(config, key, text)
+    return config.convert
+
+
 def _saved_config(arguments: Arguments) -> ConfigDict:
     """The config in `config_json`, or of the run in `workdir`; options that are newer than it have their defaults."""
     from ssa2d_jax.runs import saved_config
@@ -52,12 +64,12 @@ def _saved_config(arguments: Arguments) -> ConfigDict:
 
 
 def known_options() -> dict[str, Any]:
-    """The defaults of all options by key; those of predict and eval only for an installed package."""
+    """The defaults of all options by key; those of eval, predict and convert only for an installed package."""
     from ssa2d_jax.runs.saved_config import as_tuples, flatten
 
     defaults = config_defaults()
     if defaults is None:
-        return flatten({"eval": eval_defaults(), "predict": predict_defaults()})
+        return flatten({"eval": eval_defaults(), "predict": predict_defaults(), "convert": convert_defaults()})
     return {key: as_tuples(value) for key, value in flatten(defaults.to_dict()).items()}
 
 

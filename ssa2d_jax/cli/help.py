@@ -50,6 +50,15 @@ PAGES: dict[str, Page] = {
         ("--config=configs/folder.py --config.data.root=my_data --output=checked",),
         ("output",),
     ),
+    "convert": Page(
+        "an export of CVAT, labelme, Label Studio and others (docs/labelling_tools.md), and the videos",
+        "--output: videos/, labels/ and labels.csv, as config.data.root takes them; what was understood on the screen",
+        ("convert",),
+        (
+            "--input=export.zip --output=my_data --config.convert.videos=videos",
+            "--input=export.zip --output=my_data --config.convert.action_attribute=activity",
+        ),
+    ),
     "eval": Page(
         "a run or a file of its exported weights, and the data that its config names",
         "metrics/ and pictures/ in --workdir; of a file x.safetensors, in x_scores beside it",
@@ -124,7 +133,7 @@ def command_page(program: str, name: str, options: Mapping[str, Any]) -> str:
 
     Args:
         program: what the user typed.
-        options: the defaults of all options by key; an installed package knows those of predict and eval only.
+        options: the defaults of all options by key; an installed package knows those of eval, predict and convert only.
     """
     command, page = COMMANDS[name], PAGES[name]
     needs = dict(command.needs)

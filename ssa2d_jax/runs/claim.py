@@ -23,7 +23,7 @@ from ssa2d_jax.utils.progress import log
 # Groups and options that may differ between two trainings in one workdir: they change neither the weights nor their
 # order. (Folders may move: claim_workdir compares the data themselves.)
 _FREE = (
-    "ablate", "eval", "predict", "data.decode_threads", "data.strict", "data.root", "data.shards_dir",
+    "ablate", "convert", "eval", "predict", "data.decode_threads", "data.strict", "data.root", "data.shards_dir",
     "data.sprites.processes", "data.processes", "data.beam",
     "train.log_every", "train.eval_every", "train.save_every", "train.keep_checkpoints", "train.image_clips",
 )  # fmt: skip

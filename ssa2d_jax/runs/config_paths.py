@@ -39,7 +39,9 @@ def check_init_paths(init: ConfigDict, workdir: Path) -> None:
 
 def check_data_root(data: ConfigDict) -> None:
     """Raises InputError if `config.data.root` does not exist, unless it will be rendered or downloaded."""
-    if data.root and not data.sprites.train_clips and not Path(data.root).is_dir():
+    root = Path(data.root)
+    is_there = root.is_dir() or (data.layout == "folder" and root.is_file())  # an export of a labelling tool
+    if data.root and not data.sprites.train_clips and not is_there:
         raise InputError(
             f"{data.root}: no such folder; config.data.root has to be the folder of your data (or of a release). It is "
             "needed even when its shards are prepared: its content says which shards belong to it"

@@ -1,7 +1,7 @@
-"""Defaults of `config.eval` and `config.predict`.
+"""Defaults of `config.eval`, `config.predict` and `config.convert`.
 
-They are in the library, so that an installed package evaluates and predicts without `configs/`, and so that a run
-that was saved before an option existed has a value for it. configs/default.py takes them from here.
+They are in the library, so that an installed package evaluates, predicts and converts without `configs/`, and so that
+a run that was saved before an option existed has a value for it. configs/default.py takes them from here.
 """
 
 from typing import Any
@@ -43,4 +43,17 @@ def predict_defaults() -> dict[str, Any]:
         "export_iou": 0.9,  # polygons in cvat keep at least this intersection over union with the masks
         "export_step": 1,  # masks and labelme's files are written for every n-th frame
         "export_pictures": False,  # labelme: write the frames, too, as JPEG
+    }
+
+
+def convert_defaults() -> dict[str, Any]:
+    """The options of reading exports of labelling tools, `config.convert`, with their defaults."""
+    return {
+        "tool": "",  # the export's format, a name in docs/labelling_tools.md; "" = recognise it
+        "videos": "",  # folder with the videos, or a folder of pictures for each; "" = in the export, or beside it
+        "action_attribute": "",  # the attribute that is the action; "" = guess it, and say which
+        "table": "",  # a csv file of who does what when, for exports that say only who is where
+        "interpolated": True,  # false: frames in which the tool drew all shapes are not labelled
+        "first_frame": 0,  # the video's frame that number 0 in the names of labelled pictures stands for
+        "frame_step": 1,  # the video's frames from one number in the names of labelled pictures to the next
     }

@@ -12,16 +12,17 @@ from input_pipeline.releases import layouts
 from ssa2d_jax.cli.arguments import Arguments
 from ssa2d_jax.cli.commands import COMMANDS
 from ssa2d_jax.utils.errors import InputError
-from tests.fixtures import folder_release
+from tests.fixtures import exports, folder_release
 
 
 @pytest.fixture
 def checked():
     """Runs --mode=check on a folder, in this process; check.png goes beside the folder."""
 
-    def run(root):
+    def run(root, **options):
         config = folder.get_config()
         config.data.root = str(root)
+        config.data.update(options)
         COMMANDS["check"].run(Arguments("check", "--mode=check", config=config, output=root.parent))
 
     return run
@@ -138,3 +139,14 @@ def test_one_is_singular_and_nothing_is_reported_twice(tmp_path, checked, capfd)
     (root / "labels.csv").write_text("video,instance,actor,action\nb,0,worker,walking\n")
     with pytest.raises(InputError, match=r"^1 problem, listed above; fix the table first: no video was read$"):
         checked(root)
+
+
+def test_an_export_of_a_labelling_tool_is_checked_and_what_was_understood_is_said(checked, tmp_path, capsys):
+    exports.make_video(tmp_path / "export", "park (1).mp4", 20)
+    shutil.copyfile(exports.DATA / "cvat/video.xml", tmp_path / "export/annotations.xml")
+    checked(tmp_path / "export", shards_dir=str(tmp_path / "shards"))
+    printed = capsys.readouterr()
+    assert "export: tool: CVAT for video 1.1" in printed.err
+    assert "export: videos: 1 (park_1), with 4 tracks" in printed.err
+    assert "no problem found" in printed.out
+    assert (tmp_path / "check.png").is_file()

@@ -1,0 +1,269 @@
+"""Reads "CVAT for video 1.1" and "CVAT for images 1.1": XML in which every frame of the video has its own number."""
+
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from input_pipeline.exports.actions import Attribute, find_action
+from input_pipeline.exports.cvat.meta import Label, Task, read_labels, read_tasks
+from input_pipeline.exports.cvat.shapes import AREAS, NO_AREAS, Area, can_interpolate, interpolate, read_area
+from input_pipeline.exports.files.archive import Archive
+from input_pipeline.exports.files.picture_names import group_pictures
+from input_pipeline.exports.files.safe_xml import Element, parse_xml
+from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Size, Track, left_out_remarks
+from input_pipeline.exports.tracks import TrackBuilder
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.text import first_few
+
+VIDEO, IMAGES = "CVAT for video 1.1", "CVAT for images 1.1"
+_NO_TRACKS = (
+    '"CVAT for images" has no tracks, so that numbers do not follow an object, and does not say which shapes are '
+    'interpolated; "CVAT for video" has both'
+)
+_MASKS_UNKNOWN = "CVAT doesn't interpolate masks between key frames"
+_END_UNKNOWN = "CVAT doesn't write whether a shape in the last frame but one ends there"
+_KINDS_UNKNOWN = "a track changes its kind of shape between two key frames"
+
+
+def find_cvat(archive: Archive) -> list[str]:
+    """The XML files that look like CVAT's."""
+    return [name for name in archive.ending_with(".xml") if b"<annotations>" in archive.read(name)[:4096]]
+
+
+def read_cvat(archive: Archive, options: ReadOptions) -> Export:
+    """Reads the XML files of CVAT in an export. Raises InputError if they can't be used."""
+    exports = [_read_file(archive, name, options) for name in find_cvat(archive)]
+    tools = sorted({export.tool for export in exports})
+    return Export(
+        " and ".join(tools),
+        [video for export in exports for video in export.videos],
+        "; ".join(dict.fromkeys(export.action for export in exports)),
+        list(dict.fromkeys(remark for export in exports for remark in export.remarks)),
+    )
+
+
+def _read_file(archive: Archive, name: str, options: ReadOptions) -> Export:
+    place = archive.place(name)
+    root = parse_xml(archive.read(name), place)
+    try:
+        tasks, labels = read_tasks(root, archive.path.stem), read_labels(root)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from error
+    reader = _Reader(place, labels, options)
+    if root.find("track") is not None:
+        return Export(VIDEO, reader.read_tracks(root, tasks), reader.source.sentence, reader.remarks())
+    if root.find("image") is not None:
+        videos = reader.read_images(root, tasks)
+        return Export(IMAGES, videos, reader.source.sentence, reader.remarks())
+    raise InputError(f"{place}: has neither tracks nor images; nothing was labelled, or it is another kind of XML")
+
+
+class _Reader:
+    """Reads the elements of one file, and counts what it leaves out."""
+
+    def __init__(self, place: str, labels: Sequence[Label], options: ReadOptions) -> None:
+        self.place = place
+        attributes = [attribute for label in labels for attribute in label.attributes]
+        self.source = find_action(
+            place, _merged(attributes), [label.name for label in labels], options.action_attribute
+        )
+        self._left_out: Counter[str] = Counter()
+        self._has_untracked = False  # shapes of pictures that say of no track
+        names = Counter(label.name for label in labels)
+        self._twice = [repr(name) for name, count in names.items() if count > 1]
+        self._without = [
+            repr(label.name)
+            for label in labels
+            if self.source.attribute and self.source.attribute not in {one.name for one in label.attributes}
+        ]
+
+    def remarks(self) -> list[str]:
+        """What was left out, in words."""
+        remarks = [*left_out_remarks(self._left_out), *([_NO_TRACKS] if self._has_untracked else [])]
+        if self._twice:
+            remarks.append(f"labels of one name are one class: {first_few(self._twice)}")
+        if self._without:
+            remarks.append(
+                f"labels without the attribute {self.source.attribute!r}, so ignored: {first_few(self._without)}"
+            )
+        return remarks
+
+    def read_tracks(self, root: Element, tasks: Sequence[Task]) -> list[LabelledVideo]:
+        """The videos of "CVAT for video", one for each task that has tracks."""
+        by_id = {task.id: task for task in tasks}
+        elements: dict[str, list[Element]] = {}
+        for element in root.iterfind("track"):
+            elements.setdefault(element.get("task_id") or tasks[0].id, []).append(element)
+        unknown = sorted(elements.keys() - by_id.keys())
+        if unknown:
+            raise InputError(f"{self.place}: a track is of task {unknown[0]!r}, which its head does not name")
+        # CVAT's server lists every frame of a track; other programs may list key frames alone.
+        is_complete = any(area.get("keyframe") == "0" for track in root.iterfind("track") for area in track)
+        videos = []
+        for task_id, of_task in elements.items():
+            task = by_id[task_id]
+            tracks, gaps = TrackBuilder(), {}
+            for element in of_task:
+                gaps.update(self._read_track(element, task, is_complete, tracks))
+            videos.append(_video(self.place, task, tracks.tracks(), gaps))
+        return videos
+
+    def _read_track(self, element: Element, task: Task, is_complete: bool, tracks: TrackBuilder) -> dict[int, str]:
+        """Adds a track, and returns the frames in which it is not known, with the reason."""
+        name = f"track {element.get('id', '?')} ({element.get('label', '')})"
+        areas = dict(self._areas(element, task, name))
+        ordered = sorted(areas.items())
+        gaps: dict[int, str] = {}
+        between: dict[int, Area] = {}
+        if not is_complete:
+            ordered = list(_carry_attributes(ordered))
+            between, gaps = _fill(ordered, task)
+        label = element.get("label", "")
+        actor, _ = self.source.actor_and_action(label, {})
+        for frame, area in sorted((*ordered, *between.items()), key=lambda entry: entry[0]):
+            if not area.is_outside:
+                tracks.add(frame, actor, self._shape(label, area), area.track or name)
+        return gaps
+
+    def _areas(self, element: Element, task: Task, name: str) -> Iterator[tuple[int, Area]]:
+        seen: set[int] = set()
+        for child in element:
+            if self._is_area(child):
+                text = child.get("frame", "")
+                place = f"{self.place}: {name}, frame {text or '?'}"
+                frame = int(text) - task.offset if text.isdecimal() and len(text) < 10 else -1
+                if not task.holds(frame):
+                    raise InputError(f"{place}: is no frame of the task, whose frames go {_frames_text(task)}")
+                if frame in seen:
+                    raise InputError(f"{place}: has two shapes in this frame")
+                seen.add(frame)
+                yield frame, _at(place, child)
+
+    def read_images(self, root: Element, tasks: Sequence[Task]) -> list[LabelledVideo]:
+        """The videos of "CVAT for images"."""
+        videos = []
+        by_id = {task.id: task for task in tasks}
+        images: dict[str, list[Element]] = {}
+        for image in root.iterfind("image"):
+            images.setdefault(image.get("task_id") or tasks[0].id, []).append(image)
+        for task_id, of_task in images.items():
+            task = by_id.get(task_id, tasks[0])
+            if task.has_video:
+                groups = {task.name: {self._frame_of(image, task): image.get("name", "") for image in of_task}}
+            else:
+                groups = group_pictures((image.get("name", "") for image in of_task), self.place, task.name)
+            by_name = {image.get("name", ""): image for image in of_task}
+            for video, pictures in groups.items():
+                frames = {frame: by_name[picture] for frame, picture in pictures.items()}
+                videos.append(self._read_frames(task, video, frames, pictures))
+        return videos
+
+    def _frame_of(self, image: Element, task: Task) -> int:
+        text = image.get("id", "")
+        frame = int(text) - task.offset if text.isdecimal() and len(text) < 10 else -1
+        if not task.holds(frame):
+            place = f"{self.place}: image {image.get('name')!r}"
+            raise InputError(f"{place}: is no frame of the task, whose frames go {_frames_text(task)}")
+        return frame
+
+    def _read_frames(
+        self, task: Task, video: str, images: Mapping[int, Element], pictures: Mapping[int, str]
+    ) -> LabelledVideo:
+        """A video of frames in which shapes have no tracks: the n-th shape of a label is called its n-th track."""
+        tracks = TrackBuilder()
+        sizes: set[Size] = set()
+        for frame, image in images.items():
+            sizes.add(_image_size(self.place, image))
+            for index, child in enumerate(image):
+                label = child.get("label", "")
+                place = f"{self.place}: image {image.get('name')}, {child.tag} {label!r}"
+                if not self._is_area(child):
+                    continue
+                area = _at(place, child)
+                if area.is_outside:  # datumaro lists objects that are hidden
+                    continue
+                shape = self._shape(label, dataclasses.replace(area, is_key=True))  # which are drawn is not written
+                actor, _ = self.source.actor_and_action(label, {})
+                self._has_untracked |= area.track is None
+                tracks.add(frame, actor, dataclasses.replace(shape, layer=(area.layer, index)), area.track)
+        if len(sizes) > 1:
+            raise InputError(f"{self.place}: the pictures of {video} have several sizes; export each video by itself")
+        made = _video(self.place, task, tracks.tracks(), {})
+        return dataclasses.replace(
+            made, name=video, size=sizes.pop(), pictures=dict(pictures), has_video_numbers=task.has_video
+        )
+
+    def _is_area(self, element: Element) -> bool:
+        if element.tag in NO_AREAS:
+            self._left_out[element.tag] += 1
+        return element.tag in AREAS
+
+    def _shape(self, label: str, area: Area) -> Shape:
+        _, action = self.source.actor_and_action(label, area.attributes)
+        return Shape(area.draw(), action, (area.layer,), not area.is_key, area.kind == "box")
+
+
+def _fill(ordered: Sequence[tuple[int, Area]], task: Task) -> tuple[dict[int, Area], dict[int, str]]:
+    """What CVAT draws where nothing is listed, by frame; and the frames in which it draws nothing that is known."""
+    between: dict[int, Area] = {}
+    gaps: dict[int, str] = {}
+    for (start, first), (end, second) in itertools.pairwise(ordered):
+        frames = range(start + task.step, end, task.step) if not first.is_outside else range(0)
+        if can_interpolate(first, second):
+            between.update({frame: interpolate(first, second, (frame - start) / (end - start)) for frame in frames})
+        else:
+            gaps.update(dict.fromkeys(frames, _MASKS_UNKNOWN if first.kind == "mask" else _KINDS_UNKNOWN))
+    start, last = ordered[-1] if ordered else (0, None)
+    if last is None or last.is_outside or task.last is None:
+        return between, gaps
+    frames = range(start + task.step, task.last + 1, task.step)
+    if len(ordered) == 1 and len(frames) == 1:
+        gaps.update(dict.fromkeys(frames, _END_UNKNOWN))
+    elif last.kind == "mask":
+        gaps.update(dict.fromkeys(frames, _MASKS_UNKNOWN))
+    else:
+        between.update(dict.fromkeys(frames, dataclasses.replace(last, is_key=False)))
+    return between, gaps
+
+
+def _carry_attributes(ordered: Sequence[tuple[int, Area]]) -> Iterator[tuple[int, Area]]:
+    """Gives a key frame the attributes that it doesn't state of the one before, as CVAT does."""
+    carried: dict[str, str] = {}
+    for frame, area in ordered:
+        carried = {**carried, **area.attributes}
+        yield frame, dataclasses.replace(area, attributes=carried)
+
+
+def _video(place: str, task: Task, tracks: Sequence[Track], gaps: Mapping[int, str]) -> LabelledVideo:
+    return LabelledVideo(task.name, place, tracks, task.size, task.pictures, True, unknown=dict(gaps), split=task.split)
+
+
+def _merged(attributes: Sequence[Attribute]) -> list[Attribute]:
+    """One attribute for each name, mutable if it is that in any label."""
+    merged: dict[str, Attribute] = {}
+    for attribute in attributes:
+        other = merged.get(attribute.name, attribute)
+        merged[attribute.name] = Attribute(
+            attribute.name, attribute.is_mutable or other.is_mutable, attribute.is_checkbox and other.is_checkbox
+        )
+    return list(merged.values())
+
+
+def _at(place: str, element: Element) -> Area:
+    try:
+        return read_area(element)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from error
+
+
+def _image_size(place: str, image: Element) -> Size:
+    width, height = image.get("width", ""), image.get("height", "")
+    if not width.isdecimal() or not height.isdecimal():
+        raise InputError(f"{place}: image {image.get('name')!r} has no width and height")
+    return int(height), int(width)
+
+
+def _frames_text(task: Task) -> str:
+    end = f"to {task.last}" if task.last is not None else "on"
+    return f"from {task.first} {end}" + (f" in steps of {task.step}" if task.step > 1 else "")

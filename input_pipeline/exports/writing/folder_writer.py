@@ -1,0 +1,144 @@
+"""Writes the folder of your own data: the videos, a PNG for each labelled frame, and labels.csv."""
+
+import dataclasses
+import re
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from input_pipeline.exports.files.archive import Archive
+from input_pipeline.exports.labelled import LabelledVideo
+from input_pipeline.exports.writing import media
+from input_pipeline.exports.writing.label_maps import FrameLabel, Row, draw_frames, find_rows, number_tracks
+from input_pipeline.releases.folder_table import TABLE
+from ssa2d_jax.data.label_space import IGNORE
+from ssa2d_jax.utils.files import replace_text
+from ssa2d_jax.utils.images import encode_png
+from ssa2d_jax.utils.text import SHOWN, csv_text, first_few, plural
+
+_NO_NAME = re.compile(r"[^\w\-]+")
+_COLUMNS = ("video", "instance", "actor", "action", "first", "last")
+
+
+@dataclasses.dataclass
+class Written:
+    """What a folder holds, for the report.
+
+    Attributes:
+        rows: Who does what when, by video.
+        frames: The number of labelled frames.
+        interpolated: Those in which a person drew nothing.
+        boxes: Those with a filled box.
+        not_drawn: Frames that aren't labelled because a person drew nothing in them.
+        hidden: Tracks that can't be seen in a frame that has them, with the number of frames.
+        without_action: Tracks that are ignored in a frame, as their action isn't known, with the number of frames.
+        remarks: What was guessed or left out.
+        problems: Frames that could not be labelled.
+    """
+
+    rows: dict[str, list[Row]] = dataclasses.field(default_factory=dict)
+    frames: int = 0
+    interpolated: int = 0
+    boxes: int = 0
+    not_drawn: int = 0
+    hidden: Counter[str] = dataclasses.field(default_factory=Counter)
+    without_action: Counter[str] = dataclasses.field(default_factory=Counter)
+    remarks: list[str] = dataclasses.field(default_factory=list)
+    problems: list[str] = dataclasses.field(default_factory=list)
+
+
+class FolderWriter:
+    """Writes the videos of an export into a new folder, one after another."""
+
+    def __init__(self, archive: Archive, root: Path, options: media.MediaOptions, *, interpolated: bool) -> None:
+        """`interpolated`: frames in which a person drew nothing are labelled, too."""
+        self.written = Written()
+        self._archive, self._root, self._options, self._interpolated = archive, root, options, interpolated
+        self._splits: dict[str, str] = {}
+        (root / "videos").mkdir()
+        (root / "labels").mkdir()
+
+    def add(self, video: LabelledVideo, *, is_only: bool) -> None:
+        """Writes a video and its labels. Raises InputError if its frames are missing or don't fit the labels.
+
+        Args:
+            video: The video.
+            is_only: Whether the export has no other.
+        """
+        written, name = self.written, _free_name(video.name, self.written.rows)
+        frames = media.find_frames(self._archive, video, self._options, is_only)
+        positions = {frame: frames.positions[frame] for frame in video.frames() if frame in frames.positions}
+        renamed = [f"the video {video.name!r} is called {name} in the folder"] if name != video.name else []
+        written.remarks += [*renamed, *frames.remarks, *_lost(video, positions), *_unknown(video)]
+        written.rows[name], self._splits[name] = [], video.split
+        path = frames.write(self._archive, self._root / "videos", name)
+        if positions:
+            written.rows[name] = self._write_labels(path, video, name, positions)
+        if not written.rows[name]:
+            del written.rows[name]
+            shutil.rmtree(self._root / "labels" / name, ignore_errors=True)
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            written.remarks.append(f"{name}: has no frame with an action, so it is left out")
+
+    def _write_labels(self, path: Path, video: LabelledVideo, name: str, positions: Mapping[int, int]) -> list[Row]:
+        size = media.check_frames(path, video, positions)
+        folder = self._root / "labels" / name
+        folder.mkdir()
+        tracks = number_tracks(video)
+        is_deep = max(tracks, default=0) > IGNORE
+        actions: dict[int, Mapping[int, str]] = {}
+        for label in draw_frames(video, positions.keys(), size, self.written.problems):
+            if label.is_interpolated and not self._interpolated:
+                self.written.not_drawn += 1
+                continue
+            self._count(name, label)
+            position = positions[label.frame]
+            actions[position] = label.actions
+            numbers = label.numbers if is_deep else label.numbers.astype("uint8")
+            (folder / f"{position:05}.png").write_bytes(encode_png(numbers))
+        return find_rows(tracks, actions)
+
+    def _count(self, name: str, label: FrameLabel) -> None:
+        written = self.written
+        written.frames += 1
+        written.interpolated += label.is_interpolated
+        written.boxes += label.has_boxes
+        written.hidden.update(f"{name}: {track}" for track in label.hidden)
+        written.without_action.update(f"{name}: {track}" for track in label.without_action)
+
+    def write_table(self) -> None:
+        """Writes labels.csv, with splits if the export divides its videos into both."""
+        rows = self.written.rows
+        has_splits = {self._splits[name] for name in rows} == {"train", "test"}
+        table: list[Sequence[object]] = [(*_COLUMNS, "split") if has_splits else _COLUMNS]
+        for name, of_video in rows.items():
+            for row in of_video:
+                cells = (name, row.number, row.actor, row.action, row.first, row.last)
+                table.append((*cells, self._splits[name]) if has_splits else cells)
+        replace_text(self._root / TABLE, csv_text(table))
+
+
+def _lost(video: LabelledVideo, positions: Mapping[int, int]) -> list[str]:
+    lost = [str(frame) for frame in video.frames() if frame not in positions]
+    return [f"{video.name}: frames without a picture, so not labelled: {first_few(lost)}"] if lost else []
+
+
+def _unknown(video: LabelledVideo) -> list[str]:
+    reasons = Counter(video.unknown.values()).most_common()
+    shown = [f"{video.name}: {plural(count, 'frame')} not labelled: {why}" for why, count in reasons[:SHOWN]]
+    hidden = sum(count for _, count in reasons[SHOWN:])
+    return [
+        *shown,
+        *([f"{video.name}: {plural(hidden, 'more frame')} not labelled, for such reasons"] if hidden else []),
+    ]
+
+
+def _free_name(name: str, taken: Mapping[str, object]) -> str:
+    """A name for a video that every file system takes and that no other has."""
+    plain = _NO_NAME.sub("_", name).strip("_") or "video"
+    free, count = plain, 1
+    while free.casefold() in {other.casefold() for other in taken}:
+        count += 1
+        free = f"{plain}-{count}"
+    return free

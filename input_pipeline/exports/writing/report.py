@@ -1,0 +1,45 @@
+"""What a conversion understood, in lines for people."""
+
+from collections.abc import Sequence
+
+from input_pipeline.exports.labelled import Export
+from input_pipeline.exports.writing.folder_writer import Written
+from ssa2d_jax.utils.text import first_few, plural
+
+_SHOWN_PROBLEMS = _SHOWN_CLASSES = 20
+
+
+def describe(export: Export, written: Written) -> list[str]:
+    """The report: the tool, the tracks, where the actions come from, how the frames were labelled, what is left out."""
+    rows = [row for of_video in written.rows.values() for row in of_video]
+    tracks = {(name, row.number) for name, of_video in written.rows.items() for row in of_video}
+    drawn = written.frames - written.interpolated
+    lines = [
+        f"tool: {export.tool}",
+        f"action: {export.action}",
+        f"videos: {len(written.rows)} ({first_few(list(written.rows))}), with {plural(len(tracks), 'track')}",
+        f"actors: {first_few(sorted({row.actor for row in rows}), _SHOWN_CLASSES)}",
+        f"actions: {first_few(sorted({row.action for row in rows}), _SHOWN_CLASSES)}",
+        f"labelled frames: {written.frames}; in {drawn} a person drew a shape, in {written.interpolated} the tool drew "
+        "all of them between those",
+    ]
+    if written.not_drawn:
+        lines.append(f"not labelled: {plural(written.not_drawn, 'frame')} in which the tool drew all shapes")
+    if written.boxes:
+        lines.append(f"boxes were filled in {plural(written.boxes, 'frame')}: the network learns rectangles from them")
+    for text, tally in (
+        ("ignored where the action isn't known", written.without_action),
+        ("not to be seen, as others cover it or it lies outside", written.hidden),
+    ):
+        if tally:
+            shown = [f"{track} in {plural(count, 'frame')}" for track, count in tally.most_common()]
+            lines.append(f"{text}: {first_few(shown)}")
+    lines += [f"note: {remark}" for remark in dict.fromkeys((*export.remarks, *written.remarks))]
+    return [*lines, *describe_problems(written.problems)]
+
+
+def describe_problems(problems: Sequence[str]) -> list[str]:
+    """The first frames that could not be labelled, and the number of others."""
+    more = len(problems) - _SHOWN_PROBLEMS
+    lines = [f"left out: {problem}" for problem in problems[:_SHOWN_PROBLEMS]]
+    return lines + ([f"left out: {more} more frames"] if more > 0 else [])

@@ -1,0 +1,125 @@
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+
+from input_pipeline import check
+from input_pipeline.exports.convert import ConvertOptions, convert_export
+from input_pipeline.releases.layouts import open_release
+from ssa2d_jax.utils.errors import InputError
+from tests.fixtures.exports import DATA, convert, make_video, read_labels, read_rows
+
+
+@pytest.fixture
+def videos(tmp_path):
+    make_video(tmp_path / "videos", "park (1).mp4", 20)
+    return tmp_path / "videos"
+
+
+def test_the_folder_passes_the_check(tmp_path, videos):
+    convert(DATA / "cvat/video.xml", tmp_path / "out", videos)
+    result = check.run_check(open_release("folder", tmp_path / "out"), tmp_path / "checked")
+    assert not result.problems
+    assert (tmp_path / "checked/check.png").is_file()
+
+
+def test_a_zip_with_the_video_and_a_folder_without_an_option_need_no_other_place(tmp_path, videos):
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as file:
+        file.write(DATA / "cvat/video.xml", "annotations.xml")
+        file.write(videos / "park (1).mp4", "any name.mp4")
+    convert(tmp_path / "export.zip", tmp_path / "zipped")
+    shutil.copyfile(DATA / "cvat/video.xml", videos / "annotations.xml")
+    convert(videos, tmp_path / "beside")
+    for folder in ("zipped", "beside"):
+        assert len(read_labels(tmp_path / folder, "park_1")) == 8
+        assert [path.name for path in (tmp_path / folder / "videos").iterdir()] == ["park_1.mp4"]
+
+
+def test_pictures_in_the_export_are_the_video(tmp_path):
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as file:
+        file.write(DATA / "cvat/video.xml", "annotations.xml")
+        for frame in range(4, 19, 2):
+            file.write(DATA / "labelme/walk/00000.jpg", f"images/frame_{frame:06}.PNG")
+    convert(tmp_path / "export.zip", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out/videos/park_1").iterdir()) == [f"{n:05}.png" for n in range(8)]
+    assert read_rows(tmp_path / "out")[0] == ("park_1", "1", "dog", "running", "0", "3")
+
+
+def test_a_picture_that_is_missing_in_the_export_leaves_out_its_frame(tmp_path):
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as file:
+        file.write(DATA / "cvat/video.xml", "annotations.xml")
+        for frame in range(6, 19, 2):
+            file.write(DATA / "labelme/walk/00000.jpg", f"images/frame_{frame:06}.PNG")
+    report = convert(tmp_path / "export.zip", tmp_path / "out")
+    assert "note: park (1): frames without a picture, so not labelled: 4" in report
+    assert len(read_labels(tmp_path / "out", "park_1")) == 7
+
+
+def test_a_missing_video_names_the_option(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(
+        InputError, match=r"the video park \(1\) is neither in the export nor in .*--config.convert.videos="
+    ):
+        convert(DATA / "cvat/video.xml", tmp_path / "out", tmp_path / "empty")
+    with pytest.raises(InputError, match="none: no such folder; config.convert.videos"):
+        convert(DATA / "cvat/video.xml", tmp_path / "out", tmp_path / "none")
+
+
+def test_pictures_of_some_frames_are_said_and_a_named_video_comes_before_them(tmp_path, videos):
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as file:
+        file.write(DATA / "cvat/video.xml", "annotations.xml")
+        for frame in range(4, 19, 2):
+            file.write(DATA / "labelme/walk/00000.jpg", f"images/frame_{frame:06}.PNG")
+    report = convert(tmp_path / "export.zip", tmp_path / "pictures")
+    assert "have the numbers 4, 6, 8, 10, 12 and 3 more: they are taken for neighbouring frames" in report
+    report = convert(tmp_path / "export.zip", tmp_path / "video", videos)
+    assert "neighbouring" not in report
+    assert [path.name for path in (tmp_path / "video/videos").iterdir()] == ["park_1.mp4"]
+
+
+def test_nothing_is_left_of_a_conversion_that_fails(tmp_path):
+    (tmp_path / "videos").mkdir()
+    make_video(tmp_path / "videos", "park (1).mp4", 6)
+    with pytest.raises(InputError, match=r"frame 6 of .*/out/videos/park_1.mp4, counted from 0, but that has 6"):
+        convert(DATA / "cvat/video.xml", tmp_path / "out", tmp_path / "videos")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["videos"]
+
+
+def test_an_output_that_exists_is_not_touched(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/labels.csv").write_text("mine")
+    with pytest.raises(InputError, match="exists already; give --output a new folder"):
+        convert_export(DATA / "cvat/video.xml", tmp_path / "out", ConvertOptions())
+    assert (tmp_path / "out/labels.csv").read_text() == "mine"
+
+
+def test_what_is_no_export_is_named(tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(
+        InputError, match=r"no known export of a labelling tool; it has 1 file \(notes.txt\). Known: .*CVAT"
+    ):
+        convert(tmp_path / "notes.txt", tmp_path / "out")
+    with pytest.raises(InputError, match=r"config.convert.tool is 'paint'; allowed: cvat, coco, labelme"):
+        convert(tmp_path / "notes.txt", tmp_path / "out", tool="paint")
+    with pytest.raises(InputError, match=r"notes.txt: has no CVAT for video 1.1"):
+        convert(tmp_path / "notes.txt", tmp_path / "out", tool="cvat")
+
+
+def test_more_than_254_tracks_are_numbered_past_255(tmp_path):
+    track = (
+        '<track id="{n}" label="dog:running"><box frame="{f}" outside="0" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+        '<box frame="{g}" outside="1" xtl="1" ytl="1" xbr="9" ybr="9"/></track>'
+    )
+    tracks = "".join(track.format(n=n, f=n, g=n + 1) for n in range(256))
+    (tmp_path / "annotations.xml").write_text(
+        "<annotations><meta><task><stop_frame>300</stop_frame><labels><label><name>dog:running</name></label></labels>"
+        f"<source>long.mp4</source></task></meta>{tracks}</annotations>"
+    )
+    make_video(tmp_path / "videos", "long.mp4", 301)
+    convert(tmp_path / "annotations.xml", tmp_path / "out", tmp_path / "videos")
+    numbers = [int(row[1]) for row in read_rows(tmp_path / "out")]
+    assert numbers == [*range(1, 255), 256, 257]
+    labels = read_labels(tmp_path / "out", "long")
+    assert {frame: int(label.max()) for frame, label in labels.items()} == dict(enumerate(numbers))
+    assert labels[255].dtype == np.uint16

@@ -1,0 +1,132 @@
+import json
+import re
+
+import numpy as np
+import pytest
+
+from input_pipeline.exports import drawing
+from ssa2d_jax.utils.errors import InputError
+from tests.fixtures.exports import DATA, SIZE, convert, make_video, read_labels, read_rows
+
+TRIANGLE = [2, 2, 12, 2, 12, 12]
+RUNNING = {"action": "running"}
+
+
+def _annotation(image=1, category=1, segmentation=None, attributes=RUNNING, **fields):
+    outline = [TRIANGLE] if segmentation is None else segmentation
+    return {"id": 1, "image_id": image, "category_id": category, "segmentation": outline, "iscrowd": 0,
+            "bbox": [2, 2, 10, 10], "attributes": attributes, **fields}  # fmt: skip
+
+
+def _export(folder, *annotations, name="instances_default.json", **fields):
+    """Writes a COCO file of three pictures, and a video of ten frames."""
+    folder.mkdir(exist_ok=True)
+    images = [{"id": n + 1, "file_name": f"walk_{n:03}.png", "height": 30, "width": 40} for n in range(3)]
+    content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "dog"}], **fields}
+    (folder / name).write_text(json.dumps(content))
+    make_video(folder / "videos", "walk.mp4", 10)
+    return folder / name
+
+
+def _convert(folder, *annotations, **fields):
+    source = _export(folder, *annotations, **fields)
+    report = convert(source, folder / "out", folder / "videos")
+    return report, read_rows(folder / "out"), read_labels(folder / "out", "walk")
+
+
+@pytest.mark.parametrize(("form", "boxes"), [("coco", 3), ("coco_masks", 0)])
+def test_what_datumaro_and_so_cvat_writes_is_read(tmp_path, form, boxes):
+    make_video(tmp_path / "videos", "any.mp4", 10)
+    report = convert(DATA / "datumaro" / form, tmp_path / "out", tmp_path / "videos")
+    assert [row[2:] for row in read_rows(tmp_path / "out")] == [
+        ("dog", "running", "4", "6"), ("dog", "eating", "8", "8"), ("bird", "flying", "4", "8")
+    ]  # fmt: skip
+    labels = read_labels(tmp_path / "out", form)
+    for frame, expected in json.loads((DATA / "datumaro/instances.json").read_text()).items():
+        np.testing.assert_array_equal(labels[int(frame)], expected)
+    assert ("boxes were filled in 3 frames" in report) == bool(boxes)
+    assert "the attribute 'activity' (guessed: by its name" in report
+    assert "in 2 a person drew a shape, in 1 the tool drew all of them" in report  # keyframe is false in the second
+    assert ("6 annotations are marked as crowds" in report) == (form == "coco_masks")
+
+
+def test_parts_holes_of_overlaps_and_the_later_one_on_top(tmp_path):
+    below = _annotation(segmentation=[TRIANGLE, [20, 20, 30, 20, 30, 28]])
+    above = _annotation(segmentation=[[8, 2, 20, 2, 20, 12]], attributes={"action": "eating"})
+    _, rows, labels = _convert(tmp_path, below, above)
+    assert [row[3] for row in rows] == ["running", "eating"]
+    top = drawing.draw_coco_polygons([np.array([[8.0, 2], [20, 2], [20, 12]])], SIZE)
+    np.testing.assert_array_equal(labels[0] == 2, top)
+    assert labels[0][21, 28] == 1 and labels[0][2, 3] == 1
+
+
+def test_a_track_id_is_one_instance_in_all_pictures(tmp_path):
+    tracked = [_annotation(image, attributes={**RUNNING, "track_id": 5}) for image in (1, 2, 3)]
+    report, rows, _ = _convert(tmp_path, *tracked)
+    assert rows == [("walk", "1", "dog", "running", "0", "2")]
+    assert "track_id" not in report
+
+
+def test_an_action_may_stand_in_the_annotation_or_in_the_category(tmp_path):
+    _, rows, _ = _convert(tmp_path / "a", _annotation(attributes={}, action="eating"))
+    assert rows[0][2:4] == ("dog", "eating")
+    categories = [{"id": 1, "name": "dog:running"}]
+    _, rows, _ = _convert(tmp_path / "b", _annotation(attributes={}), categories=categories)
+    assert rows[0][2:4] == ("dog", "running")
+
+
+def test_two_categories_of_one_name_are_one_class_and_said(tmp_path):
+    categories = [{"id": 1, "name": "dog"}, {"id": 2, "name": "dog"}]
+    report, rows, _ = _convert(tmp_path, _annotation(), _annotation(2, 2), categories=categories)
+    assert {row[2] for row in rows} == {"dog"}
+    assert "categories of one name are one class: 'dog'" in report
+
+
+def test_files_of_splits_divide_the_videos(tmp_path):
+    _export(tmp_path, _annotation(), name="instances_train.json")
+    images = [{"id": 1, "file_name": "run_000.png", "height": 30, "width": 40}]
+    _export(tmp_path, _annotation(), name="instances_val.json", images=images)
+    make_video(tmp_path / "videos", "run.mp4", 10)
+    convert(tmp_path, tmp_path / "out", tmp_path / "videos")
+    assert [(row[0], row[6]) for row in read_rows(tmp_path / "out")] == [("walk", "train"), ("run", "test")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"segmentation": [[1, 1, 9, 9]]}, "annotation 2.*its polygon has 2 points"),
+        ({"segmentation": [[1, 1, 9]]}, "annotation 2: its points are not pairs"),
+        ({"segmentation": [], "bbox": [1, 2]}, r"annotation 2: bbox is \[1.0, 2.0\]; expected left, top, width"),
+        ({"segmentation": [], "bbox": None}, "there is no segmentation, and bbox is None"),
+        ({"segmentation": {"size": [40, 30], "counts": [1200]}}, r"its size is \[40, 30\]; the video's is \[30, 40\]"),
+        ({"segmentation": {"size": [30, 40], "counts": [0, 1201]}}, "one of its runs is below 0 or above 30 x 40"),
+        ({"category": 7}, "annotation 2: category_id is 7, which no category has"),
+    ],
+)
+def test_a_picture_with_a_bad_annotation_is_left_out_and_named(tmp_path, fields, message):
+    report, _, labels = _convert(tmp_path, _annotation(), _annotation(2, **fields))
+    assert list(labels) == [0]
+    assert re.search(f"(note|left out): .*{message}".replace("annotation 2.*its", ".*its"), report), report
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"images": [{"id": 1, "file_name": "dog.png", "height": 3, "width": 4}]}, "'dog.png' has no frame number"),
+        ({"images": [{"id": 1, "file_name": "a_1.png", "height": 0, "width": 4}]}, "height is 0; expected a whole"),
+        ({"images": [{"id": 1, "file_name": "a_1.png"}] * 2}, "two images have the same id"),
+        ({"images": [{"id": n, "file_name": "a_1.png"} for n in (1, 2)]}, "two images have the same file_name"),
+        ({"images": [{"id": 9, "file_name": "a_1.png"}]}, "annotation 1 has image_id 1, which no image has"),
+        ({"images": "none"}, "images is 'none'; expected a list of objects"),
+        ({"categories": [{"id": 1}]}, "a category's name is None; expected a text"),
+    ],
+)  # fmt: skip
+def test_a_file_that_can_not_be_used_is_named(tmp_path, fields, message):
+    with pytest.raises(InputError, match=message):
+        _convert(tmp_path, _annotation(), **fields)
+
+
+def test_an_attribute_that_is_not_there_is_an_error(tmp_path):
+    source = _export(tmp_path, _annotation())
+    with pytest.raises(InputError, match=r"no label has the attribute 'gait' .*; there are 'action'"):
+        convert(source, tmp_path / "out", tmp_path / "videos", action_attribute="gait")
