@@ -224,7 +224,7 @@ def _check_paths(command: Command, config: ConfigDict, arguments: Arguments) -> 
 
 
 def _check_input(text: str, needed: str) -> None:
-    from ssa2d_jax.video.container import is_address, local_path
+    from ssa2d_jax.utils.files import is_address, local_path
 
     if not text.isdecimal() and not is_address(text) and not local_path(text).exists():
         raise InputError(hints.missing_input(text, needed))

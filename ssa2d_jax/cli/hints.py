@@ -62,7 +62,7 @@ def missing_input(text: str, needed: str) -> str:
     """A message for an --input that does not exist; `needed` says what it takes."""
     if "://" in text:
         return (
-            f"--input={text}: addresses are not read; download the video first (curl -L -o clip.mp4 '{text}'; of a "
-            "video site with yt-dlp) and give the file"
+            f"--input={text}: such addresses are not read; download the video first (curl -L -o clip.mp4 '{text}'; "
+            "of a video site with yt-dlp) and give the file"
         )
     return f"{text}: no such file or folder; --input is {needed}"

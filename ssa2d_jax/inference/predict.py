@@ -37,11 +37,11 @@ from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON, TrackFiles
 from ssa2d_jax.inference.tracker import MIN_FRAMES, Tracker
 from ssa2d_jax.inference.tracks import Track
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.files import is_clutter
+from ssa2d_jax.utils.files import is_address, is_clutter, local_path
 from ssa2d_jax.utils.progress import Progress, log
 from ssa2d_jax.utils.signals import Stopped, StopSignal
 from ssa2d_jax.utils.text import first_few, plural
-from ssa2d_jax.video.container import VIDEO_SUFFIXES, is_address, local_path
+from ssa2d_jax.video.container import VIDEO_SUFFIXES
 from ssa2d_jax.video.pictures import read_picture_folder
 from ssa2d_jax.visualization.enlarge import enlargement
 

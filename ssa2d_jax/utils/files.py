@@ -1,7 +1,10 @@
-"""Writing files atomically, checking where they go, and telling files that no person has put there."""
+"""Writing files atomically, checking where they go, and telling which names are files."""
 
 import contextlib
 import os
+import re
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 from ssa2d_jax.utils.errors import InputError
@@ -12,12 +15,25 @@ _CLUTTER = frozenset(
      "#recycle", "$recycle.bin", "system volume information", "lost+found")
 )  # fmt: skip
 _CLUTTER_ENDINGS = (":zone.identifier", "~")  # of a download that Windows marks; of an editor's copy
+_ADDRESS = re.compile(r"(?:https?|rtsps?|rtmps?|rtp|udp|tcp|srt)://", re.IGNORECASE)
 
 
 def is_clutter(name: str) -> bool:
     """Whether a file or folder of this name is hidden (.DS_Store, ._a.png) or one that a system leaves (Thumbs.db)."""
     lower = name.lower()
     return name.startswith(".") or lower in _CLUTTER or lower.endswith(_CLUTTER_ENDINGS)
+
+
+def is_address(path: str | Path) -> bool:
+    """Whether this is an address in a network (http, rtsp, ...), not a file."""
+    return isinstance(path, str) and _ADDRESS.match(path) is not None
+
+
+def local_path(path: str | Path) -> Path:
+    """The path of a file, which may be written as file:///..."""
+    if isinstance(path, str) and path.lower().startswith("file:"):
+        return Path(urllib.request.url2pathname(urllib.parse.urlsplit(path).path))
+    return Path(path)
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -4,8 +4,6 @@ import contextlib
 import os
 import re
 import struct
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +13,7 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.files import is_address, local_path
 from ssa2d_jax.video.frame import reason_text
 
 Notify = Callable[[str], None]  # takes a remark about a video, for people
@@ -27,24 +26,11 @@ VIDEO_SUFFIXES = (
 
 _SLACK = 0.5  # seconds; the last frame of a stream of variable rate may be shown for a while
 _TIMEOUT = 15.0  # seconds without data, after which a network address is given up
-_ADDRESS = re.compile(r"(?:https?|rtsps?|rtmps?|rtp|udp|tcp|srt)://", re.IGNORECASE)
 _NETWORK = "http,https,tcp,udp,tls,crypto,rtp,srtp,rtsp,rtsps,rtmp,rtmps,srt,httpproxy"
 _LISTS = ("hls", "concat", "dash")
 _PICTURE_STREAMS = (Disposition.attached_pic, Disposition.timed_thumbnails, Disposition.still_image)
 _MOST_RATE = 1000  # frames per second that are plausible
 _MOST_BOXES = 100_000  # of an mp4 file that are looked at
-
-
-def is_address(path: str | Path) -> bool:
-    """Whether this is an address in a network (http, rtsp, ...), not a file."""
-    return isinstance(path, str) and _ADDRESS.match(path) is not None
-
-
-def local_path(path: str | Path) -> Path:
-    """The path of a file, which may be written as file:///..."""
-    if isinstance(path, str) and path.lower().startswith("file:"):
-        return Path(urllib.request.url2pathname(urllib.parse.urlsplit(path).path))
-    return Path(path)
 
 
 @contextlib.contextmanager

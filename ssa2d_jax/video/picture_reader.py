@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.video.container import is_address, local_path
+from ssa2d_jax.utils.files import is_address, local_path
 from ssa2d_jax.video.frame import Frame, check_pixels, reason_text
 from ssa2d_jax.video.pictures import PICTURES, list_pictures
 

@@ -10,12 +10,13 @@ import av
 from av.container import InputContainer
 
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.files import local_path
 from ssa2d_jax.utils.progress import log
 from ssa2d_jax.utils.text import plural
 from ssa2d_jax.video import container as containers
 from ssa2d_jax.video.clock import Clock
 from ssa2d_jax.video.colour import RgbConverter, turn_upright
-from ssa2d_jax.video.container import Notify, local_path
+from ssa2d_jax.video.container import Notify
 from ssa2d_jax.video.decoder import Decoder, Orientation
 from ssa2d_jax.video.frame import MAX_PIXELS, Frame, check_pixels
 from ssa2d_jax.video.picture_reader import (

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.files import is_address, local_path
 from ssa2d_jax.utils.progress import log
-from ssa2d_jax.video.container import is_address, local_path
 from ssa2d_jax.video.frame import MAX_PIXELS, Frame, check_pixels
 from ssa2d_jax.video.picture_reader import read_picture
 from ssa2d_jax.video.reader import probe, read_frames

@@ -61,9 +61,9 @@ def _light(words, program):
         ("ssa2d", ["--mode=predict"], 2, "error: the command is '--mode=predict'; did you mean ssa2d predict?"),
         (
             "ssa2d",
-            ["predict", "--input=https://a.org/b.mp4", f"--workdir={__file__}", "--output=out"],
+            ["predict", "--input=ftp://a.org/b.mp4", f"--workdir={__file__}", "--output=out"],
             2,
-            "error: --input=https://a.org/b.mp4: addresses are not read; download the video first (curl ",
+            "error: --input=ftp://a.org/b.mp4: such addresses are not read; download the video first (curl ",
         ),
         (
             "ssa2d",
@@ -279,7 +279,7 @@ def test_every_process_reads_its_own_share(monkeypatch):
     monkeypatch.setattr(jax, "process_index", lambda: 1)
     monkeypatch.setattr(jax, "process_count", lambda: 3)
     monkeypatch.setattr(source, "open_batches", lambda config, **share: seen.update(share))
-    commands._open_batches(None)
+    commands._open_batches(sprites.get_config("tiny"))
     assert seen == {"process_index": 1, "process_count": 3}
 
 
