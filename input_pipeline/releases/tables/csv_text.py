@@ -168,7 +168,7 @@ def _decode_8_bit(path: Path, data: bytes, error: UnicodeDecodeError) -> tuple[s
         text = ""
     if not text or not all(map(_is_western, re.findall(r"[^\x00-\x40\x5b-\x60\x7b-\x7f]+", text))):
         raise InputError(f"{path}: line {number} is not UTF-8, and which other encoding it is in is unclear; {_SAVE}")
-    word = max((word for word in re.split(r"[\s,;|]+", text) if not word.isascii()), key=_rarity)
+    word = max((word for word in re.split(r"[ \t\r\n,;|]+", text) if not word.isascii()), key=_rarity)
     number = text.count("\n" if "\n" in text else "\r", 0, text.index(word)) + 1
     return text, (f"{path}: is not UTF-8; read as {name}, line {number} has {word!r}; if that is wrong, {_SAVE}",)
 

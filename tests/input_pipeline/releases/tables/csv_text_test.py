@@ -77,6 +77,11 @@ def test_the_word_shown_is_the_one_that_another_encoding_would_change(tmp_path):
     assert "line 2 has 'dítì'" in guess
 
 
+def test_a_space_that_is_not_ascii_is_shown_where_no_letter_is(tmp_path):
+    (guess,) = _read(tmp_path, b"video,actor\na,dog\xa0\n").guesses
+    assert "line 2 has 'dog\\xa0'" in guess
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
