@@ -9,7 +9,7 @@ import numpy as np
 
 from input_pipeline.check_alignment import Alignment, Strengths
 from input_pipeline.check_labels import InstanceAction, Show, Tiles, VideoLabels, instance_actions
-from input_pipeline.releases.regions import Label, Regions, Release, UnknownInstances, describe_instances
+from input_pipeline.releases.regions import Label, Regions, Release, UnknownInstances, describe_instances, turned_hint
 from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.errors import InputError, Problems
 from ssa2d_jax.utils.text import plural, size_text
@@ -130,7 +130,8 @@ def read_labels(release: Release[Label], name: str) -> VideoLabels[Label]:
     except (InputError, OSError) as error:
         return VideoLabels({}, {}, _messages(error), listed=False)
     regions: dict[int, Regions] = {}
-    problems = []
+    problems: list[str] = []
+    of_labels: list[tuple[Label, str]] = []
     unknown: list[UnknownInstances] = []
     for frame, label in labels.items():
         try:
@@ -140,8 +141,12 @@ def read_labels(release: Release[Label], name: str) -> VideoLabels[Label]:
         except UnknownInstances as error:
             unknown.append(error)
         except (InputError, OSError) as error:
-            problems.append(str(error))
-    return VideoLabels(labels, regions, (*problems, *_merge_unknown(unknown)))
+            text = str(error).removeprefix(f"{label}: ")
+            if text == str(error):
+                problems.append(text)
+            else:
+                of_labels.append((label, text))
+    return VideoLabels(labels, regions, (*problems, *_merge(of_labels), *_merge_unknown(unknown)))
 
 
 def read_video(
@@ -167,7 +172,8 @@ def read_video(
             regions = labels.regions.get(number)
             if regions is not None and regions.map.shape != shape:
                 text = f"the label is {size_text(regions.map.shape)} pixels, the frame {size_text(shape)}"
-                mismatches.append((labels.labels[number], text))
+                hint = turned_hint(regions.map.shape, shape)
+                mismatches.append((labels.labels[number], text + hint))
             else:
                 tiles.add(number, frame.rgb)
         else:

@@ -14,6 +14,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 from tensorflow_datasets.core.utils import shard_utils
 
+from input_pipeline.records import reader_version
 from input_pipeline.records.options import RegionOptions, VidorOptions
 from input_pipeline.records.region_builder import BUILDERS, A2d, Folder, Problem, RegionConfig, log_problems
 from input_pipeline.records.vidor_builder import Vidor, VidorConfig, beam_options
@@ -117,6 +118,7 @@ def _prepare(kind: type[AnyBuilder], config: Config, folder: Path, strict: bool)
             shutil.rmtree(shards, ignore_errors=True)
             _build(kind(data_dir=str(folder), config=config))
         builder = _open(shards, kind, folder, config)
+        reader_version.warn_of_earlier(shards)
         if isinstance(builder, Vidor):
             builder.remove_parts()
     problems = _read_problems(builder)
@@ -160,6 +162,7 @@ def _build(builder: Builder) -> None:
         download_config = dataclasses.replace(download_config, beam_options=pipeline)
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints sizes that it doesn't know
         builder.download_and_prepare(download_config=download_config)
+    reader_version.note_version(Path(builder.data_path))
     problems = [("video", "split", "reason"), *builder.problems]
     replace_text(Path(builder.data_path) / PROBLEMS, csv_text(problems))
     clips = {split: info.num_examples for split, info in builder.info.splits.items()}

@@ -12,7 +12,7 @@ from input_pipeline.records import clip_record
 from input_pipeline.records.clip_record import Record
 from input_pipeline.records.options import RegionOptions
 from input_pipeline.releases.layouts import open_release_once
-from input_pipeline.releases.regions import Regions
+from input_pipeline.releases.regions import Regions, turned_hint
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import plural, size_text
 from ssa2d_jax.video.optical_flow import FlowTrack
@@ -140,4 +140,4 @@ def _check_sizes(
         shape = label.map.shape
         if shape != size:
             text = f"the label of frame {number_of(number)} is {size_text(shape)}, the video is {size_text(size)}"
-            raise InputError(f"{path}: {text}")
+            raise InputError(f"{path}: {text}{turned_hint(shape, size)}")

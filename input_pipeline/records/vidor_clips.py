@@ -11,6 +11,7 @@ from input_pipeline.records.clip_record import Record
 from input_pipeline.records.options import VidorOptions
 from input_pipeline.records.vidor_plan import ClipSpan, VideoPlan
 from input_pipeline.releases import vidor
+from input_pipeline.releases.regions import turned_hint
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import plural, size_text
 from ssa2d_jax.video.optical_flow import FlowTrack
@@ -176,5 +177,5 @@ def _check_size(path: Path, annotation: vidor.Annotation, frame: Frame) -> None:
     if shape[:2] != annotation.size:
         raise InputError(
             f"{annotation.video}: frame {frame.number} is {size_text(shape)}, "
-            f"but {path} describes {size_text(annotation.size)}"
+            f"but {path} describes {size_text(annotation.size)}{turned_hint(annotation.size, shape)}"
         )

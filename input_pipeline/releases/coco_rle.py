@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from input_pipeline.releases.json_fields import shorten, whole_number
+from input_pipeline.releases.regions import turned_hint
 from ssa2d_jax.utils.errors import InputError
 
 _MOST_DIGITS = 7  # of five bits each: more than any number of pixels needs
@@ -56,8 +57,7 @@ def decode(mask: object, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
     height, width = size
     if mask.get("size") != [height, width]:
         found = f"its size is {shorten(mask.get('size'))}; the video's is [{height}, {width}] (height, width)"
-        turned = ": is the mask turned by 90 degrees? Draw it on the upright video"
-        raise InputError(found + (turned if mask.get("size") == [width, height] else ""))
+        raise InputError(found + (turned_hint((width, height), size) if mask.get("size") == [width, height] else ""))
     counts = mask["counts"]
     if isinstance(counts, str):
         counts = _decompress(counts)

@@ -57,6 +57,12 @@ def describe_instances(numbers: Sequence[int]) -> str:
     return f"instance {named} is" if len(numbers) == 1 else f"instances {named} are"
 
 
+def turned_hint(label: Sequence[int], frame: Sequence[int]) -> str:
+    """What to add to a message that a label and its frame have different sizes (height, width), if one is turned."""
+    is_turned = tuple(label[:2]) == (frame[1], frame[0])
+    return ": is the label turned by 90 degrees? Draw it on the upright video, as players show it" if is_turned else ""
+
+
 class Release(Protocol[Label]):
     """A release whose labelled frames are divided into regions."""
 

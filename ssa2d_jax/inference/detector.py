@@ -173,7 +173,8 @@ class Detector:
             InputError: the frames cannot be read, or break off.
         """
         stream = self.stream(frames, video_stream=video_stream, strict=strict)
-        return Result(tuple(stream), self.space, stream.source.rate, self.threshold)
+        source = stream.source
+        return Result(tuple(stream), self.space, source.rate, self.threshold, source.pixel_aspect)
 
     def stream(self, frames: FrameInput, *, video_stream: int | None = None, strict: bool = False) -> Stream:
         """Labels frame by frame, in order, in memory that does not grow.

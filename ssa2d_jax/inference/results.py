@@ -155,6 +155,7 @@ class Result:
     space: LabelSpace
     rate: Fraction | None  # frames per second
     threshold: float  # multi-label: from this probability on a pixel, or an instance, has an action
+    pixel_aspect: Fraction = Fraction(1)  # the width of a pixel as shown, divided by its height
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -208,9 +209,9 @@ class Result:
         return np.stack([frame.overlay(opacity, scale=scale) for frame in self.frames])
 
     def write_overlay(self, path: str | Path, opacity: float = OPACITY, *, scale: int = 0) -> None:
-        """Writes the overlay as an mp4 with the timing of the frames; for the options see `FrameResult.overlay`.
+        """Writes the overlay as an mp4 with the timing of the frames and the form of their pixels.
 
-        By default the picture of a small clip is enlarged (`scale` 0).
+        For the options see `FrameResult.overlay`; by default (`scale` 0) the picture of a small clip is enlarged.
 
         Raises:
             InputError: `path` is a folder, or lies in none.
@@ -219,7 +220,9 @@ class Result:
         height, width = first.frame.shape[0], first.frame.shape[1]
         factor = enlargement(height, width, scale)
         size = {"height": factor * height, "width": factor * width}
-        with VideoWriter(path, **size, time_base=first.time_base, rate=self.rate) as writer:
+        with VideoWriter(
+            path, **size, time_base=first.time_base, rate=self.rate, pixel_aspect=self.pixel_aspect
+        ) as writer:
             for frame in self.frames:
                 writer.write(frame.overlay(opacity, scale=factor), frame.pts)
 

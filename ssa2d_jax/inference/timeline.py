@@ -16,19 +16,21 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.events import Course, FrameTimes, action_name
 from ssa2d_jax.inference.tracks import Segment, Track
 from ssa2d_jax.utils.text import plural
-from ssa2d_jax.visualization.charts import escape_label, to_png, to_svg
+from ssa2d_jax.visualization.charts import LETTER_WIDTH, count_columns, escape_label, shorten, to_png, to_svg
+from ssa2d_jax.visualization.letters import CHARTS_CAN_SHAPE, drawable
 from ssa2d_jax.visualization.text import readable_on
 
 TIMELINE = "timeline.png"
 MAX_TRACKS = 30
 _BAR = 0.7  # height of a track's bars, as a share of its row
 _LANE = 0.45  # height of a row of several lanes, for each of them
-_LETTER_WIDTH = 0.055  # inches: about the width of a letter at 8 points
+_LONGEST_NAME = 24  # columns of an actor or action in the name of a row; the legend has twice as many
 _WIDTH, _ROW = 9.0, 0.34  # inches
 _GREY = "#e4e4e4"
 _PIXELS = 1350  # the picture's width in pixels, about: bars that are narrower than one are merged
 _NARROW = 0.003  # of the whole time: a shorter bar has no white edge, which would hide it
 _LEGEND_ENTRIES, _LEGEND_COLUMNS, _LEGEND_LINE = 15, 5, 0.2  # a line's height in inches
+_LEGEND_MARK = 0.5  # inches beside a text
 _CUT: dict[str, Any] = {"color": "#555555", "linestyle": "dashed", "linewidth": 0.8}
 _LONG = 600.0  # seconds, from which on the axis shows hours, minutes and seconds
 _STEPS, _MOST_TICKS = (60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 43_200), 11  # seconds between ticks
@@ -90,7 +92,8 @@ def _draw(courses: Sequence[Course], space: LabelSpace, times: FrameTimes, max_t
     longest = sorted(courses, key=lambda course: -course.frames)[:max_tracks]
     rows = _arrange(sorted(longest, key=lambda course: course.number), space)
     entries = _legend(rows, space, times) if legend else []
-    lines = -(-len(entries) // _LEGEND_COLUMNS)
+    columns = _count_legend_columns(entries)
+    lines = -(-len(entries) // columns)
     height = 0.7 + _ROW * (sum(row.height for row in rows) or 1) + _LEGEND_LINE * lines
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = figure.subplots()
@@ -106,7 +109,7 @@ def _draw(courses: Sequence[Course], space: LabelSpace, times: FrameTimes, max_t
         for cut in times.cuts:
             axes.axvline(cut, **_CUT, zorder=0.5)  # behind the bars: tracks end there anyway
     if entries:
-        figure.legend(handles=entries, loc="outside lower center", ncols=_LEGEND_COLUMNS, frameon=False, fontsize=8)
+        figure.legend(handles=entries, loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
     return figure
 
 
@@ -122,7 +125,7 @@ def _arrange(courses: Iterable[Course], space: LabelSpace) -> list[_Row]:
 
 def _draw_axes(axes: Axes, rows: Sequence[_Row], space: LabelSpace, times: FrameTimes) -> None:
     """Names of the rows, and the axis of time."""
-    names = [escape_label(_track_name(row, space)) for row in rows]
+    names = [escape_label(_track_name(row, space), 4 * _LONGEST_NAME) for row in rows]
     axes.set_yticks([row.top + row.height / 2 for row in rows], names, fontsize=8)
     axes.set_ylim(rows[-1].top + rows[-1].height + 0.1 if rows else 1, -0.1)  # the first track on top
     axes.set_xlim(0, times.duration or 1)
@@ -193,8 +196,19 @@ def _merge(bars: Sequence[_Bar]) -> _Bar:
 def _track_name(row: _Row, space: LabelSpace) -> str:
     """The track in words: "dog 1: running, jumping"."""
     actions = row.actions
-    names = ", ".join(space.actions[action] for action in actions[:2]) + (", ..." if len(actions) > 2 else "")
-    return f"{row.course.subject(space)}: {names or 'no action'}"
+    named = [_short_name(space.actions[action]) for action in actions[:2]]
+    names = ", ".join(named) + (", ..." if len(actions) > 2 else "")
+    return f"{_short_name(space.actors[row.course.actor])} {row.course.number}: {names or 'no action'}"
+
+
+def _short_name(name: str) -> str:
+    return shorten(drawable(name, CHARTS_CAN_SHAPE), _LONGEST_NAME)
+
+
+def _count_legend_columns(entries: Sequence[Artist]) -> int:
+    """How many columns of the longest entry the chart's width has room for."""
+    longest = max((count_columns(str(entry.get_label())) for entry in entries), default=0)
+    return max(1, min(_LEGEND_COLUMNS, int(_WIDTH / (LETTER_WIDTH * longest + _LEGEND_MARK))))
 
 
 def _draw_segment(
@@ -214,7 +228,7 @@ def _draw_segment(
     axes.add_patch(bar)
     letters = 8 if height > 0.5 else 6
     room = 6.0 * (end - first) / duration  # inches, roughly
-    if height > 0.3 and len(name) * _LETTER_WIDTH * letters / 8 < room:
+    if height > 0.3 and count_columns(name) * LETTER_WIDTH * letters / 8 < room:
         centre = ((first + end) / 2, top + height / 2)
         ink = _share(readable_on(colour))
         axes.text(*centre, escape_label(name), ha="center", va="center", fontsize=letters, color=ink, clip_on=True)
@@ -228,7 +242,9 @@ def _legend(rows: Sequence[_Row], space: LabelSpace, times: FrameTimes) -> list[
             pair = row.course.actor, segment.action
             lasting[pair] = lasting.get(pair, 0) + segment.last - segment.first + 1
     pairs = [pair for pair in sorted(lasting, key=lambda pair: -lasting[pair]) if pair[1]]
-    names = {pair: escape_label(f"{space.actors[pair[0]]} {space.actions[pair[1]]}") for pair in pairs}
+    names = {
+        pair: escape_label(f"{space.actors[pair[0]]} {space.actions[pair[1]]}", 2 * _LONGEST_NAME) for pair in pairs
+    }
     entries: list[Artist] = [
         Patch(color=_share(space.colour(*pair)), label=names[pair]) for pair in sorted(pairs[:_LEGEND_ENTRIES])
     ]

@@ -156,7 +156,7 @@ def _recognize_archive(path: Path) -> Format:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
+    except Exception as error:  # a damaged archive makes zipfile raise more than its own error
         raise InputError(f"{path} is an incomplete zip archive ({error}); download it again") from error
     if keras_file.WEIGHTS in names:
         return Format(keras_file.load, tensor_names.from_keras, "Keras .keras")

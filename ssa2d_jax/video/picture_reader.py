@@ -15,6 +15,9 @@ from ssa2d_jax.video.pictures import PICTURES, list_pictures
 
 PICTURES_RATE = Fraction(25)  # frames per second
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+_ANIMATIONS = ("WEBP", "TIFF")
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_SUBFILE_TYPE, _NOT_SHOWN = 254, 1 | 4  # a tag of TIFF; its bits of smaller copies and of masks
 _DEEP_MODES = ("I;16", "I;16B", "I;16L", "I")  # grey of 16 bits; Pillow before 11.3 reads such PNGs as I
 
 
@@ -34,10 +37,16 @@ def read_files(files: Sequence[Path], max_pixels: int, numbers: Container[int] |
 
 
 def read_picture(file: Path, number: int, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
-    """A picture file as RGB, turned upright. Raises InputError if it is none, or too large."""
+    """A picture file as RGB, turned upright. Raises InputError if it is none, too large, or several pictures."""
     try:
         with Image.open(file, formats=_FORMATS) as picture:
             check_pixels(f"{file}: frame {number}", picture.height, picture.width, max_pixels)
+            count = len(_pages(picture))
+            if count > 1:
+                raise InputError(
+                    f"{file}: has {count} pictures, but is one frame here; give the file itself as the video, or save "
+                    "each picture in a file of its own"
+                )
             upright = ImageOps.exif_transpose(picture)
             return _to_rgb(file, upright)
     except InputError:
@@ -58,12 +67,12 @@ def _to_rgb(file: Path, picture: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
 
 
 def is_animation(path: str | Path) -> bool:
-    """Whether this is a WebP file, still or animated, which FFmpeg reads only in part."""
+    """Whether this is a WebP or TIFF file, of one or several pictures: FFmpeg reads them only in part."""
     if is_address(path) or not local_path(path).is_file():
         return False
     with local_path(path).open("rb") as file:
         head = file.read(12)
-    return head[:4] == b"RIFF" and head[8:] == b"WEBP"
+    return head[:4] in _TIFF_STARTS or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
 
 
 def is_still(path: str | Path) -> bool:
@@ -78,28 +87,50 @@ def is_still(path: str | Path) -> bool:
 
 
 def count_animation(file: Path) -> int:
-    """The number of pictures in an animated WebP; raises InputError if it can't be read."""
+    """The number of pictures in an animated WebP or a TIFF; raises InputError if it can't be read."""
     try:
-        with Image.open(file, formats=("WEBP",)) as picture:
-            return getattr(picture, "n_frames", 1)
+        with Image.open(file, formats=_ANIMATIONS) as picture:
+            return len(_pages(picture))
     except Exception as error:  # as below
         raise InputError(f"{file}: not an animation that can be read ({reason_text(error)})") from error
 
 
 def read_animation(file: Path, max_pixels: int, numbers: Container[int] | None = None) -> Iterator[Frame]:
-    """Yields the pictures of an animated WebP with their times."""
+    """Yields the pictures of an animated WebP with their times, or the pages of a TIFF, `PICTURES_RATE` per second."""
     milliseconds = 0
     try:
-        with Image.open(file, formats=("WEBP",)) as picture:
-            check_pixels(f"{file}: frame 0", picture.height, picture.width, max_pixels)
-            for number in range(getattr(picture, "n_frames", 1)):
-                picture.seek(number)
+        with Image.open(file, formats=_ANIMATIONS) as picture:
+            for number, page in enumerate(_pages(picture)):
+                picture.seek(page)
+                check_pixels(f"{file}: frame {number}", picture.height, picture.width, max_pixels)
                 if numbers is None or number in numbers:
-                    yield Frame(np.array(picture.convert("RGB")), milliseconds, Fraction(1, 1000), number)
-                else:
+                    rgb = _to_rgb(file, ImageOps.exif_transpose(picture))
+                    yield Frame(rgb, milliseconds, Fraction(1, 1000), number)
+                elif picture.format == "WEBP":
                     picture.load()  # only then its duration is known
                 milliseconds += int(picture.info.get("duration") or round(1000 / PICTURES_RATE))
     except InputError:
         raise
     except Exception as error:  # a damaged picture can make Pillow raise anything
         raise InputError(f"{file}: not an animation that can be read ({reason_text(error)})") from error
+
+
+def _pages(picture: Image.Image) -> list[int]:
+    """Which pictures of a file are no preview or mask of another one.
+
+    What a JPEG has beside its picture (MPO) is a preview, the other eye or a map of depth or brightness.
+    """
+    if picture.format == "MPO":
+        return [0]
+    pages = list(range(getattr(picture, "n_frames", 1)))
+    if picture.format != "TIFF" or len(pages) < 2:
+        return pages
+    shown = [page for page in pages if not _tiff_kind(picture, page) & _NOT_SHOWN]
+    picture.seek(0)
+    return shown or [0]
+
+
+def _tiff_kind(picture: Image.Image, page: int) -> int:
+    picture.seek(page)
+    kind = getattr(picture, "tag_v2", {}).get(_SUBFILE_TYPE, 0)
+    return kind if isinstance(kind, int) else 0

@@ -1,6 +1,7 @@
 """Charts as SVG: bars and curves of runs, for the report."""
 
 import io
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -19,6 +20,8 @@ _COLOURS = (
     "#f0e442",
     "#444444",
 )  # also for colour-blind people
+LETTER_WIDTH = 0.055  # inches: about the width of a letter at 8 points
+_SHORT = 20  # columns of a label for which a chart of usual height has room
 
 
 def bars(names: Sequence[str], values: Mapping[str, Sequence[float]]) -> str:
@@ -26,15 +29,18 @@ def bars(names: Sequence[str], values: Mapping[str, Sequence[float]]) -> str:
 
     `values` has, for every run, a number for each of `names`, the classes; NaN means no bar.
     """
-    figure = Figure(
-        figsize=(min(13.0, max(5.0, 1.5 + 0.12 * len(names) * (1.5 + len(values)))), 3.6), layout="constrained"
+    labels = [escape_label(name) for name in names]
+    longest = max(map(count_columns, labels), default=0)
+    size = (
+        min(13.0, max(5.0, 1.5 + 0.12 * len(names) * (1.5 + len(values)))),
+        3.6 + LETTER_WIDTH * max(0, longest - _SHORT),
     )
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(values)
     for i, (run, heights) in enumerate(values.items()):
         positions = np.arange(len(names)) + (i - (len(values) - 1) / 2) * width
         axes.bar(positions, np.nan_to_num(heights), width, label=escape_label(run), color=_COLOURS[i % len(_COLOURS)])
-    labels = [escape_label(name) for name in names]
     axes.set_xticks(range(len(names)), labels, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylabel("IoU, percent")
@@ -79,13 +85,32 @@ def curves(runs: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel: 
     return to_svg(figure)
 
 
-def escape_label(name: str) -> str:
+def escape_label(name: str, longest: int = 40) -> str:
     """A name for matplotlib to show unchanged: it sets text between dollars as a formula and hides a leading "_".
 
-    Letters that no font here has are written in Latin ones.
+    Letters that no font here has are written in Latin ones. A name of more than `longest` columns is shortened: it
+    would leave no room for the chart.
     """
-    name = drawable(name, CHARTS_CAN_SHAPE)
+    name = shorten(drawable(name, CHARTS_CAN_SHAPE), longest)
     return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
+
+
+def shorten(text: str, longest: int) -> str:
+    """A text of at most `longest` columns: start and end of a longer one, with "…" between."""
+    if count_columns(text) <= longest:
+        return text
+    start, end = 0, len(text)
+    while count_columns(text[: start + 1]) <= longest // 2:
+        start += 1
+    while end > start and count_columns(text[end - 1 :]) < longest - longest // 2:
+        end -= 1
+    return f"{text[:start]}…{text[end:]}"
+
+
+def count_columns(text: str) -> int:
+    """About how many Latin letters are as wide as a text: Chinese characters, emoji and M count twice."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" or character in "MW@" for character in text)
+    return wide + sum(unicodedata.category(character)[0] != "M" for character in text)
 
 
 def to_svg(figure: Figure) -> str:

@@ -42,9 +42,25 @@ def drawable(text: str, can_shape: bool = CAN_SHAPE) -> str:
 def _drawable_word(word: str, can_shape: bool) -> str:
     if word.isascii() or (fonts_for(word) and (can_shape or not needs_shaping(word))):
         return word
-    strange = next(letter for letter in word if not letter.isascii())
-    _warn_of_script(unicodedata.name(strange, "these").split(" ")[0].capitalize())
+    letters = [letter for letter in word if not letter.isascii()]
+    missing = [letter for letter in letters if not fonts_for(letter)]
+    if missing:
+        _warn_of_letters(_describe_letter(missing[0]))
+    else:
+        _warn_of_shaping(_describe_letter(next(filter(needs_shaping, letters), letters[0])))
     return to_latin(word)
+
+
+def _describe_letter(letter: str) -> str:
+    """What a letter is one of, in words: Devanagari letters, Chinese characters, emoji and other symbols."""
+    name, kind = unicodedata.name(letter, ""), unicodedata.category(letter)[0]
+    for starts, words in _KINDS.items():
+        if name.startswith(starts):
+            return words
+    script = re.match(r"(.+?) (SMALL |CAPITAL |FINAL )?(LETTER|SYLLAB|CHARACTER|VOWEL|SIGN|DIGIT|NUMBER|MARK)", name)
+    if kind in "SC" or not name or (kind == "P" and not script):
+        return "emoji and other symbols"
+    return f"{(script[1] if script else name.split(' ')[0]).title()} letters"
 
 
 def fonts_for(text: str) -> tuple[Path, ...]:
@@ -93,8 +109,10 @@ def _latin_character(character: str) -> str:
     name, kind = unicodedata.name(character, ""), unicodedata.category(character)
     if base.isascii():
         return base
-    if kind == "Cf" or "VIRAMA" in name:
-        return ""
+    if kind in ("Cf", "Sk") or "VIRAMA" in name:
+        return ""  # Sk: the colour of a skin
+    if name.startswith("REGIONAL INDICATOR"):
+        return name[-1]  # two of them are a flag: DE
     if kind == "Nd":
         return str(unicodedata.digit(character))
     if kind[0] == "M" and "VOWEL SIGN" not in name and not name.startswith("THAI"):
@@ -124,6 +142,12 @@ def _thai(name: str) -> str:
     return words[0].removesuffix("O").lower()
 
 
+_KINDS = {
+    ("CJK", "KANGXI"): "Chinese characters",
+    ("HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA"): "Japanese letters",
+    ("HANGUL",): "Korean letters",
+    ("COMBINING", "VARIATION SELECTOR"): "accents that stand behind their letter",
+}  # by how the names of the letters begin
 _SPELLINGS = {("ARABIC LETTER", "HEBREW LETTER"): _consonant, ("THAI CHARACTER",): _thai}
 
 
@@ -169,5 +193,13 @@ def chart_families(texts: Iterable[str]) -> list[str]:
 
 
 @functools.cache  # once for each script
-def _warn_of_script(script: str) -> None:
-    log(f"no font here has {script} letters: pictures show them in Latin ones; install a font for them, e.g. Noto Sans")
+def _warn_of_letters(letters: str) -> None:
+    log(f"no font here has {letters}: pictures show them in Latin ones; install a font for them, e.g. Noto Sans")
+
+
+@functools.cache
+def _warn_of_shaping(letters: str) -> None:
+    log(
+        f"{letters} can't be joined here, and are shown in Latin ones; charts need matplotlib 3.11 for them, "
+        "other pictures Pillow with libraqm"
+    )

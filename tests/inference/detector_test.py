@@ -1,6 +1,7 @@
 """The Python API: whole clips and streams, from a run and from from any network."""
 
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import ssa2d_jax
 from ssa2d_jax.data.label_space import A2D, VIDOR
 from ssa2d_jax.inference.detector import Detector
+from ssa2d_jax.inference.results import Result
 from ssa2d_jax.inference.tracker import Tracker
 from ssa2d_jax.inference.windows import WindowOptions
 from ssa2d_jax.runs import weights_file
@@ -15,7 +17,8 @@ from ssa2d_jax.runs.load_run import load_run
 from ssa2d_jax.steps.forward import make_forward
 from ssa2d_jax.training.loop import train
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.video.reader import read_frames
+from ssa2d_jax.video.reader import probe, read_frames
+from ssa2d_jax.video.writer import VideoWriter
 from tests.fixtures.toy import toy_config, toy_source
 from tests.fixtures.toy_detector import DOG_RUNNING, SETTINGS, make_video, red_is_a_dog
 
@@ -168,3 +171,17 @@ def test_several_actions_a_pixel():
     assert not frame.mask(other).any() and not frame.mask(VIDOR.actions[1]).any()
     with pytest.raises(ValueError, match="no single joint class"):
         frame.joint  # noqa: B018
+
+
+def test_an_overlay_has_pixels_of_the_form_of_the_video(tmp_path):
+    path = tmp_path / "a.mp4"
+    aspect = Fraction(16, 11)
+    with VideoWriter(path, height=64, width=96, time_base=Fraction(1, 25), pixel_aspect=aspect) as writer:
+        for i in range(4):
+            writer.write(np.full((64, 96, 3), 90, np.uint8), i)
+    result = Detector(red_is_a_dog, **SETTINGS)(path)
+    assert result.pixel_aspect == aspect
+    for scale in (1, 2):
+        result.write_overlay(tmp_path / "overlay.mp4", scale=scale)
+        assert probe(tmp_path / "overlay.mp4").pixel_aspect == aspect
+    assert Result(result.frames, result.space, result.rate, result.threshold).pixel_aspect == 1

@@ -145,3 +145,27 @@ def test_bars_narrower_than_a_pixel_are_merged_to_the_action_that_lasts_longest(
     bars = [bar for bar in runs if bar[1] == runs[0][1]]
     assert sum(bar[2] for bar in bars) == pytest.approx(whole[2] * 8 / 9, rel=0.01)
     assert [bar[2] for bar in walks if bar[1] == runs[0][1]] == [pytest.approx(whole[2] / 9, rel=0.01)]
+
+
+def test_names_of_any_length_leave_room_for_the_bars(recwarn):
+    actor, action = "w" * 99 + "o", "a very long name " * 5 + "end"
+    space = LabelSpace.from_names((actor,), (action, "🇩🇪" * 40), ((actor, action), (actor, "🇩🇪" * 40)))
+    track = make_track(3, space, 1, {i: [1 + i // 20] for i in range(40)})
+    texts, rectangles = drawn(timeline([track], space, frame_times(40)))
+    (name,) = [text for text in texts if " 3: " in text]
+    shown, actions = name.split(" 3: ")
+    assert shown == "w" * 12 + "…" + "w" * 10 + "o" and actions.count("…") == 2
+    assert sum(width for *_, width, _, _ in coloured(rectangles, space, 1, 1)) > 80  # points
+    assert not [warning for warning in recwarn if "constrained_layout" in str(warning.message)]
+
+
+def test_a_legend_of_long_names_has_fewer_columns(tmp_path):
+    actions = tuple(f"{number} an action with a name of forty letters" for number in range(5))
+    space = LabelSpace.from_names(("dog",), actions, tuple(("dog", action) for action in actions))
+    track = make_track(1, space, 1, {i: [1 + i // 8] for i in range(40)})
+    write_timeline(tmp_path / "t.svg", [Course.of(track, space)], space, frame_times(40))
+    svg = (tmp_path / "t.svg").read_text()
+    width = float(re.search(r'viewBox="0 0 (\S+)', svg)[1])
+    legend = svg[svg.index('id="legend_1"') :]
+    places = [float(x) for x in re.findall(r"<!-- dog \d an action.*? -->\s*<g [^>]*translate\((\S+) ", legend)]
+    assert len(places) == 5 and len(set(places)) == 3 and min(places) > 0 and max(places) < 0.72 * width

@@ -1,18 +1,23 @@
 """What --mode=check reports about your own data, and what its contact sheet shows."""
 
+import dataclasses
+import json
 import shutil
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from configs import folder
 from input_pipeline import check
+from input_pipeline.records.options import RegionOptions
+from input_pipeline.records.prepare import prepare_regions
 from input_pipeline.releases import layouts
 from ssa2d_jax.cli.arguments import Arguments
 from ssa2d_jax.cli.commands import COMMANDS
 from ssa2d_jax.utils.errors import InputError
-from tests.fixtures import exports, folder_release
+from tests.fixtures import exports, folder_release, youtube_vis_json
 
 
 @pytest.fixture
@@ -150,3 +155,44 @@ def test_an_export_of_a_labelling_tool_is_checked_and_what_was_understood_is_sai
     assert "export: videos: 1 (park_1), with 4 tracks" in printed.err
     assert "no problem found" in printed.out
     assert (tmp_path / "check.png").is_file()
+
+
+def _turn(root, names):
+    """Turns the labels of videos by a quarter, as if they were drawn on portrait videos as stored."""
+    for name in names:
+        for path in (root / "labels" / name).iterdir():
+            with Image.open(path) as picture:
+                folder_release.write_png(path, np.asarray(picture).T)
+
+
+def test_labels_in_the_stored_size_of_a_portrait_video_are_called_turned(tmp_path):
+    root = folder_release.write_folder(tmp_path / "own")
+    _turn(root, "ab")
+    results = _read(root)
+    hint = "the label is 32x48 pixels, the frame 48x32: is the label turned by 90 degrees? Draw it on the upright video"
+    for name in "ab":
+        (problem,) = results[name].problems
+        assert hint in problem and problem.endswith("(the same in 1 more label)")
+    with pytest.raises(InputError, match="left out"):
+        options = RegionOptions(clip_frames=8, frame_step=1, label_span=6, store_height=0, jpeg_quality=90)
+        prepare_regions(
+            str(root), str(tmp_path / "shards"), dataclasses.replace(options, layout="folder"), processes=1, strict=True
+        )
+    (table,) = (tmp_path / "shards").rglob("problems.csv")
+    assert table.read_text().count("is 32x48, the video is 48x32: is the label turned by 90 degrees?") == 2
+
+
+def test_a_mistake_of_all_masks_in_a_json_is_one_line_of_each_video(tmp_path):
+    def turn(data):
+        for annotation in data["annotations"]:
+            for mask in filter(None, annotation["segmentations"]):
+                mask["size"] = mask["size"][::-1]
+
+    root = youtube_vis_json.write_release(tmp_path / "own", "one")
+    for path in root.glob("*.json"):
+        data = json.loads(path.read_text())
+        turn(data)
+        path.write_text(json.dumps(data))
+    for result in _read(root).values():
+        (problem,) = result.problems
+        assert "is the label turned by 90 degrees?" in problem and problem.endswith("(the same in 1 more label)")

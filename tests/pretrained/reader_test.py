@@ -301,3 +301,13 @@ def test_class_list():
     classes = i3d_classifier.kinetics_classes()
     assert len(classes) == len(set(classes)) == 400
     assert classes == sorted(classes, key=str.lower)
+
+
+def test_an_archive_of_a_version_that_does_not_exist_is_an_error(tmp_path):
+    path = tmp_path / "a.pt"
+    fake_weights.write_torch(path, {"a": np.ones(3, np.float32)})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 6] = 141  # what a damaged byte makes of it
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="is an incomplete zip archive"):
+        read_weights(path)

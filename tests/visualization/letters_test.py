@@ -44,11 +44,38 @@ def test_letters_that_no_font_has_are_written_in_latin_ones(name, latin):
 
 
 def test_only_words_without_a_font_are_changed(capfd):
-    letters._warn_of_script.cache_clear()
+    letters._warn_of_letters.cache_clear()
     assert drawable("Bär-कुत्ता 95%") == "Bär-kuttaa 95%" and drawable("कुत्ता") == "kuttaa"
     assert drawable("dog-running") == "dog-running" and drawable("كلب", can_shape=True) == "كلب"
     assert drawable("كلب-Bär", can_shape=False) == "klb-Bär"  # joined, and from right to left
     assert capfd.readouterr().err.count("no font here has Devanagari letters: pictures show them in Latin ones") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "letters_of"),
+    [
+        ("🐕", "emoji and other symbols"), ("🧑‍🦱", "emoji and other symbols"), ("🏃🏽", "emoji and other symbols"),
+        ("🇩🇪", "emoji and other symbols"), ("ö🐕", "emoji and other symbols"), ("狗", "Chinese characters"),
+        ("とり", "Japanese letters"), ("개", "Korean letters"), ("สุนัข", "Thai letters"), ("हिंदी", "Devanagari letters"),
+        ("ᏣᎳ", "Cherokee letters"),
+    ],
+)  # fmt: skip
+def test_letters_without_a_font_are_called_by_their_script(capfd, name, letters_of):
+    letters._warn_of_letters.cache_clear()
+    drawable(name)
+    assert capfd.readouterr().err.startswith(f"no font here has {letters_of}: pictures show them in Latin ones")
+
+
+def test_letters_that_are_only_not_joined_need_no_font(capfd):
+    letters._warn_of_shaping.cache_clear()
+    assert drawable("كلب", can_shape=False) == "klb" and drawable("e\u0301", can_shape=False) == "e"
+    warned = capfd.readouterr().err
+    assert "Arabic letters can't be joined here" in warned and "no font" not in warned
+    assert "accents that stand behind their letter can't be joined here" in warned
+
+
+def test_flags_are_the_letters_of_their_country():
+    assert to_latin("🇩🇪") == "DE" and to_latin("🏃🏽") == "[runner]"
 
 
 def test_a_font_of_the_system_is_taken_where_it_has_the_letters(monkeypatch):

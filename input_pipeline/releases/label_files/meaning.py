@@ -20,7 +20,7 @@ from ssa2d_jax.utils.text import first_few, plural
 
 Colour = tuple[int, int, int]
 Numbers = tuple[int, ...]  # of every stored number that occurs, in ascending order of these
-_BLACK_WHITE = {(0, 0, 0), (255, 255, 255)}
+_BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 _DAVIS_COLOURS = 22  # of DAVIS; the others are grey
 _REMEDY = "save it as grey of 8 bits with the instance numbers, and keep programs that shrink PNGs away from it"
 
@@ -53,7 +53,9 @@ def is_plain(header: Header) -> bool:
     if header.is_grey:
         return header.bits not in (2, 4)
     colours = _as_colours(header.colours)
-    if not header.has_palette or not all(map(_is_known, colours)) or set(colours) <= _BLACK_WHITE:
+    if not header.has_palette or _swapped_background(colours, range(len(colours))):
+        return not header.has_palette
+    if not all(map(_is_known, colours)) or set(colours) <= {_BLACK, _WHITE}:
         return True
     return any(_in_order(palette, colours, range(len(colours))) for palette in _palettes().values())
 
@@ -138,7 +140,8 @@ def _by_brightness(path: Path, header: Header, used: Numbers, instances: frozens
 def _by_palette(path: Path, header: Header, used: Numbers, instances: frozenset[int]) -> tuple[Numbers, str]:
     """Reads a palette's places; if the colours are known and in another order, the colours."""
     colours = _as_colours(header.colours)
-    if used[-1] >= len(colours) or not all(map(_is_known, colours)):
+    if used[-1] >= _count_places(colours) or not all(map(_is_known, colours)):
+        _check_background(path, colours, used)
         return used, ""
     if any(_in_order(palette, colours, used) for palette in _palettes().values()):
         return used, ""
@@ -150,13 +153,16 @@ def _by_palette(path: Path, header: Header, used: Numbers, instances: frozenset[
         if numbers and set(numbers) <= instances | {0, IGNORE} and (_show(numbers, instances) or not all_grey)
     }
     if not fitting:
+        _check_background(path, colours, used)
         return used, ""
     name, meant = next(iter(fitting.items()))
     # Programs that shrink PNGs drop unused colours: a palette that has a few may be the user's own.
     unused = {colour for colour in colours if len(set(colour)) > 1} - {colours[number] for number in used}
     is_own = 0 < len(unused) < _DAVIS_COLOURS // 2
     is_mask = all_grey and set(meant) <= {0, IGNORE}
-    if len(set(fitting.values())) > 1 or ((is_own or is_mask) and _show(used, instances)):
+    has_own_background = 0 in used and 0 not in meant
+    is_doubtful = is_own or is_mask or has_own_background
+    if len(set(fitting.values())) > 1 or (is_doubtful and _show(used, instances)):
         pairs = [
             f"{number} has the colour of {place} ({name})"
             for name, places in fitting.items()
@@ -165,6 +171,35 @@ def _by_palette(path: Path, header: Header, used: Numbers, instances: frozenset[
         ]
         raise InputError(f"{path}: numbers and colours of its palette disagree: {first_few(pairs)}; {_REMEDY}")
     return meant, f"its palette is not in the usual order: read by its colours ({name}), not by its numbers"
+
+
+def _check_background(path: Path, colours: Sequence[Colour], used: Numbers) -> None:
+    """Raises InputError if the numbers are to be read, but the colours say that another one than 0 is background."""
+    swapped = _swapped_background(colours, used)
+    if swapped:
+        raise InputError(
+            f"{path}: {swapped} in its palette, but 0 is the background: its numbers or its colours may be inverted; "
+            f"{_REMEDY}, 0 = background"
+        )
+
+
+def _swapped_background(colours: Sequence[Colour], used: Iterable[int]) -> str:
+    """Which of the used numbers has the colour of the background, or 0 that of an object; "" if none has.
+
+    Black is one's own object at most among several colours of one's own; white may be one's own background.
+    """
+    shown = {number: colours[number] for number in used if number < len(colours)}
+    are_known = all(map(_is_known, shown.values()))
+    black = colours.index(_BLACK) if _BLACK in colours else 0  # later ones only fill the palette
+    if black and black in shown and (are_known or len(set(colours)) == 2):
+        return f"black is number {black}"
+    return "white is number 0" if are_known and shown.get(0) == _WHITE else ""
+
+
+def _count_places(colours: Sequence[Colour]) -> int:
+    """The number of colours without the black ones that fill the palette."""
+    last = max((place for place, colour in enumerate(colours) if colour != _BLACK), default=0)
+    return max(last, colours.index(_BLACK) if _BLACK in colours else 0) + 1
 
 
 def _show(numbers: Iterable[int], instances: frozenset[int]) -> bool:

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 
+from input_pipeline.releases.tables.row_numbers import drop_row_numbers
 from ssa2d_jax.utils.errors import InputError
 
 _LARGEST = 1 << 28  # bytes
@@ -16,6 +17,9 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(?P<separator>.)"?[,;\t|]*', re.IGNORECASE)
 _AS_TEXT = re.compile(r'="(.*)"')  # a formula that keeps Excel from changing 00017 to 17
 _WORKBOOKS = {b"PK\x03\x04": ".xlsx or .ods", b"\xd0\xcf\x11\xe0": ".xls"}
 _SAVE = "save it as csv in UTF-8"
+# By how many languages of Western Europe have them, about. The last ones, and letters that are not here, stand for
+# others in Turkish and Czech tables.
+_LETTERS = "éáíóúàèäöüßçñêâôîëïåøæùìòãõœþðý"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +81,8 @@ def read_csv(path: Path, required: Collection[str]) -> CsvText:
         return CsvText((), 1, (), guesses)
     (number, header), *lines = lines
     names = _without_empty_end(tuple(cell.lower() for cell in header), 0)
-    return CsvText(names, number, tuple(lines), guesses)
+    names, kept, dropped = drop_row_numbers(names, tuple(lines))
+    return CsvText(names, number, kept, (*guesses, *(f"{path}: {text}" for text in dropped)))
 
 
 def _without_empty_end(cells: tuple[str, ...], least: int) -> tuple[str, ...]:
@@ -163,8 +168,15 @@ def _decode_8_bit(path: Path, data: bytes, error: UnicodeDecodeError) -> tuple[s
         text = ""
     if not text or not all(map(_is_western, re.findall(r"[^\x00-\x40\x5b-\x60\x7b-\x7f]+", text))):
         raise InputError(f"{path}: line {number} is not UTF-8, and which other encoding it is in is unclear; {_SAVE}")
-    word = next(word for word in re.split(r"[\s,;|]+", text) if not word.isascii())
+    word = max((word for word in re.split(r"[ \t\r\n,;|]+", text) if not word.isascii()), key=_rarity)
+    number = text.count("\n" if "\n" in text else "\r", 0, text.index(word)) + 1
     return text, (f"{path}: is not UTF-8; read as {name}, line {number} has {word!r}; if that is wrong, {_SAVE}",)
+
+
+def _rarity(word: str) -> int:
+    """How rare the rarest letter of a word is: a wrong encoding shows in it."""
+    places = (_LETTERS.find(letter) for letter in word.lower() if not letter.isascii() and letter.isalpha())
+    return max((len(_LETTERS) if place < 0 else place for place in places), default=-1)
 
 
 def _is_western(word: str) -> bool:

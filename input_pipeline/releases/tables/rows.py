@@ -10,6 +10,7 @@ from ssa2d_jax.data.class_names import CLASS_NAME_RULE, clean_name, is_class_nam
 from ssa2d_jax.utils.errors import InputError
 
 IGNORED_ACTOR, EVERY_VIDEO = "ignore", "*"
+_MISSING = ("na", "nan", "<na>", "null", "none")  # as R, pandas and databases write an empty cell, lower case
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,7 @@ def read_row(place: str, cells: Mapping[str, str]) -> Row:
     """
     video = cells["video"]
     actor, action = (clean_name(cells[kind]) for kind in ("actor", "action"))
+    action = _or_empty(action) if actor == IGNORED_ACTOR else action
     ignored = actor == IGNORED_ACTOR and not action
     if video == EVERY_VIDEO and not ignored:
         raise InputError(f"{place}: video is {video!r}, but only the actor {IGNORED_ACTOR!r} can be in all videos")
@@ -59,19 +61,27 @@ def read_row(place: str, cells: Mapping[str, str]) -> Row:
     for kind, name in () if ignored else (("actor", actor), ("action", action)):
         if not is_class_name(name):
             raise InputError(f"{place}: {kind} is {name!r}; {CLASS_NAME_RULE}")
-    split = cells.get("split", "").lower()
+    split = _or_empty(cells.get("split", "")).lower()
     if split not in ("", *SPLITS):
         raise InputError(f"{place}: split is {split!r}; allowed: {' or '.join(SPLITS)}")
     instance = _number(place, "instance", cells["instance"], 1)
-    first = _number(place, "first", cells.get("first") or "0", 0)
-    last = _number(place, "last", cells["last"], 0) if cells.get("last") else None
+    first_cell, last_cell = (_or_empty(cells.get(name, "")) for name in ("first", "last"))
+    first = _number(place, "first", first_cell or "0", 0)
+    last = _number(place, "last", last_cell, 0) if last_cell else None
     if last is not None and last < first:
         raise InputError(f"{place}: last is {last}, but first is {first}; last must not be smaller")
     return Row(place, video, instance, actor, action, first, last, split)
 
 
+def _or_empty(text: str) -> str:
+    """A cell, or "" if a program has written that it is empty."""
+    return "" if text.lower() in _MISSING else text
+
+
 def _number(place: str, name: str, text: str, least: int) -> int:
-    """A whole number, which a program may have written as 4.0 or 4,0."""
+    """A whole number, which a program may have written as 4.0 or 4,0, and R as 1e+05."""
+    power = re.fullmatch(r"(\d)e\+(0\d)", text, re.ASCII)
+    text = power[1] + "0" * int(power[2]) if power else text
     whole = re.fullmatch(r"(\d+)(?:[.,](0+))?", text, re.ASCII)
     if whole and whole[2] == "000" and int(whole[1]) > 0:
         raise InputError(f"{place}: {name} is {text!r}, {whole[1]} or {whole[1]}000? Write it with digits alone")

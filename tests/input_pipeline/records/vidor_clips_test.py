@@ -138,6 +138,7 @@ def test_frames_are_counted_where_the_container_states_another_number(tmp_path, 
         ({"frame_count": 40, "trajectories": [[]] * 40}, "has 24 frames, .* describes 40"),
         ({"frame_count": 26, "trajectories": [[]] * 26}, "has 24 frames, .* describes 26"),
         ({"height": 30}, "frame 0 is 48x32, .* describes 48x30"),
+        ({"height": 48, "width": 32}, "frame 0 is 48x32, .* describes 32x48: is the label turned by 90 degrees"),
         ({"video_path": "0000/gone.mp4"}, "gone.mp4: no such file, but .*7.json names it"),
     ],
 )

@@ -689,6 +689,6 @@ def test_a_mask_of_a_turned_video_and_lists_of_masks_are_named(tmp_path):
             release.regions("a", number, label)
         errors.append(str(error.value))
     turned, empty, many = errors
-    assert "size is [48, 32]; the video's is [32, 48] (height, width): is the mask turned by 90 degrees?" in turned
+    assert "size is [48, 32]; the video's is [32, 48] (height, width): is the label turned by 90 degrees?" in turned
     assert "is an empty list; expected run lengths, or null in a frame without a mask" in empty
     assert "has a list of 2 run lengths in a frame; join them: pycocotools.mask.merge" in many

@@ -87,6 +87,51 @@ def test_two_meanings_are_an_error(tmp_path):
         _read(tmp_path, [0, 1], (1, 85), bits=2)
 
 
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+MACINTOSH = [WHITE, *[(51 * (n % 5), 204, n) for n in range(254)], BLACK]  # white first, black last
+
+
+@pytest.mark.parametrize(
+    ("colours", "numbers", "bits"),
+    [
+        ([WHITE, BLACK], [0, 1], 1),
+        ([WHITE, BLACK], [0], 1),
+        ([WHITE, BLACK], [1], 1),
+        ([WHITE, BLACK] + [BLACK] * 254, [0, 1], 8),
+        ([OWN[1], BLACK], [0, 1], 1),
+        (MACINTOSH, [0, 255], 8),
+        ([(255 - level,) * 3 for level in range(256)], [0, 255], 8),
+    ],
+)
+def test_another_background_than_number_0_is_an_error(tmp_path, colours, numbers, bits):
+    with pytest.raises(InputError, match=r"a\.png: (black is number|white is number 0|numbers and colours)"):
+        _read(tmp_path, numbers, (1, *range(3, 20)), bits, colours)
+
+
+def test_a_white_background_of_ones_own_is_read_by_number_or_an_error(tmp_path):
+    for colours in ([WHITE, VOC[1], VOC[2]], [WHITE, VOC[2], VOC[1]], [VOC[7], VOC[1], VOC[2]], [VOC[1], VOC[2]]):
+        with pytest.raises(InputError, match="numbers and colours of its palette disagree: 0 has the colour of"):
+            _read(tmp_path, list(range(len(colours))), (1, 2, 7), colours=colours)
+    assert _read(tmp_path, [0, 1], (1, 2), colours=[WHITE, OWN[1]]) == ([0, 1], False)
+    assert _read(tmp_path, [0, 1, 2], (1, 2), colours=[WHITE, OWN[1], BLACK]) == ([0, 1, 2], False)
+    assert _read(tmp_path, [0, 19, 255], (1, 19), colours=[(128, 64, 128)] * 20 + [BLACK] * 236) == (
+        [0, 19, 255],
+        False,
+    )
+
+
+def test_black_that_fills_a_palette_is_no_colour(tmp_path):
+    assert _read(tmp_path, [0, 1, 3], (1, 3), colours=[*VOC[:3], *[BLACK] * 253]) == ([0, 1, 3], False)
+
+
+def test_swapped_backgrounds_are_not_plain(tmp_path):
+    is_plain = lambda colours: meaning.is_plain(
+        png.read_header(write_raw_png(tmp_path / "p.png", np.array([[0, 1]]), 8, colours))
+    )
+    assert not is_plain([WHITE, BLACK]) and not is_plain([OWN[1], BLACK])
+    assert is_plain([BLACK, WHITE]) and is_plain([WHITE, OWN[1]]) and is_plain(OWN) and is_plain(VOC)
+
+
 def test_grey_palettes_are_read_by_brightness(tmp_path):
     grey = lambda *levels: [(level, level, level) for level in levels]
     assert _read(tmp_path, [0, 1, 2], (1, 2), 2, grey(0, 2, 1)) == ([0, 2, 1], True)

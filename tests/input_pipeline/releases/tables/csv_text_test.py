@@ -66,7 +66,49 @@ def test_old_encodings_of_western_europe_are_guessed_with_a_warning(tmp_path, en
     table = _read(tmp_path, text.encode(encoding))
     assert _cells(table) == [("00017", "perro\u2019s Üben"), ("00018", "Bär")]
     (guess,) = table.guesses
-    assert f"labels.csv: is not UTF-8; read as {name}, line 2 has 'perro\u2019s'; if that is wrong, save it" in guess
+    assert f"labels.csv: is not UTF-8; read as {name}, line 2 has 'Üben'; if that is wrong, save it" in guess
+
+
+def test_the_word_shown_is_the_one_that_another_encoding_would_change(tmp_path):
+    text = "video,actor\na,köpek\nb,çocuk\nc,koşuyor\nd,Bär\n"
+    (guess,) = _read(tmp_path, text.encode("cp1254")).guesses
+    assert "read as Windows-1252, line 4 has 'koþuyor'; if that is wrong" in guess
+    (guess,) = _read(tmp_path, "video,actor\na,dítě\nb,été\n".encode("cp1250")).guesses
+    assert "line 2 has 'dítì'" in guess
+
+
+def test_a_space_that_is_not_ascii_is_shown_where_no_letter_is(tmp_path):
+    (guess,) = _read(tmp_path, b"video,actor\na,dog\xa0\n").guesses
+    assert "line 2 has 'dog\\xa0'" in guess
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (",video,actor\n0,17,dog\n1,18,cat\n", "without a name"),
+        ('"","video","actor"\n"1","17","dog"\n"5","18","cat"\n', "without a name"),
+        ('"video";"actor"\n"1";"17";"dog"\n"2";"18";"cat"\n', "without a name"),  # R's write.table
+        ("Unnamed: 0,video,actor\n0,17,dog\n0,18,cat\n", "'unnamed: 0'"),
+        ("Unnamed: 0.1,Unnamed: 0,video,actor\n0,0,17,dog\n1,1,18,cat\n", "'unnamed: 0.1', 'unnamed: 0'"),
+        ("\tX\tvideo\tactor\n1\t1\t17\tdog\n2\t2\t18\tcat\n", "without a name, 'x'"),
+        ("...1,video,actor\n1,17,dog\n2,18,cat\n", "'...1'"),
+    ],
+)
+def test_row_numbers_of_r_and_pandas_are_not_read(tmp_path, text, names):
+    table = _read(tmp_path, text.encode())
+    assert table.header == ("video", "actor")
+    assert _cells(table) == [("17", "dog"), ("18", "cat")]
+    (guess,) = table.guesses
+    assert guess.startswith(f"{tmp_path / 'labels.csv'}: the first") and f"({names}) numbers the rows" in guess
+
+
+def test_numbers_that_may_be_something_else_stay(tmp_path):
+    assert _read(tmp_path, b"video,actor\n17,dog,\n18,cat,\n").header == ("video", "actor")
+    assert _read(tmp_path, b"frame,video,actor\n0,17,dog\n").header == ("frame", "video", "actor")
+    assert _read(tmp_path, b",video,actor\na,17,dog\n").header == ("", "video", "actor")
+    table = _read(tmp_path, b"video,actor\n17,dog,brown\n17,cat,black\n")
+    with pytest.raises(InputError, match="has 3 columns, but line 1 has 2"):
+        table.by_column("here", table.lines[0][1])
 
 
 @pytest.mark.parametrize(

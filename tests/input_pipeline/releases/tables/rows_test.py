@@ -23,6 +23,23 @@ def test_other_numbers_are_refused(text):
         _row(first=text)
 
 
+@pytest.mark.parametrize("empty", ["", "NA", "NaN", "nan", "<NA>", "null", "None"])
+def test_missing_values_of_other_programs_are_empty_cells(empty):
+    row = _row(first=empty, last=empty, split=empty)
+    assert (row.first, row.last, row.split) == (0, None, "")
+    assert _row(actor="ignore", action=empty).ignored
+    with pytest.raises(InputError, match="instance is"):
+        _row(instance=empty)
+
+
+@pytest.mark.parametrize(("text", "number"), [("1e+05", 100000), ("2e+06", 2000000)])
+def test_powers_of_ten_as_r_writes_them_are_whole_numbers(text, number):
+    assert _row(first="0", last=text).last == number
+    for rounded in ("1E+05", "1.2e+05", "1e-05", "1e5"):
+        with pytest.raises(InputError, match="last is"):
+            _row(last=rounded)
+
+
 def test_a_number_of_two_meanings_is_refused():
     with pytest.raises(InputError, match="here: last is '1.000', 1 or 1000. Write it with digits alone"):
         _row(last="1.000")
