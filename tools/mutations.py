@@ -1,6 +1,6 @@
 """Reads damaged copies of every kind of input file, to see that each ends in one of our own errors.
 
-    python -m tools.mutations --count=1000            about half an hour on two cores
+    python -m tools.mutations --count=1000            about five minutes
     python -m tools.mutations --kinds=csv,png
 
 Every copy is damaged in another way, decided by --seed. A process of its own reads them, one after another; it is
@@ -11,6 +11,7 @@ replaced when it dies or takes too long. What is not allowed: another exception 
 import argparse
 import collections
 import dataclasses
+import importlib
 import json
 import resource
 import select
@@ -183,6 +184,24 @@ def _write_video(folder: Path) -> Path:
     return folder / "a.mp4"
 
 
+def _write_broadcast(folder: Path) -> Path:
+    """Interlaced MPEG-2 in a transport stream."""
+    from av.codec.context import Flags
+
+    videos = importlib.import_module("tests.fixtures.encoded_video")
+    flags = Flags.interlaced_dct | Flags.interlaced_me
+    path: Path = videos.encode(folder / "a.ts", map(videos.square, range(20)), codec="mpeg2video", flags=flags)
+    return path
+
+
+def _write_tiff(folder: Path) -> Path:
+    from PIL import Image
+
+    pages = [Image.fromarray(np.full((48, 64, 3), 40 * i, np.uint8)) for i in range(4)]
+    pages[0].save(folder / "a.tif", save_all=True, append_images=pages[1:], compression="tiff_lzw")
+    return folder / "a.tif"
+
+
 def _read_video(path: Path) -> None:
     from ssa2d_jax.video.reader import probe, read_frames
 
@@ -283,6 +302,20 @@ def _write_weights(folder: Path) -> Path:
     return folder / "a.safetensors"
 
 
+def _write_torch(folder: Path) -> Path:
+    """What torch.save writes of tensors in bfloat16 and float32."""
+    weights = importlib.import_module("tests.fixtures.fake_weights")
+    half = weights.TorchTensor("BFloat16Storage", b"\x80\x3f" * 12, 12, 0, (3, 4), (4, 1))
+    weights.write_torch(folder / "a.pt", {"state_dict": {"a.weight": half, "a.bias": np.ones(3, np.float32)}})
+    return folder / "a.pt"
+
+
+def _read_torch(path: Path) -> None:
+    from ssa2d_jax.pretrained import reader
+
+    reader.read_weights(str(path))
+
+
 def _read_weights(path: Path) -> None:
     from ssa2d_jax.pretrained import reader
     from ssa2d_jax.utils import safetensors_file
@@ -294,12 +327,15 @@ def _read_weights(path: Path) -> None:
 # Writes a valid file into a folder; reads a file.
 KINDS: Mapping[str, tuple[Callable[[Path], Path], Callable[[Path], None]]] = {
     "mp4": (_write_video, _read_video),
+    "ts": (_write_broadcast, _read_video),
+    "tiff": (_write_tiff, _read_video),
     "png": (_write_png, _read_png),
     "csv": (_write_csv, _read_csv),
     "youtube_vis": (_write_youtube_vis, _read_json),
     "tracks": (_write_tracks, _read_json),
     "mat": (_write_mat, _read_mat),
     "safetensors": (_write_weights, _read_weights),
+    "torch": (_write_torch, _read_torch),
 }
 
 

@@ -21,7 +21,7 @@ from ssa2d_jax.inference.tracker import MAX_GAP, MIN_FRAMES, Tracker, find_track
 from ssa2d_jax.inference.tracks import Region, Track
 from ssa2d_jax.utils.files import check_place
 from ssa2d_jax.utils.images import resize
-from ssa2d_jax.utils.text import first_few, plural
+from ssa2d_jax.utils.text import first_few, plural, size_text
 from ssa2d_jax.video.writer import VideoWriter
 from ssa2d_jax.visualization.drawn_pairs import DrawnPairs, draw_pairs
 from ssa2d_jax.visualization.enlarge import enlarge_labels, enlargement
@@ -161,8 +161,7 @@ class Result:
         return len(self.frames)
 
     def __repr__(self) -> str:
-        height, width = self.frames[0].frame.shape[:2]
-        return f"<Result: {plural(len(self), 'frame')} of {width}x{height}>"
+        return f"<Result: {plural(len(self), 'frame')} of {size_text(self.frames[0].frame.shape)}>"
 
     def __getitem__(self, index: int) -> FrameResult:
         return self.frames[index]
@@ -211,7 +210,7 @@ class Result:
     def write_overlay(self, path: str | Path, opacity: float = OPACITY, *, scale: int = 0) -> None:
         """Writes the overlay as an mp4 with the timing of the frames and the form of their pixels.
 
-        For the options see `FrameResult.overlay`; by default (`scale` 0) the picture of a small clip is enlarged.
+        For options see `FrameResult.overlay`; by default (`scale` 0) the picture of a small clip is enlarged.
 
         Raises:
             InputError: `path` is a folder, or lies in none.
@@ -219,10 +218,8 @@ class Result:
         path, first = check_place(path, "overlay.mp4"), self.frames[0]
         height, width = first.frame.shape[0], first.frame.shape[1]
         factor = enlargement(height, width, scale)
-        size = {"height": factor * height, "width": factor * width}
-        with VideoWriter(
-            path, **size, time_base=first.time_base, rate=self.rate, pixel_aspect=self.pixel_aspect
-        ) as writer:
+        form = {"height": factor * height, "width": factor * width, "pixel_aspect": self.pixel_aspect}
+        with VideoWriter(path, **form, time_base=first.time_base, rate=self.rate) as writer:
             for frame in self.frames:
                 writer.write(frame.overlay(opacity, scale=factor), frame.pts)
 
