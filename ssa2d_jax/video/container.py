@@ -92,7 +92,10 @@ def choose_stream(path: str | Path, container: InputContainer, number: int | Non
     That is, after cover pictures, thumbnails and streams of a single frame have been set aside, the one that is marked
     as default, then the one with the most pixels, as FFmpeg's program chooses. A choice is told to `notify`.
     """
-    videos = list(container.streams.video)
+    every = list(container.streams.video)
+    videos = [stream for stream in every if stream.codec_context is not None]
+    if every and not videos:
+        raise InputError(f"{path}: its video is in a codec that FFmpeg does not know here; is the file damaged?")
     if number is not None:
         return _numbered(path, videos, number)
     moving = [stream for stream in videos if not any(stream.disposition & kind for kind in _PICTURE_STREAMS)]

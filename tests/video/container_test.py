@@ -109,3 +109,10 @@ def test_an_address_in_the_network(tmp_path):
         server.shutdown()
     with pytest.raises(InputError, match="does it answer within 15 s"):
         probe(f"{address}/a.mp4")
+
+
+def test_a_codec_that_nobody_knows(tmp_path):
+    data = encode(tmp_path / "a.mp4", SMALL).read_bytes()
+    (tmp_path / "b.mp4").write_bytes(data.replace(b"avc1", b"xyz1"))
+    with pytest.raises(InputError, match="in a codec that FFmpeg does not know here"):
+        list(read_frames(tmp_path / "b.mp4"))
