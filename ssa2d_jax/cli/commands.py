@@ -189,7 +189,8 @@ def _check(arguments: Arguments) -> None:
     print("\n".join(result.summary()))
     if result.problems:
         raise InputError(f"{plural(len(result.problems), 'problem')}, listed above")
-    print("no problem found")
+    warned = f", but {plural(len(result.warnings), 'warning')} above" if result.warnings else ""
+    print(f"no problem found{warned}")
 
 
 def _convert(arguments: Arguments) -> None:

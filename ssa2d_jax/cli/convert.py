@@ -18,7 +18,8 @@ def run(config: ConfigDict, source: Path, output: Path) -> None:
     from input_pipeline.exports.convert import convert_export
 
     print("\n".join(convert_export(source, output, _options(config))))
-    print(f"written: {output}; look at it: {commands.short('check')} --config.data.root={output}")
+    check = commands.command("check", "--config=configs/folder.py", f"--config.data.root={output}")
+    print(f"written: {output}; look at it: {check}")
 
 
 def with_own_folder(config: ConfigDict) -> ConfigDict:

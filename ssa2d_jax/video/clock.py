@@ -28,6 +28,7 @@ class Clock:
         self._time_base, self._use_dts, self._broadcast = time_base, use_dts, broadcast
         self._usual = max(1, round(1 / ((rate or _USUAL_RATE) * time_base)))
         self._offset: int | None = None  # unknown until a frame has a time
+        self._before: int | None = None  # the offset before a jump that was just made
         self._last: int | None = None
 
     def ticks(self, picture: av.VideoFrame) -> int:
@@ -46,11 +47,15 @@ class Clock:
     def _follow(self, last: int, stamp: int) -> int:
         if self._offset is None:  # the first time of the stream
             return last + self._usual
+        before, self._before = self._before, None
+        if before is not None and abs(stamp + before - last) < _DISORDER * self._usual:
+            self._offset, self.jumps = before, self.jumps - 1  # the jump was a single frame with a wrong time
         step = stamp + self._offset - last
         if -_DISORDER * self._usual < step <= 0:
-            return last + self._usual
+            return last + max(1, self._usual // 2)  # so that the next one can be in time again
         if step <= 0 or (self._broadcast and step * self._time_base > _JUMP_AHEAD):
             self.jumps += 1
+            self._before = self._offset
             self._offset += self._usual - step
             return last + self._usual
         return last + step

@@ -32,12 +32,19 @@ def test_joined_files_go_on_without_a_gap():
 
 
 def test_a_small_step_back_is_no_new_beginning():
-    assert ticks([0, 40, 20, 80]) == ([0, 40, 80, 120], 0)
-    assert ticks([40, 120, 80, 200, 160, 280]) == ([0, 80, 120, 160, 200, 240], 0)
+    assert ticks([0, 40, 20, 80]) == ([0, 40, 60, 80], 0)
+    assert ticks([40, 120, 80, 200, 160, 280]) == ([0, 80, 100, 160, 180, 240], 0)
 
 
-def test_an_overlap_of_joined_files_squeezes_no_frame():
-    assert ticks([0, 40, 80, 120, 0, 40, 80, 120]) == ([0, 40, 80, 120, 160, 200, 240, 280], 0)
+def test_a_single_wrong_time_moves_no_other_frame():
+    stamps = [1000, 1040, 1080, 200, 1120, 1160, 1200]
+    assert ticks(stamps) == ([0, 40, 80, 120, 140, 160, 200], 0)
+    assert ticks([1000, 1040, 90_000, 1080, 1120], broadcast=True) == ([0, 40, 80, 100, 120], 0)
+
+
+def test_frames_of_a_short_overlap_are_half_as_far_apart_until_it_is_over():
+    times, jumps = ticks([0, 40, 80, 120, 40, 80, 120, 160, 200, 240])
+    assert times == [0, 40, 80, 120, 140, 160, 180, 200, 220, 240] and jumps == 0
 
 
 def test_times_of_decoding_where_those_of_display_are_derived_wrongly():

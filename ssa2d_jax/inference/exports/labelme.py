@@ -62,7 +62,7 @@ def write_labelme(clip: Clip, folder: Path, out_folder: Path, options: ExportOpt
     if poor:
         remarks.append(f"{plural(poor, 'polygon')} have an IoU below {options.iou:g} with the mask")
     if not clip.pictures and not options.pictures:
-        remarks.append("the frames' pictures are not written (predict.export_pictures=True)")
+        remarks.append("the frames' pictures are not written (--config.predict.export_pictures=True)")
     return remarks
 
 

@@ -40,7 +40,7 @@ def test_every_mask_and_name_is_in_the_files(tmp_path):
             action = export_clip.ACTIONS[export_clip.action_of(track, frame) - 1]
             assert shape["flags"] == {other: other == action for other in export_clip.ACTIONS}
     assert expected == {}
-    assert remarks == ["24 files", "the frames' pictures are not written (predict.export_pictures=True)"]
+    assert remarks == ["24 files", "the frames' pictures are not written (--config.predict.export_pictures=True)"]
 
 
 def test_polygons_are_filled_as_labelme_fills_them(tmp_path):
