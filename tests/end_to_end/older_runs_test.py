@@ -27,9 +27,8 @@ from tests.fixtures.xla_flags import QUICK_COMPILES
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).with_name("data") / "run_0_1.tar.xz"
 CLIP = "Release/clips320H/w5s0_test_00000.mp4"
-_SCORES_APART = (
-    4.0  # percent; of a toy that labels hardly anything, after two steps on frames that are decoded exactly now
-)
+# Percent, of a toy that labels hardly anything, after two steps on exactly decoded frames.
+_SCORES_APART = 4.0
 
 
 @pytest.fixture(scope="module")
