@@ -4,7 +4,7 @@ import collections
 import math
 import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,17 +73,23 @@ _ALLOWED = {
 }
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Resolves no name except those of `_ALLOWED`, and nothing outside the file."""
+class RestrictedUnpickler(pickle.Unpickler):
+    """Resolves no name except those of `allowed`, by module and name, and nothing outside the file."""
+
+    allowed: Mapping[tuple[str, str], Any] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return _ALLOWED[module, name]
+            return self.allowed[module, name]
         except KeyError:
             raise UnsafePickle(f"it names {module}.{name}") from None
 
     def persistent_load(self, pid: Any) -> Any:
         raise UnsafePickle("it refers to something outside the file")
+
+
+class _ArrayUnpickler(RestrictedUnpickler):
+    allowed = _ALLOWED
 
 
 def load(path: Path) -> dict[str, np.ndarray]:

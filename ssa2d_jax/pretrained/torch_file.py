@@ -6,7 +6,6 @@ the older sequence of pickles, followed by the storages.
 
 import collections
 import math
-import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import IO, Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
-from ssa2d_jax.pretrained.safe_pickle import UnsafePickle
+from ssa2d_jax.pretrained.safe_pickle import RestrictedUnpickler, UnsafePickle
 from ssa2d_jax.utils.errors import InputError
 
 _MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # a number as pickle writes it: the first thing in the older format
@@ -89,14 +88,8 @@ _ALLOWED = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
-    """Resolves no name except those of `_ALLOWED`."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise UnsafePickle(f"it names {module}.{name}") from None
+class _Unpickler(RestrictedUnpickler):
+    allowed = _ALLOWED
 
     def persistent_load(self, pid: Any) -> _Storage:
         valid = (

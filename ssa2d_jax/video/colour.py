@@ -19,15 +19,8 @@ _HD_HEIGHT, _HD_WIDTH = 720, 1280  # pixels, from which players take an untagged
 _HDR = {16: "PQ", 18: "HLG"}  # transfer characteristics
 _WIDE = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}  # primaries
 _FIELD_ORDERS = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}  # FFmpeg's, and which field is shown first
-_UNMARKED = (
-    "ffv1",
-    "huffyuv",
-    "ffvhuff",
-    "utvideo",
-    "magicyuv",
-    "rawvideo",
-    "v210",
-)  # no field order in their pictures
+# Codecs whose pictures don't say which fields they have.
+_UNMARKED = ("ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "rawvideo", "v210")
 _DEINTERLACER = "bwdif"
 # Light levels of the mastering display would darken everything: white is where the signal says.
 _WITHOUT_LIGHT_LEVELS = "sidedata", "mode=delete"

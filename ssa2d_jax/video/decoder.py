@@ -57,6 +57,7 @@ class Decoder:
         self.damage = Damage()
         self._path, self._container, self._stream = path, container, stream
         self._strict, self._notify = strict, notify
+        self._time_base = ticks_of(stream)
         self._undecoded = 0  # packets before the first frame
         self._failures = 0  # in a row
         self._incomplete = 0  # packets that are marked so, though all their frames are there
@@ -80,10 +81,6 @@ class Decoder:
                 self.done += 1
                 self._end = max(self._end, (picture.pts or 0) * self._time_base)
         self._check_end()
-
-    @property
-    def _time_base(self) -> Fraction:
-        return ticks_of(self._stream)
 
     def _packets(self) -> Iterator[av.Packet | None]:
         """Yields the packets, then None, which asks the decoder for the frames that it still holds.

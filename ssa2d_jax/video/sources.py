@@ -15,10 +15,9 @@ from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import is_address, local_path
 from ssa2d_jax.utils.progress import log
 from ssa2d_jax.video.frame import MAX_PIXELS, Frame, check_pixels
-from ssa2d_jax.video.picture_reader import read_picture
+from ssa2d_jax.video.picture_reader import PICTURES_RATE, read_picture
 from ssa2d_jax.video.reader import probe, read_frames
 
-_RATE = Fraction(25)  # frames per second, for frames without a time
 _CAMERA = re.compile(r"[0-9]{1,3}")
 _CLOCK = Fraction(1, 90_000)  # seconds, the time base of a camera's frames
 
@@ -168,7 +167,7 @@ def _read_pictures(frames: Iterable[object], max_pixels: int) -> Iterator[Frame]
             rgb = read_picture(local_path(picture), number, max_pixels)
         else:
             rgb = _as_rgb(picture, number, max_pixels)
-        yield Frame(rgb, number, 1 / _RATE, number)
+        yield Frame(rgb, number, 1 / PICTURES_RATE, number)
 
 
 def _as_rgb(picture: object, number: int, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
