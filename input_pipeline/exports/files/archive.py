@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.files import is_clutter
 from ssa2d_jax.utils.text import plural
 
 MOST_FILES = 300_000
@@ -166,7 +167,7 @@ def _walk(root: Path) -> Iterator[str]:
 
 def _is_clutter(name: str) -> bool:
     """Whether a system wrote the file or folder beside what a person wanted."""
-    return any(part.startswith((".", "__MACOSX")) or part == "Thumbs.db" for part in PurePosixPath(name).parts)
+    return any(map(is_clutter, PurePosixPath(name).parts))
 
 
 def _check_bytes(place: str, size: int, limit: int) -> None:
