@@ -96,6 +96,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         data.sprites.train_clips, data.sprites.test_clips = 60, 45
         config.model.encoder_width = config.model.decoder_width = 0.0625
         data.size = (32, 32)
+        train.optimizer = "adam"  # compiles in half the time
         train.lr_phases = ((0.2, 1e-3, 1e-3),)
     default.shape_network(config, words)
     return config

@@ -10,10 +10,11 @@ import jax
 import numpy as np
 import pytest
 
+import tests.fixtures.pooled_encoder  # noqa: F401  for what runs here
 from configs import sprites
 from ssa2d_jax.cli import app
 from ssa2d_jax.runs.checkpoints import Checkpoints
-from ssa2d_jax.runs.load_run import load_run
+from ssa2d_jax.runs.load_run import load_run_as_saved
 from tests.fixtures import folder_release
 from tests.fixtures.main_process import ROOT, command, run
 
@@ -22,6 +23,7 @@ def _tiny(folder, *flags):
     """Flags for the smallest run there is, all of it inside `folder`."""
     return (
         "--config=configs/sprites.py:tiny",
+        "--config.model.encoder=pooled",  # the notebook's runs and those of older versions have I3D
         f"--workdir={folder / 'run'}",
         f"--config.data.root={folder / 'Release'}",
         f"--config.data.shards_dir={folder / 'prepared'}",
@@ -41,58 +43,59 @@ def _tiny(folder, *flags):
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory):
-    """A run that was killed by SIGKILL soon after its first checkpoint: its folder and the step it left."""
-    folder = tmp_path_factory.mktemp("killed")
-    process = subprocess.Popen(command(*_tiny(folder)), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 900
-    while not (folder / "run/checkpoints/2").exists():
-        assert process.poll() is None, "the run ended before its first checkpoint"
-        assert time.monotonic() < deadline, "no checkpoint in time"
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    return folder
+def unbroken_and_killed(tmp_path_factory):
+    """Folders of a run that ended, and of the same run as SIGKILL would have left it soon after its first checkpoint:
+    copied while no thread of it could go on."""
+    unbroken, killed = (tmp_path_factory.mktemp(name) for name in ("unbroken", "killed"))
+    with open(unbroken / "said.txt", "w") as said:
+        process = subprocess.Popen(command(*_tiny(unbroken)), cwd=ROOT, stdout=said, stderr=said)
+        try:
+            deadline = time.monotonic() + 900
+            while not (unbroken / "run/checkpoints/2").exists():
+                assert process.poll() is None, "the run ended before its first checkpoint"
+                assert time.monotonic() < deadline, "no checkpoint in time"
+                time.sleep(0.02)
+            process.send_signal(signal.SIGSTOP)
+            shutil.copytree(unbroken / "run", killed / "run")
+            process.send_signal(signal.SIGCONT)
+            assert process.wait(900) == 0, (unbroken / "said.txt").read_text()
+        finally:
+            process.kill()
+    return unbroken, killed
 
 
 def _final(folder):
-    config = sprites.get_config("tiny")
-    config.data.clip_frames, config.data.frame_step = 4, 1
-    run = load_run(folder / "run", config)
+    run = load_run_as_saved(folder / "run")
     return run.step, jax.tree.leaves(run.variables)
 
 
-def test_killed_and_resumed_equals_unbroken(killed, tmp_path):
+def test_killed_and_resumed_equals_unbroken(unbroken_and_killed):
+    unbroken, killed = unbroken_and_killed
     before = max(Checkpoints(killed / "run/checkpoints", read_only=True).steps())
-    code, _, said = run(*_tiny(killed))
+    # The same data, so that only the kill differs.
+    data = f"--config.data.root={unbroken / 'Release'}", f"--config.data.shards_dir={unbroken / 'prepared'}"
+    code, _, said = run(*_tiny(killed, *data))
     assert code == 0, said
     assert "resumed from" in said
-    # The same data, so that only the kill differs.
-    other = _tiny(
-        tmp_path,
-        f"--config.data.root={killed / 'Release'}",
-        f"--config.data.shards_dir={killed / 'prepared'}",
-    )
-    code, _, said = run(*other)
-    assert code == 0, said
     step, arrays = _final(killed)
-    unbroken_step, unbroken = _final(tmp_path)
+    unbroken_step, expected = _final(unbroken)
     assert before < step == unbroken_step
-    for one, two in zip(arrays, unbroken, strict=True):
+    for one, two in zip(arrays, expected, strict=True):
         np.testing.assert_array_equal(one, two)
 
 
-def test_eval_and_predict_from_a_workdir(killed, tmp_path, run_here):
-    code, _, said = run_here(*_tiny(killed, "--mode=eval"))
+def test_eval_and_predict_from_a_workdir(unbroken_and_killed, tmp_path, run_here):
+    trained, _ = unbroken_and_killed
+    code, _, said = run_here(*_tiny(trained, "--mode=eval"))
     assert code == 0 and "all background" in said, said
-    clip = sorted((killed / "Release/clips320H").glob("*_test_*.mp4"))[0]
-    code, _, said = run_here(*_tiny(killed, "--mode=predict", f"--input={clip}", f"--output={tmp_path / 'out'}"))
+    clip = sorted((trained / "Release/clips320H").glob("*_test_*.mp4"))[0]
+    code, _, said = run_here(*_tiny(trained, "--mode=predict", f"--input={clip}", f"--output={tmp_path / 'out'}"))
     assert code == 0, said
     with np.load(tmp_path / "out/labels.npz", allow_pickle=False) as labels:
         assert labels["joint"].shape == (20, 128, 128) and labels["joint"].dtype == np.uint8
     assert (tmp_path / "out/overlay.mp4").stat().st_size > 0
     # Without --config, the run's own is taken, of a workdir and of an exported file.
-    workdir, file = killed / "run", tmp_path / "model.safetensors"
+    workdir, file = trained / "run", tmp_path / "model.safetensors"
     code, _, said = run_here("--mode=export_weights", f"--workdir={workdir}", f"--output={file}")
     assert code == 0, said
     flags = "--mode=predict", f"--workdir={file}", f"--input={clip}", f"--output={tmp_path / 'again'}"

@@ -23,6 +23,7 @@ def test_vidor_from_raw_json_and_mp4_to_a_score_and_labels(tmp_path, run_here):
         "--config.data.label_span=4",
         "--config.data.clips_per_video=2",
         "--config.predict.overlap=2",
+        "--config.model.encoder=pooled",
         "--config.model.encoder_width=0.0625",
         "--config.model.decoder_width=0.0625",
         "--config.train.batch_size=4",
