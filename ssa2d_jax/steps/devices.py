@@ -1,7 +1,7 @@
 """jax.pmap over the local devices. Only this file divides batches among devices; the steps sum over the axis."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeVar
 
 import jax
@@ -56,8 +56,12 @@ def pmap_train_step(
     )
 
 
+@lru_cache(maxsize=32)
 def pmap_eval_step(model: SSA2D, space: LabelSpace, threshold: float) -> EvalStep:
-    """Compiles `eval_step` for every device: it returns counts over all devices, and the agreement of every clip."""
+    """Compiles `eval_step` for every device: it returns counts over all devices, and the agreement of every clip.
+
+    Equal arguments give the same step, which is compiled once.
+    """
     step = partial(eval_step, model=model, space=space, threshold=threshold)
     return jax.pmap(step, axis_name=DEVICES, in_axes=(None, 0), out_axes=(None, 0))
 

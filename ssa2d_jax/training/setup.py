@@ -1,5 +1,6 @@
 """What a training run consists of: its workdir, network, compiled steps, checkpoints, tables and TensorBoard."""
 
+import functools
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -7,10 +8,10 @@ from typing import NamedTuple
 import jax
 import optax
 from clu import metric_writers, parameter_overview
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, FrozenConfigDict
 
 from ssa2d_jax.data.batch import Source
-from ssa2d_jax.data.label_space import KINDS
+from ssa2d_jax.data.label_space import KINDS, LabelSpace
 from ssa2d_jax.evaluation.evaluate import Evaluator
 from ssa2d_jax.evaluation.metrics import SCORES, Result
 from ssa2d_jax.models.ssa2d import SSA2D
@@ -36,11 +37,21 @@ class StepParts(NamedTuple):
 
 
 def make_step(config: ConfigDict, source: Source) -> StepParts:
-    """The network and training step that `config` describes, for the classes and the number of clips of `source`."""
-    train = config.train
-    rule = optimizer.make_optimizer(train, _schedule(config, source))
-    model = build_model(config.model, source.space, stats_axis=DEVICES)
-    loss = config.loss
+    """The network and training step that `config` describes, for the classes and the number of clips of `source`.
+
+    Equal ones of a process, such as those of an ablation's seeds, are compiled once.
+    """
+    model, train, loss = (FrozenConfigDict(part) for part in (config.model, config.train, config.loss))
+    return _step_of(model, train, loss, source.space, source.train_clips)
+
+
+@functools.lru_cache(maxsize=32)
+def _step_of(
+    network: FrozenConfigDict, train: FrozenConfigDict, loss: FrozenConfigDict, space: LabelSpace, clips: int
+) -> StepParts:
+    learning_rate = schedule.learning_rate(train.lr_phases, clips, train.batch_size)
+    rule = optimizer.make_optimizer(train, learning_rate)
+    model = build_model(network, space, stats_axis=DEVICES)
     train_step = devices.pmap_train_step(
         model,
         rule,

@@ -135,7 +135,8 @@ def test_any_encoder_may_be_the_full_models(trained, tmp_path, options):
 def test_variants_are_really_trained(tmp_path):
     config = config_of(("full", "no_actor_prior"), (0,))
     config.model.encoder = "pooled"
-    scores = run(config, tmp_path)
+    config.train.lr_phases = toy_config().train.lr_phases  # a program that the loop's tests compile as well
+    scores = ablation.run_ablation(config, default.NETWORK_VARIANTS, tmp_path, lambda _: toy_source())
     assert set(scores) == {"full", "no_actor_prior"}
     saved = json.loads((tmp_path / "no_actor_prior" / "seed0" / "config.json").read_text())
     assert saved["model"]["actor_prior"] == "off"
@@ -143,4 +144,4 @@ def test_variants_are_really_trained(tmp_path):
     assert parameters[0] != parameters[1]
     for variant in scores:
         result = json.loads((tmp_path / variant / "seed0" / "metrics" / "test.json").read_text())
-        assert result["step"] == 1 and result["joint"]["miou"] == scores[variant][0]["joint"]
+        assert result["step"] == 4 and result["joint"]["miou"] == scores[variant][0]["joint"]

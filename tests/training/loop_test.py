@@ -27,6 +27,7 @@ from ssa2d_jax.runs.checkpoints import Checkpoints
 from ssa2d_jax.runs.load_run import load_run
 from ssa2d_jax.steps import devices, schedule
 from ssa2d_jax.steps.inputs import normalize
+from ssa2d_jax.training import setup
 from ssa2d_jax.training.log import TrainLog
 from ssa2d_jax.training.loop import short_training_warning, train
 from ssa2d_jax.training.profile import profile
@@ -207,15 +208,14 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing_of_it(tmp_pat
     config = toy_config("pooled")
     config.train.save_every = 1
 
-    def broken_at_3(*_, **__):
-        def step(state, batch):
-            done = state.step + 1
-            loss = jnp.where(done == 3, jnp.nan, 1.0)
-            return state.replace(step=done), dict.fromkeys(("loss", "actor", "action", "mask", "gradient_norm"), loss)
+    def broken_at_3(state, batch):
+        done = state.step + 1
+        loss = jnp.where(done == 3, jnp.nan, 1.0)
+        return state.replace(step=done), dict.fromkeys(("loss", "actor", "action", "mask", "gradient_norm"), loss)
 
-        return step
+    parts = setup.make_step(config, toy_source())
 
-    monkeypatch.setattr(devices, "pmap_train_step", broken_at_3)
+    monkeypatch.setattr(setup, "make_step", lambda *_: parts._replace(train_step=broken_at_3))
     with pytest.raises(Diverged, match="no longer finite at step 3 .*usable: .*step 2.*config.train.lr_phases"):
         train(config, tmp_path, toy_source())
     assert max(Checkpoints(tmp_path / "checkpoints", read_only=True).steps()) == 2
