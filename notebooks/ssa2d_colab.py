@@ -115,7 +115,7 @@ def label_video(run: str, clip: Path) -> None:
 # the included network. Meanwhile it trains it on the world with the fish.
 
 # %%
-# !{PYTHON} -m tools.demo --workdir=runs/demo {DEMO}
+# !{PYTHON} -m tools.demo --workdir=runs/demo {DEMO} 2>&1 | cat
 
 # %% [markdown]
 # A clip that the network has never seen, with its labels: a colour for each pair of actor and action. Below, who does

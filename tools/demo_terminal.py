@@ -40,7 +40,9 @@ class Terminal:
         """
         self.say(title)
         start, ended = time.monotonic(), threading.Event()
-        ticker = threading.Thread(target=self._tick, args=(watched or self._log, ended), daemon=True)
+        # Of its own log, what an earlier step said is no sign of life.
+        before = 0 if watched else self._log.stat().st_size
+        ticker = threading.Thread(target=self._tick, args=(watched or self._log, before, ended), daemon=True)
         ticker.start()
         try:
             with open(self._log, "a") as log, contextlib.redirect_stderr(log), contextlib.redirect_stdout(log):
@@ -51,13 +53,15 @@ class Terminal:
         self.times[title] = time.monotonic() - start
         self.say(f"    {duration(self.times[title])}")
 
-    def _tick(self, path: Path, ended: threading.Event) -> None:
-        """Shows the last line of a log file now and then, in a terminal always in the same line, until `ended`."""
+    def _tick(self, path: Path, before: int, ended: threading.Event) -> None:
+        """Shows the last line of a log file, from byte `before` on, now and then until `ended`: in a terminal always in
+        the same line.
+        """
         output, start, is_shown = sys.__stdout__ or io.StringIO(), time.monotonic(), False
         is_terminal = output.isatty()
         while not ended.wait(1.0):
             if is_terminal or time.monotonic() - self._printed >= _TICK:
-                text = f"    {duration(time.monotonic() - start)}  {last_line(path)}"
+                text = f"    {duration(time.monotonic() - start)}  {last_line(path, before)}"
                 print(
                     f"\r\x1b[K{text}" if is_terminal else text, end="" if is_terminal else "\n", file=output, flush=True
                 )
@@ -66,10 +70,11 @@ class Terminal:
             print("\r\x1b[K", end="", file=output, flush=True)
 
 
-def last_line(path: Path) -> str:
-    """The last line of a log file, shortened; "" if there is none."""
+def last_line(path: Path, before: int = 0) -> str:
+    """The last line of a log file, from byte `before` on, shortened; "" if there is none."""
     with contextlib.suppress(OSError):
-        lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
+        text = path.read_bytes()[before:].decode(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
         if lines:
             return lines[-1] if len(lines[-1]) <= _WIDTH else lines[-1][: _WIDTH - 3] + "..."
     return ""

@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -194,6 +195,14 @@ def test_steps_show_the_last_line_of_their_log_and_take_their_messages(tmp_path,
         time.sleep(1.2)
     assert "rendering" not in capsys.readouterr().err and 1.0 < terminal.times["Draw"] < 30
     assert last_line(tmp_path / "demo.log") == "rendering: 3 of 9 clips" and last_line(tmp_path / "none") == ""
+    printed = []
+    monkeypatch.setattr(sys, "__stdout__", types.SimpleNamespace(isatty=lambda: False, write=printed.append, flush=int))
+    with terminal.step("Label"):  # which has said nothing so far
+        time.sleep(2.2)
+        print("9 of 20 frames", file=sys.stderr, flush=True)
+        time.sleep(1.2)
+    lines = "".join(printed).splitlines()
+    assert lines[0].strip() in ("1 s", "2 s") and lines[-1].endswith("9 of 20 frames")
 
 
 def test_a_failed_process_is_an_error_and_leaving_ends_one_that_runs(tmp_path):
