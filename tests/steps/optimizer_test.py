@@ -56,6 +56,40 @@ def test_muon_moves_kernels_along_orthogonal_matrices_and_the_rest_by_adam():
     np.testing.assert_allclose(updates["bias"], [-0.01 * nesterov, 0.01 * nesterov], rtol=1e-4)
 
 
+def test_muon_equals_optax_on_kernels_of_every_shape_with_the_same_state():
+    train = default.get_config().train
+    train.update(dict(optimizer="muon", clip_gradient=0.0, weight_decay=0.1))
+    dimensions = lambda params: jax.tree.map(optimizer._as_matrix, params)
+    expected = optax.contrib.muon(
+        lambda _: train.muon_factor * 0.01,
+        eps=train.adam_eps,
+        weight_decay=train.weight_decay,
+        adam_b1=train.adam_b1,
+        adam_b2=train.adam_b2,
+        adam_learning_rate=lambda _: 0.01,
+        muon_weight_dimension_numbers=dimensions,
+    )
+    actual = optimizer.make_optimizer(train, lambda _: 0.01)
+    shapes = [(3, 3, 3, 4, 16), (1, 1, 1, 24, 16), (1, 1, 1, 4, 16), (3, 1, 1, 16, 4), (4, 1), (1, 1, 1, 1, 6), (6,)]
+    rng = np.random.default_rng(0)
+    params = {f"{i}": jnp.asarray(rng.standard_normal(shape, np.float32)) for i, shape in enumerate(shapes)}
+    states, trees = [expected.init(params), actual.init(params)], [params, params]
+    assert jax.tree.structure(states[0]) == jax.tree.structure(states[1][1])
+    for step in range(3):
+        gradient = jax.tree.map(lambda x: jnp.asarray(rng.standard_normal(x.shape, np.float32)), params)
+        # Singular values from 1 to 1e-5, and none but zeros.
+        gradient["0"] = gradient["0"] * jnp.geomspace(1e-5, 1, 16)
+        gradient["3"] = gradient["3"] * (step > 0)
+        (updates, states[0]), (ours, states[1]) = (
+            jax.jit(rule.update)(gradient, state, tree)
+            for rule, state, tree in zip((expected, actual), states, trees, strict=True)
+        )
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4 * 0.01 * train.muon_factor), updates, ours)
+        assert all(np.abs(x).max() > 1e-4 for x in jax.tree.leaves(updates))
+        trees = [optax.apply_updates(tree, up) for tree, up in zip(trees, (updates, ours), strict=True)]
+    jax.tree.map(np.testing.assert_allclose, states[0], states[1][1])
+
+
 def test_muons_decay_is_decoupled_and_on_kernels_alone():
     gradient = jax.random.normal(jax.random.key(0), (1, 1, 1, 4, 4))
     plain, decayed = _muon_updates(gradient), _muon_updates(gradient, weight_decay=0.5)
