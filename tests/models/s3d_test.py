@@ -118,18 +118,18 @@ def test_mixed_3b_equals_a_twin(gated):
 def test_a_gate_of_zeros_halves_and_each_clip_has_gates_of_its_own():
     x = jax.random.normal(jax.random.key(0), (2, 4, 6, 6, 3))
     plain, gated = (SeparableUnit3d(5, (3, 3, 3), (2, 1, 1), gates, Unit3d) for gates in (False, True))
-    variables = gated.init(jax.random.key(1), x)
+    variables = jax.jit(gated.init)(jax.random.key(1), x)
     params = variables["params"]
-    before = plain.apply(variables | {"params": {name: params[name] for name in ("spatial", "temporal")}}, x)
+    before = jax.jit(plain.apply)(variables | {"params": {name: params[name] for name in ("spatial", "temporal")}}, x)
     assert before.shape == (2, 2, 6, 6, 5)
-    apply = lambda kernel, bias: gated.apply(
-        variables | {"params": params | {"gate": dict(kernel=kernel, bias=bias)}}, x
+    apply = jax.jit(
+        lambda kernel, bias: gated.apply(variables | {"params": params | {"gate": dict(kernel=kernel, bias=bias)}}, x)
     )
     zeros = jnp.zeros((1, 1, 1, 5, 5))
-    np.testing.assert_allclose(apply(zeros, jnp.zeros(5)), before / 2, rtol=1e-6)
+    np.testing.assert_allclose(apply(zeros, jnp.zeros(5)), before / 2, rtol=1e-5, atol=1e-6)
     shut = apply(zeros, jnp.array([0.0, -100, 0, 0, 100]))
     np.testing.assert_allclose(shut[..., 1], 0, atol=1e-6)
-    np.testing.assert_allclose(shut[..., 4], before[..., 4], rtol=1e-6)
+    np.testing.assert_allclose(shut[..., 4], before[..., 4], rtol=1e-5, atol=1e-6)
     means = before.mean((1, 2, 3))
     expected = before / (1 + jnp.exp(-3 * means))[:, None, None, None]
     np.testing.assert_allclose(apply(3 * jnp.eye(5)[None, None, None], jnp.zeros(5)), expected, rtol=1e-5)
@@ -192,18 +192,17 @@ def test_bfloat16_keeps_parameters_and_statistics_in_float32():
     assert {x.dtype for x in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
 
 
-@pytest.mark.parametrize("flow", [False, True])
-def test_another_encoder_needs_its_name_in_the_registry_alone(monkeypatch, flow):
+def test_another_encoder_needs_its_name_in_the_registry_alone(monkeypatch):
     monkeypatch.setitem(ENCODERS, "another", PooledEncoder)
     config = toy_config()
-    config.model.encoder, config.model.flow = "another", flow
+    config.model.encoder, config.model.flow = "another", True
     config.data.flow, config.data.label_span, config.predict.overlap = "dis", 4, 2
     config_rules.check_config(config, devices=2)
     model = build_model(config.model, A2D, stats_axis=None)
     variables = jax.jit(partial(init_variables, model, config))()
     assert set(variables["params"]["encoder"]) == set(STRIDES)
     video = jnp.ones((1, 4, 32, 32, 3))
-    outputs = jax.jit(model.apply)(variables, video, video[..., :2] if flow else None)
+    outputs = jax.jit(model.apply)(variables, video, video[..., :2])
     assert outputs.actor.shape == (1, 2, 8, 8, 8) and bool(jnp.isfinite(outputs.action).all())
 
 
