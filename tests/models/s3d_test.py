@@ -132,7 +132,7 @@ def test_a_gate_of_zeros_halves_and_each_clip_has_gates_of_its_own():
     np.testing.assert_allclose(shut[..., 4], before[..., 4], rtol=1e-5, atol=1e-6)
     means = before.mean((1, 2, 3))
     expected = before / (1 + jnp.exp(-3 * means))[:, None, None, None]
-    np.testing.assert_allclose(apply(3 * jnp.eye(5)[None, None, None], jnp.zeros(5)), expected, rtol=1e-5)
+    np.testing.assert_allclose(apply(3 * jnp.eye(5)[None, None, None], jnp.zeros(5)), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(("kept", "endpoint"), [(True, "Mixed_3c"), (False, "Mixed_5c")])
