@@ -1,6 +1,7 @@
 """The formats of labelling tools that predictions are written in: their names and titles."""
 
 EXPORT_FORMATS = {"cvat": "CVAT for video 1.1", "coco": "COCO 1.0", "youtube_vis": "YouTube-VIS", "labelme": "labelme"}
+CONTRIBUTOR = "ssa2d_jax predict"  # what the files say who drew them, so that their shapes are known as predictions
 EXPORT_SHAPES = ("masks", "polygons")
 FORMATS_RULE = f"'' (none), or one or more of {', '.join(EXPORT_FORMATS)} with commas between, each once"
 

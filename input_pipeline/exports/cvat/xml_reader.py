@@ -9,7 +9,7 @@ from input_pipeline.exports.actions import Attribute, find_action
 from input_pipeline.exports.cvat.meta import Label, Task, read_labels, read_tasks
 from input_pipeline.exports.cvat.shapes import AREAS, NO_AREAS, Area, can_interpolate, interpolate, read_area
 from input_pipeline.exports.files.archive import Archive
-from input_pipeline.exports.files.picture_names import group_pictures
+from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.files.safe_xml import Element, parse_xml
 from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Size, Track, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
@@ -47,7 +47,7 @@ def _read_file(archive: Archive, name: str, options: ReadOptions) -> Export:
     place = archive.place(name)
     root = parse_xml(archive.read(name), place)
     try:
-        tasks, labels = read_tasks(root, archive.path.stem), read_labels(root)
+        tasks, labels = read_tasks(root, name_of(archive.path)), read_labels(root)
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
     reader = _Reader(place, labels, options)

@@ -9,12 +9,14 @@ from input_pipeline.exports import drawing
 from input_pipeline.exports.actions import ActionSource, Attribute, find_action
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.json_files import Entry, entries, find_json, numbers, text
-from input_pipeline.exports.files.picture_names import group_pictures
+from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.labelled import Draw, Export, LabelledVideo, ReadOptions, Shape, Size
 from input_pipeline.exports.splits import split_of
 from input_pipeline.exports.tracks import TrackBuilder
+from input_pipeline.exports.writing.media import VIDEOS
 from input_pipeline.releases import coco_rle
 from input_pipeline.releases.json_fields import error_place, read_number, shorten
+from ssa2d_jax.data.export_formats import CONTRIBUTOR
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, plural
 from ssa2d_jax.video.frame import MAX_PIXELS
@@ -79,6 +81,7 @@ class _File:
         listed = entries(content.get("categories"), "categories")
         self.categories = {read_number(one, "id", 0): text(one.get("name"), "a category's name") for one in listed}
         self._annotations = entries(content["annotations"], "annotations")
+        self._default = _named_video(content.get("info")) or name_of(archive.path)
         self._crowds = 0
         self._nameless = 0
         names = Counter(self.categories.values())
@@ -110,7 +113,7 @@ class _File:
         names = {key: name.replace("\\", "/") for key, name in names.items()}
         if len(set(names.values())) < len(names):
             raise InputError(f"{place}: two images have the same file_name")
-        groups = group_pictures(names.values(), place, self._archive.path.stem)
+        groups = group_pictures(names.values(), place, self._default)
         image_of = {name: key for key, name in names.items()}
         by_image: dict[int, list[tuple[int, Entry]]] = {}
         for index, annotation in enumerate(self._annotations):
@@ -165,6 +168,15 @@ class _File:
                 draw, is_box = _outline(annotation)
                 is_interpolated = attributes.get("keyframe") is False
                 yield actor, track, Shape(draw, done, (index,), is_interpolated, is_box)
+
+
+def _named_video(info: object) -> str:
+    """The video that `predict --format=coco` names in the head of its file; "" in files of other programs."""
+    name = info.get("description") if isinstance(info, dict) else None
+    if not isinstance(name, str) or "/" in name or "\\" in name:
+        return ""
+    path = PurePosixPath(name)
+    return path.stem if path.suffix.lower() in VIDEOS else name if info.get("contributor") == CONTRIBUTOR else ""
 
 
 def _attributes(annotation: Entry) -> dict[str, object]:

@@ -16,7 +16,7 @@ from input_pipeline.exports import drawing
 from input_pipeline.exports.actions import SEPARATOR, is_of_tools
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.json_files import Entry, entries, find_json, point_numbers, text
-from input_pipeline.exports.files.picture_names import group_pictures
+from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.labelled import Draw, Export, LabelledVideo, ReadOptions, Shape, Size, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
 from input_pipeline.releases.json_fields import shorten
@@ -51,7 +51,7 @@ def read_labelme(archive: Archive, options: ReadOptions) -> Export:
     reader = _Reader(archive, contents, options.action_attribute)
     folders = {PurePosixPath(picture).parent for picture in pictures}
     beside = [name for name in archive.ending_with(*PICTURES) if PurePosixPath(name).parent in folders]
-    groups = group_pictures([*pictures, *beside], str(archive.path), archive.path.stem)
+    groups = group_pictures([*pictures, *beside], str(archive.path), name_of(archive.path))
     videos = []
     for video, of_video in groups.items():
         frames = {frame: pictures[picture] for frame, picture in of_video.items() if picture in pictures}

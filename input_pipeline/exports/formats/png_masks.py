@@ -14,7 +14,7 @@ from input_pipeline.exports import drawing
 from input_pipeline.exports.actions import SEPARATOR
 from input_pipeline.exports.doings import Doings, read_doings
 from input_pipeline.exports.files.archive import Archive
-from input_pipeline.exports.files.picture_names import group_pictures
+from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Size
 from input_pipeline.exports.splits import split_of
 from input_pipeline.exports.tracks import TrackBuilder
@@ -75,7 +75,7 @@ def read_masks(archive: Archive, masks: MaskFiles, options: ReadOptions) -> Expo
     """Reads the PNGs of a format, and who does what from the table that the user names."""
     doings = read_doings(options.table) if options.table else None
     reader = _Reader(archive, masks, doings)
-    names = group_pictures(masks.files.values(), str(archive.path), archive.path.stem)
+    names = group_pictures(masks.files.values(), str(archive.path), name_of(archive.path))
     png_of = {picture: png for png, picture in masks.files.items()}
     if len(png_of) < len(masks.files):
         raise InputError(f"{archive.path}: several PNGs are of one frame")

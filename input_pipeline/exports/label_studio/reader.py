@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from input_pipeline.exports.actions import SEPARATOR, ActionSource, Attribute, find_action
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.json_files import Entry, entries, find_json
-from input_pipeline.exports.files.picture_names import group_pictures
+from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.label_studio.regions import NO_AREAS, Region, boxes_by_frame, draw_region, read_regions
 from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Track, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
@@ -160,7 +160,7 @@ class _Reader:
         by_name = {task.file: task for task in pictures}
         if len(by_name) < len(pictures):
             raise InputError(f"{self._archive.path}: several tasks are of one picture; delete all but one")
-        groups = group_pictures(by_name, str(self._archive.path), self._archive.path.stem)
+        groups = group_pictures(by_name, str(self._archive.path), name_of(self._archive.path))
         read = [
             self._read_pictures(video, {frame: by_name[name] for frame, name in names.items()}, names)
             for video, names in groups.items()

@@ -66,8 +66,9 @@ class FolderWriter:
             video: The video.
             is_only: Whether the export has no other.
         """
-        written, name = self.written, _free_name(video.name, self.written.rows)
-        frames = media.find_frames(self._archive, video, self._options, is_only)
+        written, frames = self.written, media.find_frames(self._archive, video, self._options, is_only)
+        video = dataclasses.replace(video, name=frames.other_name or video.name)
+        name = _free_name(video.name, written.rows)
         positions = {frame: frames.positions[frame] for frame in video.frames() if frame in frames.positions}
         renamed = [f"the video {video.name!r} is called {name} in the folder"] if name != video.name else []
         written.remarks += [*renamed, *frames.remarks, *_lost(video, positions), *_unknown(video)]

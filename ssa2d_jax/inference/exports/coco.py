@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from ssa2d_jax.data.export_formats import CONTRIBUTOR
 from ssa2d_jax.inference.exports.clip import Clip, ClipTrack
 from ssa2d_jax.inference.exports.options import ExportOptions
 
@@ -17,7 +18,8 @@ def write_coco(clip: Clip, folder: Path, options: ExportOptions) -> list[str]:
     """
     category = {name: number for number, name in enumerate(clip.actors, 1)}
     with open(folder / COCO_JSON, "w", encoding="utf-8") as file:
-        file.write('{"info": {"description": ' + json.dumps(clip.name) + '}, "licenses": [], "categories": ')
+        info = {"description": clip.name, "contributor": CONTRIBUTOR}
+        file.write('{"info": ' + json.dumps(info) + ', "licenses": [], "categories": ')
         file.write(json.dumps([{"id": i, "name": name, "supercategory": ""} for name, i in category.items()]))
         file.write(', "images": [')
         for frame in range(0, clip.length, options.step):
