@@ -172,11 +172,12 @@ class _File:
 
 def _named_video(info: object) -> str:
     """The video that `predict --format=coco` names in the head of its file; "" in files of other programs."""
-    name = info.get("description") if isinstance(info, dict) else None
+    head = info if isinstance(info, dict) else {}
+    name = head.get("description")
     if not isinstance(name, str) or "/" in name or "\\" in name:
         return ""
     path = PurePosixPath(name)
-    return path.stem if path.suffix.lower() in VIDEOS else name if info.get("contributor") == CONTRIBUTOR else ""
+    return path.stem if path.suffix.lower() in VIDEOS else name if head.get("contributor") == CONTRIBUTOR else ""
 
 
 def _attributes(annotation: Entry) -> dict[str, object]:
