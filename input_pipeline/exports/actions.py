@@ -11,7 +11,7 @@ _USUAL = ("action", "actions", "activity", "activities", "verb", "behavior", "be
 # What tools write beside the user's attributes.
 _OF_TOOLS = frozenset(
     ("occluded", "outside", "keyframe", "track_id", "rotation", "is_crowd", "iscrowd", "z_order", "id", "group")
-    + ("group_id", "source", "frame", "difficult", "truncated")
+    + ("group_id", "source", "score", "frame", "difficult", "truncated")
 )
 _UNSET = ("", "__undefined__")  # the second is CVAT's
 

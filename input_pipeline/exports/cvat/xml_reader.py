@@ -138,7 +138,7 @@ class _Reader:
                 if frame in seen:
                     raise InputError(f"{place}: has two shapes in this frame")
                 seen.add(frame)
-                yield frame, _at(place, child)
+                yield frame, _at(place, child, element.get("source", ""))
 
     def read_images(self, root: Element, tasks: Sequence[Task]) -> list[LabelledVideo]:
         """The videos of "CVAT for images"."""
@@ -201,7 +201,7 @@ class _Reader:
 
     def _shape(self, label: str, area: Area) -> Shape:
         _, action = self.source.actor_and_action(label, area.attributes)
-        return Shape(area.draw(), action, (area.layer,), not area.is_key, area.kind == "box")
+        return Shape(area.draw(), action, (area.layer,), not area.is_key, area.kind == "box", area.is_predicted)
 
 
 def _fill(ordered: Sequence[tuple[int, Area]], task: Task) -> tuple[dict[int, Area], dict[int, str]]:
@@ -250,9 +250,9 @@ def _merged(attributes: Sequence[Attribute]) -> list[Attribute]:
     return list(merged.values())
 
 
-def _at(place: str, element: Element) -> Area:
+def _at(place: str, element: Element, source: str = "") -> Area:
     try:
-        return read_area(element)
+        return read_area(element, source)
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
 

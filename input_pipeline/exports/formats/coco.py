@@ -167,7 +167,8 @@ class _File:
                 self._nameless += track is None
                 draw, is_box = _outline(annotation)
                 is_interpolated = attributes.get("keyframe") is False
-                yield actor, track, Shape(draw, done, (index,), is_interpolated, is_box)
+                is_predicted = "score" in attributes  # as COCO's results have it, and predict --format=coco
+                yield actor, track, Shape(draw, done, (index,), is_interpolated, is_box, is_predicted)
 
 
 def _named_video(info: object) -> str:
@@ -185,7 +186,7 @@ def _attributes(annotation: Entry) -> dict[str, object]:
     attributes = annotation.get("attributes") or {}
     if not isinstance(attributes, dict):
         raise InputError(f"the attributes of an annotation are {shorten(attributes)}; expected an object")
-    beside = {name: annotation.get(name) for name in (*_TRACKS, "action")}
+    beside = {name: annotation.get(name) for name in (*_TRACKS, "action", "score")}
     every = {**beside, **attributes}
     return {name: value for name, value in every.items() if isinstance(value, str | int | float | bool)}
 

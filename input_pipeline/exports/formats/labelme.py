@@ -20,6 +20,7 @@ from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.labelled import Draw, Export, LabelledVideo, ReadOptions, Shape, Size, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
 from input_pipeline.releases.json_fields import shorten
+from ssa2d_jax.data.export_formats import LABELME_MARK, mark_labelme
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, plural, size_text
 from ssa2d_jax.video.frame import MAX_PIXELS
@@ -128,7 +129,8 @@ class _Reader:
             action = _flag(place, shape) if self._where == "flags" else str(shape.get("description") or "")
             actor = label
         draw = _read_outline(place, shape)
-        return actor.strip(), group, Shape(draw, action.strip() or None, (index,), is_box=kind == "rectangle")
+        done, is_predicted = action.strip() or None, _is_predicted(place, shape)
+        return actor.strip(), group, Shape(draw, done, (index,), False, kind == "rectangle", is_predicted)
 
 
 def _find_action(place: str, shapes: Sequence[Entry], chosen: str) -> str:
@@ -199,6 +201,14 @@ def _read_outline(place: str, shape: Entry) -> Draw:
     if patch.shape != size:
         raise InputError(f"{place}: its mask has {size_text(patch.shape)} pixels, its points enclose {size_text(size)}")
     return functools.partial(drawing.draw_patch, patch, left, top)
+
+
+def _is_predicted(place: str, shape: Entry) -> bool:
+    """Whether a shape is as `predict --format=labelme` wrote it."""
+    if LABELME_MARK not in shape:
+        return False
+    mask = _read_mask(place, shape.get("mask")) if shape.get("shape_type") == "mask" else None
+    return bool(shape[LABELME_MARK] == mark_labelme(shape, mask))
 
 
 def _read_mask(place: str, encoded: object) -> Bool[np.ndarray, "h w"]:

@@ -199,7 +199,7 @@ class _Reader:
             draw = draw_region(region)
         except InputError as error:
             raise InputError(f"region {region.id}: {error}") from error
-        return actor, Shape(draw, action, (index,), is_box=region.kind == "rectangle")
+        return actor, Shape(draw, action, (index,), False, region.kind == "rectangle", region.is_predicted)
 
     def _read_video(self, task: _Task) -> LabelledVideo:
         present: Counter[int] = Counter()
@@ -219,7 +219,7 @@ class _Reader:
                 if self._has_timeline:
                     done = _action_at(timeline, frame, actor, present[frame] == 1)
                     self._several += done is None and present[frame] > 1
-                shapes[frame] = [Shape(draw, done, is_interpolated=not is_drawn, is_box=True)]
+                shapes[frame] = [Shape(draw, done, (), not is_drawn, True, region.is_predicted)]
             tracks.append(Track(f"region {region.id} ({actor})", actor, shapes))
         counts = [region.value.get("framesCount") for region, _ in read]
         count = next((one for one in counts if type(one) is int), None)

@@ -28,7 +28,8 @@ class Written:
     Attributes:
         rows: Who does what when, by video.
         frames: The number of labelled frames.
-        interpolated: Those in which a person drew nothing.
+        interpolated: Those in which the tool drew all shapes between those of a person.
+        predicted: Those in which a person drew nothing, and a network something.
         boxes: Those with a filled box.
         not_drawn: Frames that aren't labelled because a person drew nothing in them.
         hidden: Tracks that can't be seen in a frame that has them, with the number of frames.
@@ -40,6 +41,7 @@ class Written:
     rows: dict[str, list[Row]] = dataclasses.field(default_factory=dict)
     frames: int = 0
     interpolated: int = 0
+    predicted: int = 0
     boxes: int = 0
     not_drawn: int = 0
     hidden: Counter[str] = dataclasses.field(default_factory=Counter)
@@ -103,7 +105,8 @@ class FolderWriter:
     def _count(self, name: str, label: FrameLabel) -> None:
         written = self.written
         written.frames += 1
-        written.interpolated += label.is_interpolated
+        written.predicted += label.is_predicted
+        written.interpolated += label.is_interpolated and not label.is_predicted
         written.boxes += label.has_boxes
         written.hidden.update(f"{name}: {track}" for track in label.hidden)
         written.without_action.update(f"{name}: {track}" for track in label.without_action)

@@ -100,6 +100,7 @@ def find_frames(archive: Archive, video: LabelledVideo, options: MediaOptions, i
     is_named = video.name != name_of(archive.path)
     path, remarks = _find_in(folder, video, is_only and options.videos is not None, is_named)
     other_name = "" if is_named or not remarks else path.name if path.is_dir() else path.stem
+    video = dataclasses.replace(video, name=other_name or video.name)
     if path.is_dir():
         return dataclasses.replace(_match_folder(path, video), remarks=remarks, other_name=other_name)
     remarks += _number_remarks(video, options)

@@ -13,15 +13,17 @@ def describe(export: Export, written: Written) -> list[str]:
     """The report: the tool, the tracks, where the actions come from, how the frames were labelled, what is left out."""
     rows = [row for of_video in written.rows.values() for row in of_video]
     tracks = {(name, row.number) for name, of_video in written.rows.items() for row in of_video}
-    drawn = written.frames - written.interpolated
+    drawn = written.frames - written.interpolated - written.predicted
+    title = f"{export.tool} (predictions)" if written.predicted and not drawn else export.tool
+    predicted = f", in {written.predicted} all were predicted or imported, and nobody has changed them"
     lines = [
-        f"tool: {export.tool}",
+        f"tool: {title}",
         f"action: {export.action}",
         f"videos: {len(written.rows)} ({first_few(list(written.rows))}), with {plural(len(tracks), 'track')}",
         f"actors: {first_few(sorted({row.actor for row in rows}), _SHOWN_CLASSES)}",
         f"actions: {first_few(sorted({row.action for row in rows}), _SHOWN_CLASSES)}",
         f"labelled frames: {written.frames}; in {drawn} a person drew a shape, in {written.interpolated} the tool drew "
-        "all of them between those",
+        f"all of them between those{predicted if written.predicted else ''}",
     ]
     if written.not_drawn:
         lines.append(f"not labelled: {plural(written.not_drawn, 'frame')} in which the tool drew all shapes")

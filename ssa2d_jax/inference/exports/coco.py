@@ -14,6 +14,7 @@ _CVAT_SUFFIX = ".PNG"  # of the names that CVAT gives the frames of a video
 def write_coco(clip: Clip, folder: Path, options: ExportOptions) -> list[str]:
     """Writes coco.json into `folder`: compressed run lengths, with `action` and `track_id` in `attributes`.
 
+    `score` is the track's; annotations with one are known as predictions.
     The id of an image is the frame's number plus 1. Multi-label: an attribute for each action, true or false.
     """
     category = {name: number for number, name in enumerate(clip.actors, 1)}
@@ -52,6 +53,7 @@ def _annotation(
         "iscrowd": 0,
         "area": track.areas[i],
         "bbox": list(track.boxes[i]),
+        "score": track.score,
         "segmentation": {"size": list(mask["size"]), "counts": mask["counts"].decode("ascii")},
         "attributes": {**done, "track_id": track.number, "occluded": False},
     }

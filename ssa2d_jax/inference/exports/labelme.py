@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
+from ssa2d_jax.data.export_formats import LABELME_MARK, mark_labelme
 from ssa2d_jax.inference.exports.clip import Clip, ClipTrack
 from ssa2d_jax.inference.exports.options import ExportOptions
 from ssa2d_jax.utils.errors import InputError
@@ -27,7 +28,8 @@ def write_labelme(clip: Clip, folder: Path, out_folder: Path, options: ExportOpt
 
     The label is the actor, `group_id` the track's number; `flags` has every action, true if the track does it.
     `imagePath` is the picture of the frame: of a folder of pictures its own, else a JPEG beside the JSON, which is
-    there with `options.pictures`.
+    there with `options.pictures`. labelme keeps fields that it doesn't know: one marks a shape as a prediction by a
+    checksum, which is right until somebody changes it.
     """
     place = folder / LABELME
     place.mkdir(exist_ok=True)
@@ -98,11 +100,13 @@ def _shape(clip: Clip, track: ClipTrack, i: int, options: ExportOptions) -> tupl
     }
     if options.shapes == "polygons":
         points, iou = _polygon(track, i, (1 + options.iou) / 2)
-        return {**shape, "shape_type": "polygon", "points": points}, iou < options.iou
+        shape |= {"shape_type": "polygon", "points": points}
+        return {**shape, LABELME_MARK: mark_labelme(shape, None)}, iou < options.iou
     x, y, width, height = track.boxes[i]
-    png = encode_png(track.crop(i).astype(np.uint8))
-    mask = base64.b64encode(png).decode("ascii")
-    return {**shape, "points": [[x, y], [x + width - 1, y + height - 1]], "mask": mask}, False
+    crop = track.crop(i)
+    mask = base64.b64encode(encode_png(crop.astype(np.uint8))).decode("ascii")
+    shape |= {"points": [[x, y], [x + width - 1, y + height - 1]], "mask": mask}
+    return {**shape, LABELME_MARK: mark_labelme(shape, crop)}, False
 
 
 def _polygon(track: ClipTrack, i: int, iou: float) -> tuple[list[list[int]], float]:
