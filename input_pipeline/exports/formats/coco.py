@@ -51,7 +51,7 @@ def read_coco(archive: Archive, options: ReadOptions) -> Export:
         with error_place(file.place):
             attributes += file.attributes()
     labels = [label for file in files for label in file.categories.values()]
-    source = find_action(str(archive.path), _merged(attributes), labels, options.action_attribute)
+    source = find_action(archive.places(find_coco(archive)), _merged(attributes), labels, options.action_attribute)
     videos: list[LabelledVideo] = []
     remarks: list[str] = []
     for file in files:

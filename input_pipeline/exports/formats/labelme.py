@@ -5,7 +5,7 @@ import binascii
 import functools
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -72,8 +72,7 @@ class _Reader:
 
     def __init__(self, archive: Archive, contents: Mapping[str, Entry], chosen: str) -> None:
         self._archive, self._contents = archive, contents
-        shapes = [shape for name in contents for shape in self._shapes(name)]
-        self._where = _find_action(str(archive.path), shapes, chosen)
+        self._where = _find_action(archive, {name: self._shapes(name) for name in contents}, chosen)
         how = "as it says" if chosen else "guessed; it chooses another"
         self.sentence = f"{_PLACES[self._where]} (config.convert.action_attribute: {how})"
         self._left_out: Counter[str] = Counter()
@@ -133,27 +132,32 @@ class _Reader:
         return actor.strip(), group, Shape(draw, done, (index,), False, kind == "rectangle", is_predicted)
 
 
-def _find_action(place: str, shapes: Sequence[Entry], chosen: str) -> str:
-    """Where the actions are: a key of `_PLACES`. Raises InputError if that is nowhere, or not clear."""
+def _find_action(archive: Archive, shapes: Mapping[str, Sequence[Entry]], chosen: str) -> str:
+    """Where the actions of the shapes in all files are: a key of `_PLACES`.
+
+    Raises InputError if that is nowhere, or not clear.
+    """
     if chosen:
         if chosen not in _PLACES:
             raise InputError(f"config.convert.action_attribute is {chosen!r}; of labelme: {', '.join(_PLACES)}")
         return chosen
-    found = {
-        "label": any(SEPARATOR in str(shape.get("label")) for shape in shapes),
-        "flags": any(_true_flags(shape) for shape in shapes),
-        "description": any(str(shape.get("description") or "").strip() for shape in shapes),
+    says: dict[str, Callable[[Entry], bool]] = {
+        "label": lambda shape: SEPARATOR in str(shape.get("label")),
+        "flags": lambda shape: bool(_true_flags(shape)),
+        "description": lambda shape: bool(str(shape.get("description") or "").strip()),
     }
-    places = [where for where, is_there in found.items() if is_there]
+    found = {where: [name for name in shapes if any(map(test, shapes[name]))] for where, test in says.items()}
+    places = [where for where, names in found.items() if names]
     if not places:
         raise InputError(
-            f"{place}: says who is where, but not what they do; set a flag for the action of each shape, or write it "
-            f"into the description, or label shapes as dog{SEPARATOR}running"
+            f"{archive.places(list(shapes))}: says who is where, but not what they do; set a flag for the action of "
+            f"each shape, or write it into the description, or label shapes as dog{SEPARATOR}running"
         )
     if len(places) > 1:
+        examples = ", ".join(f"{where} (as in {found[where][0]})" for where in places)
         raise InputError(
-            f"{place}: it is not clear where the action is; give --config.convert.action_attribute=, one of "
-            f"{', '.join(places)}"
+            f"{archive.path}: it is not clear where the action is; give --config.convert.action_attribute=, one of "
+            f"{examples}"
         )
     return places[0]
 

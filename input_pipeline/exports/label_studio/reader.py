@@ -125,20 +125,20 @@ class _Reader:
     """Reads the regions of all tasks, and counts what it leaves out."""
 
     def __init__(self, archive: Archive, tasks: Sequence[_Task], chosen: str) -> None:
-        self._archive, self._tasks = archive, tasks
+        self._archive, self._tasks, place = archive, tasks, archive.places(find_label_studio(archive))
         regions = [region for task in tasks for region in task.regions]
         attributes = {name: Attribute(name, True) for region in regions for name in region.attributes}
         self._has_timeline = any(region.kind == "timeline" for region in regions) and chosen in ("", _TIMELINE)
         if self._has_timeline and attributes and not chosen:
             raise InputError(
-                f"{archive.path}: it is not clear where the action is; give --config.convert.action_attribute=, one of "
+                f"{place}: it is not clear where the action is; give --config.convert.action_attribute=, one of "
                 f"{', '.join((_TIMELINE, *attributes))}"
             )
         if self._has_timeline:
             self.source = ActionSource(_TIMELINE, "the timeline labels of the videos")
         else:
             labels = [label for region in regions for label in region.labels]
-            self.source = find_action(str(archive.path), list(attributes.values()), labels, chosen)
+            self.source = find_action(place, list(attributes.values()), labels, chosen)
         self._left_out: Counter[str] = Counter()
         self._several = 0
 

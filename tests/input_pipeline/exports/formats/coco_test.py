@@ -164,3 +164,13 @@ def test_predictions_name_their_video_and_other_descriptions_are_no_names(tmp_pa
     make_video(tmp_path / "videos", "walk.mp4", 10)
     convert(tmp_path / "walk/coco.json", tmp_path / "other", tmp_path / "videos")
     assert [row[0] for row in read_rows(tmp_path / "other")] == ["walk"]
+
+
+def test_attributes_that_are_not_clear_are_those_of_the_file_or_files(tmp_path):
+    attributes = {"gait": "slow", "mood": "happy"}
+    source = _export(tmp_path / "a", _annotation(attributes=attributes))
+    with pytest.raises(InputError, match=r"instances_default.json: it is not clear which attribute .*'gait', 'mood'"):
+        convert(source, tmp_path / "out", tmp_path / "a/videos")
+    _export(tmp_path / "a", _annotation(attributes=attributes), name="more.json")
+    with pytest.raises(InputError, match=r"a \(instances_default.json, more.json\): it is not clear which attribute"):
+        convert(tmp_path / "a", tmp_path / "out", tmp_path / "a/videos")

@@ -85,7 +85,8 @@ def test_the_action_is_in_labels_flags_or_descriptions(tmp_path, shapes, place, 
 
 def test_an_action_that_may_be_in_two_places_is_chosen(tmp_path):
     _write(tmp_path / "walk", 0, [_shape(description="my first label")])
-    with pytest.raises(InputError, match="not clear where the action is; .* one of flags, description"):
+    message = r"not clear where the action is; .* one of flags \(as in 00000.json\), description \(as in 00000.json\)"
+    with pytest.raises(InputError, match=message):
         convert(tmp_path / "walk", tmp_path / "out")
     convert(tmp_path / "walk", tmp_path / "out", action_attribute="flags")
     assert read_rows(tmp_path / "out")[0][3] == "running"
@@ -95,7 +96,7 @@ def test_an_action_that_may_be_in_two_places_is_chosen(tmp_path):
 
 def test_without_any_action_it_is_said_where_to_write_it(tmp_path):
     _write(tmp_path / "walk", 0, [_shape(flags=())])
-    with pytest.raises(InputError, match="says who is where, but not what they do; set a flag"):
+    with pytest.raises(InputError, match="walk/00000.json: says who is where, but not what they do; set a flag"):
         convert(tmp_path / "walk", tmp_path / "out")
 
 

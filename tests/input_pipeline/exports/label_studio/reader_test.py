@@ -139,7 +139,7 @@ def test_timeline_labels_and_choices_are_not_guessed_between(tmp_path, videos):
     tasks = copy.deepcopy(VIDEO)
     results = tasks[0]["annotations"][0]["result"]
     results.append({"id": "r1", "type": "choices", "from_name": "mood", "value": {"choices": ["happy"]}})
-    with pytest.raises(InputError, match="not clear where the action is; .*one of timeline, mood"):
+    with pytest.raises(InputError, match="export.json: it is not clear where the action is; .*one of timeline, mood"):
         _convert(tmp_path, videos, tasks)
     assert {row[3] for row in _convert(tmp_path, videos, tasks, action_attribute="timeline")[1]} == {
         "running",
