@@ -1,11 +1,15 @@
 """What a conversion understood, in lines for people."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from input_pipeline.exports.labelled import Export
 from input_pipeline.exports.writing.folder_writer import Written
+from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.text import first_few, plural
 
+REPORT = "converted.txt"  # in the folder
+_MOST_BYTES = 1 << 16
 _SHOWN_PROBLEMS = _SHOWN_CLASSES = 20
 
 
@@ -45,3 +49,17 @@ def describe_problems(problems: Sequence[str]) -> list[str]:
     more = len(problems) - _SHOWN_PROBLEMS
     lines = [f"left out: {problem}" for problem in problems[:_SHOWN_PROBLEMS]]
     return lines + ([f"left out: {more} more frames"] if more > 0 else [])
+
+
+def write_report(folder: Path, lines: Sequence[str]) -> None:
+    """Leaves a report in the folder that it is about."""
+    replace_text(folder / REPORT, "\n".join(lines) + "\n")
+
+
+def read_report(folder: Path) -> list[str]:
+    """The report that `convert` left in a folder; none if there is no such file."""
+    if not (folder / REPORT).is_file():
+        return []
+    with open(folder / REPORT, "rb") as file:
+        text = file.read(_MOST_BYTES).decode("utf-8", errors="replace")
+    return ["".join(letter for letter in line if letter.isprintable()) for line in text.splitlines()]
