@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import functools
 import io
 import json
@@ -12,6 +13,7 @@ from PIL import Image
 from input_pipeline import check
 from input_pipeline.exports.convert import ConvertOptions, convert_export
 from input_pipeline.releases.layouts import open_release
+from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.exports.options import ExportOptions
 from ssa2d_jax.inference.exports.write import write_formats
 from ssa2d_jax.utils.errors import InputError
@@ -216,3 +218,19 @@ def test_a_mask_that_labelme_has_encoded_anew_is_a_prediction_still(tmp_path):
 
     _change_labelme(tmp_path, encode)
     assert "in 24 all were predicted" in convert(tmp_path / "labelme", tmp_path / "own", tmp_path / "videos")
+
+
+@pytest.mark.parametrize("name", ["cvat.xml", "coco.json", "polygons/cvat.xml"])
+def test_several_actions_at_once_are_checkboxes_and_frames_with_two_ticks_are_left_out(tmp_path, name):
+    space = LabelSpace.from_names(("dog", "cat", "bird"), ("running", "eating", "flying", "sitting", "barking"), ())
+    space = dataclasses.replace(space, multilabel=True)
+    tracks = export_clip.write_tracks(tmp_path, space)
+    write_formats(tracks, tmp_path, ("cvat", "coco"))
+    (tmp_path / "polygons").mkdir()
+    write_formats(tracks, tmp_path / "polygons", ("cvat",), ExportOptions(shapes="polygons"))
+    make_video(tmp_path / "videos", "clip.mp4", 24, (60, 80))
+    report = convert(tmp_path / name, tmp_path / "own", tmp_path / "videos")
+    assert "action: a checkbox for each action: 'running', 'eating', 'flying', 'sitting', 'barking' (guessed" in report
+    assert list(read_labels(tmp_path / "own", "clip")) == list(range(12))  # from frame 12 on, all bark, too
+    assert {row[2:4] for row in read_rows(tmp_path / "own")} == {("dog", "running"), ("cat", "flying")}
+    assert "has the actions running, barking; a pixel can have one" in report
