@@ -88,10 +88,10 @@ def changed(path, change):
             lambda c: c["annotations"][0]["segmentations"][0].update(size=[60, 81]),
             r"size \[60, 81\], but the video",
         ),
-        (lambda c: c["annotations"][0]["segmentations"][0].update(counts="11"), "do not fill the frame"),
+        (lambda c: c["annotations"][0]["segmentations"][0].update(counts="11"), "a segmentation: its runs cover"),
         (
             lambda c: c["annotations"][0]["segmentations"][0].update(counts="\x7f~~~~"),
-            "no text of COCO's",
+            "a segmentation: its counts contain '.x7f', which is not",
         ),
         (lambda c: c["annotations"][0]["segmentations"][0].update(counts="é"), "annotations.0.: "),
         (lambda c: c["videos"][0].update(height=1 << 20, width=1 << 20), "pixels are too many"),
