@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from input_pipeline.exports.files.archive import Archive
+from input_pipeline.exports.files.picture_names import name_of
 from input_pipeline.exports.labelled import LabelledVideo
 from input_pipeline.exports.writing import media
 from input_pipeline.exports.writing.label_maps import FrameLabel, Row, draw_frames, find_rows, number_tracks
@@ -69,6 +70,7 @@ class FolderWriter:
             is_only: Whether the export has no other.
         """
         written, frames = self.written, media.find_frames(self._archive, video, self._options, is_only)
+        written.remarks += [] if frames.other_name else _guessed_name(self._archive.path, video.name)
         video = dataclasses.replace(video, name=frames.other_name or video.name)
         name = _free_name(video.name, written.rows)
         positions = {frame: frames.positions[frame] for frame in video.frames() if frame in frames.positions}
@@ -121,6 +123,13 @@ class FolderWriter:
                 cells = (name, row.number, row.actor, row.action, row.first, row.last)
                 table.append((*cells, self._splits[name]) if has_splits else cells)
         replace_text(self._root / TABLE, csv_text(table))
+
+
+def _guessed_name(export: Path, video: str) -> list[str]:
+    """How to give a video another name that is called as the folder of an export with a usual name, as coco.json."""
+    if video != name_of(export) or video in (export.name, export.stem):
+        return []
+    return [f"the export names no video; it is called {video}, as the folder of {export.name}, which you can rename"]
 
 
 def _lost(video: LabelledVideo, positions: Mapping[int, int]) -> list[str]:

@@ -170,3 +170,11 @@ def test_a_picture_named_outside_of_the_folder_is_looked_for_inside(tmp_path):
     _write(tmp_path / "walk", 0, [_shape()], imagePath="..\\..\\secret\\00000.png")
     convert(tmp_path / "walk", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out/videos/walk").iterdir()] == ["00000.png"]
+
+
+def test_a_folder_of_a_usual_name_gives_the_video_the_name_of_the_one_around_it(tmp_path):
+    _write(tmp_path / "garden/labelme", 0, [_shape()])
+    report = convert(tmp_path / "garden/labelme", tmp_path / "out")
+    assert [row[0] for row in read_rows(tmp_path / "out")] == ["garden"]
+    assert "note: the export names no video; it is called garden, as the folder of labelme, which you can ren" in report
+    assert "names no video" not in convert(tmp_path / "garden", tmp_path / "other")
