@@ -96,20 +96,22 @@ class Clip:
     def by_frame(self, step: int = 1) -> Iterator[tuple[int, list[tuple[ClipTrack, int]]]]:
         """Yields every `step`-th frame with the tracks that it shows, each with its place in the track's lists.
 
-        In memory are the tracks that have begun and not yet ended.
+        They are in the order of the file, in which the later one covers the earlier. In memory are the tracks that have
+        begun and not yet ended.
         """
-        waiting = collections.deque(sorted(self.entries, key=lambda entry: entry.first))
-        present: list[tuple[ClipTrack, int]] = []
+        waiting = collections.deque(sorted(enumerate(self.entries), key=lambda entry: entry[1].first))
+        present: list[tuple[int, ClipTrack, int]] = []
         with _open(self.tracks_json) as file:
             for frame in range(0, self.length, step):
-                while waiting and waiting[0].first <= frame:
-                    present.append((self._read(file, waiting.popleft()), 0))
+                while waiting and waiting[0][1].first <= frame:
+                    place, entry = waiting.popleft()
+                    present.append((place, self._read(file, entry), 0))
                 present = [
-                    (track, bisect.bisect_left(track.frames, frame, start))
-                    for track, start in present
+                    (place, track, bisect.bisect_left(track.frames, frame, start))
+                    for place, track, start in sorted(present, key=lambda entry: entry[0])
                     if track.frames[-1] >= frame
                 ]
-                yield frame, [(track, i) for track, i in present if track.frames[i] == frame]
+                yield frame, [(track, i) for _, track, i in present if track.frames[i] == frame]
 
     def picture_name(self, frame: int) -> str:
         """The name of a frame's picture without its suffix: that of its file, or "frame_000012" as CVAT names it."""

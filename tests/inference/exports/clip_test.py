@@ -120,3 +120,9 @@ def test_a_mask_that_was_emptied_is_left_out(tmp_path):
     text = coco.encode(np.zeros((60, 80), np.uint8, order="F"))["counts"].decode()
     changed(path, lambda c: c["annotations"][2].update(segmentations=[{"size": [60, 80], "counts": text}] * 4))
     assert [track.number for track in read_clip(path)] == [1, 4]
+
+
+def test_tracks_of_a_frame_are_in_the_order_of_the_file_whenever_they_begin(tmp_path):
+    path = changed(export_clip.write_tracks(tmp_path), lambda content: content["annotations"].reverse())
+    shown = {frame: [track.number for track, _ in tracks] for frame, tracks in read_clip(path).by_frame()}
+    assert shown[0] == [4, 1] and shown[9] == [4] and shown[23] == [300, 4, 1]
