@@ -10,7 +10,7 @@ from input_pipeline.exports.labelled import ReadOptions
 from input_pipeline.exports.readers import read_export
 from input_pipeline.exports.writing.folder_writer import FolderWriter
 from input_pipeline.exports.writing.media import MediaOptions
-from input_pipeline.exports.writing.report import describe, describe_problems
+from input_pipeline.exports.writing.report import describe, describe_problems, write_report
 from input_pipeline.releases.folder import TableRelease
 from ssa2d_jax.utils.errors import InputError
 
@@ -30,7 +30,7 @@ class ConvertOptions:
 def convert_export(source: Path, output: Path, options: ConvertOptions) -> list[str]:
     """Writes the folder of your own data for an export, and returns what was understood, in lines for people.
 
-    `output` is written as a whole or not at all.
+    They are in the folder, too. `output` is written as a whole or not at all.
 
     Args:
         source: The export: a zip, its unpacked folder, or its annotation file.
@@ -55,6 +55,8 @@ def convert_export(source: Path, output: Path, options: ConvertOptions) -> list[
             raise InputError("\n".join([f"{source}: has no frame in which someone does something", *reasons]))
         writer.write_table()
         _ = TableRelease(temporary).space  # the folder is usable, or this says why not
+        lines = [line.replace(str(temporary), str(output)) for line in describe(export, writer.written)]
+        write_report(temporary, lines)
         temporary.chmod(0o755)
         if output.exists():
             output.rmdir()
@@ -63,4 +65,4 @@ def convert_export(source: Path, output: Path, options: ConvertOptions) -> list[
         raise type(error)(*(str(text).replace(str(temporary), str(output)) for text in error.args)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return describe(export, writer.written)
+    return lines

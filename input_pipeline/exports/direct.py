@@ -6,12 +6,11 @@ from pathlib import Path
 from input_pipeline.exports.convert import ConvertOptions, convert_export
 from input_pipeline.exports.files.archive import FolderArchive, open_archive
 from input_pipeline.exports.readers import READERS, find_formats
+from input_pipeline.exports.writing.report import read_report
 from input_pipeline.releases.folder_files import ONE_JSON, SPLIT_JSON, tracks_files
 from input_pipeline.releases.folder_table import TABLE
 from ssa2d_jax.utils import locks
-from ssa2d_jax.utils.files import replace_text
 
-_REPORT = "understood.txt"  # beside what was converted
 _OWN = (TABLE, ONE_JSON, *SPLIT_JSON)
 
 
@@ -30,12 +29,10 @@ def convert_once(root: Path, cache: Path, options: ConvertOptions) -> tuple[Path
         return root, []
     folder = cache / "converted" / f"{root.stem}-{_fingerprint(root, options)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    report = folder.with_suffix(f".{_REPORT}")
     with locks.wait_for_lock(folder.parent / ".lock", "another process converts an export; waiting for it"):
-        if not (folder / TABLE).is_file() or not report.is_file():
-            lines = convert_export(root, folder, options)
-            replace_text(report, "\n".join(lines) + "\n")
-    return folder, [*report.read_text().splitlines(), f"converted: {folder}"]
+        if not (folder / TABLE).is_file():
+            convert_export(root, folder, options)
+    return folder, [*read_report(folder), f"converted: {folder}"]
 
 
 def is_export(root: Path) -> bool:

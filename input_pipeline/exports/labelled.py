@@ -23,6 +23,7 @@ class Shape:
         layer: Shapes of a higher layer cover those of a lower one; in the same layer the later track is on top.
         is_interpolated: Whether the tool drew it between the shapes of a person.
         is_box: Whether it is a filled rectangle.
+        is_predicted: Whether a network drew it, or it was imported, and no person has changed it.
     """
 
     draw: Draw
@@ -30,6 +31,7 @@ class Shape:
     layer: tuple[int, ...] = ()
     is_interpolated: bool = False
     is_box: bool = False
+    is_predicted: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

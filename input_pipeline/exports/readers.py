@@ -9,6 +9,7 @@ from input_pipeline.exports.formats import mask_formats
 from input_pipeline.exports.formats.coco import find_coco, read_coco
 from input_pipeline.exports.formats.coco_panoptic import find_panoptic, read_panoptic
 from input_pipeline.exports.formats.labelme import find_labelme, read_labelme
+from input_pipeline.exports.formats.mots_text import find_mots_text, read_mots_text
 from input_pipeline.exports.label_studio.reader import find_label_studio, read_label_studio
 from input_pipeline.exports.labelled import Export, ReadOptions
 from ssa2d_jax.utils.errors import InputError
@@ -37,6 +38,7 @@ READERS: dict[str, Reader] = {
         mask_formats.read_segmentation,
     ),
     "mots": Reader("MOTS PNG (folders instances)", mask_formats.find_mots, mask_formats.read_mots),
+    "mots_text": Reader("MOTS txt (a text file for each video)", find_mots_text, read_mots_text),
     "kitti": Reader("KITTI (label_colors.txt, folders instance)", mask_formats.find_kitti, mask_formats.read_kitti),
     "kitti_step": Reader("KITTI-STEP (folders panoptic_maps)", mask_formats.find_step, mask_formats.read_step),
     "png": Reader(

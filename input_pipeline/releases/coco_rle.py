@@ -1,4 +1,4 @@
-"""Reads COCO's run lengths of masks, as pycocotools writes them, without trusting them."""
+"""Masks as COCO's JSON has them: run lengths with their size, or anything else, which is named."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,9 +8,8 @@ from jaxtyping import Bool, Int64
 
 from input_pipeline.releases.json_fields import shorten, whole_number
 from input_pipeline.releases.regions import turned_hint
+from ssa2d_jax.data import run_lengths
 from ssa2d_jax.utils.errors import InputError
-
-_MOST_DIGITS = 7  # of five bits each: more than any number of pixels needs
 
 
 class Mask(NamedTuple):
@@ -60,41 +59,9 @@ def decode(mask: object, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
         raise InputError(found + (turned_hint((width, height), size) if mask.get("size") == [width, height] else ""))
     counts = mask["counts"]
     if isinstance(counts, str):
-        counts = _decompress(counts)
+        counts = run_lengths.decompress(counts)
     elif isinstance(counts, list) and None not in (whole := [whole_number(count) for count in counts]):
         counts = whole
     else:
         raise InputError("its counts are neither a list of whole numbers nor a text")
-    if not all(0 <= count <= height * width for count in counts):
-        raise InputError(f"one of its runs is below 0 or above {height} x {width}")
-    if sum(counts) != height * width:
-        raise InputError(f"its runs cover {sum(counts)} pixels; expected {height} x {width} = {height * width}")
-    values = np.arange(len(counts)) % 2 == 1
-    return np.repeat(values, counts).reshape(width, height).T
-
-
-def _decompress(text: str) -> list[int]:
-    """Decodes the counts in a text.
-
-    A character holds five bits, the lowest come first. From the fourth number on, the text has the difference from the
-    number two places before.
-    """
-    if not text or not text.isascii():
-        raise InputError("its counts are not a text of run lengths")
-    digits = np.frombuffer(text.encode(), np.uint8).astype(np.int64) - 48
-    invalid = (digits < 0) | (digits > 63)
-    if invalid.any():
-        raise InputError(f"its counts contain {text[int(invalid.argmax())]!r}, which is not a character of run lengths")
-    ends = np.flatnonzero((digits & 32) == 0)
-    if len(ends) == 0 or ends[-1] != len(digits) - 1:
-        raise InputError("its counts end in the middle of a number")
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
-    if lengths.max() > _MOST_DIGITS:
-        raise InputError("its counts contain a number that is too large")
-    places = np.arange(len(digits)) - np.repeat(starts, lengths)
-    values = np.add.reduceat((digits & 31) << (5 * places), starts)
-    values -= np.where(digits[ends] & 16, 1 << (5 * lengths), 0)
-    for first in (1, 2):
-        values[first::2] = np.cumsum(values[first::2])
-    return values.tolist()
+    return run_lengths.draw_runs(counts, size)

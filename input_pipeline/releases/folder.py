@@ -32,11 +32,10 @@ from input_pipeline.releases.folder_json import JsonRelease
 from input_pipeline.releases.folder_table import TABLE, Table
 from input_pipeline.releases.label_files import meaning, unread
 from input_pipeline.releases.regions import Regions, UnknownInstances
-from input_pipeline.releases.tables.rows import IGNORED_ACTOR, Row
+from input_pipeline.releases.tables.rows import IGNORED_ACTOR, Row, place_of
 from input_pipeline.releases.youtube_vis import LabelledFrame
 from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.text import plural
 from ssa2d_jax.video.pictures import describe_numbers, last_number, read_picture_folder
 
 _MASKS = (
@@ -96,9 +95,7 @@ class TableRelease(FolderRelease):
 
     def video(self, name: str) -> Path:
         """The file of a video or the folder of its frames. Raises InputError if it is missing."""
-        rows = self.table.rows[name]
-        more = f" (and {plural(len(rows) - 1, 'more line')})" if len(rows) > 1 else ""
-        return folder_files.frames_path(self.root, name, rows[0].place + more, self._known)
+        return folder_files.frames_path(self.root, name, place_of(self.table.rows[name]), self._known)
 
     def labels(self, name: str) -> dict[int, Path]:
         """The PNGs of a video by frame, counted from 0, in order."""

@@ -3,8 +3,9 @@
 import difflib
 import functools
 import hashlib
+import itertools
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
 from input_pipeline.releases.label_files import meaning, png
@@ -13,6 +14,7 @@ from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import is_clutter
 from ssa2d_jax.utils.text import first_few, plural
+from ssa2d_jax.video.container import VIDEO_SUFFIXES
 from ssa2d_jax.video.pictures import describe_numbers, read_picture_folder
 
 ONE_JSON = "instances.json"
@@ -24,6 +26,9 @@ PREDICTED = frozenset(
 )
 VIDEO_FOLDERS = ("videos", "JPEGImages/480p", "JPEGImages")
 LABEL_FOLDERS = ("labels", "Annotations/480p", "Annotations")
+_NUMBERS = re.compile(r"\d+")
+_ALIKE = 0.8  # ratio of difflib: one letter more, less or different in a word of six
+_MOST_LOOKED_AT = 10_000  # files of a folder that may be the missing one
 _MOST_COMPARED = 200  # file names that are compared with a missing one
 
 
@@ -41,7 +46,7 @@ def frames_path(root: Path, name: str, place: str, known: Container[str]) -> Pat
     """
     folder = video_folder(root)
     if folder is None:
-        raise InputError(f"{root}: has no folder {' or '.join(VIDEO_FOLDERS)} with the videos")
+        raise InputError(f"{root}: has no folder {' or '.join(VIDEO_FOLDERS)} with the videos{_other(root, _is_video)}")
     found = folder.glob(f"{_escape(name)}.*") if name.isascii() else folder.iterdir()
     found = (path for path in found if path.is_file() and not is_clutter(path.name))
     paths = sorted(path for path in found if composed(path.stem) == composed(name))
@@ -68,12 +73,33 @@ def find_file(root: Path, name: str) -> Path | None:
 
 
 def _suggestion(name: str, folder: Path, known: Container[str]) -> str:
-    """A question whether the video in `folder` with the most similar name is meant; or nothing."""
-    others = {other.casefold(): other for other in _names_in(folder, folder.stat().st_mtime_ns) if other not in known}
+    """A question whether the video in `folder` with the most similar name is meant; or nothing.
+
+    A name that is written elsewhere, too, has to be more similar, and not another number of the same words.
+    """
+    names = _names_in(folder, folder.stat().st_mtime_ns)
+    others = {other.casefold(): other for other in names if other not in known}
     compared = others if len(others) <= _MOST_COMPARED else ()
     same = [name.casefold()] if name.casefold() in others else []
     nearest = same or difflib.get_close_matches(name.casefold(), compared, n=1)
-    return f"; did you mean {others[nearest[0]]!r}?" if nearest else ""
+    if nearest:
+        return f"; did you mean {others[nearest[0]]!r}?"
+    words = _NUMBERS.sub("", name.casefold())
+    written = {other.casefold(): other for other in names if _NUMBERS.sub("", other.casefold()) != words}
+    nearest = difflib.get_close_matches(name.casefold(), written, n=1, cutoff=_ALIKE)
+    return f"; did you mean {written[nearest[0]]!r}?" if nearest and len(written) <= _MOST_COMPARED else ""
+
+
+def _other(root: Path, is_wanted: Callable[[Path], bool]) -> str:
+    """Which other folders of the data have such files, in words."""
+    own = {folder.split("/")[0] for folder in (*VIDEO_FOLDERS, *LABEL_FOLDERS)}
+    folders = [path for path in list_folder(root) if path.is_dir() and path.name not in own]
+    found = [path.name for path in folders if any(map(is_wanted, itertools.islice(path.rglob("*"), _MOST_LOOKED_AT)))]
+    return f"; it has {first_few(found)} with such files: rename the folder" if found else ""
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in (*VIDEO_SUFFIXES, ".jpg", ".jpeg") and path.is_file()
 
 
 @functools.lru_cache(maxsize=4)
@@ -95,7 +121,8 @@ def labelled_frames(root: Path, name: str, frames: Path) -> dict[int, Path]:
     """
     folders = label_folders(root)
     if not folders:
-        raise InputError(f"{root}: has no folder {' or '.join(LABEL_FOLDERS)} with the instance PNGs")
+        other = _other(root, _is_label)
+        raise InputError(f"{root}: has no folder {' or '.join(LABEL_FOLDERS)} with the instance PNGs{other}")
     places = [folder / spelling_in(folder, name) for folder in folders]
     folder = next((place for place in places if label_pngs(place)), places[0])
     files = label_pngs(folder)

@@ -16,6 +16,7 @@ from input_pipeline.releases.tables.rows import (
     Rows,
     find_conflicts,
     find_ignored_conflicts,
+    place_of,
     read_row,
 )
 from input_pipeline.releases.tables.video_names import find_meanings
@@ -62,23 +63,39 @@ def read_table(root: Path) -> Table:
 
     Raises:
         InputError: The file cannot be used as a whole.
-        Problems: Lines cannot be used; each problem names its line.
+        Problems: Lines cannot be used, or contradict each other; and, with these, which videos are missing.
     """
     path = root / TABLE
     text = read_csv(path, REQUIRED)
     _check_header(path, text)
-    rows, ignored, guesses = _read_rows(path, text)
-    if not rows:
+    rows, ignored, guesses, problems = _read_rows(path, text)
+    if not rows and not problems:
         raise InputError(f"{path}: contains no instance; write one line for each")
-    splits = _given_splits(path, rows)
+    problems += _split_problems(path, rows, is_complete=not problems)
+    space = None
+    try:
+        space = space_of(path, rows) if rows else None
+    except InputError as error:
+        problems.append(str(error))
+    if problems or space is None:
+        classes = case_conflicts(path, space) if space else []
+        raise Problems(*dict.fromkeys((*problems, *classes, *_missing_videos(root, rows, problems))))
+    splits = _given_splits(rows)
     return Table(
-        rows,
-        splits or choose_splits(list(rows)),
-        space_of(path, rows),
-        splits is not None,
-        ignored,
-        (*text.guesses, *guesses),
+        rows, splits or choose_splits(list(rows)), space, splits is not None, ignored, (*text.guesses, *guesses)
     )
+
+
+def _missing_videos(root: Path, rows: Rows, problems: Sequence[str]) -> list[str]:
+    """Why videos can't be found that rows are about; lines that have `problems` may name another one."""
+    missing = []
+    for name, of_video in rows.items() if folder_files.video_folder(root) else ():
+        if not any(problem.startswith(f"{of_video[0].place}: video ") for problem in problems):
+            try:
+                folder_files.frames_path(root, name, place_of(of_video), rows)
+            except InputError as error:
+                missing.append(str(error))
+    return missing
 
 
 def _check_header(path: Path, text: CsvText) -> None:
@@ -92,8 +109,8 @@ def _check_header(path: Path, text: CsvText) -> None:
         raise InputError(f"{line} has the unknown column {unknown[0]!r}; allowed: {allowed}. Remove or rename it")
 
 
-def _read_rows(path: Path, text: CsvText) -> tuple[Rows, Rows, list[str]]:
-    """The rows of instances and those of ignored numbers, by the names that the videos have, and warnings."""
+def _read_rows(path: Path, text: CsvText) -> tuple[Rows, Rows, list[str], list[str]]:
+    """The rows of instances and those of ignored numbers, by the names that the videos have; warnings, and problems."""
     read: list[Row] = []
     problems: list[str] = []
     for number, line in text.lines:
@@ -113,9 +130,7 @@ def _read_rows(path: Path, text: CsvText) -> tuple[Rows, Rows, list[str]]:
         f"{ignored[video][0].place}: video {video} has no row of an instance, so that nothing of it is read"
         for video in sorted(ignored.keys() - rows.keys() - {EVERY_VIDEO})
     ]
-    if problems:
-        raise Problems(*dict.fromkeys(problems))
-    return {name: rows[name] for name in sorted(rows)}, ignored, guesses
+    return {name: rows[name] for name in sorted(rows)}, ignored, guesses, problems
 
 
 def _name_videos(path: Path, rows: Sequence[Row]) -> tuple[list[Row], list[str], list[str]]:
@@ -143,22 +158,36 @@ def _by_video(rows: Iterable[Row]) -> dict[str, tuple[Row, ...]]:
     return {name: tuple(of_video) for name, of_video in videos.items()}
 
 
-def _given_splits(path: Path, rows: Rows) -> Splits | None:
+def _splits_by_video(rows: Rows) -> dict[str, set[str]]:
+    return {name: {row.split for row in of_video} for name, of_video in rows.items()}
+
+
+def _given_splits(rows: Rows) -> Splits | None:
     """The splits that the rows name; None if they name none."""
-    splits = {name: {row.split for row in of_video} for name, of_video in rows.items()}
+    splits = _splits_by_video(rows)
+    if not any(split for of_video in splits.values() for split in of_video):
+        return None
+    return {split: tuple(name for name, of_video in splits.items() if of_video == {split}) for split in SPLITS}
+
+
+def _split_problems(path: Path, rows: Rows, is_complete: bool) -> list[str]:
+    """Contradictions of the splits in `rows`; `is_complete`: there are no others, which could be read."""
+    splits, problems = _splits_by_video(rows), []
     for name, of_video in splits.items():
         if len(of_video) > 1:
             different = " and ".join(map(repr, sorted(of_video)))
-            raise InputError(f"{path}: video {name} has rows with split {different}; all its rows must have the same")
-    named = {split for of_video in splits.values() for split in of_video}
-    if named == {""}:
-        return None
-    if "" in named:
-        missing = next(name for name, of_video in splits.items() if of_video == {""})
-        raise InputError(f"{path}: video {missing} has no split, but other videos have; give a split to all or to none")
-    if named != set(SPLITS):
-        raise InputError(f"{path}: no video is in split {(set(SPLITS) - named).pop()!r}; each split needs a video")
-    return {split: tuple(name for name, of_video in splits.items() if of_video == {split}) for split in SPLITS}
+            problems.append(f"{path}: video {name} has rows with split {different}; all its rows must have the same")
+    named = {split for of_video in splits.values() for split in of_video} - {""}
+    missing = [name for name, of_video in splits.items() if of_video == {""}]
+    if named and missing:
+        have = "has" if len(missing) == 1 else "have"
+        problems.append(
+            f"{path}: video{'s' * (len(missing) > 1)} {first_few(missing)} {have} no split, but other videos have; "
+            "give a split to all or to none"
+        )
+    elif named and named != set(SPLITS) and is_complete and not problems:
+        problems.append(f"{path}: no video is in split {(set(SPLITS) - named).pop()!r}; each split needs a video")
+    return problems
 
 
 def choose_splits(names: Sequence[str]) -> Splits:

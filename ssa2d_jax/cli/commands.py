@@ -183,7 +183,10 @@ def _check(arguments: Arguments) -> None:
         raise InputError(f"{arguments.program} reads the layouts {layouts}; config.data.layout is {data.layout!r}")
     if not data.root:
         raise InputError(f"{arguments.program} needs --config.data.root, the folder of your data")
-    root = Path(convert.with_own_folder(config).data.root).absolute()
+    own = convert.with_own_folder(config)
+    root = Path(own.data.root).absolute()
+    if own is config:  # else the report has been logged
+        convert.log_report(root)
     folder = arguments.output or check.output_folder(data.shards_dir, root)
     result = check.run_check(open_release(data.layout, root), folder)
     print("\n".join(result.summary()))

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 def run(config: ConfigDict, source: Path, output: Path) -> None:
     """Converts an export and prints what was understood; `config` is `config.convert`."""
     from input_pipeline.exports.convert import convert_export
+    from input_pipeline.exports.writing.report import REPORT
 
     print("\n".join(convert_export(source, output, _options(config))))
     check = commands.command("check", "--config=configs/folder.py", f"--config.data.root={output}")
-    print(f"written: {output}; look at it: {check}")
+    print(f"written: {output}, with these lines in {REPORT}; look at it: {check}")
 
 
 def with_own_folder(config: ConfigDict) -> ConfigDict:
@@ -40,6 +41,14 @@ def with_own_folder(config: ConfigDict) -> ConfigDict:
     copy = config.copy_and_resolve_references()
     copy.data.root = str(folder)
     return copy
+
+
+def log_report(root: Path) -> None:
+    """Logs what `convert` has written into a folder about the export that it was made of, if it was made of one."""
+    from input_pipeline.exports.writing.report import read_report
+
+    for line in read_report(root):
+        log(f"{root.name}, when it was converted: {line}")
 
 
 def _options(config: ConfigDict) -> "ConvertOptions":

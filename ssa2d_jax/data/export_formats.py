@@ -1,6 +1,16 @@
-"""The formats of labelling tools that predictions are written in: their names and titles."""
+"""The formats of labelling tools that predictions are written in: their names, and how they mark predictions."""
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
 
 EXPORT_FORMATS = {"cvat": "CVAT for video 1.1", "coco": "COCO 1.0", "youtube_vis": "YouTube-VIS", "labelme": "labelme"}
+CONTRIBUTOR = "ssa2d_jax predict"  # of COCO's files
+LABELME_MARK = "predicted"  # the field of a shape of labelme that has `mark_labelme`
 EXPORT_SHAPES = ("masks", "polygons")
 FORMATS_RULE = f"'' (none), or one or more of {', '.join(EXPORT_FORMATS)} with commas between, each once"
 
@@ -14,3 +24,23 @@ def are_formats(text: str) -> bool:
     """Whether `text` names different formats with commas between, or none."""
     names = split_formats(text)
     return set(names) <= set(EXPORT_FORMATS) and len(set(names)) == len(names)
+
+
+def mark_labelme(shape: Mapping[str, Any], mask: Bool[np.ndarray, "h w"] | None) -> str:
+    """Eight hex digits that change with everything that a person can change in a shape of labelme.
+
+    Args:
+        shape: as in its file.
+        mask: its mask, which labelme encodes anew.
+    """
+    flags = shape["flags"] if isinstance(shape.get("flags"), Mapping) else {}
+    content = [
+        shape.get("label"),
+        shape.get("shape_type"),
+        shape.get("group_id"),
+        shape.get("description") or "",
+        sorted(name for name, is_set in flags.items() if is_set is True),
+        [[round(float(number), 3) for number in point] for point in shape.get("points", ())],
+    ]
+    value = zlib.crc32(json.dumps(content).encode())
+    return f"{value if mask is None else zlib.crc32(np.packbits(mask).tobytes(), value):08x}"

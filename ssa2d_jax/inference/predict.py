@@ -242,7 +242,7 @@ def _predict(
         "height": source.height,
         "width": source.width,
         "complete": source.error is None and not source.stopped,
-        "remarks": source.remarks,
+        "remarks": [*source.remarks, *([str(source.error)] if source.error else [])],
         "windows": stream.windows.count,
         "seconds": round(seconds, 3),
         "frames_per_second": round(statistics.frames / seconds, 3),

@@ -51,7 +51,7 @@ def convert_defaults() -> dict[str, Any]:
     return {
         "tool": "",  # the export's format, a name in docs/labelling_tools.md; "" = recognise it
         "videos": "",  # folder with the videos, or a folder of pictures for each; "" = in the export, or beside it
-        "action_attribute": "",  # the attribute that is the action; "" = guess it, and say which
+        "action_attribute": "",  # the attribute that is the action, or checkboxes; "" = guess it, and say which
         "table": "",  # a csv file of who does what when, for exports that say only who is where
         "interpolated": True,  # false: frames in which the tool drew all shapes are not labelled
         "first_frame": 0,  # the video's frame that number 0 in the names of labelled pictures stands for

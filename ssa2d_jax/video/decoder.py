@@ -1,11 +1,11 @@
 """Decodes a video stream as players do: past damaged places, with what was lost counted."""
 
-import dataclasses
 import itertools
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 from av.container import InputContainer
@@ -13,10 +13,13 @@ from av.sidedata.sidedata import Type as SideData
 
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import plural
-from ssa2d_jax.video.container import Notify, ends_early, ticks_of
+from ssa2d_jax.video.container import Notify, ends_early, rate_of, ticks_of
 from ssa2d_jax.video.frame import reason_text
 
 _MOST_FAILURES = 10_000  # packets in a row that can't be decoded, after which nothing more is expected
+_NEAR = 64  # frames between a damaged place and the frames that it costs, as the decoder holds some
+_MOST_GAPS = 10_000
+_LONGEST = 24 * 3600  # seconds; a longer gap is another clock
 _QUARTER_TURNS = {  # degrees, as PyAV gives them, and a, b, c, d of the display matrix
     90: (0, -1, 1, 0),
     -90: (0, 1, -1, 0),
@@ -25,25 +28,78 @@ _QUARTER_TURNS = {  # degrees, as PyAV gives them, and a, b, c, d of the display
 }
 
 
-@dataclasses.dataclass
-class Damage:
-    """What of a video could not be decoded, or only in part."""
+class _Gap(NamedTuple):
+    """Frames that are missing after frame `number`, from the time of that frame to the one of the next, in seconds."""
 
-    packets: int = 0
-    frames: int = 0
-    first: int | None = None  # frames that were read before the first damage
+    number: int
+    start: float
+    end: float
+    lost: int
+
+
+class Damage:
+    """What of a video could not be decoded, or only in part.
+
+    Attributes:
+        packets: pieces of data that could not be decoded.
+        frames: frames that were decoded in part.
+        first: frames that were read before the first damage; None without damage.
+    """
+
+    def __init__(self, rate: Fraction | None) -> None:
+        """`rate`: frames per second; None if the file doesn't say it."""
+        self.packets = self.frames = 0
+        self.first: int | None = None
+        self._rate = rate
+        self._places: set[int] = set()  # in frames, rounded to `_NEAR`
+        self._gaps: list[_Gap] = []
+        self._start: float | None = None
+        self._before: float | None = None
+        self._first_seconds = 0.0
 
     def add(self, done: int, *, packets: int = 0, frames: int = 0) -> None:
         """Counts damage that was met after `done` frames."""
         self.packets += packets
         self.frames += frames
+        self._places.add(done // _NEAR)
         if self.first is None:
             self.first = done
+            self._first_seconds = (self._before or 0.0) - (self._start or 0.0)
 
-    def __str__(self) -> str:
-        parts = [plural(self.packets, "damaged packet")] * (self.packets > 0)
-        parts += [plural(self.frames, "damaged frame")] * (self.frames > 0)
-        return f"{' and '.join(parts)}, the first near frame {self.first or 0}"
+    def see(self, number: int, seconds: float) -> None:
+        """Notes when frame `number` is shown, by any clock: frames are missing where the times have a gap."""
+        if self._start is None or self._before is None:
+            self._start = seconds
+        elif self._rate:
+            lost = round((seconds - self._before) * float(self._rate)) - 1
+            if 0 < lost < _LONGEST * self._rate and len(self._gaps) < _MOST_GAPS:
+                self._gaps.append(_Gap(number - 1, self._before - self._start, seconds - self._start, lost))
+        self._before = seconds
+
+    def describe(self, done: int, announced: int | None) -> str:
+        """The damage of a video in words.
+
+        Args:
+            done: the number of frames that were read.
+            announced: the number that the file says it has, 0 if it doesn't; None before the end of the video.
+        """
+        gaps = [gap for gap in self._gaps if any(abs(gap.number // _NEAR - place) <= 1 for place in self._places)]
+        lost = sum(gap.lost for gap in gaps)
+        parts = []
+        if gaps:
+            count = plural(lost, "frame") if announced is None else f"{lost} of {max(announced, done + lost)} frames"
+            places = f" in {len(gaps)} places" if len(gaps) > 1 else ""
+            parts.append(
+                f"about {count} lost{places} between {gaps[0].start:.2f} and {gaps[-1].end:.2f} s, after frame "
+                f"{gaps[0].number}"
+            )
+        others = (announced or 0) - done - lost
+        if announced and others > 0:
+            parts.append(f"{plural(others, 'frame')} lost" + (" at other places" if gaps else ""))
+        if self.frames:
+            parts.append(f"{plural(self.frames, 'frame')} decoded in part from {self._first_seconds:.2f} s on")
+        first = "" if gaps else f"near frame {self.first} ({self._first_seconds:.2f} s)"
+        return ": ".join(part for part in (f"damaged {first}".strip(), " and ".join(parts)) if part)
 
 
 class Decoder:
@@ -54,7 +110,7 @@ class Decoder:
     ) -> None:
         """`strict` ends the frames at the first damage; remarks go to `notify`."""
         self.done = 0
-        self.damage = Damage()
+        self.damage = Damage(rate_of(stream))
         self._path, self._container, self._stream = path, container, stream
         self._strict, self._notify = strict, notify
         self._time_base = ticks_of(stream)
@@ -73,8 +129,11 @@ class Decoder:
         """
         for packet in self._packets():
             for picture in self._decode(packet):
+                if picture.pts is not None:
+                    self.damage.see(self.done, float(picture.pts * self._time_base))
                 if self._strict and self.damage.first is not None:
-                    raise InputError(f"{self._path}: {self.damage}; stops there: later frames may have other numbers")
+                    damage = self.damage.describe(self.done, None)
+                    raise InputError(f"{self._path}: {damage}; stops there: later frames may have other numbers")
                 if picture.is_corrupt:
                     self.damage.add(self.done, frames=1)
                 yield picture
@@ -158,8 +217,8 @@ class Decoder:
             self._notify(f"{self._path}: its last frame is damaged; was the recording stopped in the middle of it?")
         elif self.damage.first is not None:
             raise InputError(
-                f"{self._path}: {self.damage}; all {plural(self.done, 'frame')} that FFmpeg can decode were read, and "
-                "frames that are lost are not counted"
+                f"{self._path}: {self.damage.describe(self.done, self._stream.frames)}; all "
+                f"{plural(self.done, 'frame')} that FFmpeg can decode were read, and lost frames are not counted"
             )
 
     def _breaks_off(self, reason: object) -> InputError:

@@ -17,7 +17,8 @@ def test_convert_takes_its_options_with_and_without_a_config(tmp_path, words, co
     assert app.main(["convert", *words, *config, "--config.convert.interpolated=false"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("tool: CVAT for video 1.1\n")
-    assert f"written: {tmp_path / 'out'}" in printed
+    assert f"written: {tmp_path / 'out'}, with these lines in converted.txt; look at it: " in printed
+    assert printed.startswith((tmp_path / "out/converted.txt").read_text())
     assert len(read_labels(tmp_path / "out", "park_1")) == 7
 
 

@@ -466,9 +466,12 @@ def test_the_overlay_of_an_anamorphic_broadcast_has_its_shape_and_begins_at_zero
 
 def test_what_follows_damage_is_labelled_and_strict_stops(tmp_path):
     path = lost_in_the_middle(tmp_path)
-    with pytest.raises(InputError, match=r"damaged frame.*the \d+ frames that were read are done"):
+    with pytest.raises(InputError, match=r"damaged near frame 28 .*the \d+ frames that were read are done"):
         predict_video(path, tmp_path / "out", detector=detector())
     with pytest.raises(InputError, match=r"stops there.*the \d+ frames that were read are done"):
         predict_video(path, tmp_path / "strict", detector=detector(), options=PredictOptions(strict=True))
+    for name, words in (("out", "1 frame decoded in part from 1.12 s on"), ("strict", "stops there")):
+        summary = json.loads((tmp_path / name / "summary.json").read_text())
+        assert not summary["complete"] and words in summary["remarks"][-1]
     frames = [len(np.load(tmp_path / name / "labels.npz")["actor"]) for name in ("out", "strict")]
     assert frames[0] >= 58 and 20 < frames[1] < 40

@@ -151,10 +151,20 @@ def test_an_export_of_a_labelling_tool_is_checked_and_what_was_understood_is_sai
     shutil.copyfile(exports.DATA / "cvat/video.xml", tmp_path / "export/annotations.xml")
     checked(tmp_path / "export", shards_dir=str(tmp_path / "shards"))
     printed = capsys.readouterr()
-    assert "export: tool: CVAT for video 1.1" in printed.err
+    assert "export: tool: CVAT for video 1.1" in printed.err and printed.err.count("tool: CVAT") == 1
     assert "export: videos: 1 (park_1), with 4 tracks" in printed.err
     assert "no problem found" in printed.out
     assert (tmp_path / "check.png").is_file()
+
+
+def test_the_report_of_a_conversion_is_repeated_once(checked, tmp_path, capsys):
+    exports.make_video(tmp_path / "videos", "park (1).mp4", 20)
+    report = exports.convert(exports.DATA / "cvat/video.xml", tmp_path / "own", tmp_path / "videos").splitlines()
+    checked(tmp_path / "own")
+    printed = capsys.readouterr().err
+    assert len(report) > 8
+    for line in report:
+        assert printed.count(f"own, when it was converted: {line}\n") == 1
 
 
 def _turn(root, names):

@@ -8,6 +8,7 @@ import pytest
 from av.bitstream import BitStreamFilterContext
 
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.video.decoder import Damage
 from ssa2d_jax.video.reader import read_frames
 from tests.fixtures.encoded_video import COUNT, GROUPS, PACKET, encode, lost_in_the_middle, noise, positions, square
 
@@ -175,3 +176,47 @@ def test_damage_in_the_last_frame_alone_is_a_remark(tmp_path):
     for strict in (False, True):
         frames, error, remarks = read(tmp_path / "cut.ts", strict=strict)
         assert error is None and len(frames) == 10 and "its last frame is damaged" in remarks[-1]
+
+
+def _seen(numbers, rate=25):
+    """Damage after which frames with these numbers of the undamaged video were shown, an hour after the clock began."""
+    damage = Damage(Fraction(rate))
+    for number, of_all in enumerate(numbers):
+        damage.see(number, 3600 + of_all / rate)
+    return damage
+
+
+def test_lost_frames_are_counted_with_their_time():
+    damage = _seen([*range(25), *range(33, 50)])
+    damage.add(25, packets=8)
+    text = "damaged: about 8 of 50 frames lost between 0.96 and 1.32 s, after frame 24"
+    assert damage.describe(42, 0) == damage.describe(42, 50) == text
+    assert damage.describe(42, None) == text.replace("8 of 50 frames", "8 frames")
+
+
+def test_several_places_and_frames_that_no_gap_shows():
+    damage = _seen([*range(10), 11, *range(13, 20)])
+    damage.add(10, packets=2)
+    assert damage.describe(18, 25) == (
+        "damaged: about 2 of 25 frames lost in 2 places between 0.36 and 0.52 s, after frame 9 and 5 frames lost at "
+        "other places"
+    )
+
+
+def test_gaps_far_from_the_damage_are_no_loss():
+    damage = _seen([0, 1, *range(5, 300)])  # a camera that starts slowly
+    damage.add(280, frames=2)
+    assert damage.describe(297, 297) == "damaged near frame 280 (11.96 s): 2 frames decoded in part from 11.96 s on"
+
+
+def test_without_times_the_place_is_said():
+    damage = Damage(None)
+    damage.add(7, packets=1)
+    assert damage.describe(20, 0) == "damaged near frame 7 (0.00 s)"
+    assert damage.describe(20, 22) == "damaged near frame 7 (0.00 s): 2 frames lost"
+
+
+def test_a_clock_that_begins_anew_is_no_gap():
+    damage = _seen([0, 1, 2, 10_000_000, 10_000_001])
+    damage.add(2, packets=1)
+    assert "lost" not in damage.describe(5, 0)

@@ -14,6 +14,7 @@ from ssa2d_jax.utils.errors import InputError
 
 AREAS = ("box", "polygon", "mask", "ellipse")
 NO_AREAS = ("polyline", "points", "cuboid", "skeleton", "tag")
+_UNCHANGED = ("auto", "file")  # CVAT makes them "semi-auto" and "manual" when a person changes the shape
 _LONGEST_RUNS = 1 << 24
 
 
@@ -31,6 +32,7 @@ class Area:
         is_key: Whether a person drew it.
         layer: Of the shape.
         attributes: By name.
+        source: Who drew it, in CVAT's words; "" if that is not said.
     """
 
     kind: str
@@ -41,6 +43,12 @@ class Area:
     is_key: bool
     layer: int
     attributes: Mapping[str, str]
+    source: str = ""
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether a network drew it, or it was imported, and no person has changed it."""
+        return self.source in _UNCHANGED
 
     @property
     def track(self) -> str | None:
@@ -61,8 +69,8 @@ class Area:
         return functools.partial(drawing.draw_coco_polygons, [points])
 
 
-def read_area(element: Element) -> Area:
-    """Reads an element of `AREAS`. Raises InputError if a field is missing or no number."""
+def read_area(element: Element, source: str = "") -> Area:
+    """Reads an element of `AREAS`, whose track has a source. Raises InputError if a field is missing or no number."""
     names = {"box": ("xtl", "ytl", "xbr", "ybr"), "ellipse": ("cx", "cy", "rx", "ry"),
              "mask": ("left", "top", "width", "height")}.get(element.tag)  # fmt: skip
     numbers = (
@@ -81,6 +89,7 @@ def read_area(element: Element) -> Area:
         element.get("keyframe", "1") == "1",
         int(_float(element.get("z_order", "0"))),
         {child.get("name", ""): child.text or "" for child in element.iter("attribute")},
+        element.get("source", source),
     )
 
 

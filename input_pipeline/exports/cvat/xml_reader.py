@@ -1,15 +1,17 @@
 """Reads "CVAT for video 1.1" and "CVAT for images 1.1": XML in which every frame of the video has its own number."""
 
 import dataclasses
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NoReturn
 
 from input_pipeline.exports.actions import Attribute, find_action
 from input_pipeline.exports.cvat.meta import Label, Task, read_labels, read_tasks
 from input_pipeline.exports.cvat.shapes import AREAS, NO_AREAS, Area, can_interpolate, interpolate, read_area
 from input_pipeline.exports.files.archive import Archive
-from input_pipeline.exports.files.picture_names import group_pictures
+from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.files.safe_xml import Element, parse_xml
 from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Size, Track, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
@@ -47,7 +49,7 @@ def _read_file(archive: Archive, name: str, options: ReadOptions) -> Export:
     place = archive.place(name)
     root = parse_xml(archive.read(name), place)
     try:
-        tasks, labels = read_tasks(root, archive.path.stem), read_labels(root)
+        tasks, labels = read_tasks(root, name_of(archive.path)), read_labels(root)
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
     reader = _Reader(place, labels, options)
@@ -68,14 +70,14 @@ class _Reader:
         self.source = find_action(
             place, _merged(attributes), [label.name for label in labels], options.action_attribute
         )
+        self._wanted = f"the attribute {self.source.attribute!r}" if self.source.attribute else "these attributes"
         self._left_out: Counter[str] = Counter()
         self._has_untracked = False  # shapes of pictures that say of no track
         names = Counter(label.name for label in labels)
         self._twice = [repr(name) for name, count in names.items() if count > 1]
+        wanted = {*self.source.checkboxes, self.source.attribute} - {""}
         self._without = [
-            repr(label.name)
-            for label in labels
-            if self.source.attribute and self.source.attribute not in {one.name for one in label.attributes}
+            repr(label.name) for label in labels if wanted and not wanted & {one.name for one in label.attributes}
         ]
 
     def remarks(self) -> list[str]:
@@ -84,9 +86,7 @@ class _Reader:
         if self._twice:
             remarks.append(f"labels of one name are one class: {first_few(self._twice)}")
         if self._without:
-            remarks.append(
-                f"labels without the attribute {self.source.attribute!r}, so ignored: {first_few(self._without)}"
-            )
+            remarks.append(f"labels without {self._wanted}, so ignored: {first_few(self._without)}")
         return remarks
 
     def read_tracks(self, root: Element, tasks: Sequence[Task]) -> list[LabelledVideo]:
@@ -138,7 +138,7 @@ class _Reader:
                 if frame in seen:
                     raise InputError(f"{place}: has two shapes in this frame")
                 seen.add(frame)
-                yield frame, _at(place, child)
+                yield frame, _at(place, child, element.get("source", ""))
 
     def read_images(self, root: Element, tasks: Sequence[Task]) -> list[LabelledVideo]:
         """The videos of "CVAT for images"."""
@@ -200,8 +200,12 @@ class _Reader:
         return element.tag in AREAS
 
     def _shape(self, label: str, area: Area) -> Shape:
-        _, action = self.source.actor_and_action(label, area.attributes)
-        return Shape(area.draw(), action, (area.layer,), not area.is_key, area.kind == "box")
+        draw = area.draw()
+        try:
+            _, action = self.source.actor_and_action(label, area.attributes)
+        except InputError as error:  # which leaves out its frame alone
+            action, draw = None, functools.partial(_refuse, str(error))
+        return Shape(draw, action, (area.layer,), not area.is_key, area.kind == "box", area.is_predicted)
 
 
 def _fill(ordered: Sequence[tuple[int, Area]], task: Task) -> tuple[dict[int, Area], dict[int, str]]:
@@ -250,9 +254,13 @@ def _merged(attributes: Sequence[Attribute]) -> list[Attribute]:
     return list(merged.values())
 
 
-def _at(place: str, element: Element) -> Area:
+def _refuse(reason: str, size: Size) -> NoReturn:
+    raise InputError(reason)
+
+
+def _at(place: str, element: Element, source: str = "") -> Area:
     try:
-        return read_area(element)
+        return read_area(element, source)
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
 

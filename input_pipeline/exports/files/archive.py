@@ -7,12 +7,12 @@ import shutil
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import is_clutter
-from ssa2d_jax.utils.text import plural
+from ssa2d_jax.utils.text import first_few, plural
 
 MOST_FILES = 300_000
 MOST_BYTES = 512 << 20  # of a file that is read as a whole
@@ -44,6 +44,10 @@ class Archive(abc.ABC):
     def place(self, name: str) -> str:
         """What messages call a file."""
         return f"{self.path}: {name}"
+
+    def places(self, names: Sequence[str]) -> str:
+        """What messages call several files."""
+        return self.place(names[0]) if len(names) == 1 else f"{self.path} ({first_few(names, shown=3)})"
 
     def ending_with(self, *endings: str) -> list[str]:
         """The names with one of these endings, whatever their case."""

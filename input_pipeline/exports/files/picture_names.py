@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from ssa2d_jax.utils.errors import InputError
 
@@ -10,7 +10,8 @@ _NUMBER = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<after>\D*)", re.DOTALL)
 _PLAIN = ("", "frame", "frames", "img", "image", "images", "picture", "im")  # prefixes that name no video
 # Folders of exports that name no video either.
 _FOLDERS = ("", ".", "images", "image", "train", "test", "val", "valid", "default", "obj_train_data", "data", "frames",
-            "jpegimages", "annotations")  # fmt: skip
+            "jpegimages", "annotations", "labelme")  # fmt: skip
+_FILES = re.compile(r"coco|cvat|annotations?|labels|export|result|instances.*", re.IGNORECASE)  # of many exports
 
 
 def group_pictures(names: Iterable[str], place: str, default: str) -> dict[str, dict[int, str]]:
@@ -39,6 +40,15 @@ def group_pictures(names: Iterable[str], place: str, default: str) -> dict[str, 
         if other != name:
             raise InputError(f"{place}: the pictures {other!r} and {name!r} have the same frame number; keep one")
     return _by_name(groups, folders)
+
+
+def name_of(export: Path) -> str:
+    """What a video is called whose export doesn't name it: as the export, or the folder of one with a usual name."""
+    path = export.absolute()
+    if path.is_file() and (path.suffix.lower() == ".zip" or not _FILES.fullmatch(path.stem)):
+        return path.stem
+    folders = [folder for folder in ((path, *path.parents) if path.is_dir() else path.parents) if folder.name]
+    return next((folder.name for folder in folders if folder.name.lower() not in _FOLDERS), path.stem)
 
 
 def _video_name(path: PurePosixPath, before: str, default: str) -> str:

@@ -9,12 +9,14 @@ from input_pipeline.exports import drawing
 from input_pipeline.exports.actions import ActionSource, Attribute, find_action
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.json_files import Entry, entries, find_json, numbers, text
-from input_pipeline.exports.files.picture_names import group_pictures
+from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.labelled import Draw, Export, LabelledVideo, ReadOptions, Shape, Size
 from input_pipeline.exports.splits import split_of
 from input_pipeline.exports.tracks import TrackBuilder
+from input_pipeline.exports.writing.media import VIDEOS
 from input_pipeline.releases import coco_rle
 from input_pipeline.releases.json_fields import error_place, read_number, shorten
+from ssa2d_jax.data.export_formats import CONTRIBUTOR
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, plural
 from ssa2d_jax.video.frame import MAX_PIXELS
@@ -49,7 +51,7 @@ def read_coco(archive: Archive, options: ReadOptions) -> Export:
         with error_place(file.place):
             attributes += file.attributes()
     labels = [label for file in files for label in file.categories.values()]
-    source = find_action(str(archive.path), _merged(attributes), labels, options.action_attribute)
+    source = find_action(archive.places(find_coco(archive)), _merged(attributes), labels, options.action_attribute)
     videos: list[LabelledVideo] = []
     remarks: list[str] = []
     for file in files:
@@ -79,6 +81,7 @@ class _File:
         listed = entries(content.get("categories"), "categories")
         self.categories = {read_number(one, "id", 0): text(one.get("name"), "a category's name") for one in listed}
         self._annotations = entries(content["annotations"], "annotations")
+        self._default = _named_video(content.get("info")) or name_of(archive.path)
         self._crowds = 0
         self._nameless = 0
         names = Counter(self.categories.values())
@@ -110,7 +113,7 @@ class _File:
         names = {key: name.replace("\\", "/") for key, name in names.items()}
         if len(set(names.values())) < len(names):
             raise InputError(f"{place}: two images have the same file_name")
-        groups = group_pictures(names.values(), place, self._archive.path.stem)
+        groups = group_pictures(names.values(), place, self._default)
         image_of = {name: key for key, name in names.items()}
         by_image: dict[int, list[tuple[int, Entry]]] = {}
         for index, annotation in enumerate(self._annotations):
@@ -164,7 +167,18 @@ class _File:
                 self._nameless += track is None
                 draw, is_box = _outline(annotation)
                 is_interpolated = attributes.get("keyframe") is False
-                yield actor, track, Shape(draw, done, (index,), is_interpolated, is_box)
+                is_predicted = "score" in attributes  # as COCO's results have it, and predict --format=coco
+                yield actor, track, Shape(draw, done, (index,), is_interpolated, is_box, is_predicted)
+
+
+def _named_video(info: object) -> str:
+    """The video that `predict --format=coco` names in the head of its file; "" in files of other programs."""
+    head = info if isinstance(info, dict) else {}
+    name = head.get("description")
+    if not isinstance(name, str) or "/" in name or "\\" in name:
+        return ""
+    path = PurePosixPath(name)
+    return path.stem if path.suffix.lower() in VIDEOS else name if head.get("contributor") == CONTRIBUTOR else ""
 
 
 def _attributes(annotation: Entry) -> dict[str, object]:
@@ -172,7 +186,7 @@ def _attributes(annotation: Entry) -> dict[str, object]:
     attributes = annotation.get("attributes") or {}
     if not isinstance(attributes, dict):
         raise InputError(f"the attributes of an annotation are {shorten(attributes)}; expected an object")
-    beside = {name: annotation.get(name) for name in (*_TRACKS, "action")}
+    beside = {name: annotation.get(name) for name in (*_TRACKS, "action", "score")}
     every = {**beside, **attributes}
     return {name: value for name, value in every.items() if isinstance(value, str | int | float | bool)}
 

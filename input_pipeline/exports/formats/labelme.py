@@ -5,7 +5,7 @@ import binascii
 import functools
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -16,10 +16,11 @@ from input_pipeline.exports import drawing
 from input_pipeline.exports.actions import SEPARATOR, is_of_tools
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.json_files import Entry, entries, find_json, point_numbers, text
-from input_pipeline.exports.files.picture_names import group_pictures
+from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.labelled import Draw, Export, LabelledVideo, ReadOptions, Shape, Size, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
 from input_pipeline.releases.json_fields import shorten
+from ssa2d_jax.data.export_formats import LABELME_MARK, mark_labelme
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, plural, size_text
 from ssa2d_jax.video.frame import MAX_PIXELS
@@ -51,7 +52,7 @@ def read_labelme(archive: Archive, options: ReadOptions) -> Export:
     reader = _Reader(archive, contents, options.action_attribute)
     folders = {PurePosixPath(picture).parent for picture in pictures}
     beside = [name for name in archive.ending_with(*PICTURES) if PurePosixPath(name).parent in folders]
-    groups = group_pictures([*pictures, *beside], str(archive.path), archive.path.stem)
+    groups = group_pictures([*pictures, *beside], str(archive.path), name_of(archive.path))
     videos = []
     for video, of_video in groups.items():
         frames = {frame: pictures[picture] for frame, picture in of_video.items() if picture in pictures}
@@ -71,8 +72,7 @@ class _Reader:
 
     def __init__(self, archive: Archive, contents: Mapping[str, Entry], chosen: str) -> None:
         self._archive, self._contents = archive, contents
-        shapes = [shape for name in contents for shape in self._shapes(name)]
-        self._where = _find_action(str(archive.path), shapes, chosen)
+        self._where = _find_action(archive, {name: self._shapes(name) for name in contents}, chosen)
         how = "as it says" if chosen else "guessed; it chooses another"
         self.sentence = f"{_PLACES[self._where]} (config.convert.action_attribute: {how})"
         self._left_out: Counter[str] = Counter()
@@ -128,30 +128,36 @@ class _Reader:
             action = _flag(place, shape) if self._where == "flags" else str(shape.get("description") or "")
             actor = label
         draw = _read_outline(place, shape)
-        return actor.strip(), group, Shape(draw, action.strip() or None, (index,), is_box=kind == "rectangle")
+        done, is_predicted = action.strip() or None, _is_predicted(place, shape)
+        return actor.strip(), group, Shape(draw, done, (index,), False, kind == "rectangle", is_predicted)
 
 
-def _find_action(place: str, shapes: Sequence[Entry], chosen: str) -> str:
-    """Where the actions are: a key of `_PLACES`. Raises InputError if that is nowhere, or not clear."""
+def _find_action(archive: Archive, shapes: Mapping[str, Sequence[Entry]], chosen: str) -> str:
+    """Where the actions of the shapes in all files are: a key of `_PLACES`.
+
+    Raises InputError if that is nowhere, or not clear.
+    """
     if chosen:
         if chosen not in _PLACES:
             raise InputError(f"config.convert.action_attribute is {chosen!r}; of labelme: {', '.join(_PLACES)}")
         return chosen
-    found = {
-        "label": any(SEPARATOR in str(shape.get("label")) for shape in shapes),
-        "flags": any(_true_flags(shape) for shape in shapes),
-        "description": any(str(shape.get("description") or "").strip() for shape in shapes),
+    says: dict[str, Callable[[Entry], bool]] = {
+        "label": lambda shape: SEPARATOR in str(shape.get("label")),
+        "flags": lambda shape: bool(_true_flags(shape)),
+        "description": lambda shape: bool(str(shape.get("description") or "").strip()),
     }
-    places = [where for where, is_there in found.items() if is_there]
+    found = {where: [name for name in shapes if any(map(test, shapes[name]))] for where, test in says.items()}
+    places = [where for where, names in found.items() if names]
     if not places:
         raise InputError(
-            f"{place}: says who is where, but not what they do; set a flag for the action of each shape, or write it "
-            f"into the description, or label shapes as dog{SEPARATOR}running"
+            f"{archive.places(list(shapes))}: says who is where, but not what they do; set a flag for the action of "
+            f"each shape, or write it into the description, or label shapes as dog{SEPARATOR}running"
         )
     if len(places) > 1:
+        examples = ", ".join(f"{where} (as in {found[where][0]})" for where in places)
         raise InputError(
-            f"{place}: it is not clear where the action is; give --config.convert.action_attribute=, one of "
-            f"{', '.join(places)}"
+            f"{archive.path}: it is not clear where the action is; give --config.convert.action_attribute=, one of "
+            f"{examples}"
         )
     return places[0]
 
@@ -199,6 +205,14 @@ def _read_outline(place: str, shape: Entry) -> Draw:
     if patch.shape != size:
         raise InputError(f"{place}: its mask has {size_text(patch.shape)} pixels, its points enclose {size_text(size)}")
     return functools.partial(drawing.draw_patch, patch, left, top)
+
+
+def _is_predicted(place: str, shape: Entry) -> bool:
+    """Whether a shape is as `predict --format=labelme` wrote it."""
+    if LABELME_MARK not in shape:
+        return False
+    mask = _read_mask(place, shape.get("mask")) if shape.get("shape_type") == "mask" else None
+    return bool(shape[LABELME_MARK] == mark_labelme(shape, mask))
 
 
 def _read_mask(place: str, encoded: object) -> Bool[np.ndarray, "h w"]:

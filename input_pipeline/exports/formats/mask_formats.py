@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from input_pipeline.exports.files.archive import Archive
+from input_pipeline.exports.formats.object_folders import read_object_folders, split_names
 from input_pipeline.exports.formats.png_masks import (
     Instance,
     MaskFiles,
@@ -47,18 +48,28 @@ def find_mots(archive: Archive) -> list[str]:
 
 def read_mots(archive: Archive, options: ReadOptions) -> Export:
     """Reads MOTS: the class times 1000 plus the number of the instance."""
-    labels = dict(enumerate(_lines(archive, "labels.txt"), 1)) or _MOTS_CLASSES
-    identify = functools.partial(_identify_mots, labels)
+    identify = functools.partial(_identify_mots, mots_classes(archive))
     return read_masks(archive, MaskFiles("MOTS PNG", _pngs(archive, "instances"), identify, decode_numbers), options)
+
+
+def mots_classes(archive: Archive) -> Mapping[int, str]:
+    """The classes of MOTS by number: those of labels.txt, or car and pedestrian."""
+    return dict(enumerate(_lines(archive, "labels.txt"), 1)) or _MOTS_CLASSES
+
+
+def mots_class(classes: Mapping[int, str], number: int, subject: str) -> str | None:
+    """The class of a number, None if it is ignored; `subject` is what a message says of an unknown one."""
+    if number not in classes and number != _MOTS_IGNORED:
+        raise InputError(f"{subject} is of no class; known: 1 to {len(classes)} ({', '.join(classes.values())})")
+    return classes.get(number)
 
 
 def _identify_mots(labels: Mapping[int, str], name: str, value: int) -> Instance | None:
     number = value // 1000
     if number == 0:
         return None
-    if number not in labels and number != _MOTS_IGNORED:
-        raise InputError(f"{name}: has the value {value}, of class {number}; known: {', '.join(labels.values())}")
-    return Instance(value, value, labels.get(number), is_ignored=number not in labels)
+    actor = mots_class(labels, number, f"{name}: the value {value}")
+    return Instance(value, value, actor, is_ignored=actor is None)
 
 
 def find_kitti(archive: Archive) -> list[str]:
@@ -172,12 +183,9 @@ def find_pngs(archive: Archive) -> list[str]:
 def read_pngs(archive: Archive, options: ReadOptions) -> Export:
     """Reads PNGs as SAM 2, Cutie and XMem write them: a value for each object, or a folder for each object."""
     files = {name: name for name in find_pngs(archive)}
-    of_object = {name: match for name in files if (match := re.fullmatch(r"(.*/)?(\d{3})/([^/]+)", name))}
-    if of_object:
-        raise InputError(
-            f"{archive.path}: has a folder for each object ({next(iter(of_object))}); write one PNG for each frame, "
-            "with the objects' numbers (SAM 2: without --per_obj_png_file)"
-        )
+    of_objects = split_names(archive, list(files))
+    if of_objects:
+        return read_object_folders(archive, of_objects, options)
     masks = MaskFiles("PNGs with a number for each object", files, _identify_png, decode_numbers)
     return read_masks(archive, masks, options)
 

@@ -11,20 +11,17 @@ from jaxtyping import Bool, Int64
 from PIL import Image
 
 from input_pipeline.exports import drawing
-from input_pipeline.exports.actions import SEPARATOR
-from input_pipeline.exports.doings import Doings, read_doings
 from input_pipeline.exports.files.archive import Archive
-from input_pipeline.exports.files.picture_names import group_pictures
+from input_pipeline.exports.files.picture_names import group_pictures, name_of
+from input_pipeline.exports.formats.doers import Doers
 from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Size
 from input_pipeline.exports.splits import split_of
 from input_pipeline.exports.tracks import TrackBuilder
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.text import first_few
 from ssa2d_jax.video.frame import MAX_PIXELS
 
 Values = Int64[np.ndarray, "H W"]
 _ONE_CHANNEL = ("1", "L", "P", "I", "I;16", "I;16B")
-_UNNAMED = "object"  # what the report calls an instance of which nothing is known
 _LARGEST = (1 << 31) - 1
 
 
@@ -73,9 +70,9 @@ class MaskFiles:
 
 def read_masks(archive: Archive, masks: MaskFiles, options: ReadOptions) -> Export:
     """Reads the PNGs of a format, and who does what from the table that the user names."""
-    doings = read_doings(options.table) if options.table else None
-    reader = _Reader(archive, masks, doings)
-    names = group_pictures(masks.files.values(), str(archive.path), archive.path.stem)
+    doers = Doers(options)
+    reader = _Reader(archive, masks, doers)
+    names = group_pictures(masks.files.values(), str(archive.path), name_of(archive.path))
     png_of = {picture: png for png, picture in masks.files.items()}
     if len(png_of) < len(masks.files):
         raise InputError(f"{archive.path}: several PNGs are of one frame")
@@ -83,16 +80,7 @@ def read_masks(archive: Archive, masks: MaskFiles, options: ReadOptions) -> Expo
         reader.read_video(video, {frame: png_of[picture] for frame, picture in pictures.items()}, pictures)
         for video, pictures in names.items()
     ]
-    if not reader.has_actions:
-        raise InputError(
-            f"{archive.path}: says who is where, but not what they do; write a csv table with the columns video, "
-            "instance, actor, action, first, last (--config.convert.table=...), or name classes as "
-            f"actor{SEPARATOR}action"
-        )
-    action = f"the table {options.table}" if doings else "the export's own"
-    unused = doings.unused() if doings else []
-    remarks = [f"rows of the table about which nothing was found: {first_few(unused)}"] if unused else []
-    return Export(masks.tool, videos, action, remarks)
+    return doers.export(str(archive.path), masks.tool, videos)
 
 
 def decode_numbers(data: bytes) -> Values:
@@ -132,9 +120,8 @@ def _open(data: bytes) -> Image.Image:
 
 
 class _Reader:
-    def __init__(self, archive: Archive, masks: MaskFiles, doings: Doings | None) -> None:
-        self._archive, self._masks, self._doings = archive, masks, doings
-        self.has_actions = False
+    def __init__(self, archive: Archive, masks: MaskFiles, doers: Doers) -> None:
+        self._archive, self._masks, self._doers = archive, masks, doers
         self._values = functools.lru_cache(maxsize=2)(self._read)  # a frame is drawn instance after instance
 
     def _read(self, name: str) -> Values:
@@ -154,10 +141,11 @@ class _Reader:
             found = [self._masks.identify(name, value) for value in np.unique(values).tolist()]
             instances = [instance for instance in found if instance is not None]
             for instance in instances:
-                actor, action = self._who(video, instance, frame)
+                actor, action = None, None
+                if not instance.is_ignored:
+                    actor, action = self._doers.find(video, frame, instance.number, instance.actor, instance.action)
                 shape = Shape(functools.partial(self._draw, name, instance.value), action)
-                key = instance.number if instance.is_tracked else None
-                tracks.add(frame, None if instance.is_ignored else actor, shape, key)
+                tracks.add(frame, actor, shape, instance.number if instance.is_tracked else None)
             empty += [frame] if not instances else []
         if len(sizes) > 1:
             raise InputError(f"{self._archive.path}: the PNGs of {video} have several sizes")
@@ -173,18 +161,6 @@ class _Reader:
             split=split_of(next(iter(pictures.values()))),
             label_files=(*self._masks.files, *self._masks.others),
         )
-
-    def _who(self, video: str, instance: Instance, frame: int) -> tuple[str, str | None]:
-        actor, action = instance.actor, instance.action
-        if action is None and actor and SEPARATOR in actor:
-            actor, _, action = (part.strip() for part in actor.partition(SEPARATOR))
-        if self._doings and not instance.is_ignored:
-            actor, found = self._doings.find(video, instance.number, actor, frame)
-            action = found or action
-        if action and not actor:
-            raise InputError(f"instance {instance.number} of {video}, frame {frame}: has an action, but no actor")
-        self.has_actions |= bool(action)
-        return actor or _UNNAMED, action or None
 
     def _draw(self, name: str, value: int, size: Size) -> Bool[np.ndarray, "H W"]:
         return drawing.draw_whole(self._values(name) == value, size)

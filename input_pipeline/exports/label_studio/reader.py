@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from input_pipeline.exports.actions import SEPARATOR, ActionSource, Attribute, find_action
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.json_files import Entry, entries, find_json
-from input_pipeline.exports.files.picture_names import group_pictures
+from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.label_studio.regions import NO_AREAS, Region, boxes_by_frame, draw_region, read_regions
 from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Track, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
@@ -125,20 +125,20 @@ class _Reader:
     """Reads the regions of all tasks, and counts what it leaves out."""
 
     def __init__(self, archive: Archive, tasks: Sequence[_Task], chosen: str) -> None:
-        self._archive, self._tasks = archive, tasks
+        self._archive, self._tasks, place = archive, tasks, archive.places(find_label_studio(archive))
         regions = [region for task in tasks for region in task.regions]
         attributes = {name: Attribute(name, True) for region in regions for name in region.attributes}
         self._has_timeline = any(region.kind == "timeline" for region in regions) and chosen in ("", _TIMELINE)
         if self._has_timeline and attributes and not chosen:
             raise InputError(
-                f"{archive.path}: it is not clear where the action is; give --config.convert.action_attribute=, one of "
+                f"{place}: it is not clear where the action is; give --config.convert.action_attribute=, one of "
                 f"{', '.join((_TIMELINE, *attributes))}"
             )
         if self._has_timeline:
             self.source = ActionSource(_TIMELINE, "the timeline labels of the videos")
         else:
             labels = [label for region in regions for label in region.labels]
-            self.source = find_action(str(archive.path), list(attributes.values()), labels, chosen)
+            self.source = find_action(place, list(attributes.values()), labels, chosen)
         self._left_out: Counter[str] = Counter()
         self._several = 0
 
@@ -160,7 +160,7 @@ class _Reader:
         by_name = {task.file: task for task in pictures}
         if len(by_name) < len(pictures):
             raise InputError(f"{self._archive.path}: several tasks are of one picture; delete all but one")
-        groups = group_pictures(by_name, str(self._archive.path), self._archive.path.stem)
+        groups = group_pictures(by_name, str(self._archive.path), name_of(self._archive.path))
         read = [
             self._read_pictures(video, {frame: by_name[name] for frame, name in names.items()}, names)
             for video, names in groups.items()
@@ -199,7 +199,7 @@ class _Reader:
             draw = draw_region(region)
         except InputError as error:
             raise InputError(f"region {region.id}: {error}") from error
-        return actor, Shape(draw, action, (index,), is_box=region.kind == "rectangle")
+        return actor, Shape(draw, action, (index,), False, region.kind == "rectangle", region.is_predicted)
 
     def _read_video(self, task: _Task) -> LabelledVideo:
         present: Counter[int] = Counter()
@@ -219,7 +219,7 @@ class _Reader:
                 if self._has_timeline:
                     done = _action_at(timeline, frame, actor, present[frame] == 1)
                     self._several += done is None and present[frame] > 1
-                shapes[frame] = [Shape(draw, done, is_interpolated=not is_drawn, is_box=True)]
+                shapes[frame] = [Shape(draw, done, (), not is_drawn, True, region.is_predicted)]
             tracks.append(Track(f"region {region.id} ({actor})", actor, shapes))
         counts = [region.value.get("framesCount") for region, _ in read]
         count = next((one for one in counts if type(one) is int), None)

@@ -34,6 +34,7 @@ class Region:
         attributes: Choices and texts of this region, by the name of the tag.
         size: Height and width of the picture; None for a video.
         is_rotated: Whether the picture was turned when it was labelled.
+        is_predicted: Whether a network drew it and no person has changed it.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Region:
     attributes: Mapping[str, str]
     size: Size | None
     is_rotated: bool
+    is_predicted: bool = False
 
 
 def read_regions(results: Sequence[Entry]) -> list[Region]:
@@ -73,7 +75,8 @@ def _read_region(name: str, results: Sequence[Entry]) -> Region:
             chosen = of_result.get("choices", of_result.get("text", []))
             texts = chosen if isinstance(chosen, list) else [chosen]
             attributes[str(result.get("from_name", type_))] = ", ".join(str(one) for one in texts)
-    return Region(name, kind, value, list(dict.fromkeys(labels)), attributes, size, is_rotated)
+    is_predicted = all(result.get("origin") == "prediction" for result in results)
+    return Region(name, kind, value, list(dict.fromkeys(labels)), attributes, size, is_rotated, is_predicted)
 
 
 def _size(result: Entry) -> Size | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from input_pipeline.exports.files.archive import Archive
+from input_pipeline.exports.files.picture_names import name_of
 from input_pipeline.exports.labelled import LabelledVideo
 from input_pipeline.exports.writing import media
 from input_pipeline.exports.writing.label_maps import FrameLabel, Row, draw_frames, find_rows, number_tracks
@@ -28,7 +29,8 @@ class Written:
     Attributes:
         rows: Who does what when, by video.
         frames: The number of labelled frames.
-        interpolated: Those in which a person drew nothing.
+        interpolated: Those in which the tool drew all shapes between those of a person.
+        predicted: Those in which a person drew nothing, and a network something.
         boxes: Those with a filled box.
         not_drawn: Frames that aren't labelled because a person drew nothing in them.
         hidden: Tracks that can't be seen in a frame that has them, with the number of frames.
@@ -40,6 +42,7 @@ class Written:
     rows: dict[str, list[Row]] = dataclasses.field(default_factory=dict)
     frames: int = 0
     interpolated: int = 0
+    predicted: int = 0
     boxes: int = 0
     not_drawn: int = 0
     hidden: Counter[str] = dataclasses.field(default_factory=Counter)
@@ -66,8 +69,10 @@ class FolderWriter:
             video: The video.
             is_only: Whether the export has no other.
         """
-        written, name = self.written, _free_name(video.name, self.written.rows)
-        frames = media.find_frames(self._archive, video, self._options, is_only)
+        written, frames = self.written, media.find_frames(self._archive, video, self._options, is_only)
+        written.remarks += [] if frames.other_name else _guessed_name(self._archive.path, video.name)
+        video = dataclasses.replace(video, name=frames.other_name or video.name)
+        name = _free_name(video.name, written.rows)
         positions = {frame: frames.positions[frame] for frame in video.frames() if frame in frames.positions}
         renamed = [f"the video {video.name!r} is called {name} in the folder"] if name != video.name else []
         written.remarks += [*renamed, *frames.remarks, *_lost(video, positions), *_unknown(video)]
@@ -102,7 +107,8 @@ class FolderWriter:
     def _count(self, name: str, label: FrameLabel) -> None:
         written = self.written
         written.frames += 1
-        written.interpolated += label.is_interpolated
+        written.predicted += label.is_predicted
+        written.interpolated += label.is_interpolated and not label.is_predicted
         written.boxes += label.has_boxes
         written.hidden.update(f"{name}: {track}" for track in label.hidden)
         written.without_action.update(f"{name}: {track}" for track in label.without_action)
@@ -117,6 +123,13 @@ class FolderWriter:
                 cells = (name, row.number, row.actor, row.action, row.first, row.last)
                 table.append((*cells, self._splits[name]) if has_splits else cells)
         replace_text(self._root / TABLE, csv_text(table))
+
+
+def _guessed_name(export: Path, video: str) -> list[str]:
+    """How to give a video another name that is called as the folder of an export with a usual name, as coco.json."""
+    if video != name_of(export) or video in (export.name, export.stem):
+        return []
+    return [f"the export names no video; it is called {video}, as the folder of {export.name}, which you can rename"]
 
 
 def _lost(video: LabelledVideo, positions: Mapping[int, int]) -> list[str]:

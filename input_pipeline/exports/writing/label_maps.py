@@ -24,7 +24,8 @@ class FrameLabel:
         actions: The action of every instance that can be seen.
         without_action: Names of the tracks that are ignored in this frame, as their action isn't known.
         hidden: Names of the tracks that others cover completely.
-        is_interpolated: Whether no shape was drawn by a person.
+        is_interpolated: Whether the tool drew all shapes between others.
+        is_predicted: Whether no shape was drawn by a person, and some were predicted.
         has_boxes: Whether a shape is a filled box.
     """
 
@@ -34,6 +35,7 @@ class FrameLabel:
     without_action: Sequence[str]
     hidden: Sequence[str]
     is_interpolated: bool
+    is_predicted: bool
     has_boxes: bool
 
 
@@ -100,8 +102,14 @@ def _draw(frame: int, shapes: Sequence[tuple[int, Track, Shape]], size: Size) ->
         without,
         list(dict.fromkeys(hidden)),
         bool(shapes) and all(shape.is_interpolated for _, _, shape in shapes),
+        _is_predicted([shape for _, _, shape in shapes]),
         any(shape.is_box for _, _, shape in shapes),
     )
+
+
+def _is_predicted(shapes: Sequence[Shape]) -> bool:
+    predicted = [shape.is_predicted for shape in shapes]
+    return any(predicted) and all(shape.is_predicted or shape.is_interpolated for shape in shapes)
 
 
 def find_rows(tracks: Mapping[int, Track], actions: Mapping[int, Mapping[int, str]]) -> list[Row]:

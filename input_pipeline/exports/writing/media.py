@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from input_pipeline.exports.files.archive import Archive, link_or_copy
+from input_pipeline.exports.files.picture_names import name_of
 from input_pipeline.exports.labelled import LabelledVideo, Size
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, size_text
@@ -43,6 +44,7 @@ class Frames:
         pictures: The pictures, in order: names in the export, or paths.
         positions: The position, from 0, of every labelled frame in the video or among the pictures.
         remarks: What was guessed.
+        other_name: Of the video, if the labels have no name for it.
     """
 
     path: Path | None = None
@@ -50,6 +52,7 @@ class Frames:
     pictures: Sequence[str | Path] = ()
     positions: Mapping[int, int] = dataclasses.field(default_factory=dict)
     remarks: Sequence[str] = ()
+    other_name: str = ""
 
     def write(self, archive: Archive, folder: Path, name: str) -> Path:
         """Writes the frames into `folder` under the name of the video; returns the file, or the folder of pictures."""
@@ -94,10 +97,14 @@ def find_frames(archive: Archive, video: LabelledVideo, options: MediaOptions, i
     if len(found) == 1:
         return Frames(in_archive=found[0], positions=_positions(video, options))
     folder = options.videos or (archive.path if archive.path.is_dir() else archive.path.parent)
-    path, remarks = _find_in(folder, video, is_only and options.videos is not None)
+    is_named = video.name != name_of(archive.path)
+    path, remarks = _find_in(folder, video, is_only and options.videos is not None, is_named)
+    other_name = "" if is_named or not remarks else path.name if path.is_dir() else path.stem
+    video = dataclasses.replace(video, name=other_name or video.name)
     if path.is_dir():
-        return _match_folder(path, video, remarks)
-    return Frames(path=path, positions=_positions(video, options), remarks=[*remarks, *_number_remarks(video, options)])
+        return dataclasses.replace(_match_folder(path, video), remarks=remarks, other_name=other_name)
+    remarks += _number_remarks(video, options)
+    return Frames(path=path, positions=_positions(video, options), remarks=remarks, other_name=other_name)
 
 
 def _pictures_of(archive: Archive, video: LabelledVideo) -> list[tuple[int, str]]:
@@ -120,8 +127,8 @@ def _pictures_of(archive: Archive, video: LabelledVideo) -> list[tuple[int, str]
     return found
 
 
-def _find_in(folder: Path, video: LabelledVideo, takes_any: bool) -> tuple[Path, list[str]]:
-    """The video, or its folder of pictures, in a folder."""
+def _find_in(folder: Path, video: LabelledVideo, takes_any: bool, is_named: bool) -> tuple[Path, list[str]]:
+    """The video, or its folder of pictures, in a folder; `is_named`: the export says the video's name."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; config.convert.videos is the folder with the videos")
     entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -136,15 +143,19 @@ def _find_in(folder: Path, video: LabelledVideo, takes_any: bool) -> tuple[Path,
         return found[0], []
     if takes_any and len(videos) + len(folders) == 1:
         path = (videos + folders)[0]
-        return path, [f"the labels of {video.name} are taken for those of {path}, the only video there"]
+        if is_named:
+            return path, [f"the labels of {video.name} are taken for those of {path}, the only video there"]
+        name = path.name if path.is_dir() else path.stem
+        return path, [f"the export names no video; it is called {name}, as {path}, the only video there"]
     others = f"; {folder} has {first_few([path.name for path in videos + folders])}" if videos or folders else ""
+    hint = "" if is_named else ". The export names no video: put its video alone into the folder, or name both alike"
     raise InputError(
         f"{video.place}: the video {video.name} is neither in the export nor in {folder}; name the folder with the "
-        f"videos (or with a folder of pictures for each): --config.convert.videos=<folder>{others}"
+        f"videos (or with a folder of pictures for each): --config.convert.videos=<folder>{others}{hint}"
     )
 
 
-def _match_folder(folder: Path, video: LabelledVideo, remarks: Sequence[str]) -> Frames:
+def _match_folder(folder: Path, video: LabelledVideo) -> Frames:
     """Labelled frames and the pictures of a folder: by name, else by the number in the name, else by position."""
     pictures = list_pictures(folder)
     by_name = {path.stem: position for position, path in enumerate(pictures)}
@@ -156,7 +167,7 @@ def _match_folder(folder: Path, video: LabelledVideo, remarks: Sequence[str]) ->
         if position is None:
             raise InputError(f"{video.place}: frame {frame} of {video.name}: {folder} has no picture with that number")
         positions[frame] = position
-    return Frames(pictures=pictures, positions=positions, remarks=remarks)
+    return Frames(pictures=pictures, positions=positions)
 
 
 def _positions(video: LabelledVideo, options: MediaOptions) -> dict[int, int]:

@@ -2,12 +2,13 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from input_pipeline.releases.regions import is_plain_name
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.class_names import CLASS_NAME_RULE, clean_name, is_class_name
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.text import plural
 
 IGNORED_ACTOR, EVERY_VIDEO = "ignore", "*"
 _MISSING = ("na", "nan", "<na>", "null", "none")  # as R, pandas and databases write an empty cell, lower case
@@ -40,6 +41,11 @@ class Row:
 
 
 Rows = Mapping[str, tuple[Row, ...]]  # by video, ordered by name
+
+
+def place_of(rows: Sequence[Row]) -> str:
+    """Where the first of some rows is written, and how many others there are."""
+    return rows[0].place + (f" (and {plural(len(rows) - 1, 'more line')})" if len(rows) > 1 else "")
 
 
 def read_row(place: str, cells: Mapping[str, str]) -> Row:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool
 from pycocotools import mask as coco
 
+from ssa2d_jax.data import run_lengths
 from ssa2d_jax.data.box import Box
 from ssa2d_jax.inference.tracks import RunLengths
 from ssa2d_jax.utils.errors import InputError
@@ -95,20 +96,22 @@ class Clip:
     def by_frame(self, step: int = 1) -> Iterator[tuple[int, list[tuple[ClipTrack, int]]]]:
         """Yields every `step`-th frame with the tracks that it shows, each with its place in the track's lists.
 
-        In memory are the tracks that have begun and not yet ended.
+        They are in the order of the file, in which the later one covers the earlier. In memory are the tracks that have
+        begun and not yet ended.
         """
-        waiting = collections.deque(sorted(self.entries, key=lambda entry: entry.first))
-        present: list[tuple[ClipTrack, int]] = []
+        waiting = collections.deque(sorted(enumerate(self.entries), key=lambda entry: entry[1].first))
+        present: list[tuple[int, ClipTrack, int]] = []
         with _open(self.tracks_json) as file:
             for frame in range(0, self.length, step):
-                while waiting and waiting[0].first <= frame:
-                    present.append((self._read(file, waiting.popleft()), 0))
+                while waiting and waiting[0][1].first <= frame:
+                    place, entry = waiting.popleft()
+                    present.append((place, self._read(file, entry), 0))
                 present = [
-                    (track, bisect.bisect_left(track.frames, frame, start))
-                    for track, start in present
+                    (place, track, bisect.bisect_left(track.frames, frame, start))
+                    for place, track, start in sorted(present, key=lambda entry: entry[0])
                     if track.frames[-1] >= frame
                 ]
-                yield frame, [(track, i) for track, i in present if track.frames[i] == frame]
+                yield frame, [(track, i) for _, track, i in present if track.frames[i] == frame]
 
     def picture_name(self, frame: int) -> str:
         """The name of a frame's picture without its suffix: that of its file, or "frame_000012" as CVAT names it."""
@@ -248,36 +251,12 @@ def _read_mask(mask: Any, height: int, width: int) -> RunLengths:
     """Checks run lengths, which pycocotools takes unchecked."""
     if list(mask["size"]) != [height, width]:
         raise ValueError(f"a segmentation has size {mask['size']}, but the video {[height, width]}")
-    counts = _text(mask["counts"]).encode("ascii")
-    if _pixels(counts) != height * width:
-        raise ValueError("the run lengths of a segmentation do not fill the frame")
-    return {"size": [height, width], "counts": counts}
-
-
-def _pixels(counts: bytes) -> int:
-    """The sum of COCO's compressed run lengths: from the third on, each is the difference to the one before the last.
-
-    Raises ValueError for text that is none, and for a negative run.
-    """
-    runs: list[int] = []
-    value = shift = 0
-    for byte in counts:
-        bits = byte - 48
-        if not 0 <= bits < 64 or shift > 60:
-            raise ValueError("the run lengths of a segmentation are no text of COCO's")
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            continue
-        if bits & 16:
-            value |= -1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        if runs[-1] < 0:
-            raise ValueError("the run lengths of a segmentation are no text of COCO's")
-        value = shift = 0
-    if shift:
-        raise ValueError("the run lengths of a segmentation are no text of COCO's")
-    return sum(runs)
+    counts = _text(mask["counts"])
+    try:
+        run_lengths.check_runs(run_lengths.decompress(counts), (height, width))
+    except InputError as error:
+        raise ValueError(f"a segmentation: {error}") from error
+    return {"size": [height, width], "counts": counts.encode("ascii")}
 
 
 def _number(value: Any, lowest: int, highest: int) -> int:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from ssa2d_jax.data.export_formats import CONTRIBUTOR
 from ssa2d_jax.inference.exports.clip import Clip, ClipTrack
 from ssa2d_jax.inference.exports.options import ExportOptions
 
@@ -13,11 +14,13 @@ _CVAT_SUFFIX = ".PNG"  # of the names that CVAT gives the frames of a video
 def write_coco(clip: Clip, folder: Path, options: ExportOptions) -> list[str]:
     """Writes coco.json into `folder`: compressed run lengths, with `action` and `track_id` in `attributes`.
 
+    `score` is the track's; annotations with one are known as predictions.
     The id of an image is the frame's number plus 1. Multi-label: an attribute for each action, true or false.
     """
     category = {name: number for number, name in enumerate(clip.actors, 1)}
     with open(folder / COCO_JSON, "w", encoding="utf-8") as file:
-        file.write('{"info": {"description": ' + json.dumps(clip.name) + '}, "licenses": [], "categories": ')
+        info = {"description": clip.name, "contributor": CONTRIBUTOR}
+        file.write('{"info": ' + json.dumps(info) + ', "licenses": [], "categories": ')
         file.write(json.dumps([{"id": i, "name": name, "supercategory": ""} for name, i in category.items()]))
         file.write(', "images": [')
         for frame in range(0, clip.length, options.step):
@@ -50,6 +53,7 @@ def _annotation(
         "iscrowd": 0,
         "area": track.areas[i],
         "bbox": list(track.boxes[i]),
+        "score": track.score,
         "segmentation": {"size": list(mask["size"]), "counts": mask["counts"].decode("ascii")},
         "attributes": {**done, "track_id": track.number, "occluded": False},
     }

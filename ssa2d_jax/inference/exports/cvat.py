@@ -139,9 +139,11 @@ def _write_images(file: TextIO, clip: Clip, step: int) -> list[str]:
 
 
 def _write_tracks(file: TextIO, clip: Clip, iou: float) -> list[str]:
-    """A track of polygons for each track. The remark says where a polygon can't keep `iou`."""
+    """A track of polygons for each track, the larger ones below. The remark says where a polygon can't keep `iou`."""
     frames = keys = poor = 0
-    for track in clip:
+    sizes = [np.mean([width * height for _, _, width, height in track.boxes]) for track in clip]
+    layers = np.argsort(np.argsort(sizes)[::-1]).tolist()  # polygons have no holes: what lies in one has to be above it
+    for track, layer in zip(clip, layers, strict=True):
         shapes = track_polygons(track, iou)
         polygons, chosen = shapes.polygons, key_frames(track, shapes)
         poor += sum(polygon_iou(polygons[i], track.masks[i]) < iou for i in chosen)
@@ -151,11 +153,11 @@ def _write_tracks(file: TextIO, clip: Clip, iou: float) -> list[str]:
         for place, i in enumerate(chosen):
             values = _values(clip, track, i, done)
             points = ";".join(f"{x:.2f},{y:.2f}" for x, y in polygons[i].tolist())
-            file.writelines(_polygon(track, track.frames[i], points, values, outside=False))
+            file.writelines(_polygon(track, track.frames[i], layer, points, values, outside=False))
             following = track.frames[chosen[place + 1]] if place + 1 < len(chosen) else clip.length
             is_last = place + 1 == len(chosen)
             if following > track.frames[i] + 1 and (is_last or chosen[place + 1] == i + 1):  # hidden until then
-                file.writelines(_polygon(track, track.frames[i] + 1, points, values, outside=True))
+                file.writelines(_polygon(track, track.frames[i] + 1, layer, points, values, outside=True))
         file.write("  </track>\n")
     remarks = [f"{plural(keys, 'key frame')} for {plural(frames, 'mask')}"]
     if poor:
@@ -166,10 +168,12 @@ def _write_tracks(file: TextIO, clip: Clip, iou: float) -> list[str]:
     return remarks
 
 
-def _polygon(track: ClipTrack, frame: int, points: str, values: Mapping[str, str], *, outside: bool) -> Iterator[str]:
+def _polygon(
+    track: ClipTrack, frame: int, layer: int, points: str, values: Mapping[str, str], *, outside: bool
+) -> Iterator[str]:
     yield (
         f'    <polygon frame="{frame}" outside="{int(outside)}" occluded="0" keyframe="1" points="{points}" '
-        'z_order="0">\n'
+        f'z_order="{layer}">\n'
     )
     yield from _attributes(track, values)
     yield "    </polygon>\n"

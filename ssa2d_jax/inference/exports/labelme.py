@@ -3,13 +3,16 @@
 import base64
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
+from ssa2d_jax.data.export_formats import LABELME_MARK, mark_labelme
 from ssa2d_jax.inference.exports.clip import Clip, ClipTrack
 from ssa2d_jax.inference.exports.options import ExportOptions
 from ssa2d_jax.utils.errors import InputError
@@ -27,7 +30,8 @@ def write_labelme(clip: Clip, folder: Path, out_folder: Path, options: ExportOpt
 
     The label is the actor, `group_id` the track's number; `flags` has every action, true if the track does it.
     `imagePath` is the picture of the frame: of a folder of pictures its own, else a JPEG beside the JSON, which is
-    there with `options.pictures`.
+    there with `options.pictures`. labelme keeps fields that it doesn't know: one marks a shape as a prediction by a
+    checksum, which is right until somebody changes it.
     """
     place = folder / LABELME
     place.mkdir(exist_ok=True)
@@ -37,7 +41,7 @@ def write_labelme(clip: Clip, folder: Path, out_folder: Path, options: ExportOpt
             f"{clip.name}: labelme: two pictures differ only in their suffix, so that their labels would be one file; "
             "rename them"
         )
-    files = poor = 0
+    files = poor = covered = 0
     for frame, shown in clip.by_frame(options.step):
         if not shown:
             continue
@@ -45,8 +49,11 @@ def write_labelme(clip: Clip, folder: Path, out_folder: Path, options: ExportOpt
         picture = f"{name}{PICTURE_SUFFIX}"
         if clip.pictures:
             picture = _relative(clip.pictures[frame], out_folder / LABELME)
+        if options.shapes == "polygons":  # they have no holes: what lies in one comes later, and so on top
+            shown = sorted(shown, key=lambda entry: entry[0].boxes[entry[1]][2] * entry[0].boxes[entry[1]][3])[::-1]
         shapes = [_shape(clip, track, i, options) for track, i in shown]
         poor += sum(low for _, low in shapes)
+        covered += _count_covered(clip, shown, [shape for shape, _ in shapes], options)
         content: dict[str, object] = {
             "version": _VERSION,
             "flags": {},
@@ -61,6 +68,12 @@ def write_labelme(clip: Clip, folder: Path, out_folder: Path, options: ExportOpt
     remarks = [plural(files, "file")]
     if poor:
         remarks.append(f"{plural(poor, 'polygon')} have an IoU below {options.iou:g} with the mask")
+    if covered:
+        share = f"more than {1 - options.iou:.0%} of " if options.shapes == "polygons" else ""
+        remarks.append(
+            f"in labelme {share}{plural(covered, 'mask')} of tracks lie under others: shapes that come later in a file "
+            "are on top there"
+        )
     if not clip.pictures and not options.pictures:
         remarks.append("the frames' pictures are not written (--config.predict.export_pictures=True)")
     return remarks
@@ -98,11 +111,33 @@ def _shape(clip: Clip, track: ClipTrack, i: int, options: ExportOptions) -> tupl
     }
     if options.shapes == "polygons":
         points, iou = _polygon(track, i, (1 + options.iou) / 2)
-        return {**shape, "shape_type": "polygon", "points": points}, iou < options.iou
+        shape |= {"shape_type": "polygon", "points": points}
+        return {**shape, LABELME_MARK: mark_labelme(shape, None)}, iou < options.iou
     x, y, width, height = track.boxes[i]
-    png = encode_png(track.crop(i).astype(np.uint8))
-    mask = base64.b64encode(png).decode("ascii")
-    return {**shape, "points": [[x, y], [x + width - 1, y + height - 1]], "mask": mask}, False
+    crop = track.crop(i)
+    mask = base64.b64encode(encode_png(crop.astype(np.uint8))).decode("ascii")
+    shape |= {"points": [[x, y], [x + width - 1, y + height - 1]], "mask": mask}
+    return {**shape, LABELME_MARK: mark_labelme(shape, crop)}, False
+
+
+def _count_covered(
+    clip: Clip, shown: Sequence[tuple[ClipTrack, int]], shapes: Sequence[dict[str, Any]], options: ExportOptions
+) -> int:
+    """How many tracks of a frame labelme shows under others: of polygons, by more than the outlines may differ."""
+    top = Image.new("I", (clip.width, clip.height))
+    draw = ImageDraw.Draw(top)
+    for number, ((track, i), shape) in enumerate(zip(shown, shapes, strict=True), 1):
+        if shape["shape_type"] == "polygon":
+            draw.polygon([tuple(point) for point in shape["points"]], outline=number, fill=number)
+        else:
+            draw.bitmap(track.boxes[i][:2], Image.fromarray(track.crop(i)), fill=number)
+    numbers, limit = np.asarray(top), 1 - options.iou if options.shapes == "polygons" else 0.0
+    count = 0
+    for number, (track, i) in enumerate(shown, 1):
+        x, y, width, height = track.boxes[i]
+        seen = numbers[y : y + height, x : x + width][track.crop(i)]
+        count += bool(((seen != number) & (seen != 0)).mean() > limit)
+    return count
 
 
 def _polygon(track: ClipTrack, i: int, iou: float) -> tuple[list[list[int]], float]:

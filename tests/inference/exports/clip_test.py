@@ -88,10 +88,10 @@ def changed(path, change):
             lambda c: c["annotations"][0]["segmentations"][0].update(size=[60, 81]),
             r"size \[60, 81\], but the video",
         ),
-        (lambda c: c["annotations"][0]["segmentations"][0].update(counts="11"), "do not fill the frame"),
+        (lambda c: c["annotations"][0]["segmentations"][0].update(counts="11"), "a segmentation: its runs cover"),
         (
             lambda c: c["annotations"][0]["segmentations"][0].update(counts="\x7f~~~~"),
-            "no text of COCO's",
+            "a segmentation: its counts contain '.x7f', which is not",
         ),
         (lambda c: c["annotations"][0]["segmentations"][0].update(counts="é"), "annotations.0.: "),
         (lambda c: c["videos"][0].update(height=1 << 20, width=1 << 20), "pixels are too many"),
@@ -120,3 +120,9 @@ def test_a_mask_that_was_emptied_is_left_out(tmp_path):
     text = coco.encode(np.zeros((60, 80), np.uint8, order="F"))["counts"].decode()
     changed(path, lambda c: c["annotations"][2].update(segmentations=[{"size": [60, 80], "counts": text}] * 4))
     assert [track.number for track in read_clip(path)] == [1, 4]
+
+
+def test_tracks_of_a_frame_are_in_the_order_of_the_file_whenever_they_begin(tmp_path):
+    path = changed(export_clip.write_tracks(tmp_path), lambda content: content["annotations"].reverse())
+    shown = {frame: [track.number for track, _ in tracks] for frame, tracks in read_clip(path).by_frame()}
+    assert shown[0] == [4, 1] and shown[9] == [4] and shown[23] == [300, 4, 1]

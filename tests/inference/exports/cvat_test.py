@@ -143,3 +143,13 @@ def test_the_included_classes_are_held():
 def test_a_file_name_that_xml_can_not_hold(tmp_path):
     root, _, _ = write(tmp_path, MASKS, name="a\x01<b>&\udcff.mp4")
     assert root.find("meta/task/name").text == "a\ufffd<b>&\ufffd.mp4"
+
+
+def test_polygons_of_small_tracks_are_above_those_of_large_ones(tmp_path):
+    root, _, _ = write(tmp_path, ExportOptions(shapes="polygons"))
+    boxes = {}
+    for number, by_frame in export_clip.masks().items():
+        boxes[number] = np.mean([(np.ptp(np.nonzero(mask), axis=1) + 1).prod() for mask in by_frame.values()])
+    order = sorted(boxes, key=boxes.get, reverse=True)
+    layers = {int(track.get("id")): {shape.get("z_order") for shape in track} for track in root.iter("track")}
+    assert layers == {number: {str(layer)} for layer, number in enumerate(order)}

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from pycocotools import mask as coco
 
 from ssa2d_jax.inference.exports.clip import read_clip
 from ssa2d_jax.inference.exports.labelme import write_labelme
@@ -66,3 +67,43 @@ def test_a_step_and_pictures_of_a_folder(tmp_path):
     pictures[5] = tmp_path / "frames" / "é 6.jpg"
     with pytest.raises(InputError, match="two pictures differ only in their suffix"):
         write(tmp_path / "other", pictures=pictures)
+
+
+def _overlapping(folder, second):
+    """A tracks.json of one frame with a disk of radius 12 at 20, 20, and a second track."""
+    disk = np.zeros((60, 80), np.uint8)
+    cv2.circle(disk, (20, 20), 12, 1, -1)
+    annotations = []
+    for number, mask in ((1, second), (2, disk)):
+        rle = coco.encode(np.asfortranarray(mask))
+        annotations.append(
+            {"id": number, "category": "dog", "frames": [0], "actions": [{"action": "running", "first": 0, "last": 0}],
+             "segmentations": [{"size": [60, 80], "counts": rle["counts"].decode()}]}
+        )  # fmt: skip
+    video = {"id": 1, "file_name": "a.mp4", "height": 60, "width": 80, "length": 1}
+    content = {"annotations": annotations, "videos": [video], "categories": [{"id": 1, "name": "dog"}]}
+    (folder / "tracks.json").write_text(json.dumps(content))
+    return read_clip(folder / "tracks.json")
+
+
+def test_masks_under_others_are_counted(tmp_path):
+    inside, apart = np.zeros((2, 60, 80), np.uint8)
+    inside[15:18, 15:18] = apart[50:55, 50:55] = 1
+    remarks = write_labelme(_overlapping(tmp_path, inside), tmp_path, tmp_path, ExportOptions())
+    line = "in labelme 1 mask of tracks lie under others: shapes that come later in a file are on top there"
+    assert line in remarks
+    assert len(write_labelme(_overlapping(tmp_path, apart), tmp_path, tmp_path, ExportOptions())) == 2
+
+
+def test_a_track_in_a_hole_of_another_is_on_top_of_its_polygon(tmp_path):
+    ring = np.zeros((60, 80), np.uint8)
+    cv2.circle(ring, (20, 20), 17, 1, -1)
+    cv2.circle(ring, (20, 20), 13, 0, -1)
+    remarks = write_labelme(_overlapping(tmp_path, ring), tmp_path, tmp_path, ExportOptions(shapes="polygons"))
+    shapes = json.loads((tmp_path / "labelme/frame_000000.json").read_text())["shapes"]
+    assert [shape["group_id"] for shape in shapes] == [1, 2]
+    assert not any("lie under others" in remark for remark in remarks)
+    crossing = np.zeros((60, 80), np.uint8)
+    crossing[8:33, 18:22] = 1  # a strip over the disk, 25 high: the disk's box is as high and wider, so below it
+    remarks = write_labelme(_overlapping(tmp_path, crossing), tmp_path, tmp_path, ExportOptions(shapes="polygons"))
+    assert any("more than 10% of 1 mask" in remark for remark in remarks)

@@ -37,3 +37,36 @@ def test_labels_may_hold_the_action():
 def test_without_any_action_there_is_nothing_to_learn():
     with pytest.raises(InputError, match="says who is where, but not what they do"):
         find_action("x", [Attribute("occluded")], ["dog"], "")
+
+
+def _boxes(*names):
+    return [Attribute(name, is_mutable=True, is_checkbox=True) for name in names]
+
+
+def test_checkboxes_are_actions_if_nothing_else_may_change():
+    source = find_action("x", [*_boxes("running", "eating", "occluded"), Attribute("colour")], ["dog"], "")
+    assert source.sentence == (
+        "a checkbox for each action: 'running', 'eating' (guessed: nothing else may change over time; "
+        "config.convert.action_attribute chooses some)"
+    )
+    assert source.actor_and_action("dog", {"running": "false", "eating": "true"}) == ("dog", "eating")
+    assert source.actor_and_action("dog", {"eating": "True", "occluded": "true"}) == ("dog", "eating")
+    assert source.actor_and_action("dog", {"running": "false"}) == ("dog", None)
+    with pytest.raises(InputError, match="has the actions running, eating; a pixel can have one"):
+        source.actor_and_action("dog", {"running": "true", "eating": "true"})
+
+
+def test_checkboxes_are_chosen_by_name():
+    attributes = [*_boxes("running", "eating", "blurred"), Attribute("mood", True)]
+    assert find_action("x", attributes, ["dog"], "").attribute == "mood"
+    assert find_action("x", attributes, ["dog"], "running, eating").checkboxes == ("running", "eating")
+    one = find_action("x", attributes, ["dog"], "running")
+    assert one.actor_and_action("dog", {"running": "true"}) == ("dog", "running")
+    assert one.actor_and_action("dog", {"running": "false"}) == ("dog", None)
+    with pytest.raises(InputError, match="no label has the attribute 'running,flying'"):
+        find_action("x", attributes, ["dog"], "running,flying")
+
+
+def test_a_single_checkbox_is_not_guessed():
+    with pytest.raises(InputError, match=r"not clear which .*'seen', or checkboxes, one for each action, with commas"):
+        find_action("x", _boxes("seen"), ["dog"], "")

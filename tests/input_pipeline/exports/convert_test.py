@@ -1,13 +1,24 @@
+import base64
+import dataclasses
+import functools
+import io
+import json
 import shutil
 import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from input_pipeline import check
 from input_pipeline.exports.convert import ConvertOptions, convert_export
 from input_pipeline.releases.layouts import open_release
+from ssa2d_jax.data.label_space import LabelSpace
+from ssa2d_jax.inference.exports.options import ExportOptions
+from ssa2d_jax.inference.exports.write import write_formats
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.images import encode_png
+from tests.fixtures import export_clip
 from tests.fixtures.exports import DATA, convert, make_video, read_labels, read_rows
 
 
@@ -123,3 +134,103 @@ def test_more_than_254_tracks_are_numbered_past_255(tmp_path):
     labels = read_labels(tmp_path / "out", "long")
     assert {frame: int(label.max()) for frame, label in labels.items()} == dict(enumerate(numbers))
     assert labels[255].dtype == np.uint16
+
+
+_PREDICTED = ["cvat.xml", "coco.json", "labelme", "polygons/cvat.xml", "polygons/labelme"]
+
+
+def _predictions(folder):
+    """Predictions in the formats of the tools, and their video; frames 0 to 23 show tracks."""
+    tracks = export_clip.write_tracks(folder, export_clip.PLAIN_SPACE)
+    write_formats(tracks, folder, ("cvat", "coco", "labelme"))
+    (folder / "polygons").mkdir()
+    write_formats(tracks, folder / "polygons", ("cvat", "labelme"), ExportOptions(shapes="polygons"))
+    make_video(folder / "videos", "clip.mp4", 24, (60, 80))
+
+
+@pytest.mark.parametrize("name", _PREDICTED)
+def test_predictions_are_not_taken_for_what_a_person_drew(tmp_path, name):
+    _predictions(tmp_path)
+    report = convert(tmp_path / name, tmp_path / "own", tmp_path / "videos").splitlines()
+    assert report[0].startswith("tool: ") and report[0].endswith(" (predictions)")
+    assert (
+        "labelled frames: 24; in 0 a person drew a shape, in 0 the tool drew all of them between those, in 24 all were "
+        "predicted or imported, and nobody has changed them"
+    ) in report
+
+
+def _change_cvat(folder):
+    text = (folder / "cvat.xml").read_text()
+    (folder / "cvat.xml").write_text(text.replace('source="auto"', 'source="semi-auto"', 1))
+
+
+def _change_coco(folder):
+    content = json.loads((folder / "coco.json").read_text())
+    del content["annotations"][0]["score"]
+    (folder / "coco.json").write_text(json.dumps(content))
+
+
+def _change_labelme(folder, change):
+    path = folder / "labelme/frame_000000.json"
+    content = json.loads(path.read_text())
+    change(content["shapes"][0])
+    path.write_text(json.dumps(content))
+
+
+def _move(shape):
+    shape["points"] = [[x + 1, y] for x, y in shape["points"]]
+
+
+def _relabel(shape):
+    shape["label"] = "bird"
+
+
+def _reflag(shape):
+    shape["flags"] = {name: name == "eating" for name in shape["flags"]}
+
+
+def _repaint(shape):
+    shape["mask"] = base64.b64encode(encode_png(np.ones((23, 23), np.uint8))).decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("cvat.xml", _change_cvat), ("coco.json", _change_coco)]
+    + [("labelme", functools.partial(_change_labelme, change=one)) for one in (_move, _relabel, _reflag, _repaint)],
+)
+def test_a_prediction_that_a_person_has_changed_is_drawn(tmp_path, name, change):
+    _predictions(tmp_path)
+    change(tmp_path)
+    report = convert(tmp_path / name, tmp_path / "own", tmp_path / "videos")
+    assert "(predictions)" not in report
+    assert "labelled frames: 24; in 1 a person drew a shape" in report and "in 23 all were predicted" in report
+
+
+def test_a_mask_that_labelme_has_encoded_anew_is_a_prediction_still(tmp_path):
+    _predictions(tmp_path)
+
+    def encode(shape):  # as labelme does: other bytes, and 255 for 1
+        values = np.asarray(Image.open(io.BytesIO(base64.b64decode(shape["mask"]))))
+        file = io.BytesIO()
+        Image.fromarray((values * 255).astype(np.uint8)).save(file, "PNG")
+        before, shape["mask"] = shape["mask"], base64.b64encode(file.getvalue()).decode()
+        assert before != shape["mask"]
+
+    _change_labelme(tmp_path, encode)
+    assert "in 24 all were predicted" in convert(tmp_path / "labelme", tmp_path / "own", tmp_path / "videos")
+
+
+@pytest.mark.parametrize("name", ["cvat.xml", "coco.json", "polygons/cvat.xml"])
+def test_several_actions_at_once_are_checkboxes_and_frames_with_two_ticks_are_left_out(tmp_path, name):
+    space = LabelSpace.from_names(("dog", "cat", "bird"), ("running", "eating", "flying", "sitting", "barking"), ())
+    space = dataclasses.replace(space, multilabel=True)
+    tracks = export_clip.write_tracks(tmp_path, space)
+    write_formats(tracks, tmp_path, ("cvat", "coco"))
+    (tmp_path / "polygons").mkdir()
+    write_formats(tracks, tmp_path / "polygons", ("cvat",), ExportOptions(shapes="polygons"))
+    make_video(tmp_path / "videos", "clip.mp4", 24, (60, 80))
+    report = convert(tmp_path / name, tmp_path / "own", tmp_path / "videos")
+    assert "action: a checkbox for each action: 'running', 'eating', 'flying', 'sitting', 'barking' (guessed" in report
+    assert list(read_labels(tmp_path / "own", "clip")) == list(range(12))  # from frame 12 on, all bark, too
+    assert {row[2:4] for row in read_rows(tmp_path / "own")} == {("dog", "running"), ("cat", "flying")}
+    assert ", barking; a pixel can have one" in report

@@ -150,3 +150,28 @@ def test_numbers_that_are_ignored_are_no_classes(tmp_path):
     (root / "labels.csv").write_text("\n".join([*lines, "c,7,ignore,,,"]))
     with pytest.raises(Problems, match="line 6: video c has no row of an instance"):
         folder_table.read_table(root)
+
+
+def test_all_problems_of_a_table_are_found_at_once(tmp_path):
+    root = _videos(tmp_path, "garden.mp4", "pond.mp4", "clip 1.mp4")
+    lines = [
+        "video,instance,actor,action,split",
+        "garden,1,dog,running,train",
+        "gardn,2,dog,running,train",
+        "pond,x,dog,running,test",
+        "pond,1,Dog,running,test",
+        "pond,2,dog,eating,train",
+        "clip 2,1,dog,running,",
+    ]
+    (root / "labels.csv").write_text("\n".join(lines))
+    table, none = root / "labels.csv", f"{root / 'videos'} has none with that name"
+    with pytest.raises(Problems) as error:
+        folder_table.read_table(root)
+    assert error.value.args == (
+        f"{table}, line 4: instance is 'x'; expected a whole number, 1 or more",
+        f"{table}: video pond has rows with split 'test' and 'train'; all its rows must have the same",
+        f"{table}: video clip 2 has no split, but other videos have; give a split to all or to none",
+        f"{table}: actors 'Dog' and 'dog' differ only in case; if they are the same, spell them alike",
+        f"{table}, line 7: video clip 2: {none}; did you mean 'clip 1'?",
+        f"{table}, line 3: video gardn: {none}; did you mean 'garden'?",
+    )

@@ -441,3 +441,20 @@ def test_single_labels_without_an_instance_are_built_and_named(tmp_path, capsys)
     logged = capsys.readouterr().err
     assert "train: 1 label without an instance that is learned, in b" in logged
     assert "train: 1 label to look at:" in logged and "00003.png: holds 0 and 255 alone" in logged
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "read"),
+    [
+        ("labels", "masks", lambda release: release.labels("b")),
+        ("labels", "annotations/480p", lambda release: release.labels("b")),
+        ("videos", "clips", lambda release: release.video("b")),
+    ],
+)
+def test_a_folder_of_another_name_is_named(tmp_path, ours, theirs, read):
+    root = fixture.write_folder(tmp_path / "own")
+    (root / theirs).parent.mkdir(exist_ok=True)
+    (root / ours).rename(root / theirs)
+    folder = theirs.split("/")[0]
+    with pytest.raises(InputError, match=rf"has no folder {ours} or .*; it has {folder} with such files: rename"):
+        read(layouts.open_folder(root))

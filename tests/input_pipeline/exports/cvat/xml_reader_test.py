@@ -275,3 +275,11 @@ def test_a_task_may_be_called_like_its_video(tmp_path):
     source.write_text(text)
     convert(source, tmp_path / "out", tmp_path / "videos")
     assert list(read_labels(tmp_path / "out", "park")) == [1]
+
+
+def test_a_track_that_was_imported_and_not_changed_is_not_drawn_by_a_person(tmp_path):
+    imported = _track(_shape(0), _shape(1, key=0), _shape(2), _shape(3, outside=1)).replace("manual", "file")
+    corrected = _track(_shape(2), _shape(3, outside=1), number=1).replace("manual", "semi-auto")
+    report, _, labels = _convert(tmp_path, imported, corrected)
+    assert list(labels) == [0, 1, 2]
+    assert "in 1 a person drew a shape, in 0 the tool drew all of them between those, in 2 all were pre" in report

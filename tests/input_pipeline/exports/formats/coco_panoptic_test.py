@@ -25,7 +25,7 @@ def _change(export, change):
 def test_segments_attributes_and_tracks_are_read(tmp_path, export):
     report = convert(export, tmp_path / "out", tmp_path / "videos")
     assert "tool: COCO panoptic" in report and "the attribute 'activity'" in report
-    labels = read_labels(tmp_path / "out", "export")
+    labels = read_labels(tmp_path / "out", "any")
     for frame, expected in json.loads((DATA / "datumaro/instances.json").read_text()).items():
         np.testing.assert_array_equal(labels[int(frame)], expected)
     assert [row[2:] for row in read_rows(tmp_path / "out")] == [
@@ -36,7 +36,7 @@ def test_segments_attributes_and_tracks_are_read(tmp_path, export):
 def test_a_crowd_is_ignored(tmp_path, export):
     _change(export, lambda content: content["annotations"][0]["segments_info"][0].update(iscrowd=1))
     convert(export, tmp_path / "out", tmp_path / "videos")
-    assert 255 in read_labels(tmp_path / "out", "export")[4] and 255 not in read_labels(tmp_path / "out", "export")[6]
+    assert 255 in read_labels(tmp_path / "out", "any")[4] and 255 not in read_labels(tmp_path / "out", "any")[6]
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_what_datumaro_and_so_cvat_writes_is_read(tmp_path, form, boxes):
     assert [row[2:] for row in read_rows(tmp_path / "out")] == [
         ("dog", "running", "4", "6"), ("dog", "eating", "8", "8"), ("bird", "flying", "4", "8")
     ]  # fmt: skip
-    labels = read_labels(tmp_path / "out", form)
+    labels = read_labels(tmp_path / "out", "any")
     for frame, expected in json.loads((DATA / "datumaro/instances.json").read_text()).items():
         np.testing.assert_array_equal(labels[int(frame)], expected)
     assert ("boxes were filled in 3 frames" in report) == bool(boxes)
@@ -130,3 +130,47 @@ def test_an_attribute_that_is_not_there_is_an_error(tmp_path):
     source = _export(tmp_path, _annotation())
     with pytest.raises(InputError, match=r"no label has the attribute 'gait' .*; there are 'action'"):
         convert(source, tmp_path / "out", tmp_path / "videos", action_attribute="gait")
+
+
+def _unnamed(folder, **fields):
+    """Writes a coco.json whose pictures are called by their frames alone."""
+    folder.mkdir(parents=True)
+    images = [{"id": 1, "file_name": "frame_000002.PNG", "height": 30, "width": 40}]
+    content = {"images": images, "annotations": [_annotation()], "categories": [{"id": 1, "name": "dog"}], **fields}
+    (folder / "coco.json").write_text(json.dumps(content))
+
+
+def test_a_video_that_the_export_does_not_name_is_called_as_the_only_one_that_is_given(tmp_path):
+    _unnamed(tmp_path / "out/park")
+    make_video(tmp_path / "videos", "garden 2.mp4", 10)
+    report = convert(tmp_path / "out/park/coco.json", tmp_path / "own", tmp_path / "videos")
+    assert [row[0] for row in read_rows(tmp_path / "own")] == ["garden_2"]
+    assert "the export names no video; it is called garden 2, as " in report
+    make_video(tmp_path / "videos", "walk.mp4", 10)
+    with pytest.raises(InputError, match=r"video park is neither .*names no video: put its video alone .* name both"):
+        convert(tmp_path / "out/park/coco.json", tmp_path / "other", tmp_path / "videos")
+    make_video(tmp_path / "videos", "park.mp4", 10)
+    convert(tmp_path / "out/park/coco.json", tmp_path / "other", tmp_path / "videos")
+    assert [row[0] for row in read_rows(tmp_path / "other")] == ["park"]
+
+
+def test_predictions_name_their_video_and_other_descriptions_are_no_names(tmp_path):
+    for name in ("garden", "park"):
+        _unnamed(tmp_path / "predicted" / name, info={"description": f"{name}.mp4", "contributor": "ssa2d_jax predict"})
+        make_video(tmp_path / "videos", f"{name}.mp4", 10)
+    convert(tmp_path / "predicted", tmp_path / "own", tmp_path / "videos")
+    assert [row[0] for row in read_rows(tmp_path / "own")] == ["garden", "park"]
+    _unnamed(tmp_path / "walk", info={"description": "COCO 2017 Dataset"})
+    make_video(tmp_path / "videos", "walk.mp4", 10)
+    convert(tmp_path / "walk/coco.json", tmp_path / "other", tmp_path / "videos")
+    assert [row[0] for row in read_rows(tmp_path / "other")] == ["walk"]
+
+
+def test_attributes_that_are_not_clear_are_those_of_the_file_or_files(tmp_path):
+    attributes = {"gait": "slow", "mood": "happy"}
+    source = _export(tmp_path / "a", _annotation(attributes=attributes))
+    with pytest.raises(InputError, match=r"instances_default.json: it is not clear which attribute .*'gait', 'mood'"):
+        convert(source, tmp_path / "out", tmp_path / "a/videos")
+    _export(tmp_path / "a", _annotation(attributes=attributes), name="more.json")
+    with pytest.raises(InputError, match=r"a \(instances_default.json, more.json\): it is not clear which attribute"):
+        convert(tmp_path / "a", tmp_path / "out", tmp_path / "a/videos")

@@ -85,7 +85,8 @@ def test_the_action_is_in_labels_flags_or_descriptions(tmp_path, shapes, place, 
 
 def test_an_action_that_may_be_in_two_places_is_chosen(tmp_path):
     _write(tmp_path / "walk", 0, [_shape(description="my first label")])
-    with pytest.raises(InputError, match="not clear where the action is; .* one of flags, description"):
+    message = r"not clear where the action is; .* one of flags \(as in 00000.json\), description \(as in 00000.json\)"
+    with pytest.raises(InputError, match=message):
         convert(tmp_path / "walk", tmp_path / "out")
     convert(tmp_path / "walk", tmp_path / "out", action_attribute="flags")
     assert read_rows(tmp_path / "out")[0][3] == "running"
@@ -95,7 +96,7 @@ def test_an_action_that_may_be_in_two_places_is_chosen(tmp_path):
 
 def test_without_any_action_it_is_said_where_to_write_it(tmp_path):
     _write(tmp_path / "walk", 0, [_shape(flags=())])
-    with pytest.raises(InputError, match="says who is where, but not what they do; set a flag"):
+    with pytest.raises(InputError, match="walk/00000.json: says who is where, but not what they do; set a flag"):
         convert(tmp_path / "walk", tmp_path / "out")
 
 
@@ -169,3 +170,11 @@ def test_a_picture_named_outside_of_the_folder_is_looked_for_inside(tmp_path):
     _write(tmp_path / "walk", 0, [_shape()], imagePath="..\\..\\secret\\00000.png")
     convert(tmp_path / "walk", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out/videos/walk").iterdir()] == ["00000.png"]
+
+
+def test_a_folder_of_a_usual_name_gives_the_video_the_name_of_the_one_around_it(tmp_path):
+    _write(tmp_path / "garden/labelme", 0, [_shape()])
+    report = convert(tmp_path / "garden/labelme", tmp_path / "out")
+    assert [row[0] for row in read_rows(tmp_path / "out")] == ["garden"]
+    assert "note: the export names no video; it is called garden, as the folder of labelme, which you can ren" in report
+    assert "names no video" not in convert(tmp_path / "garden", tmp_path / "other")

@@ -139,7 +139,7 @@ def test_timeline_labels_and_choices_are_not_guessed_between(tmp_path, videos):
     tasks = copy.deepcopy(VIDEO)
     results = tasks[0]["annotations"][0]["result"]
     results.append({"id": "r1", "type": "choices", "from_name": "mood", "value": {"choices": ["happy"]}})
-    with pytest.raises(InputError, match="not clear where the action is; .*one of timeline, mood"):
+    with pytest.raises(InputError, match="export.json: it is not clear where the action is; .*one of timeline, mood"):
         _convert(tmp_path, videos, tasks)
     assert {row[3] for row in _convert(tmp_path, videos, tasks, action_attribute="timeline")[1]} == {
         "running",
@@ -148,3 +148,12 @@ def test_timeline_labels_and_choices_are_not_guessed_between(tmp_path, videos):
     (tmp_path / "out").rename(tmp_path / "timeline")
     _, rows, _ = _convert(tmp_path, videos, tasks, action_attribute="mood")
     assert {row[3] for row in rows} == {"happy"}
+
+
+def test_predictions_that_nobody_has_changed_are_not_drawn(tmp_path, videos):
+    tasks = json.loads(json.dumps(PICTURES))
+    for origin, result in zip(("prediction", "prediction-changed"), tasks, strict=True):
+        for one in result["annotations"][0]["result"]:
+            one["origin"] = origin
+    report, _, _ = _convert(tmp_path, videos, tasks)
+    assert "in 1 a person drew a shape" in report and "in 1 all were predicted" in report
