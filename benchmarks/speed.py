@@ -108,9 +108,9 @@ def model_flops(model: SSA2D, variables: PyTree, *inputs: jax.Array) -> float:
     return costs["flops"] if costs else float("nan")
 
 
-def matmul_speed(size: int = 2048) -> float:
-    """Floating point operations a second of a square float32 matmul."""
-    x = jax.random.normal(jax.random.key(0), (size, size))
+def matmul_speed(size: int = 2048, dtype: Any = jnp.float32) -> float:
+    """Floating point operations a second of a square matmul."""
+    x = jax.random.normal(jax.random.key(0), (size, size), dtype)
     seconds, _ = timed(jax.jit(jnp.dot), x, x, repeats=7)
     return 2 * size**3 / seconds
 
