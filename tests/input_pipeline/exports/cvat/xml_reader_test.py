@@ -129,6 +129,51 @@ def test_pictures_are_matched_by_name(tmp_path):
     assert list(read_labels(tmp_path / "out", "clip")) == list(range(8))
 
 
+def _of_pictures(folder, names, *, last, source="", step=1, frame=1):
+    """A track that is drawn in one frame, and pictures of these names in a folder; where the label lies."""
+    folder.mkdir()
+    pictures = folder / "pictures/walk"
+    pictures.mkdir(parents=True)
+    for name in names:
+        shutil.copyfile(DATA / "labelme/walk/00000.jpg", pictures / name)
+    box = '<box frame="{}" outside="{}" keyframe="1" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    (folder / "annotations.xml").write_text(
+        f"<annotations><meta><task><name>walk</name><stop_frame>{last}</stop_frame>"
+        f"<frame_filter>step={step}</frame_filter><labels><label><name>dog:running</name></label></labels>{source}"
+        f'</task></meta><track id="0" label="dog:running">{box.format(frame, 0)}{box.format(frame + step, 1)}</track>'
+        "</annotations>"
+    )
+    report = convert(folder / "annotations.xml", folder / "out", folder / "pictures")
+    return report, list(read_labels(folder / "out", "walk"))
+
+
+_WALK = "<source>walk.mp4</source>"
+
+
+def test_labels_of_a_task_count_its_pictures_from_0_whatever_their_names_say(tmp_path):
+    names = [f"{number:03}.jpg" for number in range(1, 6)]
+    report, places = _of_pictures(tmp_path / "pictures", names, last=4)
+    assert places == [1]
+    assert "count its pictures from 0, so that frame 0 is 001.jpg" in report
+    assert _of_pictures(tmp_path / "video", names, last=4, source=_WALK)[1] == [1]
+    assert _of_pictures(tmp_path / "gaps", ["07.jpg", "09.jpg", "11.jpg"], last=2)[1] == [1]
+
+
+def test_pictures_of_some_of_a_videos_frames_are_found_by_number_or_counted(tmp_path):
+    named = [f"frame_{number:06}.jpg" for number in (0, 10, 20, 30)]
+    assert _of_pictures(tmp_path / "named", named, last=30, source=_WALK, step=10, frame=10)[1] == [1]
+    new = [f"{number:03}.jpg" for number in (1, 2, 3, 4)]
+    assert _of_pictures(tmp_path / "counted", new, last=30, source=_WALK, step=10, frame=10)[1] == [1]
+    assert _of_pictures(tmp_path / "few", named[1:], last=30, source=_WALK, step=10, frame=10)[1] == [0]
+    with pytest.raises(InputError, match="go to 30, counted from 0, but .*walk has only 4 pictures"):
+        _of_pictures(tmp_path / "lost", new, last=30, source=_WALK, step=2, frame=2)
+
+
+def test_pictures_whose_order_depends_on_the_program_are_refused(tmp_path):
+    with pytest.raises(InputError, match="10 comes before 9 by letters"):
+        _of_pictures(tmp_path / "pictures", [f"{number}.jpg" for number in range(11)], last=10)
+
+
 def test_what_datumaro_writes_is_read(tmp_path):
     make_video(tmp_path / "videos", "any.mp4", 10)
     convert(DATA / "datumaro/cvat.xml", tmp_path / "out", tmp_path / "videos")

@@ -174,3 +174,13 @@ def test_attributes_that_are_not_clear_are_those_of_the_file_or_files(tmp_path):
     _export(tmp_path / "a", _annotation(attributes=attributes), name="more.json")
     with pytest.raises(InputError, match=r"a \(instances_default.json, more.json\): it is not clear which attribute"):
         convert(tmp_path / "a", tmp_path / "out", tmp_path / "a/videos")
+
+
+def test_pictures_that_begin_at_1_are_not_those_of_labels_that_begin_at_0(tmp_path):
+    source = _export(tmp_path, _annotation(image=2))
+    pictures = tmp_path / "cut/walk"
+    pictures.mkdir(parents=True)
+    for number in range(1, 11):
+        (pictures / f"walk_{number:03}.jpg").write_bytes((DATA / "labelme/walk/00000.jpg").read_bytes())
+    with pytest.raises(InputError, match="walk's pictures begin at 0, those in .*cut/walk at 1"):
+        convert(source, tmp_path / "out", tmp_path / "cut")
