@@ -14,6 +14,7 @@ from ssa2d_jax.utils.errors import InputError
 
 AREAS = ("box", "polygon", "mask", "ellipse")
 NO_AREAS = ("polyline", "points", "cuboid", "skeleton", "tag")
+TRACK = "track_id"  # an attribute by which shapes of one object are found, as those of `predict --format=cvat`
 _UNCHANGED = ("auto", "file")  # CVAT makes them "semi-auto" and "manual" when a person changes the shape
 _LONGEST_RUNS = 1 << 24
 
@@ -53,7 +54,7 @@ class Area:
     @property
     def track(self) -> str | None:
         """What the attribute track_id says, with which shapes of one object find together; None without it."""
-        return self.attributes.get("track_id", "").strip() or None
+        return self.attributes.get(TRACK, "").strip() or None
 
     def draw(self) -> Draw:
         """What draws it."""

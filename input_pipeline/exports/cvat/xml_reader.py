@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from input_pipeline.exports.actions import Attribute, find_action
 from input_pipeline.exports.cvat.meta import Label, Task, read_labels, read_tasks
-from input_pipeline.exports.cvat.shapes import AREAS, NO_AREAS, Area, can_interpolate, interpolate, read_area
+from input_pipeline.exports.cvat.shapes import AREAS, NO_AREAS, TRACK, Area, can_interpolate, interpolate, read_area
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.files.safe_xml import Element, parse_xml
@@ -67,13 +67,12 @@ class _Reader:
     def __init__(self, place: str, labels: Sequence[Label], options: ReadOptions) -> None:
         self.place = place
         attributes = [attribute for label in labels for attribute in label.attributes]
-        self.source = find_action(
-            place, _merged(attributes), [label.name for label in labels], options.action_attribute
-        )
+        names = Counter(label.name for label in labels)
+        has_boxes = any(one.name == TRACK and not one.is_mutable for one in attributes)  # as those of predict --format
+        self.source = find_action(place, _merged(attributes), names, options.action_attribute, has_boxes=has_boxes)
         self._wanted = f"the attribute {self.source.attribute!r}" if self.source.attribute else "these attributes"
         self._left_out: Counter[str] = Counter()
         self._has_untracked = False  # shapes of pictures that say of no track
-        names = Counter(label.name for label in labels)
         self._twice = [repr(name) for name, count in names.items() if count > 1]
         wanted = {*self.source.checkboxes, self.source.attribute} - {""}
         self._without = [

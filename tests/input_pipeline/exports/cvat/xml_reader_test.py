@@ -328,3 +328,15 @@ def test_a_track_that_was_imported_and_not_changed_is_not_drawn_by_a_person(tmp_
     report, _, labels = _convert(tmp_path, imported, corrected)
     assert list(labels) == [0, 1, 2]
     assert "in 1 a person drew a shape, in 0 the tool drew all of them between those, in 2 all were pre" in report
+
+
+def test_checkboxes_of_a_person_are_not_taken_for_actions(tmp_path):
+    box = "<attribute><name>{}</name><mutable>True</mutable><input_type>checkbox</input_type></attribute>"
+    source = _export(tmp_path, _track(_shape(1, attributes='<attribute name="wet">true</attribute>')))
+    text = source.read_text().replace("<attributes>", f"<attributes>{box.format('wet')}{box.format('blurred')}", 1)
+    text = text.replace("<name>action</name><mutable>True", "<name>colour</name><mutable>False")
+    source.write_text(text)
+    with pytest.raises(InputError, match="xml: it is not clear which attribute is the action; .*'wet', 'bl"):
+        convert(source, tmp_path / "out", tmp_path / "videos")
+    convert(source, tmp_path / "out", tmp_path / "videos", action_attribute="wet,blurred")
+    assert [row[2:4] for row in read_rows(tmp_path / "out")] == [("dog", "wet")]

@@ -184,3 +184,12 @@ def test_pictures_that_begin_at_1_are_not_those_of_labels_that_begin_at_0(tmp_pa
         (pictures / f"walk_{number:03}.jpg").write_bytes((DATA / "labelme/walk/00000.jpg").read_bytes())
     with pytest.raises(InputError, match="walk's pictures begin at 0, those in .*cut/walk at 1"):
         convert(source, tmp_path / "out", tmp_path / "cut")
+
+
+def test_checkboxes_of_a_person_are_not_taken_for_actions(tmp_path):
+    ticked = _annotation(attributes={"blurred": True, "visible": False, "track_id": 1})
+    source = _export(tmp_path, ticked)
+    with pytest.raises(InputError, match="it is not clear which attribute is the action; .*'blurred', 'visible'"):
+        convert(source, tmp_path / "out", tmp_path / "videos")
+    convert(source, tmp_path / "out", tmp_path / "videos", action_attribute="blurred,visible")
+    assert read_rows(tmp_path / "out") == [("walk", "1", "dog", "blurred", "0", "0")]
