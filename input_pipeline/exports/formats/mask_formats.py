@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from input_pipeline.exports.files.archive import Archive
-from input_pipeline.exports.formats.object_folders import read_object_folders, split_names
 from input_pipeline.exports.formats.png_masks import (
     Instance,
     MaskFiles,
@@ -181,11 +180,8 @@ def find_pngs(archive: Archive) -> list[str]:
 
 
 def read_pngs(archive: Archive, options: ReadOptions) -> Export:
-    """Reads PNGs as SAM 2, Cutie and XMem write them: a value for each object, or a folder for each object."""
+    """Reads PNGs as SAM 2, Cutie and XMem write them, with a value for each object."""
     files = {name: name for name in find_pngs(archive)}
-    of_objects = split_names(archive, list(files))
-    if of_objects:
-        return read_object_folders(archive, of_objects, options)
     masks = MaskFiles("PNGs with a number for each object", files, _identify_png, decode_numbers)
     return read_masks(archive, masks, options)
 
