@@ -32,7 +32,8 @@ class Written:
         interpolated: Those in which the tool drew all shapes between those of a person.
         predicted: Those in which a person drew nothing, and a network something.
         boxes: Those with a filled box.
-        not_drawn: Frames that aren't labelled because a person drew nothing in them.
+        not_drawn: Frames that aren't labelled because the tool drew all shapes in them.
+        not_corrected: Frames that aren't labelled because all shapes in them were predicted and nobody changed them.
         hidden: Tracks that can't be seen in a frame that has them, with the number of frames.
         without_action: Tracks that are ignored in a frame, as their action isn't known, with the number of frames.
         remarks: What was guessed or left out.
@@ -45,6 +46,7 @@ class Written:
     predicted: int = 0
     boxes: int = 0
     not_drawn: int = 0
+    not_corrected: int = 0
     hidden: Counter[str] = dataclasses.field(default_factory=Counter)
     without_action: Counter[str] = dataclasses.field(default_factory=Counter)
     remarks: list[str] = dataclasses.field(default_factory=list)
@@ -54,10 +56,13 @@ class Written:
 class FolderWriter:
     """Writes the videos of an export into a new folder, one after another."""
 
-    def __init__(self, archive: Archive, root: Path, options: media.MediaOptions, *, interpolated: bool) -> None:
-        """`interpolated`: frames in which a person drew nothing are labelled, too."""
+    def __init__(
+        self, archive: Archive, root: Path, options: media.MediaOptions, *, interpolated: bool, predicted: bool
+    ) -> None:
+        """`interpolated`, `predicted`: frames in which the tool, or a network, drew all shapes are labelled, too."""
         self.written = Written()
-        self._archive, self._root, self._options, self._interpolated = archive, root, options, interpolated
+        self._archive, self._root, self._options = archive, root, options
+        self._interpolated, self._predicted = interpolated, predicted
         self._splits: dict[str, str] = {}
         (root / "videos").mkdir()
         (root / "labels").mkdir()
@@ -94,6 +99,9 @@ class FolderWriter:
         is_deep = max(tracks, default=0) > IGNORE
         actions: dict[int, Mapping[int, str]] = {}
         for label in draw_frames(video, positions.keys(), size, self.written.problems):
+            if label.is_predicted and not self._predicted:
+                self.written.not_corrected += 1
+                continue
             if label.is_interpolated and not self._interpolated:
                 self.written.not_drawn += 1
                 continue

@@ -206,6 +206,28 @@ def test_a_prediction_that_a_person_has_changed_is_drawn(tmp_path, name, change)
     assert "labelled frames: 24; in 1 a person drew a shape" in report and "in 23 all were predicted" in report
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("cvat.xml", _change_cvat),
+        ("coco.json", _change_coco),
+        ("labelme", functools.partial(_change_labelme, change=_move)),
+    ],
+)
+def test_predictions_that_nobody_has_changed_can_be_left_out(tmp_path, name, change):
+    _predictions(tmp_path)
+    with pytest.raises(InputError, match="not labelled: 24 frames in which all shapes were predicted or imported, and"):
+        convert(tmp_path / name, tmp_path / "own", tmp_path / "videos", predicted=False)
+    change(tmp_path)
+    report = convert(tmp_path / name, tmp_path / "own", tmp_path / "videos", predicted=False)
+    assert "labelled frames: 1; in 1 a person drew a shape, in 0 the tool drew all of them between those\n" in report
+    assert "not labelled: 23 frames in which all shapes were predicted or imported, and nobody changed them" in report
+    assert list(read_labels(tmp_path / "own", "clip")) == [0]
+    convert(tmp_path / name, tmp_path / "all", tmp_path / "videos")
+    kept, whole = read_labels(tmp_path / "own", "clip")[0], read_labels(tmp_path / "all", "clip")[0]
+    np.testing.assert_array_equal(kept > 0, whole > 0)
+
+
 def test_a_mask_that_labelme_has_encoded_anew_is_a_prediction_still(tmp_path):
     _predictions(tmp_path)
 
