@@ -153,6 +153,8 @@ class _Reader:
             else:
                 groups = group_pictures((image.get("name", "") for image in of_task), self.place, task.name)
             by_name = {image.get("name", ""): image for image in of_task}
+            if len(by_name) < len(of_task) or sum(map(len, groups.values())) < len(of_task):
+                raise InputError(f"{self.place}: two images have one name, or are one frame; keep one of them")
             for video, pictures in groups.items():
                 frames = {frame: by_name[picture] for frame, picture in pictures.items()}
                 videos.append(self._read_frames(task, video, frames, pictures))

@@ -65,7 +65,7 @@ def mots_class(classes: Mapping[int, str], number: int, subject: str) -> str | N
 
 def _identify_mots(labels: Mapping[int, str], name: str, value: int) -> Instance | None:
     number = value // 1000
-    if number == 0:
+    if value == 0:
         return None
     actor = mots_class(labels, number, f"{name}: the value {value}")
     return Instance(value, value, actor, is_ignored=actor is None)

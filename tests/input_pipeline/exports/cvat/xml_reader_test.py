@@ -340,3 +340,14 @@ def test_checkboxes_of_a_person_are_not_taken_for_actions(tmp_path):
         convert(source, tmp_path / "out", tmp_path / "videos")
     convert(source, tmp_path / "out", tmp_path / "videos", action_attribute="wet,blurred")
     assert [row[2:4] for row in read_rows(tmp_path / "out")] == [("dog", "wet")]
+
+
+@pytest.mark.parametrize(("mode", "ids", "names"), [("interpolation", (1, 1), "ab"), ("annotation", (1, 2), "aa")])
+def test_two_images_that_are_one_frame_are_refused(tmp_path, mode, ids, names):
+    box = '<box label="dog" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    image = f'<image id="{{}}" name="{{}}_1.jpg" width="40" height="30">{box}</image>'
+    source = _export(tmp_path, *(image.format(*one) for one in zip(ids, names, strict=True)))
+    text = source.read_text().replace("interpolation", mode)
+    source.write_text(text if mode == "interpolation" else text.replace("<source>park.mp4</source>", ""))
+    with pytest.raises(InputError, match="two images have one name, or are one frame"):
+        convert(source, tmp_path / "out", tmp_path / "videos")

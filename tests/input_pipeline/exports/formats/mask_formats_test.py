@@ -84,6 +84,10 @@ def test_the_mots_challenge_has_its_own_classes_and_ignored_regions(tmp_path, vi
     _save(tmp_path / "mots/instances/0002/000003.png", values)
     with pytest.raises(InputError, match=r"3.png: the value 7001 is of no class; known: 1 to 2 \(car, pedestrian\)"):
         convert(tmp_path / "mots", tmp_path / "other", videos, table=table)
+    values[0, 0] = 7
+    _save(tmp_path / "mots/instances/0002/000003.png", values)
+    with pytest.raises(InputError, match=r"3.png: the value 7 is of no class; known: 1 to 2"):
+        convert(tmp_path / "mots", tmp_path / "other", videos, table=table)
 
 
 def test_kitti_step_has_class_and_number_in_its_colours(tmp_path, videos):
