@@ -51,6 +51,8 @@ def read_regions(results: Sequence[Entry]) -> list[Region]:
     """Joins the results that have the id of one region."""
     by_id: dict[str, list[Entry]] = {}
     for index, result in enumerate(results):
+        if result.get("type") == "relation":  # which is between two regions, and about no area
+            continue
         by_id.setdefault(str(result.get("id", f"result {index + 1}")), []).append(result)
     return [_read_region(name, of_region) for name, of_region in by_id.items()]
 

@@ -157,3 +157,13 @@ def test_predictions_that_nobody_has_changed_are_not_drawn(tmp_path, videos):
             one["origin"] = origin
     report, _, _ = _convert(tmp_path, videos, tasks)
     assert "in 1 a person drew a shape" in report and "in 1 all were predicted" in report
+
+
+def test_relations_between_regions_are_no_regions(tmp_path, videos):
+    tasks = copy.deepcopy(PICTURES)
+    results = tasks[0]["annotations"][0]["result"]
+    first = results[0]["id"]
+    results.append({"type": "relation", "from_id": first, "to_id": first, "direction": "right", "labels": ["near"]})
+    _, rows, labels = _convert(tmp_path, videos, tasks)
+    assert rows == [("walk", "1", "dog", "running", "0", "1"), ("walk", "2", "bird", "flying", "0", "1")]
+    assert list(labels) == [0, 1]
