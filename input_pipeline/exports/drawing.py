@@ -18,6 +18,7 @@ from ssa2d_jax.utils.errors import InputError
 Points = Float64[np.ndarray, "points 2"]  # x, y in pixels
 _FARTHEST = 1 << 20  # pixels from the frame's corner at which a point is surely a mistake
 _LEAST = 3  # points of a polygon
+_LONGEST = 1 << 22  # pixels of a polygon's outline; pycocotools stores five places for each
 
 
 def as_points(numbers: Sequence[float]) -> Points:
@@ -122,3 +123,6 @@ def draw_pillow(kind: str, points: Points, size: Size) -> Bool[np.ndarray, "H W"
 def _check_polygon(points: Points) -> None:
     if len(points) < _LEAST:
         raise InputError(f"its polygon has {len(points)} points; at least {_LEAST} are needed")
+    length = np.abs(np.diff(points, axis=0, append=points[:1])).max(1).sum()
+    if length > _LONGEST:
+        raise InputError(f"its polygon has an outline of {length:,.0f} pixels; at most {_LONGEST:,} are drawn")

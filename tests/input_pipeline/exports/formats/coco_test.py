@@ -193,3 +193,11 @@ def test_checkboxes_of_a_person_are_not_taken_for_actions(tmp_path):
         convert(source, tmp_path / "out", tmp_path / "videos")
     convert(source, tmp_path / "out", tmp_path / "videos", action_attribute="blurred,visible")
     assert read_rows(tmp_path / "out") == [("walk", "1", "dog", "blurred", "0", "0")]
+
+
+@pytest.mark.parametrize("fields", [{"segmentation": [[10**400, 1, 2, 3, 4, 5]]}, {"bbox": [10**400, 1, 2, 3]}])
+def test_a_number_beyond_all_bounds_leaves_out_its_frame(tmp_path, fields):
+    strange = {**_annotation(image=2, segmentation=[]), **fields}
+    report, _, labels = _convert(tmp_path, _annotation(), strange)
+    assert list(labels) == [0]
+    assert "annotation 2: " in report and "has a number that is too large" in report
