@@ -8,10 +8,10 @@ from ssa2d_jax.utils.text import first_few
 
 SEPARATOR = ":"  # of actor and action in a label: dog:running
 _USUAL = ("action", "actions", "activity", "activities", "verb", "behavior", "behaviour", "doing")
-# What tools write beside the user's attributes.
+# What tools, and predict --format, write beside the user's attributes.
 _OF_TOOLS = frozenset(
     ("occluded", "outside", "keyframe", "track_id", "rotation", "is_crowd", "iscrowd", "z_order", "id", "group")
-    + ("group_id", "source", "score", "frame", "difficult", "truncated")
+    + ("group_id", "source", "score", "frame", "difficult", "truncated", "predicted")
 )
 _UNSET = ("", "__undefined__")  # the second is CVAT's
 

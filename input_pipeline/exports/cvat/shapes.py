@@ -10,11 +10,11 @@ from input_pipeline.exports import drawing
 from input_pipeline.exports.cvat.interpolation import interpolate_polygon
 from input_pipeline.exports.files.safe_xml import Element
 from input_pipeline.exports.labelled import Draw
+from ssa2d_jax.data.export_formats import CVAT_MARK, CVAT_TRACK, mark_cvat
 from ssa2d_jax.utils.errors import InputError
 
 AREAS = ("box", "polygon", "mask", "ellipse")
 NO_AREAS = ("polyline", "points", "cuboid", "skeleton", "tag")
-TRACK = "track_id"  # an attribute by which shapes of one object are found, as those of `predict --format=cvat`
 _UNCHANGED = ("auto", "file")  # CVAT makes them "semi-auto" and "manual" when a person changes the shape
 _LONGEST_RUNS = 1 << 24
 
@@ -48,13 +48,14 @@ class Area:
 
     @property
     def is_predicted(self) -> bool:
-        """Whether a network drew it, or it was imported, and no person has changed it."""
-        return self.source in _UNCHANGED
+        """Whether a network drew it, or it was imported, and no person has changed it or its action."""
+        mark = self.attributes.get(CVAT_MARK, "").strip()
+        return self.source in _UNCHANGED and mark in ("", mark_cvat(self.attributes))
 
     @property
     def track(self) -> str | None:
         """What the attribute track_id says, with which shapes of one object find together; None without it."""
-        return self.attributes.get(TRACK, "").strip() or None
+        return self.attributes.get(CVAT_TRACK, "").strip() or None
 
     def draw(self) -> Draw:
         """What draws it."""

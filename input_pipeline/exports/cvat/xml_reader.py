@@ -9,12 +9,13 @@ from typing import NoReturn
 
 from input_pipeline.exports.actions import Attribute, find_action
 from input_pipeline.exports.cvat.meta import Label, Task, read_labels, read_tasks
-from input_pipeline.exports.cvat.shapes import AREAS, NO_AREAS, TRACK, Area, can_interpolate, interpolate, read_area
+from input_pipeline.exports.cvat.shapes import AREAS, NO_AREAS, Area, can_interpolate, interpolate, read_area
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.files.safe_xml import Element, parse_xml
 from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Size, Track, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
+from ssa2d_jax.data.export_formats import CVAT_TRACK
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few
 
@@ -68,7 +69,9 @@ class _Reader:
         self.place = place
         attributes = [attribute for label in labels for attribute in label.attributes]
         names = Counter(label.name for label in labels)
-        has_boxes = any(one.name == TRACK and not one.is_mutable for one in attributes)  # as those of predict --format
+        has_boxes = any(
+            one.name == CVAT_TRACK and not one.is_mutable for one in attributes
+        )  # as those of predict --format
         self.source = find_action(place, _merged(attributes), names, options.action_attribute, has_boxes=has_boxes)
         self._wanted = f"the attribute {self.source.attribute!r}" if self.source.attribute else "these attributes"
         self._left_out: Counter[str] = Counter()
