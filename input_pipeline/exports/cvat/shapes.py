@@ -17,6 +17,7 @@ AREAS = ("box", "polygon", "mask", "ellipse")
 NO_AREAS = ("polyline", "points", "cuboid", "skeleton", "tag")
 _UNCHANGED = ("auto", "file")  # CVAT makes them "semi-auto" and "manual" when a person changes the shape
 _LONGEST_RUNS = 1 << 24
+_MOST_POINTS = 4000  # of polygons between which others are computed, with all pairs of points
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,9 +96,15 @@ def read_area(element: Element, source: str = "") -> Area:
     )
 
 
-def can_interpolate(first: Area, second: Area) -> bool:
-    """Whether CVAT draws something between two key frames."""
-    return first.kind == second.kind != "mask"
+def why_unknown(first: Area, second: Area) -> str:
+    """Why it is not known what CVAT draws between two key frames; "" if it is."""
+    if first.kind == "mask":
+        return "CVAT doesn't interpolate masks between key frames"
+    if first.kind != second.kind:
+        return "a track changes its kind of shape between two key frames"
+    if max(len(first.numbers), len(second.numbers)) > 2 * _MOST_POINTS:
+        return f"polygons of more than {_MOST_POINTS} points are not interpolated"
+    return ""
 
 
 def interpolate(first: Area, second: Area, offset: float) -> Area:

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from input_pipeline.exports.actions import Attribute, find_action
 from input_pipeline.exports.cvat.meta import Label, Task, read_labels, read_tasks
-from input_pipeline.exports.cvat.shapes import AREAS, NO_AREAS, Area, can_interpolate, interpolate, read_area
+from input_pipeline.exports.cvat.shapes import AREAS, NO_AREAS, Area, interpolate, read_area, why_unknown
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.files.safe_xml import Element, parse_xml
@@ -24,9 +24,8 @@ _NO_TRACKS = (
     '"CVAT for images" has no tracks, so that numbers do not follow an object, and does not say which shapes are '
     'interpolated; "CVAT for video" has both'
 )
-_MASKS_UNKNOWN = "CVAT doesn't interpolate masks between key frames"
 _END_UNKNOWN = "CVAT doesn't write whether a shape in the last frame but one ends there"
-_KINDS_UNKNOWN = "a track changes its kind of shape between two key frames"
+_MOST_BETWEEN = 4_000_000  # shapes that are computed: of 20 tracks in two hours
 
 
 def find_cvat(archive: Archive) -> list[str]:
@@ -75,6 +74,7 @@ class _Reader:
         self.source = find_action(place, _merged(attributes), names, options.action_attribute, has_boxes=has_boxes)
         self._wanted = f"the attribute {self.source.attribute!r}" if self.source.attribute else "these attributes"
         self._left_out: Counter[str] = Counter()
+        self._between = 0
         self._has_untracked = False  # shapes of pictures that say of no track
         self._twice = [repr(name) for name, count in names.items() if count > 1]
         wanted = {*self.source.checkboxes, self.source.attribute} - {""}
@@ -121,6 +121,12 @@ class _Reader:
         if not is_complete:
             ordered = list(_carry_attributes(ordered))
             between, gaps = _fill(ordered, task)
+            self._between += len(between)
+            if self._between > _MOST_BETWEEN:
+                raise InputError(
+                    f"{self.place}: more than {_MOST_BETWEEN:,} shapes lie between key frames; does stop_frame fit the "
+                    "video? Export fewer frames at a time"
+                )
         label = element.get("label", "")
         actor, _ = self.source.actor_and_action(label, {})
         for frame, area in sorted((*ordered, *between.items()), key=lambda entry: entry[0]):
@@ -218,10 +224,10 @@ def _fill(ordered: Sequence[tuple[int, Area]], task: Task) -> tuple[dict[int, Ar
     gaps: dict[int, str] = {}
     for (start, first), (end, second) in itertools.pairwise(ordered):
         frames = range(start + task.step, end, task.step) if not first.is_outside else range(0)
-        if can_interpolate(first, second):
-            between.update({frame: interpolate(first, second, (frame - start) / (end - start)) for frame in frames})
+        if reason := why_unknown(first, second):
+            gaps.update(dict.fromkeys(frames, reason))
         else:
-            gaps.update(dict.fromkeys(frames, _MASKS_UNKNOWN if first.kind == "mask" else _KINDS_UNKNOWN))
+            between.update({frame: interpolate(first, second, (frame - start) / (end - start)) for frame in frames})
     start, last = ordered[-1] if ordered else (0, None)
     if last is None or last.is_outside or task.last is None:
         return between, gaps
@@ -229,7 +235,7 @@ def _fill(ordered: Sequence[tuple[int, Area]], task: Task) -> tuple[dict[int, Ar
     if len(ordered) == 1 and len(frames) == 1:
         gaps.update(dict.fromkeys(frames, _END_UNKNOWN))
     elif last.kind == "mask":
-        gaps.update(dict.fromkeys(frames, _MASKS_UNKNOWN))
+        gaps.update(dict.fromkeys(frames, why_unknown(last, last)))
     else:
         between.update(dict.fromkeys(frames, dataclasses.replace(last, is_key=False)))
     return between, gaps

@@ -351,3 +351,24 @@ def test_two_images_that_are_one_frame_are_refused(tmp_path, mode, ids, names):
     source.write_text(text if mode == "interpolation" else text.replace("<source>park.mp4</source>", ""))
     with pytest.raises(InputError, match="two images have one name, or are one frame"):
         convert(source, tmp_path / "out", tmp_path / "videos")
+
+
+def test_what_would_take_all_memory_is_not_interpolated(tmp_path, monkeypatch):
+    def polygon(points):
+        return ";".join(f"{2 + place % 7},{3 + place % 5}" for place in range(points))
+
+    many, few = polygon(4001), polygon(4000)
+    ends = {"outside": 1, "points": "2,2;9,2;9,9"}
+    tracks = [
+        _track(_shape(0, "polygon", points=many), _shape(2, "polygon", points=few), _shape(3, "polygon", **ends)),
+        _track(_shape(4, "polygon", points=few), _shape(6, "polygon", points=few), _shape(7, "polygon", **ends)),
+    ]
+    report, _, labels = _convert(tmp_path, *tracks)
+    assert list(labels) == [0, 2, 4, 5, 6]
+    assert "1 frame not labelled: polygons of more than 4000 points are not interpolated" in report
+    monkeypatch.setattr("input_pipeline.exports.cvat.xml_reader._MOST_BETWEEN", 4)
+    source = _export(tmp_path, _track(_shape(0)), _track(_shape(3), number=1), last=3)
+    convert(source, tmp_path / "some", tmp_path / "videos")
+    source = _export(tmp_path, _track(_shape(0)), _track(_shape(1), number=1), last=3)
+    with pytest.raises(InputError, match="annotations.xml: more than 4 shapes lie between key frames; does stop_frame"):
+        convert(source, tmp_path / "more", tmp_path / "videos")
