@@ -88,7 +88,7 @@ def find_action(
         return ActionSource(chosen, f"the attribute {chosen!r}, as {option} says")
     usual = [attribute for attribute in own if attribute.name.lower() in _USUAL]
     mutable = [attribute for attribute in own if attribute.is_mutable and not attribute.is_checkbox]
-    for candidates, why in ((usual, "by its name"), (mutable, "the only one that may change over time")):
+    for candidates, why in ((usual, "by its name"), (mutable, "the only one that it can be")):
         if len(candidates) == 1:
             return ActionSource(
                 candidates[0].name, f"the attribute {candidates[0].name!r} (guessed: {why}; {option} chooses another)"

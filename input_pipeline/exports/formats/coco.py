@@ -65,8 +65,9 @@ def read_coco(archive: Archive, options: ReadOptions) -> Export:
 def _merged(attributes: Sequence[Attribute]) -> list[Attribute]:
     merged: dict[str, Attribute] = {}
     for attribute in attributes:
-        is_checkbox = attribute.is_checkbox and merged.get(attribute.name, attribute).is_checkbox
-        merged[attribute.name] = Attribute(attribute.name, True, is_checkbox)
+        other = merged.get(attribute.name, attribute)
+        is_mutable, is_checkbox = attribute.is_mutable and other.is_mutable, attribute.is_checkbox and other.is_checkbox
+        merged[attribute.name] = Attribute(attribute.name, is_mutable, is_checkbox)
     return list(merged.values())
 
 
@@ -93,7 +94,7 @@ class _File:
     def attributes(self) -> list[Attribute]:
         """The attributes that the annotations have."""
         return [
-            Attribute(name, True, isinstance(value, bool))
+            Attribute(name, isinstance(value, bool | str), isinstance(value, bool))  # a number is no action
             for annotation in self._annotations
             for name, value in _attributes(annotation).items()
         ]

@@ -64,6 +64,7 @@ class FolderWriter:
         self._archive, self._root, self._options = archive, root, options
         self._interpolated, self._predicted = interpolated, predicted
         self._splits: dict[str, str] = {}
+        self._files: dict[str | Path, str] = {}  # and the first video that each was used for
         (root / "videos").mkdir()
         (root / "labels").mkdir()
 
@@ -75,11 +76,16 @@ class FolderWriter:
             is_only: Whether the export has no other.
         """
         written, frames = self.written, media.find_frames(self._archive, video, self._options, is_only)
+        written.remarks += _unused_options(video, frames, self._options)
         written.remarks += [] if frames.other_name else _guessed_name(self._archive.path, video.name)
         video = dataclasses.replace(video, name=frames.other_name or video.name)
         name = _free_name(video.name, written.rows)
         positions = {frame: frames.positions[frame] for frame in video.frames() if frame in frames.positions}
         renamed = [f"the video {video.name!r} is called {name} in the folder"] if name != video.name else []
+        file = frames.in_archive or frames.path
+        if file and (other := self._files.setdefault(file, name)) != name:
+            leak = ", one to train on, one to test on" if self._splits[other] != video.split else ""
+            renamed.append(f"{other} and {name} are the same video{leak}")
         written.remarks += [*renamed, *frames.remarks, *_lost(video, positions), *_unknown(video)]
         written.rows[name], self._splits[name] = [], video.split
         path = frames.write(self._archive, self._root / "videos", name)
@@ -138,6 +144,14 @@ def _guessed_name(export: Path, video: str) -> list[str]:
     if video != name_of(export) or video in (export.name, export.stem):
         return []
     return [f"the export names no video; it is called {video}, as the folder of {export.name}, which you can rename"]
+
+
+def _unused_options(video: LabelledVideo, frames: media.Frames, options: media.MediaOptions) -> list[str]:
+    """Says that first_frame and frame_step, if they are set, change nothing for this video."""
+    if (options.first_frame, options.frame_step) == (0, 1) or not (video.has_video_numbers or frames.pictures):
+        return []
+    why = "the labels count the video's frames" if video.has_video_numbers else "it is a folder of pictures"
+    return [f"{video.name}: config.convert.first_frame and frame_step are not used, as {why}"]
 
 
 def _lost(video: LabelledVideo, positions: Mapping[int, int]) -> list[str]:

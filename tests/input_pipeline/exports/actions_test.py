@@ -10,7 +10,7 @@ def test_the_attribute_is_guessed_by_its_name_and_then_by_being_the_only_mutable
     mutable = find_action(
         "x", [Attribute("colour"), Attribute("does", True), Attribute("seen", True, True)], ["dog"], ""
     )
-    assert mutable.attribute == "does" and "may change over time" in mutable.sentence
+    assert mutable.attribute == "does" and "the only one that it can be" in mutable.sentence
     assert mutable.actor_and_action("dog", {"does": " runs "}) == ("dog", "runs")
     assert mutable.actor_and_action("dog", {"does": "__undefined__"}) == ("dog", None)
     assert mutable.actor_and_action("dog", {}) == ("dog", None)

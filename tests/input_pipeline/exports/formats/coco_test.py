@@ -201,3 +201,19 @@ def test_a_number_beyond_all_bounds_leaves_out_its_frame(tmp_path, fields):
     report, _, labels = _convert(tmp_path, _annotation(), strange)
     assert list(labels) == [0]
     assert "annotation 2: " in report and "has a number that is too large" in report
+
+
+def test_a_number_is_not_taken_for_an_action(tmp_path):
+    source = _export(tmp_path, _annotation(attributes={"speed": 0.93, "track_id": 1}))
+    with pytest.raises(InputError, match="it is not clear which attribute is the action; .*'speed'"):
+        convert(source, tmp_path / "out", tmp_path / "videos")
+    convert(source, tmp_path / "out", tmp_path / "videos", action_attribute="speed")
+    assert read_rows(tmp_path / "out")[0][3] == "0.93"
+
+
+def test_a_video_that_two_files_divide_between_train_and_test_is_said(tmp_path):
+    _export(tmp_path, _annotation(), name="instances_train.json")
+    _export(tmp_path, _annotation(image=3), name="instances_val.json")
+    report = convert(tmp_path, tmp_path / "out", tmp_path / "videos")
+    assert "note: walk and walk-2 are the same video, one to train on, one to test on" in report
+    assert [row[-1] for row in read_rows(tmp_path / "out")] == ["train", "test"]
