@@ -14,7 +14,6 @@ from ssa2d_jax.data.export_formats import CVAT_MARK, CVAT_TRACK, mark_cvat
 from ssa2d_jax.utils.errors import InputError
 
 AREAS = ("box", "polygon", "mask", "ellipse")
-NO_AREAS = ("polyline", "points", "cuboid", "skeleton", "tag")
 _UNCHANGED = ("auto", "file")  # CVAT makes them "semi-auto" and "manual" when a person changes the shape
 _LONGEST_RUNS = 1 << 24
 _MOST_POINTS = 4000  # of polygons between which others are computed, with all pairs of points

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from input_pipeline.exports.actions import Attribute, find_action
 from input_pipeline.exports.cvat.meta import Label, Task, read_labels, read_tasks
-from input_pipeline.exports.cvat.shapes import AREAS, NO_AREAS, Area, interpolate, read_area, why_unknown
+from input_pipeline.exports.cvat.shapes import AREAS, Area, interpolate, read_area, why_unknown
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.files.safe_xml import Element, parse_xml
@@ -205,7 +205,7 @@ class _Reader:
         )
 
     def _is_area(self, element: Element) -> bool:
-        if element.tag in NO_AREAS:
+        if element.tag not in AREAS:
             self._left_out[element.tag] += 1
         return element.tag in AREAS
 

@@ -372,3 +372,13 @@ def test_what_would_take_all_memory_is_not_interpolated(tmp_path, monkeypatch):
     source = _export(tmp_path, _track(_shape(0)), _track(_shape(1), number=1), last=3)
     with pytest.raises(InputError, match="annotations.xml: more than 4 shapes lie between key frames; does stop_frame"):
         convert(source, tmp_path / "more", tmp_path / "videos")
+
+
+def test_options_that_change_nothing_and_elements_that_are_not_known_are_named(tmp_path):
+    source = _export(tmp_path, _track(_shape(1), _shape(2, outside=1), '<brush frame="3"/>'))
+    report = convert(source, tmp_path / "out", tmp_path / "videos", first_frame=1)
+    assert (
+        "park: config.convert.first_frame and frame_step are not used, as the labels count the video's frames" in report
+    )
+    assert "1 shape of kind 'brush' left out" in report
+    assert "are not used" not in convert(source, tmp_path / "other", tmp_path / "videos")
