@@ -57,7 +57,8 @@ def convert_export(source: Path, output: Path, options: ConvertOptions) -> list[
         for video in export.videos:
             writer.add(video, is_only=len(export.videos) == 1)
         if not writer.written.rows:
-            reasons = [f"action: {export.action}", *describe_kept_out(writer.written), *writer.written.remarks]
+            reasons = [f"action: {export.action}", *export.remarks]
+            reasons += [*describe_kept_out(writer.written), *writer.written.remarks]
             reasons += describe_problems(writer.written.problems)
             raise InputError("\n".join([f"{source}: has no frame in which someone does something", *reasons]))
         writer.write_table()

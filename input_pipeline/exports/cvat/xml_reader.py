@@ -78,9 +78,8 @@ class _Reader:
         self._has_untracked = False  # shapes of pictures that say of no track
         self._twice = [repr(name) for name, count in names.items() if count > 1]
         wanted = {*self.source.checkboxes, self.source.attribute} - {""}
-        self._without = [
-            repr(label.name) for label in labels if wanted and not wanted & {one.name for one in label.attributes}
-        ]
+        have = {label.name for label in labels if wanted & {one.name for one in label.attributes}}
+        self._without = [repr(name) for name in names if wanted and name not in have]
 
     def remarks(self) -> list[str]:
         """What was left out, in words."""
@@ -97,9 +96,7 @@ class _Reader:
         elements: dict[str, list[Element]] = {}
         for element in root.iterfind("track"):
             elements.setdefault(element.get("task_id") or tasks[0].id, []).append(element)
-        unknown = sorted(elements.keys() - by_id.keys())
-        if unknown:
-            raise InputError(f"{self.place}: a track is of task {unknown[0]!r}, which its head does not name")
+        self._check_tasks("a track", elements, by_id)
         # CVAT's server lists every frame of a track; other programs may list key frames alone.
         is_complete = any(area.get("keyframe") == "0" for track in root.iterfind("track") for area in track)
         videos = []
@@ -155,8 +152,9 @@ class _Reader:
         images: dict[str, list[Element]] = {}
         for image in root.iterfind("image"):
             images.setdefault(image.get("task_id") or tasks[0].id, []).append(image)
+        self._check_tasks("an image", images, by_id)
         for task_id, of_task in images.items():
-            task = by_id.get(task_id, tasks[0])
+            task = by_id[task_id]
             if task.has_video:
                 groups = {task.name: {self._frame_of(image, task): image.get("name", "") for image in of_task}}
             else:
@@ -168,6 +166,11 @@ class _Reader:
                 frames = {frame: by_name[picture] for frame, picture in pictures.items()}
                 videos.append(self._read_frames(task, video, frames, pictures))
         return videos
+
+    def _check_tasks(self, subject: str, elements: Mapping[str, object], tasks: Mapping[str, Task]) -> None:
+        unknown = sorted(elements.keys() - tasks.keys())
+        if unknown:
+            raise InputError(f"{self.place}: {subject} is of task {unknown[0]!r}, which its head does not name")
 
     def _frame_of(self, image: Element, task: Task) -> int:
         text = image.get("id", "")

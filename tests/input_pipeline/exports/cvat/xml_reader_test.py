@@ -382,3 +382,28 @@ def test_options_that_change_nothing_and_elements_that_are_not_known_are_named(t
     )
     assert "1 shape of kind 'brush' left out" in report
     assert "are not used" not in convert(source, tmp_path / "other", tmp_path / "videos")
+
+
+def test_an_image_of_a_task_that_is_not_named_is_refused(tmp_path):
+    box = '<box label="dog" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    source = _export(tmp_path, f'<image id="1" task_id="7" name="frame_000001" width="40" height="30">{box}</image>')
+    with pytest.raises(InputError, match="an image is of task '7', which its head does not name"):
+        convert(source, tmp_path / "out", tmp_path / "videos")
+
+
+def test_labels_of_one_name_are_one_class_whichever_has_the_attribute(tmp_path):
+    labels = "<label><name>dog</name></label><label><name>cat</name></label>"
+    report, rows, _ = _convert(tmp_path, _track(_shape(1), _shape(2, outside=1)), labels=labels)
+    assert rows == [("park", "1", "dog", "running", "1", "1")]
+    assert "labels of one name are one class: 'dog'" in report
+    assert "labels without the attribute 'action', so ignored: 'cat'" in report.splitlines()[-1]
+
+
+def test_why_there_is_nothing_to_learn_is_said(tmp_path):
+    source = _export(
+        tmp_path, _track(_shape(1, attributes=""), _shape(2, outside=1, attributes=""), '<points frame="3"/>')
+    )
+    with pytest.raises(
+        InputError, match="(?s)in which someone does something\naction: the attribute 'action' .*'points' l"
+    ):
+        convert(source, tmp_path / "out", tmp_path / "videos")
