@@ -201,8 +201,8 @@ def _match_places(folder: Path, video: LabelledVideo, pictures: Sequence[Path]) 
     elif not listed and [path.name for path in pictures] != sorted(path.name for path in pictures):
         raise InputError(
             f"{video.place}: labels of {video.name} count its pictures, but the order of those in {folder} is not "
-            "clear: 10 comes before 9 by letters, as tools sort, and after it by number; name them with as many digits "
-            "each, in the order of the tool"
+            "clear: 10 comes before 9 by letters, as tools sort, and after it by number; export as CVAT for images, "
+            "which names them, or name them with as many digits each before labelling"
         )
     elif numbers and min(numbers) > 0:
         remarks = [

@@ -170,8 +170,16 @@ def test_pictures_of_some_of_a_videos_frames_are_found_by_number_or_counted(tmp_
 
 
 def test_pictures_whose_order_depends_on_the_program_are_refused(tmp_path):
+    names = [f"{number}.jpg" for number in range(1, 12)]
     with pytest.raises(InputError, match="10 comes before 9 by letters"):
-        _of_pictures(tmp_path / "pictures", [f"{number}.jpg" for number in range(11)], last=10)
+        _of_pictures(tmp_path / "pictures", names, last=10)
+    source = tmp_path / "pictures/annotations.xml"
+    head, _ = source.read_text().split("<track")
+    box = '<box label="dog:running" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    image = f'<image id="1" name="walk/10.jpg" width="40" height="30">{box}</image>'  # the second by letters
+    source.write_text(f"{head}{image}</annotations>")
+    convert(source, tmp_path / "named", tmp_path / "pictures/pictures")
+    assert list(read_labels(tmp_path / "named", "walk")) == [9]
 
 
 def test_what_datumaro_writes_is_read(tmp_path):
