@@ -1,5 +1,6 @@
 """Formats with a PNG for each frame: MOTS, KITTI, segmentation masks, and those of SAM 2, Cutie and XMem."""
 
+import dataclasses
 import functools
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from input_pipeline.exports.formats.png_masks import (
 )
 from input_pipeline.exports.labelled import Export, ReadOptions
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.text import first_few, plural
 
 _MOTS_CLASSES = {1: "car", 2: "pedestrian"}  # where no file names others
 _MOTS_IGNORED = 10
@@ -183,7 +185,12 @@ def read_pngs(archive: Archive, options: ReadOptions) -> Export:
     """Reads PNGs as SAM 2, Cutie and XMem write them, with a value for each object."""
     files = {name: name for name in find_pngs(archive)}
     masks = MaskFiles("PNGs with a number for each object", files, _identify_png, decode_numbers)
-    return read_masks(archive, masks, options)
+    export = read_masks(archive, masks, options)
+    coloured = [name for name in archive.ending_with(".png") if name not in files]
+    if not coloured:
+        return export
+    remark = f"{plural(len(coloured), 'PNG')} in colour, so not read as labels: {first_few(coloured)}"
+    return dataclasses.replace(export, remarks=[*export.remarks, remark])
 
 
 def _identify_png(name: str, value: int) -> Instance | None:

@@ -191,3 +191,12 @@ def test_formats_without_tracks_say_so(tmp_path, videos):
     assert "note: objects are numbered anew in each frame: numbers do not follow an object" in report
     report = convert(DATA / "datumaro/mots_png", tmp_path / "mots", videos, table=_table(tmp_path, BY_ACTOR))
     assert "numbered anew" not in report
+
+
+def test_masks_in_colour_are_named(tmp_path, videos):
+    _save(tmp_path / "masks/any/00000.png", _numbers())
+    _save(tmp_path / "masks/any/00001.png", np.stack([_numbers()] * 3, -1))
+    table = _table(tmp_path, "instance,actor,action\n1,dog,running\n")
+    report = convert(tmp_path / "masks", tmp_path / "out", videos, table=table)
+    assert "note: 1 PNG in colour, so not read as labels: any/00001.png" in report
+    assert list(read_labels(tmp_path / "out", "any")) == [0]
