@@ -8,10 +8,10 @@ from ssa2d_jax.utils.text import first_few
 
 SEPARATOR = ":"  # of actor and action in a label: dog:running
 _USUAL = ("action", "actions", "activity", "activities", "verb", "behavior", "behaviour", "doing")
-# What tools write beside the user's attributes.
+# What tools, and predict --format, write beside the user's attributes.
 _OF_TOOLS = frozenset(
     ("occluded", "outside", "keyframe", "track_id", "rotation", "is_crowd", "iscrowd", "z_order", "id", "group")
-    + ("group_id", "source", "score", "frame", "difficult", "truncated")
+    + ("group_id", "source", "score", "frame", "difficult", "truncated", "predicted")
 )
 _UNSET = ("", "__undefined__")  # the second is CVAT's
 
@@ -58,7 +58,9 @@ class ActionSource:
         return actor.strip(), (action.strip() or None) if separator else None
 
 
-def find_action(place: str, attributes: Iterable[Attribute], labels: Iterable[str], chosen: str) -> ActionSource:
+def find_action(
+    place: str, attributes: Iterable[Attribute], labels: Iterable[str], chosen: str, *, has_boxes: bool = False
+) -> ActionSource:
     """Decides where the actions of an export are.
 
     Args:
@@ -66,6 +68,8 @@ def find_action(place: str, attributes: Iterable[Attribute], labels: Iterable[st
         attributes: All that its labels have.
         labels: Their names.
         chosen: The attribute that the user names, or checkboxes with commas between; "" guesses.
+        has_boxes: Whether checkboxes can be taken for actions, as `predict --format` writes them; of other labels they
+            may say anything, as that something is blurred.
 
     Raises:
         InputError: There is no such attribute, none at all, or there are several that it could be.
@@ -84,7 +88,7 @@ def find_action(place: str, attributes: Iterable[Attribute], labels: Iterable[st
         return ActionSource(chosen, f"the attribute {chosen!r}, as {option} says")
     usual = [attribute for attribute in own if attribute.name.lower() in _USUAL]
     mutable = [attribute for attribute in own if attribute.is_mutable and not attribute.is_checkbox]
-    for candidates, why in ((usual, "by its name"), (mutable, "the only one that may change over time")):
+    for candidates, why in ((usual, "by its name"), (mutable, "the only one that it can be")):
         if len(candidates) == 1:
             return ActionSource(
                 candidates[0].name, f"the attribute {candidates[0].name!r} (guessed: {why}; {option} chooses another)"
@@ -94,8 +98,8 @@ def find_action(place: str, attributes: Iterable[Attribute], labels: Iterable[st
     if any(SEPARATOR in label for label in labels):
         return ActionSource("", f"the labels, as actor{SEPARATOR}action")
     ticks = [attribute.name for attribute in own if attribute.is_mutable and attribute.is_checkbox]
-    if len(ticks) > 1 and not usual and not mutable:
-        return _tick_boxes(ticks, f"guessed: nothing else may change over time; {option} chooses some")
+    if has_boxes and len(ticks) > 1 and not usual and not mutable:
+        return _tick_boxes(ticks, f"guessed, as predict writes them; {option} chooses some")
     if not own:
         raise InputError(
             f"{place}: says who is where, but not what they do: no label has an attribute, and none is written as "

@@ -10,7 +10,7 @@ from input_pipeline.exports.labelled import ReadOptions
 from input_pipeline.exports.readers import read_export
 from input_pipeline.exports.writing.folder_writer import FolderWriter
 from input_pipeline.exports.writing.media import MediaOptions
-from input_pipeline.exports.writing.report import describe, describe_problems, write_report
+from input_pipeline.exports.writing.report import describe, describe_kept_out, describe_problems, write_report
 from input_pipeline.releases.folder import TableRelease
 from ssa2d_jax.utils.errors import InputError
 
@@ -19,12 +19,17 @@ from ssa2d_jax.utils.errors import InputError
 class ConvertOptions:
     """What the user says: how the export is read, where its videos are, and which frames become labels.
 
-    `interpolated`: frames in which the tool drew all shapes between those of a person are labelled, too.
+    Attributes:
+        read: How the export is read.
+        media: Where the videos are.
+        interpolated: Frames in which the tool drew all shapes between those of a person are labelled, too.
+        predicted: Frames in which nobody drew or changed a shape, and some were predicted or imported, are, too.
     """
 
     read: ReadOptions = ReadOptions()
     media: MediaOptions = MediaOptions()
     interpolated: bool = True
+    predicted: bool = True
 
 
 def convert_export(source: Path, output: Path, options: ConvertOptions) -> list[str]:
@@ -47,11 +52,14 @@ def convert_export(source: Path, output: Path, options: ConvertOptions) -> list[
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}-"))
     try:
-        writer = FolderWriter(archive, temporary, options.media, interpolated=options.interpolated)
+        kept = {"interpolated": options.interpolated, "predicted": options.predicted}
+        writer = FolderWriter(archive, temporary, options.media, **kept)
         for video in export.videos:
             writer.add(video, is_only=len(export.videos) == 1)
         if not writer.written.rows:
-            reasons = [*writer.written.remarks, *describe_problems(writer.written.problems)]
+            reasons = [f"action: {export.action}", *export.remarks]
+            reasons += [*describe_kept_out(writer.written), *writer.written.remarks]
+            reasons += describe_problems(writer.written.problems)
             raise InputError("\n".join([f"{source}: has no frame in which someone does something", *reasons]))
         writer.write_table()
         _ = TableRelease(temporary).space  # the folder is usable, or this says why not

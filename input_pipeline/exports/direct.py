@@ -6,6 +6,7 @@ from pathlib import Path
 from input_pipeline.exports.convert import ConvertOptions, convert_export
 from input_pipeline.exports.files.archive import FolderArchive, open_archive
 from input_pipeline.exports.readers import READERS, find_formats
+from input_pipeline.exports.writing.media import VIDEOS
 from input_pipeline.exports.writing.report import read_report
 from input_pipeline.releases.folder_files import ONE_JSON, SPLIT_JSON, tracks_files
 from input_pipeline.releases.folder_table import TABLE
@@ -44,13 +45,24 @@ def is_export(root: Path) -> bool:
     return bool(find_formats(open_archive(root)))
 
 
+def _videos(root: Path, videos: Path | None) -> list[Path]:
+    """The videos, and pictures in folders, in the folder that the user names, or the videos beside a file."""
+    if videos is None:
+        beside = sorted(root.parent.iterdir()) if root.is_file() else []
+        return [path for path in beside if path.suffix.lower() in VIDEOS]
+    found = sorted(videos.iterdir()) if videos.is_dir() else []
+    return [file for path in found for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+
+
 def _fingerprint(root: Path, options: ConvertOptions) -> str:
     """Eight hex digits that change with the options, and with name, size or time of a file."""
     digest = hashlib.sha256(f"{sorted(READERS)} {options}".encode())
     paths = [root] if root.is_file() else [root / name for name in FolderArchive(root).names]
-    videos = options.media.videos
-    beside = [path for path in sorted(videos.iterdir()) if path.is_file()] if videos and videos.is_dir() else []
-    for path in (*paths, *beside, *([Path(options.read.table)] if options.read.table else [])):
+    for path in (
+        *paths,
+        *_videos(root, options.media.videos),
+        *([Path(options.read.table)] if options.read.table else []),
+    ):
         state = path.stat() if path.exists() else None
         digest.update(f"{path.absolute()}:{state and (state.st_size, state.st_mtime_ns)};".encode())
     return digest.hexdigest()[:8]

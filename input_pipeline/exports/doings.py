@@ -2,7 +2,7 @@
 
 import csv
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from ssa2d_jax.utils.errors import InputError, Problems
@@ -88,7 +88,7 @@ def read_doings(path: str) -> Doings:
     for number, cells in enumerate(lines[1:], 2):
         if any(cell.strip() for cell in cells):
             try:
-                rows.append(_row(f"{file}, line {number}", dict(zip(header, cells, strict=False))))
+                rows.append(_row(f"{file}, line {number}", header, cells))
             except InputError as error:
                 problems.append(str(error))
     if problems:
@@ -96,8 +96,11 @@ def read_doings(path: str) -> Doings:
     return Doings(rows)
 
 
-def _row(place: str, cells: Mapping[str, str]) -> Doing:
-    text = {name: cells.get(name, "").strip() for name in (*_REQUIRED, *_OPTIONAL)}
+def _row(place: str, header: Sequence[str], cells: Sequence[str]) -> Doing:
+    if any(cell.strip() for cell in cells[len(header) :]):
+        raise InputError(f"{place}: has {len(cells)} cells, but line 1 {len(header)}")
+    by_name = dict(zip(header, cells, strict=False))
+    text = {name: by_name.get(name, "").strip() for name in (*_REQUIRED, *_OPTIONAL)}
     if not text["action"]:
         raise InputError(f"{place}: has no action")
     if not text["instance"] and not text["actor"]:

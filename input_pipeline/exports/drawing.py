@@ -18,6 +18,8 @@ from ssa2d_jax.utils.errors import InputError
 Points = Float64[np.ndarray, "points 2"]  # x, y in pixels
 _FARTHEST = 1 << 20  # pixels from the frame's corner at which a point is surely a mistake
 _LEAST = 3  # points of a polygon
+_LARGEST_RADIUS = 1 << 15  # Pillow takes time as its square
+_LONGEST = 1 << 22  # pixels of a polygon's outline; pycocotools stores five places for each
 
 
 def as_points(numbers: Sequence[float]) -> Points:
@@ -115,6 +117,8 @@ def draw_pillow(kind: str, points: Points, size: Size) -> Bool[np.ndarray, "H W"
     else:
         (x, y), (on_x, on_y) = corners
         radius = math.sqrt((x - on_x) ** 2 + (y - on_y) ** 2)
+        if radius > _LARGEST_RADIUS:
+            raise InputError(f"its circle has a radius of {radius:,.0f} pixels; at most {_LARGEST_RADIUS:,} are drawn")
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=1, fill=1)
     return np.asarray(picture, bool)
 
@@ -122,3 +126,6 @@ def draw_pillow(kind: str, points: Points, size: Size) -> Bool[np.ndarray, "H W"
 def _check_polygon(points: Points) -> None:
     if len(points) < _LEAST:
         raise InputError(f"its polygon has {len(points)} points; at least {_LEAST} are needed")
+    length = np.abs(np.diff(points, axis=0, append=points[:1])).max(1).sum()
+    if length > _LONGEST:
+        raise InputError(f"its polygon has an outline of {length:,.0f} pixels; at most {_LONGEST:,} are drawn")

@@ -10,6 +10,7 @@ from input_pipeline.exports.formats.coco import find_coco, read_coco
 from input_pipeline.exports.formats.coco_panoptic import find_panoptic, read_panoptic
 from input_pipeline.exports.formats.labelme import find_labelme, read_labelme
 from input_pipeline.exports.formats.mots_text import find_mots_text, read_mots_text
+from input_pipeline.exports.formats.object_folders import find_objects, read_objects
 from input_pipeline.exports.label_studio.reader import find_label_studio, read_label_studio
 from input_pipeline.exports.labelled import Export, ReadOptions
 from ssa2d_jax.utils.errors import InputError
@@ -46,17 +47,17 @@ READERS: dict[str, Reader] = {
         mask_formats.find_pngs,
         mask_formats.read_pngs,
     ),
+    "png_objects": Reader("PNGs in a folder for each object, as of SAM 2", find_objects, read_objects),
 }
-_LAST = "png"  # of any program: only where no other format is found
+_LAST = ("png", "png_objects")  # of any program: only where no other format is found
 
 
 def find_formats(archive: Archive) -> dict[str, list[str]]:
     """The formats that an export may have, each with the files that show it."""
-    found = {name: list(reader.find(archive)) for name, reader in READERS.items() if name != _LAST}
+    found = {name: list(reader.find(archive)) for name, reader in READERS.items() if name not in _LAST}
     found = {name: files for name, files in found.items() if files}
-    if not found and (files := list(READERS[_LAST].find(archive))):
-        return {_LAST: files}
-    return found
+    last = {} if found else {name: list(READERS[name].find(archive)) for name in _LAST}
+    return found or {name: files for name, files in last.items() if files}
 
 
 def read_export(archive: Archive, options: ReadOptions) -> Export:
@@ -75,8 +76,10 @@ def read_export(archive: Archive, options: ReadOptions) -> Export:
             f"({first_few(archive.names)}). Known: {formats}. YouTube-VIS JSON is data without conversion"
         )
     if len(found) > 1:
-        choices = "; ".join(f"{name} ({first_few(files, shown=2)})" for name, files in found.items())
+        choices = "; ".join(
+            f"{name} ({READERS[name].title}: {first_few(files, shown=2)})" for name, files in found.items()
+        )
         raise InputError(
-            f"{archive.path}: may be of several tools: {choices}; choose one: --config.convert.tool=<name>"
+            f"{archive.path}: may be of several formats: {choices}; choose one: --config.convert.tool=<name>"
         )
     return READERS[next(iter(found))].read(archive, options)

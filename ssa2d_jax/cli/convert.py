@@ -63,4 +63,5 @@ def _options(config: ConfigDict) -> "ConvertOptions":
         ReadOptions(config.tool, config.action_attribute, config.table),
         MediaOptions(videos, config.first_frame, config.frame_step),
         config.interpolated,
+        config.predicted,
     )

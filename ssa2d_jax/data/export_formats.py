@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Bool
 
 EXPORT_FORMATS = {"cvat": "CVAT for video 1.1", "coco": "COCO 1.0", "youtube_vis": "YouTube-VIS", "labelme": "labelme"}
+CVAT_ACTION, CVAT_TRACK = "action", "track_id"  # attributes in CVAT
+CVAT_MARK = "predicted"  # the attribute in CVAT that has `mark_cvat`
 CONTRIBUTOR = "ssa2d_jax predict"  # of COCO's files
 LABELME_MARK = "predicted"  # the field of a shape of labelme that has `mark_labelme`
 EXPORT_SHAPES = ("masks", "polygons")
@@ -24,6 +26,18 @@ def are_formats(text: str) -> bool:
     """Whether `text` names different formats with commas between, or none."""
     names = split_formats(text)
     return set(names) <= set(EXPORT_FORMATS) and len(set(names)) == len(names)
+
+
+def mark_cvat(attributes: Mapping[str, str]) -> str:
+    """Eight hex digits that change with a shape's action, its ticked boxes and its track.
+
+    CVAT itself notes in `source` that a person has changed a shape or its label, but not that of an attribute.
+    """
+    values = {name.strip(): value.strip() for name, value in attributes.items() if name != CVAT_MARK}
+    shown = sorted(
+        (name, value) for name, value in values.items() if name in (CVAT_ACTION, CVAT_TRACK) or value == "true"
+    )
+    return f"{zlib.crc32(json.dumps(shown).encode()):08x}"
 
 
 def mark_labelme(shape: Mapping[str, Any], mask: Bool[np.ndarray, "h w"] | None) -> str:

@@ -54,6 +54,7 @@ def convert_defaults() -> dict[str, Any]:
         "action_attribute": "",  # the attribute that is the action, or checkboxes; "" = guess it, and say which
         "table": "",  # a csv file of who does what when, for exports that say only who is where
         "interpolated": True,  # false: frames in which the tool drew all shapes are not labelled
+        "predicted": True,  # false: frames in which all shapes were predicted, and nobody changed one, are not labelled
         "first_frame": 0,  # the video's frame that number 0 in the names of labelled pictures stands for
         "frame_step": 1,  # the video's frames from one number in the names of labelled pictures to the next
     }

@@ -22,6 +22,15 @@ def test_convert_takes_its_options_with_and_without_a_config(tmp_path, words, co
     assert len(read_labels(tmp_path / "out", "park_1")) == 7
 
 
+def test_frames_that_were_imported_and_not_changed_are_left_out_on_request(tmp_path, words, capsys):
+    text = (DATA / "cvat/video.xml").read_text().replace('source="manual"', 'source="file"')
+    (tmp_path / "imported.xml").write_text(text)
+    words[0] = f"--input={tmp_path / 'imported.xml'}"
+    assert app.main(["convert", *words, "--config.convert.predicted=false"]) == app.BAD_INPUT
+    assert "frames in which all shapes were predicted or imported, and nobody changed them" in capsys.readouterr().err
+    assert app.main(["convert", *words]) == 0
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -10,12 +10,13 @@ from input_pipeline.exports import drawing
 from input_pipeline.exports.cvat.interpolation import interpolate_polygon
 from input_pipeline.exports.files.safe_xml import Element
 from input_pipeline.exports.labelled import Draw
+from ssa2d_jax.data.export_formats import CVAT_MARK, CVAT_TRACK, mark_cvat
 from ssa2d_jax.utils.errors import InputError
 
 AREAS = ("box", "polygon", "mask", "ellipse")
-NO_AREAS = ("polyline", "points", "cuboid", "skeleton", "tag")
 _UNCHANGED = ("auto", "file")  # CVAT makes them "semi-auto" and "manual" when a person changes the shape
 _LONGEST_RUNS = 1 << 24
+_MOST_POINTS = 4000  # of polygons between which others are computed, with all pairs of points
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,13 +48,14 @@ class Area:
 
     @property
     def is_predicted(self) -> bool:
-        """Whether a network drew it, or it was imported, and no person has changed it."""
-        return self.source in _UNCHANGED
+        """Whether a network drew it, or it was imported, and no person has changed it or its action."""
+        mark = self.attributes.get(CVAT_MARK, "").strip()
+        return self.source in _UNCHANGED and mark in ("", mark_cvat(self.attributes))
 
     @property
     def track(self) -> str | None:
         """What the attribute track_id says, with which shapes of one object find together; None without it."""
-        return self.attributes.get("track_id", "").strip() or None
+        return self.attributes.get(CVAT_TRACK, "").strip() or None
 
     def draw(self) -> Draw:
         """What draws it."""
@@ -93,9 +95,15 @@ def read_area(element: Element, source: str = "") -> Area:
     )
 
 
-def can_interpolate(first: Area, second: Area) -> bool:
-    """Whether CVAT draws something between two key frames."""
-    return first.kind == second.kind != "mask"
+def why_unknown(first: Area, second: Area) -> str:
+    """Why it is not known what CVAT draws between two key frames; "" if it is."""
+    if first.kind == "mask":
+        return "CVAT doesn't interpolate masks between key frames"
+    if first.kind != second.kind:
+        return "a track changes its kind of shape between two key frames"
+    if max(len(first.numbers), len(second.numbers)) > 2 * _MOST_POINTS:
+        return f"polygons of more than {_MOST_POINTS} points are not interpolated"
+    return ""
 
 
 def interpolate(first: Area, second: Area, offset: float) -> Area:

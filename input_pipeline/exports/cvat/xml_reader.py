@@ -9,12 +9,13 @@ from typing import NoReturn
 
 from input_pipeline.exports.actions import Attribute, find_action
 from input_pipeline.exports.cvat.meta import Label, Task, read_labels, read_tasks
-from input_pipeline.exports.cvat.shapes import AREAS, NO_AREAS, Area, can_interpolate, interpolate, read_area
+from input_pipeline.exports.cvat.shapes import AREAS, Area, interpolate, read_area, why_unknown
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.files.safe_xml import Element, parse_xml
 from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Size, Track, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
+from ssa2d_jax.data.export_formats import CVAT_TRACK
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few
 
@@ -23,9 +24,8 @@ _NO_TRACKS = (
     '"CVAT for images" has no tracks, so that numbers do not follow an object, and does not say which shapes are '
     'interpolated; "CVAT for video" has both'
 )
-_MASKS_UNKNOWN = "CVAT doesn't interpolate masks between key frames"
 _END_UNKNOWN = "CVAT doesn't write whether a shape in the last frame but one ends there"
-_KINDS_UNKNOWN = "a track changes its kind of shape between two key frames"
+_MOST_BETWEEN = 4_000_000  # shapes that are computed: of 20 tracks in two hours
 
 
 def find_cvat(archive: Archive) -> list[str]:
@@ -67,18 +67,19 @@ class _Reader:
     def __init__(self, place: str, labels: Sequence[Label], options: ReadOptions) -> None:
         self.place = place
         attributes = [attribute for label in labels for attribute in label.attributes]
-        self.source = find_action(
-            place, _merged(attributes), [label.name for label in labels], options.action_attribute
-        )
+        names = Counter(label.name for label in labels)
+        has_boxes = any(
+            one.name == CVAT_TRACK and not one.is_mutable for one in attributes
+        )  # as those of predict --format
+        self.source = find_action(place, _merged(attributes), names, options.action_attribute, has_boxes=has_boxes)
         self._wanted = f"the attribute {self.source.attribute!r}" if self.source.attribute else "these attributes"
         self._left_out: Counter[str] = Counter()
+        self._between = 0
         self._has_untracked = False  # shapes of pictures that say of no track
-        names = Counter(label.name for label in labels)
         self._twice = [repr(name) for name, count in names.items() if count > 1]
         wanted = {*self.source.checkboxes, self.source.attribute} - {""}
-        self._without = [
-            repr(label.name) for label in labels if wanted and not wanted & {one.name for one in label.attributes}
-        ]
+        have = {label.name for label in labels if wanted & {one.name for one in label.attributes}}
+        self._without = [repr(name) for name in names if wanted and name not in have]
 
     def remarks(self) -> list[str]:
         """What was left out, in words."""
@@ -95,9 +96,7 @@ class _Reader:
         elements: dict[str, list[Element]] = {}
         for element in root.iterfind("track"):
             elements.setdefault(element.get("task_id") or tasks[0].id, []).append(element)
-        unknown = sorted(elements.keys() - by_id.keys())
-        if unknown:
-            raise InputError(f"{self.place}: a track is of task {unknown[0]!r}, which its head does not name")
+        self._check_tasks("a track", elements, by_id)
         # CVAT's server lists every frame of a track; other programs may list key frames alone.
         is_complete = any(area.get("keyframe") == "0" for track in root.iterfind("track") for area in track)
         videos = []
@@ -119,6 +118,12 @@ class _Reader:
         if not is_complete:
             ordered = list(_carry_attributes(ordered))
             between, gaps = _fill(ordered, task)
+            self._between += len(between)
+            if self._between > _MOST_BETWEEN:
+                raise InputError(
+                    f"{self.place}: more than {_MOST_BETWEEN:,} shapes lie between key frames; does stop_frame fit the "
+                    "video? Export fewer frames at a time"
+                )
         label = element.get("label", "")
         actor, _ = self.source.actor_and_action(label, {})
         for frame, area in sorted((*ordered, *between.items()), key=lambda entry: entry[0]):
@@ -147,17 +152,25 @@ class _Reader:
         images: dict[str, list[Element]] = {}
         for image in root.iterfind("image"):
             images.setdefault(image.get("task_id") or tasks[0].id, []).append(image)
+        self._check_tasks("an image", images, by_id)
         for task_id, of_task in images.items():
-            task = by_id.get(task_id, tasks[0])
+            task = by_id[task_id]
             if task.has_video:
                 groups = {task.name: {self._frame_of(image, task): image.get("name", "") for image in of_task}}
             else:
                 groups = group_pictures((image.get("name", "") for image in of_task), self.place, task.name)
             by_name = {image.get("name", ""): image for image in of_task}
+            if len(by_name) < len(of_task) or sum(map(len, groups.values())) < len(of_task):
+                raise InputError(f"{self.place}: two images have one name, or are one frame; keep one of them")
             for video, pictures in groups.items():
                 frames = {frame: by_name[picture] for frame, picture in pictures.items()}
                 videos.append(self._read_frames(task, video, frames, pictures))
         return videos
+
+    def _check_tasks(self, subject: str, elements: Mapping[str, object], tasks: Mapping[str, Task]) -> None:
+        unknown = sorted(elements.keys() - tasks.keys())
+        if unknown:
+            raise InputError(f"{self.place}: {subject} is of task {unknown[0]!r}, which its head does not name")
 
     def _frame_of(self, image: Element, task: Task) -> int:
         text = image.get("id", "")
@@ -195,7 +208,7 @@ class _Reader:
         )
 
     def _is_area(self, element: Element) -> bool:
-        if element.tag in NO_AREAS:
+        if element.tag not in AREAS:
             self._left_out[element.tag] += 1
         return element.tag in AREAS
 
@@ -214,10 +227,10 @@ def _fill(ordered: Sequence[tuple[int, Area]], task: Task) -> tuple[dict[int, Ar
     gaps: dict[int, str] = {}
     for (start, first), (end, second) in itertools.pairwise(ordered):
         frames = range(start + task.step, end, task.step) if not first.is_outside else range(0)
-        if can_interpolate(first, second):
-            between.update({frame: interpolate(first, second, (frame - start) / (end - start)) for frame in frames})
+        if reason := why_unknown(first, second):
+            gaps.update(dict.fromkeys(frames, reason))
         else:
-            gaps.update(dict.fromkeys(frames, _MASKS_UNKNOWN if first.kind == "mask" else _KINDS_UNKNOWN))
+            between.update({frame: interpolate(first, second, (frame - start) / (end - start)) for frame in frames})
     start, last = ordered[-1] if ordered else (0, None)
     if last is None or last.is_outside or task.last is None:
         return between, gaps
@@ -225,7 +238,7 @@ def _fill(ordered: Sequence[tuple[int, Area]], task: Task) -> tuple[dict[int, Ar
     if len(ordered) == 1 and len(frames) == 1:
         gaps.update(dict.fromkeys(frames, _END_UNKNOWN))
     elif last.kind == "mask":
-        gaps.update(dict.fromkeys(frames, _MASKS_UNKNOWN))
+        gaps.update(dict.fromkeys(frames, why_unknown(last, last)))
     else:
         between.update(dict.fromkeys(frames, dataclasses.replace(last, is_key=False)))
     return between, gaps

@@ -186,7 +186,8 @@ def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     names: set[str] = set()
     for entry in entries:
         name = entry.filename
-        if "\\" in name or ":" in PurePosixPath(name).parts[0] or name.startswith("/") or ".." in name.split("/"):
+        parts = PurePosixPath(name).parts
+        if not parts or "\\" in name or ":" in parts[0] or name.startswith("/") or ".." in parts:
             raise InputError(f"{path}: its file {name!r} would lie outside of the folder; nothing of this zip is read")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise InputError(f"{path}: its file {name!r} is a link; nothing of this zip is read")

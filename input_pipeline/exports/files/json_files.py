@@ -35,7 +35,10 @@ def numbers(value: object, place: str) -> list[float]:
     """A flat list of numbers. Raises InputError, with `place`, for anything else."""
     if not isinstance(value, list) or not all(type(one) in (int, float) for one in value):
         raise InputError(f"{place} is {shorten(value)}; expected a list of numbers")
-    return [float(one) for one in value]
+    try:
+        return [float(one) for one in value]
+    except OverflowError as error:
+        raise InputError(f"{place} has a number that is too large") from error
 
 
 def point_numbers(value: object, place: str) -> list[float]:

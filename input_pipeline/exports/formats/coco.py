@@ -51,7 +51,8 @@ def read_coco(archive: Archive, options: ReadOptions) -> Export:
         with error_place(file.place):
             attributes += file.attributes()
     labels = [label for file in files for label in file.categories.values()]
-    source = find_action(archive.places(find_coco(archive)), _merged(attributes), labels, options.action_attribute)
+    place, has_boxes = archive.places(find_coco(archive)), any(file.is_own for file in files)
+    source = find_action(place, _merged(attributes), labels, options.action_attribute, has_boxes=has_boxes)
     videos: list[LabelledVideo] = []
     remarks: list[str] = []
     for file in files:
@@ -64,8 +65,9 @@ def read_coco(archive: Archive, options: ReadOptions) -> Export:
 def _merged(attributes: Sequence[Attribute]) -> list[Attribute]:
     merged: dict[str, Attribute] = {}
     for attribute in attributes:
-        is_checkbox = attribute.is_checkbox and merged.get(attribute.name, attribute).is_checkbox
-        merged[attribute.name] = Attribute(attribute.name, True, is_checkbox)
+        other = merged.get(attribute.name, attribute)
+        is_mutable, is_checkbox = attribute.is_mutable and other.is_mutable, attribute.is_checkbox and other.is_checkbox
+        merged[attribute.name] = Attribute(attribute.name, is_mutable, is_checkbox)
     return list(merged.values())
 
 
@@ -81,7 +83,9 @@ class _File:
         listed = entries(content.get("categories"), "categories")
         self.categories = {read_number(one, "id", 0): text(one.get("name"), "a category's name") for one in listed}
         self._annotations = entries(content["annotations"], "annotations")
-        self._default = _named_video(content.get("info")) or name_of(archive.path)
+        info = content.get("info")
+        self.is_own = isinstance(info, dict) and info.get("contributor") == CONTRIBUTOR  # as predict --format=coco
+        self._default = _named_video(info) or name_of(archive.path)
         self._crowds = 0
         self._nameless = 0
         names = Counter(self.categories.values())
@@ -90,7 +94,7 @@ class _File:
     def attributes(self) -> list[Attribute]:
         """The attributes that the annotations have."""
         return [
-            Attribute(name, True, isinstance(value, bool))
+            Attribute(name, isinstance(value, bool | str), isinstance(value, bool))  # a number is no action
             for annotation in self._annotations
             for name, value in _attributes(annotation).items()
         ]

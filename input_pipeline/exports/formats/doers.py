@@ -15,7 +15,7 @@ class Doers:
     """Finds the actions of instances, and knows in the end whether there were any."""
 
     def __init__(self, options: ReadOptions) -> None:
-        self._table, self._has_actions = options.table, False
+        self._table, self._has_actions, self._first = options.table, False, ""
         self._doings = read_doings(options.table) if options.table else None
 
     def find(
@@ -34,6 +34,7 @@ class Doers:
         if self._doings:
             actor, found = self._doings.find(video, number, actor, frame)
             action = found or action
+        self._first = self._first or f"instance {number} of {video!r}, frame {frame}"
         if action and not actor:
             raise InputError(f"instance {number} of {video}, frame {frame}: has an action, but no actor")
         self._has_actions |= bool(action)
@@ -41,6 +42,8 @@ class Doers:
 
     def export(self, place: str, tool: str, videos: Sequence[LabelledVideo], remarks: Sequence[str] = ()) -> Export:
         """What was understood. Raises InputError, with `place`, if no instance has an action."""
+        if not self._has_actions and self._doings and self._first:
+            raise InputError(f"{place}: no row of {self._table} says what one of its instances does, as {self._first}")
         if not self._has_actions:
             raise InputError(
                 f"{place}: says who is where, but not what they do; write a csv table with the columns video, "

@@ -19,7 +19,7 @@ from input_pipeline.exports.files.json_files import Entry, entries, find_json, p
 from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.labelled import Draw, Export, LabelledVideo, ReadOptions, Shape, Size, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
-from input_pipeline.releases.json_fields import shorten
+from input_pipeline.releases.json_fields import error_place, shorten
 from ssa2d_jax.data.export_formats import LABELME_MARK, mark_labelme
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, plural, size_text
@@ -78,12 +78,16 @@ class _Reader:
         self._left_out: Counter[str] = Counter()
         self._empty = 0
         self._unnamed = False
+        flags = [content.get("flags") for content in contents.values()]
+        self._unused = {name for of_file in flags if isinstance(of_file, dict) for name in of_file if of_file[name]}
 
     def remarks(self) -> list[str]:
         """What was left out or guessed, in words."""
         remarks = left_out_remarks(self._left_out)
         if self._empty:
             remarks.append(f"{plural(self._empty, 'picture')} with no shape: labelled as background")
+        if self._unused:
+            remarks.append(f"flags of whole pictures are not used: {first_few(sorted(self._unused))}")
         if self._unnamed:
             remarks.append("shapes without a group_id: every one is an instance, and does not follow an object")
         return remarks
@@ -146,7 +150,11 @@ def _find_action(archive: Archive, shapes: Mapping[str, Sequence[Entry]], chosen
         "flags": lambda shape: bool(_true_flags(shape)),
         "description": lambda shape: bool(str(shape.get("description") or "").strip()),
     }
-    found = {where: [name for name in shapes if any(map(test, shapes[name]))] for where, test in says.items()}
+    found: dict[str, list[str]] = {where: [] for where in says}
+    for name, of_file in shapes.items():
+        with error_place(archive.place(name)):
+            for where, test in says.items():
+                found[where] += [name] if any(map(test, of_file)) else []
     places = [where for where, names in found.items() if names]
     if not places:
         raise InputError(

@@ -1,12 +1,12 @@
 """Formats with a PNG for each frame: MOTS, KITTI, segmentation masks, and those of SAM 2, Cutie and XMem."""
 
+import dataclasses
 import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from input_pipeline.exports.files.archive import Archive
-from input_pipeline.exports.formats.object_folders import read_object_folders, split_names
 from input_pipeline.exports.formats.png_masks import (
     Instance,
     MaskFiles,
@@ -18,6 +18,7 @@ from input_pipeline.exports.formats.png_masks import (
 )
 from input_pipeline.exports.labelled import Export, ReadOptions
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.text import first_few, plural
 
 _MOTS_CLASSES = {1: "car", 2: "pedestrian"}  # where no file names others
 _MOTS_IGNORED = 10
@@ -66,7 +67,7 @@ def mots_class(classes: Mapping[int, str], number: int, subject: str) -> str | N
 
 def _identify_mots(labels: Mapping[int, str], name: str, value: int) -> Instance | None:
     number = value // 1000
-    if number == 0:
+    if value == 0:
         return None
     actor = mots_class(labels, number, f"{name}: the value {value}")
     return Instance(value, value, actor, is_ignored=actor is None)
@@ -181,13 +182,15 @@ def find_pngs(archive: Archive) -> list[str]:
 
 
 def read_pngs(archive: Archive, options: ReadOptions) -> Export:
-    """Reads PNGs as SAM 2, Cutie and XMem write them: a value for each object, or a folder for each object."""
+    """Reads PNGs as SAM 2, Cutie and XMem write them, with a value for each object."""
     files = {name: name for name in find_pngs(archive)}
-    of_objects = split_names(archive, list(files))
-    if of_objects:
-        return read_object_folders(archive, of_objects, options)
     masks = MaskFiles("PNGs with a number for each object", files, _identify_png, decode_numbers)
-    return read_masks(archive, masks, options)
+    export = read_masks(archive, masks, options)
+    coloured = [name for name in archive.ending_with(".png") if name not in files]
+    if not coloured:
+        return export
+    remark = f"{plural(len(coloured), 'PNG')} in colour, so not read as labels: {first_few(coloured)}"
+    return dataclasses.replace(export, remarks=[*export.remarks, remark])
 
 
 def _identify_png(name: str, value: int) -> Instance | None:

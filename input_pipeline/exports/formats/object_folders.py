@@ -1,12 +1,13 @@
 """Reads masks of SAM 2 with a folder for each object: <video>/<object>/<frame>.png, as --per_obj_png_file writes them.
 
-SA-V has the same layout. Masks may overlap; SAM 2 joins them with the lowest number on top.
+SA-V has the same layout, and so have videos that are called 001, 002 and show one object each: nothing in the files
+tells them apart. Masks may overlap; SAM 2 joins them with the lowest number on top.
 """
 
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -16,6 +17,7 @@ from input_pipeline.exports import drawing
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.picture_names import group_pictures, name_of
 from input_pipeline.exports.formats.doers import Doers
+from input_pipeline.exports.formats.mask_formats import find_pngs
 from input_pipeline.exports.formats.png_masks import decode_numbers
 from input_pipeline.exports.labelled import Export, LabelledVideo, ReadOptions, Shape, Size
 from input_pipeline.exports.splits import split_of
@@ -27,11 +29,14 @@ _NAME = re.compile(r"(?:(?P<video>.+)/)?(?P<object>\d{3})/(?P<frame>[^/]+)")
 Mask = Bool[np.ndarray, "H W"]
 
 
-def split_names(archive: Archive, files: Sequence[str]) -> dict[str, tuple[str, int]]:
-    """The picture of the frame, <video>/<frame>, and the object's number of every PNG.
+def find_objects(archive: Archive) -> list[str]:
+    """The PNGs, if their folders may be objects: all are called by three digits, and no PNG holds several objects."""
+    return list(_split_names(archive))
 
-    Empty if the folders are no objects: not all are called by three digits, or a PNG holds several objects itself.
-    """
+
+def _split_names(archive: Archive) -> dict[str, tuple[str, int]]:
+    """The picture of the frame, <video>/<frame>, and the object's number of every PNG."""
+    files = find_pngs(archive)
     names = {name: _NAME.fullmatch(name) for name in files}
     if not all(names.values()) or any(_has_several(archive, name) for name in files):
         return {}
@@ -47,9 +52,9 @@ def _has_several(archive: Archive, name: str) -> bool:
     return bool((values > 0).sum() > 1)
 
 
-def read_object_folders(archive: Archive, names: Mapping[str, tuple[str, int]], options: ReadOptions) -> Export:
-    """Reads the PNGs of `split_names`, and who does what from the table that the user names."""
-    doers = Doers(options)
+def read_objects(archive: Archive, options: ReadOptions) -> Export:
+    """Reads the PNGs, and who does what from the table that the user names."""
+    doers, names = Doers(options), _split_names(archive)
     groups = group_pictures([picture for picture, _ in names.values()], str(archive.path), name_of(archive.path))
     of_picture: dict[str, dict[int, str]] = {}
     for name, (picture, number) in names.items():

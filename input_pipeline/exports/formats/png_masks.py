@@ -80,7 +80,8 @@ def read_masks(archive: Archive, masks: MaskFiles, options: ReadOptions) -> Expo
         reader.read_video(video, {frame: png_of[picture] for frame, picture in pictures.items()}, pictures)
         for video, pictures in names.items()
     ]
-    return doers.export(str(archive.path), masks.tool, videos)
+    remarks = ["objects are numbered anew in each frame: numbers do not follow an object"] if reader.untracked else []
+    return doers.export(str(archive.path), masks.tool, videos, remarks)
 
 
 def decode_numbers(data: bytes) -> Values:
@@ -98,12 +99,12 @@ def decode_colours(data: bytes) -> Values:
 
 
 def is_numbered(data: bytes) -> bool:
-    """Whether a PNG has one number for each pixel; only its head is read."""
+    """Whether a PNG has one number for each pixel, or is so damaged that nobody knows; only its head is read."""
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             return picture.mode in _ONE_CHANNEL
-    except Exception:  # a damaged PNG can make Pillow raise anything
-        return False
+    except Exception:  # a damaged PNG can make Pillow raise anything; reading it says which
+        return True
 
 
 def _open(data: bytes) -> Image.Image:
@@ -122,6 +123,7 @@ def _open(data: bytes) -> Image.Image:
 class _Reader:
     def __init__(self, archive: Archive, masks: MaskFiles, doers: Doers) -> None:
         self._archive, self._masks, self._doers = archive, masks, doers
+        self.untracked = False
         self._values = functools.lru_cache(maxsize=2)(self._read)  # a frame is drawn instance after instance
 
     def _read(self, name: str) -> Values:
@@ -145,6 +147,7 @@ class _Reader:
                 if not instance.is_ignored:
                     actor, action = self._doers.find(video, frame, instance.number, instance.actor, instance.action)
                 shape = Shape(functools.partial(self._draw, name, instance.value), action)
+                self.untracked |= not instance.is_tracked
                 tracks.add(frame, actor, shape, instance.number if instance.is_tracked else None)
             empty += [frame] if not instances else []
         if len(sizes) > 1:

@@ -127,7 +127,8 @@ class _Reader:
     def __init__(self, archive: Archive, tasks: Sequence[_Task], chosen: str) -> None:
         self._archive, self._tasks, place = archive, tasks, archive.places(find_label_studio(archive))
         regions = [region for task in tasks for region in task.regions]
-        attributes = {name: Attribute(name, True) for region in regions for name in region.attributes}
+        of_areas = [region for region in regions if region.kind]  # others are about whole tasks
+        attributes = {name: Attribute(name, True) for region in of_areas for name in region.attributes}
         self._has_timeline = any(region.kind == "timeline" for region in regions) and chosen in ("", _TIMELINE)
         if self._has_timeline and attributes and not chosen:
             raise InputError(

@@ -28,7 +28,8 @@ class Region:
 
     Attributes:
         id: Of the region.
-        kind: One of `_AREAS` or `NO_AREAS`; "timeline"; "" for a result that is about the whole task.
+        kind: One of `_AREAS` or `NO_AREAS`; "timeline"; another one that is not read; "" for a result that is about the
+            whole task.
         value: Of the result with the geometry.
         labels: The labels, of which one is the actor class.
         attributes: Choices and texts of this region, by the name of the tag.
@@ -51,6 +52,8 @@ def read_regions(results: Sequence[Entry]) -> list[Region]:
     """Joins the results that have the id of one region."""
     by_id: dict[str, list[Entry]] = {}
     for index, result in enumerate(results):
+        if result.get("type") == "relation":  # which is between two regions, and about no area
+            continue
         by_id.setdefault(str(result.get("id", f"result {index + 1}")), []).append(result)
     return [_read_region(name, of_region) for name, of_region in by_id.items()]
 
@@ -64,7 +67,7 @@ def _read_region(name: str, results: Sequence[Entry]) -> Region:
         if not isinstance(of_result, dict):
             raise InputError(f"region {name}: its value is {shorten(of_result)}; expected an object")
         geometry = type_.removesuffix("labels")
-        if geometry in (*_AREAS, *NO_AREAS, "timeline"):
+        if geometry in (*_AREAS, *NO_AREAS, "timeline") or (geometry and geometry != type_) or geometry == "bitmask":
             kind, value = geometry, of_result
             size = _size(result)
             is_rotated |= bool(result.get("image_rotation"))
@@ -88,6 +91,8 @@ def _size(result: Entry) -> Size | None:
 def draw_region(region: Region) -> Draw:
     """What draws the region of a picture. Raises InputError if a field is missing or has another form."""
     value = region.value
+    if region.kind not in _AREAS:
+        raise InputError(f"is of kind {region.kind!r}, which is not read; known: {', '.join(_AREAS)}")
     if region.kind == "brush":
         data = value.get("rle")
         if not isinstance(data, list):

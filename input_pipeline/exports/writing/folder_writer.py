@@ -32,7 +32,8 @@ class Written:
         interpolated: Those in which the tool drew all shapes between those of a person.
         predicted: Those in which a person drew nothing, and a network something.
         boxes: Those with a filled box.
-        not_drawn: Frames that aren't labelled because a person drew nothing in them.
+        not_drawn: Frames that aren't labelled because the tool drew all shapes in them.
+        not_corrected: Frames that aren't labelled because all shapes in them were predicted and nobody changed them.
         hidden: Tracks that can't be seen in a frame that has them, with the number of frames.
         without_action: Tracks that are ignored in a frame, as their action isn't known, with the number of frames.
         remarks: What was guessed or left out.
@@ -45,6 +46,7 @@ class Written:
     predicted: int = 0
     boxes: int = 0
     not_drawn: int = 0
+    not_corrected: int = 0
     hidden: Counter[str] = dataclasses.field(default_factory=Counter)
     without_action: Counter[str] = dataclasses.field(default_factory=Counter)
     remarks: list[str] = dataclasses.field(default_factory=list)
@@ -54,11 +56,15 @@ class Written:
 class FolderWriter:
     """Writes the videos of an export into a new folder, one after another."""
 
-    def __init__(self, archive: Archive, root: Path, options: media.MediaOptions, *, interpolated: bool) -> None:
-        """`interpolated`: frames in which a person drew nothing are labelled, too."""
+    def __init__(
+        self, archive: Archive, root: Path, options: media.MediaOptions, *, interpolated: bool, predicted: bool
+    ) -> None:
+        """`interpolated`, `predicted`: frames in which the tool, or a network, drew all shapes are labelled, too."""
         self.written = Written()
-        self._archive, self._root, self._options, self._interpolated = archive, root, options, interpolated
+        self._archive, self._root, self._options = archive, root, options
+        self._interpolated, self._predicted = interpolated, predicted
         self._splits: dict[str, str] = {}
+        self._files: dict[str | Path, str] = {}  # and the first video that each was used for
         (root / "videos").mkdir()
         (root / "labels").mkdir()
 
@@ -70,11 +76,16 @@ class FolderWriter:
             is_only: Whether the export has no other.
         """
         written, frames = self.written, media.find_frames(self._archive, video, self._options, is_only)
+        written.remarks += _unused_options(video, frames, self._options)
         written.remarks += [] if frames.other_name else _guessed_name(self._archive.path, video.name)
         video = dataclasses.replace(video, name=frames.other_name or video.name)
         name = _free_name(video.name, written.rows)
         positions = {frame: frames.positions[frame] for frame in video.frames() if frame in frames.positions}
         renamed = [f"the video {video.name!r} is called {name} in the folder"] if name != video.name else []
+        file = frames.in_archive or frames.path
+        if file and (other := self._files.setdefault(file, name)) != name:
+            leak = ", one to train on, one to test on" if self._splits[other] != video.split else ""
+            renamed.append(f"{other} and {name} are the same video{leak}")
         written.remarks += [*renamed, *frames.remarks, *_lost(video, positions), *_unknown(video)]
         written.rows[name], self._splits[name] = [], video.split
         path = frames.write(self._archive, self._root / "videos", name)
@@ -94,6 +105,9 @@ class FolderWriter:
         is_deep = max(tracks, default=0) > IGNORE
         actions: dict[int, Mapping[int, str]] = {}
         for label in draw_frames(video, positions.keys(), size, self.written.problems):
+            if label.is_predicted and not self._predicted:
+                self.written.not_corrected += 1
+                continue
             if label.is_interpolated and not self._interpolated:
                 self.written.not_drawn += 1
                 continue
@@ -130,6 +144,14 @@ def _guessed_name(export: Path, video: str) -> list[str]:
     if video != name_of(export) or video in (export.name, export.stem):
         return []
     return [f"the export names no video; it is called {video}, as the folder of {export.name}, which you can rename"]
+
+
+def _unused_options(video: LabelledVideo, frames: media.Frames, options: media.MediaOptions) -> list[str]:
+    """Says that first_frame and frame_step, if they are set, change nothing for this video."""
+    if (options.first_frame, options.frame_step) == (0, 1) or not (video.has_video_numbers or frames.pictures):
+        return []
+    why = "the labels count the video's frames" if video.has_video_numbers else "it is a folder of pictures"
+    return [f"{video.name}: config.convert.first_frame and frame_step are not used, as {why}"]
 
 
 def _lost(video: LabelledVideo, positions: Mapping[int, int]) -> list[str]:

@@ -29,8 +29,7 @@ def describe(export: Export, written: Written) -> list[str]:
         f"labelled frames: {written.frames}; in {drawn} a person drew a shape, in {written.interpolated} the tool drew "
         f"all of them between those{predicted if written.predicted else ''}",
     ]
-    if written.not_drawn:
-        lines.append(f"not labelled: {plural(written.not_drawn, 'frame')} in which the tool drew all shapes")
+    lines += describe_kept_out(written)
     if written.boxes:
         lines.append(f"boxes were filled in {plural(written.boxes, 'frame')}: the network learns rectangles from them")
     for text, tally in (
@@ -42,6 +41,17 @@ def describe(export: Export, written: Written) -> list[str]:
             lines.append(f"{text}: {first_few(shown)}")
     lines += [f"note: {remark}" for remark in dict.fromkeys((*export.remarks, *written.remarks))]
     return [*lines, *describe_problems(written.problems)]
+
+
+def describe_kept_out(written: Written) -> list[str]:
+    """The frames that the user doesn't want, as nobody drew in them."""
+    lines = []
+    if written.not_drawn:
+        lines.append(f"not labelled: {plural(written.not_drawn, 'frame')} in which the tool drew all shapes")
+    if written.not_corrected:
+        frames = plural(written.not_corrected, "frame")
+        lines.append(f"not labelled: {frames} in which all shapes were predicted or imported, and nobody changed them")
+    return lines
 
 
 def describe_problems(problems: Sequence[str]) -> list[str]:

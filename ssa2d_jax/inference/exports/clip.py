@@ -20,6 +20,7 @@ from ssa2d_jax.utils.errors import InputError
 
 _FIRST_LINE = b'{"annotations": [\n'  # of a tracks.json as `TrackFiles` writes it: then a line for each track
 _LAST_LINE = b"], "
+_MOST_FRAMES = 1 << 24  # a week
 _MOST_PIXELS, _MOST = 1 << 28, (1 << 31) - 1
 
 
@@ -140,7 +141,8 @@ def read_clip(tracks_json: Path, pictures: Sequence[Path] | None = None) -> Clip
     entries, rest = _index(tracks_json)
     try:
         (video,) = rest["videos"]
-        height, width, length = (_number(video[key], 1, _MOST) for key in ("height", "width", "length"))
+        height, width = (_number(video[key], 1, _MOST) for key in ("height", "width"))
+        length = _number(video["length"], 1, _MOST_FRAMES)
         actors = tuple(_text(category["name"]) for category in rest["categories"])
         listed = tuple(_text(action) for action in rest.get("actions", ()))
         name = _text(video["file_name"])
@@ -152,11 +154,14 @@ def read_clip(tracks_json: Path, pictures: Sequence[Path] | None = None) -> Clip
     if pictures is not None and len(pictures) != length:
         raise InputError(f"{tracks_json}: has {length} frames, but the folder has {len(pictures)} pictures")
     checked, actions, several = list[_Entry](), dict.fromkeys(listed), rest.get("multilabel") is True
-    files = tuple(pictures) if pictures else None
+    files, numbers = tuple(pictures) if pictures else None, set[int]()
     clip = Clip(tracks_json, name, height, width, length, actors, (), False, tuple(entries), files)
     for entry, track in zip(entries, clip, strict=True):
         if track.actor not in actors:
             raise InputError(f"{tracks_json}: {entry.place}: category {track.actor!r} is not among the categories")
+        if track.number in numbers:
+            raise InputError(f"{tracks_json}: {entry.place}: another track has the id {track.number}, too")
+        numbers.add(track.number)
         actions.update(dict.fromkeys(action for names in track.actions for action in names))
         several |= any(len(names) > 1 for names in track.actions)
         if track.frames:
@@ -227,7 +232,7 @@ def _track(entry: Any, height: int, width: int, length: int) -> ClipTrack:
     return ClipTrack(
         number=_number(entry["id"], 0, _MOST),
         actor=_text(entry["category"]),
-        score=float(entry.get("score", 1.0)),
+        score=_score(entry.get("score", 1.0)),
         frames=[frames[i] for i in kept],
         masks=[masks[i] for i in kept],
         boxes=[(x, y, w, h) for x, y, w, h in boxes],
@@ -263,6 +268,12 @@ def _number(value: Any, lowest: int, highest: int) -> int:
     if type(value) is not int or not lowest <= value <= highest:
         raise ValueError(f"{value!r} is no whole number from {lowest} to {highest}")
     return value
+
+
+def _score(value: Any) -> float:
+    if type(value) not in (int, float) or not -0.01 <= value <= 1.01:  # a mean may be rounded beyond
+        raise ValueError(f"score is {value!r}; expected a number from 0 to 1")
+    return float(value)
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 Polygons are tracks with key frames ("CVAT for video"). Masks are shapes of single frames ("CVAT for images", which a
 video's task takes as well): CVAT has no mask tracks, and of a track with masks its importer keeps the first mask alone.
 What belongs together is said by `group_id`, and by the attribute `track_id`, which can be read and set in the tool.
+The attribute `predicted` marks a shape as a prediction by a checksum, which is right until its action is corrected.
 """
 
 import json
@@ -14,6 +15,10 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 from jaxtyping import Bool
 
+from ssa2d_jax.data.export_formats import CVAT_ACTION as ACTION
+from ssa2d_jax.data.export_formats import CVAT_MARK as MARK
+from ssa2d_jax.data.export_formats import CVAT_TRACK as TRACK
+from ssa2d_jax.data.export_formats import mark_cvat
 from ssa2d_jax.data.palette import distinct_colours
 from ssa2d_jax.inference.exports.clip import Clip, ClipTrack
 from ssa2d_jax.inference.exports.options import ExportOptions
@@ -22,7 +27,6 @@ from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import plural
 
 CVAT_XML, CVAT_LABELS = "cvat.xml", "cvat_labels.json"
-ACTION, TRACK = "action", "track_id"
 UNDEFINED = "__undefined__"  # CVAT's word for an attribute without a value: no action
 _LONGEST_NAME, _LONGEST_VALUES = 64, 4096  # characters of a label's or attribute's name, and of all values of one
 
@@ -47,9 +51,9 @@ def check_cvat_names(actors: tuple[str, ...], actions: tuple[str, ...], *, multi
             other = seen.setdefault(name.strip(), name)
             if other != name:
                 raise InputError(f"cvat: the {kind} names {other!r} and {name!r} are one name in CVAT")
-    taken = TRACK if multilabel else UNDEFINED
-    if taken in actions:
-        raise InputError(f"cvat: an action is named {taken!r}, which has another meaning in CVAT; rename the action")
+    for taken in (TRACK, MARK) if multilabel else (UNDEFINED,):
+        if taken in actions:
+            raise InputError(f"cvat: an action is named {taken!r}, which has another meaning there; rename the action")
     if not multilabel and len("\n".join((*actions, UNDEFINED))) > _LONGEST_VALUES:
         raise InputError(f"cvat: the names of the actions have more than {_LONGEST_VALUES} characters, CVAT's limit")
 
@@ -71,7 +75,8 @@ def write_cvat(clip: Clip, folder: Path, options: ExportOptions) -> list[str]:
 
 def _labels(clip: Clip) -> list[dict[str, object]]:
     """The labels as CVAT's "Raw" editor takes them: an actor is a label, the action a mutable attribute."""
-    track = {"name": TRACK, "input_type": "text", "mutable": False, "values": [""], "default_value": ""}
+    text = {"input_type": "text", "values": [""], "default_value": ""}
+    own = [{"name": TRACK, "mutable": False, **text}, {"name": MARK, "mutable": True, **text}]
     if clip.multilabel:
         values = ["false"]
         attributes = [
@@ -89,7 +94,7 @@ def _labels(clip: Clip) -> list[dict[str, object]]:
             "name": name,
             "color": "#{:02x}{:02x}{:02x}".format(*colour),
             "type": "any",
-            "attributes": [*attributes, track],
+            "attributes": [*attributes, *own],
         }
         for name, colour in zip(clip.actors, colours, strict=True)
     ]
@@ -190,7 +195,8 @@ def _values(clip: Clip, track: ClipTrack, i: int, done: tuple[str, ...]) -> dict
 
 
 def _attributes(track: ClipTrack, values: Mapping[str, str]) -> Iterator[str]:
-    for name, value in {**values, TRACK: str(track.number)}.items():
+    whole = {**values, TRACK: str(track.number)}
+    for name, value in {**whole, MARK: mark_cvat(whole)}.items():
         yield f"      <attribute name={quoteattr(name)}>{escape(value)}</attribute>\n"
 
 

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from ssa2d_jax.data.export_formats import mark_cvat
 from ssa2d_jax.data.label_space import A2D, VIDOR
 from ssa2d_jax.inference.exports.clip import read_clip
 from ssa2d_jax.inference.exports.cvat import check_cvat_names, cvat_run_lengths, write_cvat
@@ -42,7 +43,10 @@ def write(folder, options, space=export_clip.SPACE, name="clip.mp4"):
 
 
 def attributes_of(shape):
-    return {entry.get("name"): entry.text for entry in shape.iter("attribute")}
+    """The attributes of a shape, without its mark, which is right."""
+    attributes = {entry.get("name"): entry.text for entry in shape.iter("attribute")}
+    assert attributes.pop("predicted") == mark_cvat(attributes)
+    return attributes
 
 
 def test_every_mask_and_name_is_in_the_file(tmp_path):
@@ -78,12 +82,13 @@ def test_labels_fit_the_import(tmp_path):
     assert len({label["color"] for label in labels}) == 3
     for label in labels:
         assert re.fullmatch("#[0-9a-f]{6}", label["color"]) and label["type"] == "any"
-        action, track = label["attributes"]
+        action, track, mark = label["attributes"]
         assert action == {
             "name": "action", "input_type": "select", "mutable": True,
             "values": [*export_clip.ACTIONS, "__undefined__"], "default_value": "__undefined__",
         }  # fmt: skip
         assert (track["name"], track["input_type"], track["mutable"]) == ("track_id", "text", False)
+        assert (mark["name"], mark["input_type"], mark["mutable"]) == ("predicted", "text", True)
     assert [name.text for name in root.findall("meta/task/labels/label/name")] == list(export_clip.ACTORS)
     assert root.find("meta/task/size").text == "24" and root.find("meta/task/original_size/height").text == "60"
 
@@ -91,7 +96,7 @@ def test_labels_fit_the_import(tmp_path):
 def test_several_actions_are_boxes_to_tick(tmp_path):
     root, labels, _ = write(tmp_path / "masks", MASKS, VIDOR)
     ticked = {attribute["name"]: attribute for attribute in labels[0]["attributes"]}
-    assert list(ticked) == [*VIDOR.actions[1:], "track_id"]
+    assert list(ticked) == [*VIDOR.actions[1:], "track_id", "predicted"]
     assert ticked["hug"]["input_type"] == "checkbox" and ticked["hug"]["mutable"] is True
     first, second, fifth = (VIDOR.actions[i] for i in (1, 2, 5))
     shapes = {(int(image.get("id")), shape.get("group_id")): shape for image in root.iter("image") for shape in image}
@@ -127,6 +132,7 @@ def test_polygons_are_tracks_with_key_frames(tmp_path):
         (("dog",), ("run", " run"), False, "the action names 'run' and ' run' are one name"),
         (("dog",), ("__undefined__",), False, "an action is named '__undefined__'"),
         (("dog",), ("track_id",), True, "an action is named 'track_id'"),
+        (("dog",), ("predicted",), True, "an action is named 'predicted'"),
         (("dog",), tuple(f"{i:04d}" * 5 for i in range(200)), False, "more than 4096 characters"),
     ],
 )

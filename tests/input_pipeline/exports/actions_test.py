@@ -10,7 +10,7 @@ def test_the_attribute_is_guessed_by_its_name_and_then_by_being_the_only_mutable
     mutable = find_action(
         "x", [Attribute("colour"), Attribute("does", True), Attribute("seen", True, True)], ["dog"], ""
     )
-    assert mutable.attribute == "does" and "may change over time" in mutable.sentence
+    assert mutable.attribute == "does" and "the only one that it can be" in mutable.sentence
     assert mutable.actor_and_action("dog", {"does": " runs "}) == ("dog", "runs")
     assert mutable.actor_and_action("dog", {"does": "__undefined__"}) == ("dog", None)
     assert mutable.actor_and_action("dog", {}) == ("dog", None)
@@ -43,10 +43,11 @@ def _boxes(*names):
     return [Attribute(name, is_mutable=True, is_checkbox=True) for name in names]
 
 
-def test_checkboxes_are_actions_if_nothing_else_may_change():
-    source = find_action("x", [*_boxes("running", "eating", "occluded"), Attribute("colour")], ["dog"], "")
+def test_checkboxes_of_predict_are_actions_if_nothing_else_may_change():
+    attributes = [*_boxes("running", "eating", "occluded"), Attribute("colour")]
+    source = find_action("x", attributes, ["dog"], "", has_boxes=True)
     assert source.sentence == (
-        "a checkbox for each action: 'running', 'eating' (guessed: nothing else may change over time; "
+        "a checkbox for each action: 'running', 'eating' (guessed, as predict writes them; "
         "config.convert.action_attribute chooses some)"
     )
     assert source.actor_and_action("dog", {"running": "false", "eating": "true"}) == ("dog", "eating")
@@ -67,6 +68,11 @@ def test_checkboxes_are_chosen_by_name():
         find_action("x", attributes, ["dog"], "running,flying")
 
 
+def test_checkboxes_of_a_person_may_say_anything_so_they_are_not_guessed():
+    with pytest.raises(InputError, match=r"not clear which .*'seen', 'blurred', or checkboxes, one for each action"):
+        find_action("x", _boxes("seen", "blurred"), ["dog"], "")
+
+
 def test_a_single_checkbox_is_not_guessed():
     with pytest.raises(InputError, match=r"not clear which .*'seen', or checkboxes, one for each action, with commas"):
-        find_action("x", _boxes("seen"), ["dog"], "")
+        find_action("x", _boxes("seen"), ["dog"], "", has_boxes=True)

@@ -164,6 +164,14 @@ def _change_cvat(folder):
     (folder / "cvat.xml").write_text(text.replace('source="auto"', 'source="semi-auto"', 1))
 
 
+def _change_in_cvat(folder, old, new, name="cvat.xml"):
+    """Sets an attribute, of which CVAT doesn't note that a person has changed it."""
+    text = (folder / name).read_text()
+    head, shapes = text.split("</meta>")
+    assert f">{old}<" in shapes
+    (folder / name).write_text(head + "</meta>" + shapes.replace(f">{old}<", f">{new}<", 1))
+
+
 def _change_coco(folder):
     content = json.loads((folder / "coco.json").read_text())
     del content["annotations"][0]["score"]
@@ -193,9 +201,13 @@ def _repaint(shape):
     shape["mask"] = base64.b64encode(encode_png(np.ones((23, 23), np.uint8))).decode()
 
 
+_CVAT = [("running", "barking"), ("1", "77")]  # an action, and a track's number
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [("cvat.xml", _change_cvat), ("coco.json", _change_coco)]
+    + [("cvat.xml", functools.partial(_change_in_cvat, old=old, new=new)) for old, new in _CVAT]
     + [("labelme", functools.partial(_change_labelme, change=one)) for one in (_move, _relabel, _reflag, _repaint)],
 )
 def test_a_prediction_that_a_person_has_changed_is_drawn(tmp_path, name, change):
@@ -204,6 +216,28 @@ def test_a_prediction_that_a_person_has_changed_is_drawn(tmp_path, name, change)
     report = convert(tmp_path / name, tmp_path / "own", tmp_path / "videos")
     assert "(predictions)" not in report
     assert "labelled frames: 24; in 1 a person drew a shape" in report and "in 23 all were predicted" in report
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("cvat.xml", _change_cvat),
+        ("coco.json", _change_coco),
+        ("labelme", functools.partial(_change_labelme, change=_move)),
+    ],
+)
+def test_predictions_that_nobody_has_changed_can_be_left_out(tmp_path, name, change):
+    _predictions(tmp_path)
+    with pytest.raises(InputError, match="not labelled: 24 frames in which all shapes were predicted or imported, and"):
+        convert(tmp_path / name, tmp_path / "own", tmp_path / "videos", predicted=False)
+    change(tmp_path)
+    report = convert(tmp_path / name, tmp_path / "own", tmp_path / "videos", predicted=False)
+    assert "labelled frames: 1; in 1 a person drew a shape, in 0 the tool drew all of them between those\n" in report
+    assert "not labelled: 23 frames in which all shapes were predicted or imported, and nobody changed them" in report
+    assert list(read_labels(tmp_path / "own", "clip")) == [0]
+    convert(tmp_path / name, tmp_path / "all", tmp_path / "videos")
+    kept, whole = read_labels(tmp_path / "own", "clip")[0], read_labels(tmp_path / "all", "clip")[0]
+    np.testing.assert_array_equal(kept > 0, whole > 0)
 
 
 def test_a_mask_that_labelme_has_encoded_anew_is_a_prediction_still(tmp_path):
@@ -234,3 +268,4 @@ def test_several_actions_at_once_are_checkboxes_and_frames_with_two_ticks_are_le
     assert list(read_labels(tmp_path / "own", "clip")) == list(range(12))  # from frame 12 on, all bark, too
     assert {row[2:4] for row in read_rows(tmp_path / "own")} == {("dog", "running"), ("cat", "flying")}
     assert ", barking; a pixel can have one" in report
+    assert "in 12 all were predicted or imported" in report

@@ -43,3 +43,22 @@ def test_an_export_that_is_not_clear_is_refused_and_nothing_is_kept(tmp_path, op
         convert_once(tmp_path / "notes.txt", tmp_path / "cache", options)
     assert [path.name for path in (tmp_path / "cache/converted").iterdir()] == [".lock"]
     assert not is_export(tmp_path / "videos") and is_export(DATA / "labelme/walk")
+
+
+def test_an_export_is_converted_again_when_a_video_or_picture_has_changed(tmp_path):
+    source = tmp_path / "annotations.xml"
+    shutil.copyfile(DATA / "cvat/video.xml", source)
+    video = make_video(tmp_path, "park (1).mp4", 20)
+    first, _ = convert_once(source, tmp_path / "cache", ConvertOptions())
+    assert convert_once(source, tmp_path / "cache", ConvertOptions())[0] == first
+    os.utime(video, ns=(1, 1))
+    assert convert_once(source, tmp_path / "cache", ConvertOptions())[0] != first
+
+    pictures = tmp_path / "pictures/park (1)"
+    pictures.mkdir(parents=True)
+    for frame in range(20):
+        shutil.copyfile(DATA / "labelme/walk/00000.jpg", pictures / f"{frame:05}.jpg")
+    options = ConvertOptions(media=MediaOptions(tmp_path / "pictures"))
+    first, _ = convert_once(source, tmp_path / "cache", options)
+    os.utime(pictures / "00003.jpg", ns=(1, 1))
+    assert convert_once(source, tmp_path / "cache", options)[0] != first

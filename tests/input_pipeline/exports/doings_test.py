@@ -44,6 +44,7 @@ def test_two_actions_or_two_actors_at_a_time_are_an_error(tmp_path):
         ("instance,action\n,running\n", "line 2: names neither an instance nor an actor"),
         ("instance,action\none,running\n", "line 2: instance is 'one'; expected a whole number"),
         ("instance,action,first,last\n1,running,5,4\n", "line 2: last is before first"),
+        ("instance,action\n1,running,0,4\n", "line 2: has 4 cells, but line 1 2"),
     ],
 )
 def test_a_table_that_can_not_be_used_is_named(tmp_path, text, message):

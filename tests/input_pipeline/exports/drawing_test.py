@@ -58,6 +58,13 @@ def test_a_polygon_of_two_points_is_no_area(points):
         drawing.draw_pillow("polygon", np.array(points).reshape(-1, 2), SIZE)
 
 
+def test_an_outline_that_would_fill_the_memory_is_refused():
+    zigzag = np.array([[0.0, 0.0], [1 << 20, 20.0]] * 3000)
+    with pytest.raises(InputError, match=r"outline of 6,291,4\d\d,\d\d\d pixels; at most 4,194,304 are drawn"):
+        drawing.draw_coco_polygons([zigzag], SIZE)
+    assert drawing.draw_coco_polygons([zigzag[:3] / (1 << 15)], SIZE).shape == SIZE
+
+
 def test_runs_go_row_after_row_inside_their_box():
     mask = drawing.draw_runs((1, 2, 2), 5, 7, 3, 2, SIZE)
     assert np.argwhere(mask).tolist() == [[7, 6], [7, 7]]

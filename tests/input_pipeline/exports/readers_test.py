@@ -44,7 +44,7 @@ def test_an_export_that_may_be_of_two_tools_is_not_guessed(tmp_path):
         file.write(DATA / "cvat/video.xml", "annotations.xml")
         file.write(DATA / JSON[0], "annotations/instances_default.json")
     archive = open_archive(tmp_path / "both.zip")
-    with pytest.raises(InputError, match=r"may be of several tools: cvat .*; coco .*config.convert.tool="):
+    with pytest.raises(InputError, match=r"may be of several formats: cvat .*; coco .*config.convert.tool="):
         read_export(archive, ReadOptions())
     assert read_export(archive, ReadOptions(tool="coco")).tool == READERS["coco"].title.split(",")[0]
 

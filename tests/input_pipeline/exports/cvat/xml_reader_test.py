@@ -129,6 +129,59 @@ def test_pictures_are_matched_by_name(tmp_path):
     assert list(read_labels(tmp_path / "out", "clip")) == list(range(8))
 
 
+def _of_pictures(folder, names, *, last, source="", step=1, frame=1):
+    """A track that is drawn in one frame, and pictures of these names in a folder; where the label lies."""
+    folder.mkdir()
+    pictures = folder / "pictures/walk"
+    pictures.mkdir(parents=True)
+    for name in names:
+        shutil.copyfile(DATA / "labelme/walk/00000.jpg", pictures / name)
+    box = '<box frame="{}" outside="{}" keyframe="1" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    (folder / "annotations.xml").write_text(
+        f"<annotations><meta><task><name>walk</name><stop_frame>{last}</stop_frame>"
+        f"<frame_filter>step={step}</frame_filter><labels><label><name>dog:running</name></label></labels>{source}"
+        f'</task></meta><track id="0" label="dog:running">{box.format(frame, 0)}{box.format(frame + step, 1)}</track>'
+        "</annotations>"
+    )
+    report = convert(folder / "annotations.xml", folder / "out", folder / "pictures")
+    return report, list(read_labels(folder / "out", "walk"))
+
+
+_WALK = "<source>walk.mp4</source>"
+
+
+def test_labels_of_a_task_count_its_pictures_from_0_whatever_their_names_say(tmp_path):
+    names = [f"{number:03}.jpg" for number in range(1, 6)]
+    report, places = _of_pictures(tmp_path / "pictures", names, last=4)
+    assert places == [1]
+    assert "count its pictures from 0, so that frame 0 is 001.jpg" in report
+    assert _of_pictures(tmp_path / "video", names, last=4, source=_WALK)[1] == [1]
+    assert _of_pictures(tmp_path / "gaps", ["07.jpg", "09.jpg", "11.jpg"], last=2)[1] == [1]
+
+
+def test_pictures_of_some_of_a_videos_frames_are_found_by_number_or_counted(tmp_path):
+    named = [f"frame_{number:06}.jpg" for number in (0, 10, 20, 30)]
+    assert _of_pictures(tmp_path / "named", named, last=30, source=_WALK, step=10, frame=10)[1] == [1]
+    new = [f"{number:03}.jpg" for number in (1, 2, 3, 4)]
+    assert _of_pictures(tmp_path / "counted", new, last=30, source=_WALK, step=10, frame=10)[1] == [1]
+    assert _of_pictures(tmp_path / "few", named[1:], last=30, source=_WALK, step=10, frame=10)[1] == [0]
+    with pytest.raises(InputError, match="go to 30, counted from 0, but .*walk has only 4 pictures"):
+        _of_pictures(tmp_path / "lost", new, last=30, source=_WALK, step=2, frame=2)
+
+
+def test_pictures_whose_order_depends_on_the_program_are_refused(tmp_path):
+    names = [f"{number}.jpg" for number in range(1, 12)]
+    with pytest.raises(InputError, match="10 comes before 9 by letters"):
+        _of_pictures(tmp_path / "pictures", names, last=10)
+    source = tmp_path / "pictures/annotations.xml"
+    head, _ = source.read_text().split("<track")
+    box = '<box label="dog:running" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    image = f'<image id="1" name="walk/10.jpg" width="40" height="30">{box}</image>'  # the second by letters
+    source.write_text(f"{head}{image}</annotations>")
+    convert(source, tmp_path / "named", tmp_path / "pictures/pictures")
+    assert list(read_labels(tmp_path / "named", "walk")) == [9]
+
+
 def test_what_datumaro_writes_is_read(tmp_path):
     make_video(tmp_path / "videos", "any.mp4", 10)
     convert(DATA / "datumaro/cvat.xml", tmp_path / "out", tmp_path / "videos")
@@ -283,3 +336,82 @@ def test_a_track_that_was_imported_and_not_changed_is_not_drawn_by_a_person(tmp_
     report, _, labels = _convert(tmp_path, imported, corrected)
     assert list(labels) == [0, 1, 2]
     assert "in 1 a person drew a shape, in 0 the tool drew all of them between those, in 2 all were pre" in report
+
+
+def test_checkboxes_of_a_person_are_not_taken_for_actions(tmp_path):
+    box = "<attribute><name>{}</name><mutable>True</mutable><input_type>checkbox</input_type></attribute>"
+    source = _export(tmp_path, _track(_shape(1, attributes='<attribute name="wet">true</attribute>')))
+    text = source.read_text().replace("<attributes>", f"<attributes>{box.format('wet')}{box.format('blurred')}", 1)
+    text = text.replace("<name>action</name><mutable>True", "<name>colour</name><mutable>False")
+    source.write_text(text)
+    with pytest.raises(InputError, match="xml: it is not clear which attribute is the action; .*'wet', 'bl"):
+        convert(source, tmp_path / "out", tmp_path / "videos")
+    convert(source, tmp_path / "out", tmp_path / "videos", action_attribute="wet,blurred")
+    assert [row[2:4] for row in read_rows(tmp_path / "out")] == [("dog", "wet")]
+
+
+@pytest.mark.parametrize(("mode", "ids", "names"), [("interpolation", (1, 1), "ab"), ("annotation", (1, 2), "aa")])
+def test_two_images_that_are_one_frame_are_refused(tmp_path, mode, ids, names):
+    box = '<box label="dog" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    image = f'<image id="{{}}" name="{{}}_1.jpg" width="40" height="30">{box}</image>'
+    source = _export(tmp_path, *(image.format(*one) for one in zip(ids, names, strict=True)))
+    text = source.read_text().replace("interpolation", mode)
+    source.write_text(text if mode == "interpolation" else text.replace("<source>park.mp4</source>", ""))
+    with pytest.raises(InputError, match="two images have one name, or are one frame"):
+        convert(source, tmp_path / "out", tmp_path / "videos")
+
+
+def test_what_would_take_all_memory_is_not_interpolated(tmp_path, monkeypatch):
+    def polygon(points):
+        return ";".join(f"{2 + place % 7},{3 + place % 5}" for place in range(points))
+
+    many, few = polygon(4001), polygon(4000)
+    ends = {"outside": 1, "points": "2,2;9,2;9,9"}
+    tracks = [
+        _track(_shape(0, "polygon", points=many), _shape(2, "polygon", points=few), _shape(3, "polygon", **ends)),
+        _track(_shape(4, "polygon", points=few), _shape(6, "polygon", points=few), _shape(7, "polygon", **ends)),
+    ]
+    report, _, labels = _convert(tmp_path, *tracks)
+    assert list(labels) == [0, 2, 4, 5, 6]
+    assert "1 frame not labelled: polygons of more than 4000 points are not interpolated" in report
+    monkeypatch.setattr("input_pipeline.exports.cvat.xml_reader._MOST_BETWEEN", 4)
+    source = _export(tmp_path, _track(_shape(0)), _track(_shape(3), number=1), last=3)
+    convert(source, tmp_path / "some", tmp_path / "videos")
+    source = _export(tmp_path, _track(_shape(0)), _track(_shape(1), number=1), last=3)
+    with pytest.raises(InputError, match="annotations.xml: more than 4 shapes lie between key frames; does stop_frame"):
+        convert(source, tmp_path / "more", tmp_path / "videos")
+
+
+def test_options_that_change_nothing_and_elements_that_are_not_known_are_named(tmp_path):
+    source = _export(tmp_path, _track(_shape(1), _shape(2, outside=1), '<brush frame="3"/>'))
+    report = convert(source, tmp_path / "out", tmp_path / "videos", first_frame=1)
+    assert (
+        "park: config.convert.first_frame and frame_step are not used, as the labels count the video's frames" in report
+    )
+    assert "1 shape of kind 'brush' left out" in report
+    assert "are not used" not in convert(source, tmp_path / "other", tmp_path / "videos")
+
+
+def test_an_image_of_a_task_that_is_not_named_is_refused(tmp_path):
+    box = '<box label="dog" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    source = _export(tmp_path, f'<image id="1" task_id="7" name="frame_000001" width="40" height="30">{box}</image>')
+    with pytest.raises(InputError, match="an image is of task '7', which its head does not name"):
+        convert(source, tmp_path / "out", tmp_path / "videos")
+
+
+def test_labels_of_one_name_are_one_class_whichever_has_the_attribute(tmp_path):
+    labels = "<label><name>dog</name></label><label><name>cat</name></label>"
+    report, rows, _ = _convert(tmp_path, _track(_shape(1), _shape(2, outside=1)), labels=labels)
+    assert rows == [("park", "1", "dog", "running", "1", "1")]
+    assert "labels of one name are one class: 'dog'" in report
+    assert "labels without the attribute 'action', so ignored: 'cat'" in report.splitlines()[-1]
+
+
+def test_why_there_is_nothing_to_learn_is_said(tmp_path):
+    source = _export(
+        tmp_path, _track(_shape(1, attributes=""), _shape(2, outside=1, attributes=""), '<points frame="3"/>')
+    )
+    with pytest.raises(
+        InputError, match="(?s)in which someone does something\naction: the attribute 'action' .*'points' l"
+    ):
+        convert(source, tmp_path / "out", tmp_path / "videos")

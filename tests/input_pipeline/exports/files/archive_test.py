@@ -33,7 +33,7 @@ def test_a_zip_a_folder_and_a_file_offer_their_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["../outside.txt", "a/../../outside.txt", "/etc/outside.txt", "C:/outside.txt", "a\\b"]
+    "name", ["../outside.txt", "a/../../outside.txt", "/etc/outside.txt", "C:/outside.txt", "a\\b", "."]
 )
 def test_a_file_outside_of_the_folder_is_refused(tmp_path, name):
     path = _zip(tmp_path / "export.zip", {"annotations.xml": "<a/>", "x": ""})

@@ -174,3 +174,46 @@ def test_attributes_that_are_not_clear_are_those_of_the_file_or_files(tmp_path):
     _export(tmp_path / "a", _annotation(attributes=attributes), name="more.json")
     with pytest.raises(InputError, match=r"a \(instances_default.json, more.json\): it is not clear which attribute"):
         convert(tmp_path / "a", tmp_path / "out", tmp_path / "a/videos")
+
+
+def test_pictures_that_begin_at_1_are_not_those_of_labels_that_begin_at_0(tmp_path):
+    source = _export(tmp_path, _annotation(image=2))
+    pictures = tmp_path / "cut/walk"
+    pictures.mkdir(parents=True)
+    for number in range(1, 11):
+        (pictures / f"walk_{number:03}.jpg").write_bytes((DATA / "labelme/walk/00000.jpg").read_bytes())
+    with pytest.raises(InputError, match="walk's pictures begin at 0, those in .*cut/walk at 1"):
+        convert(source, tmp_path / "out", tmp_path / "cut")
+
+
+def test_checkboxes_of_a_person_are_not_taken_for_actions(tmp_path):
+    ticked = _annotation(attributes={"blurred": True, "visible": False, "track_id": 1})
+    source = _export(tmp_path, ticked)
+    with pytest.raises(InputError, match="it is not clear which attribute is the action; .*'blurred', 'visible'"):
+        convert(source, tmp_path / "out", tmp_path / "videos")
+    convert(source, tmp_path / "out", tmp_path / "videos", action_attribute="blurred,visible")
+    assert read_rows(tmp_path / "out") == [("walk", "1", "dog", "blurred", "0", "0")]
+
+
+@pytest.mark.parametrize("fields", [{"segmentation": [[10**400, 1, 2, 3, 4, 5]]}, {"bbox": [10**400, 1, 2, 3]}])
+def test_a_number_beyond_all_bounds_leaves_out_its_frame(tmp_path, fields):
+    strange = {**_annotation(image=2, segmentation=[]), **fields}
+    report, _, labels = _convert(tmp_path, _annotation(), strange)
+    assert list(labels) == [0]
+    assert "annotation 2: " in report and "has a number that is too large" in report
+
+
+def test_a_number_is_not_taken_for_an_action(tmp_path):
+    source = _export(tmp_path, _annotation(attributes={"speed": 0.93, "track_id": 1}))
+    with pytest.raises(InputError, match="it is not clear which attribute is the action; .*'speed'"):
+        convert(source, tmp_path / "out", tmp_path / "videos")
+    convert(source, tmp_path / "out", tmp_path / "videos", action_attribute="speed")
+    assert read_rows(tmp_path / "out")[0][3] == "0.93"
+
+
+def test_a_video_that_two_files_divide_between_train_and_test_is_said(tmp_path):
+    _export(tmp_path, _annotation(), name="instances_train.json")
+    _export(tmp_path, _annotation(image=3), name="instances_val.json")
+    report = convert(tmp_path, tmp_path / "out", tmp_path / "videos")
+    assert "note: walk and walk-2 are the same video, one to train on, one to test on" in report
+    assert [row[-1] for row in read_rows(tmp_path / "out")] == ["train", "test"]

@@ -178,3 +178,18 @@ def test_a_folder_of_a_usual_name_gives_the_video_the_name_of_the_one_around_it(
     assert [row[0] for row in read_rows(tmp_path / "out")] == ["garden"]
     assert "note: the export names no video; it is called garden, as the folder of labelme, which you can ren" in report
     assert "names no video" not in convert(tmp_path / "garden", tmp_path / "other")
+
+
+def test_flags_of_whole_pictures_are_named_and_those_that_are_no_object_have_a_place(tmp_path):
+    _write(tmp_path / "walk", 0, [_shape()], flags={"good": True, "blurred": False})
+    assert "note: flags of whole pictures are not used: good\n" in convert(tmp_path / "walk", tmp_path / "out") + "\n"
+    _write(tmp_path / "walk", 1, [{**_shape(), "flags": [1]}])
+    with pytest.raises(InputError, match=r"walk/00001.json: the flags of a shape are \[1\]; expected an object"):
+        convert(tmp_path / "walk", tmp_path / "other")
+
+
+def test_a_circle_that_would_take_minutes_is_refused(tmp_path):
+    _write(tmp_path / "walk", 0, [_shape()])
+    _write(tmp_path / "walk", 1, [_shape(kind="circle", points=((5, 5), (1_000_000, 5)))])
+    report = convert(tmp_path / "walk", tmp_path / "out")
+    assert "frame 1 is not labelled: dog 1: its circle has a radius of 999,995 pixels; at most 32,768" in report

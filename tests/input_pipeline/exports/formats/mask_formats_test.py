@@ -84,6 +84,10 @@ def test_the_mots_challenge_has_its_own_classes_and_ignored_regions(tmp_path, vi
     _save(tmp_path / "mots/instances/0002/000003.png", values)
     with pytest.raises(InputError, match=r"3.png: the value 7001 is of no class; known: 1 to 2 \(car, pedestrian\)"):
         convert(tmp_path / "mots", tmp_path / "other", videos, table=table)
+    values[0, 0] = 7
+    _save(tmp_path / "mots/instances/0002/000003.png", values)
+    with pytest.raises(InputError, match=r"3.png: the value 7 is of no class; known: 1 to 2"):
+        convert(tmp_path / "mots", tmp_path / "other", videos, table=table)
 
 
 def test_kitti_step_has_class_and_number_in_its_colours(tmp_path, videos):
@@ -166,3 +170,33 @@ def test_a_zip_of_masks_is_read(tmp_path, videos):
         tmp_path / "any.zip", tmp_path / "out", videos, table=_table(tmp_path, "instance,actor,action\n1,dog,running\n")
     )
     np.testing.assert_array_equal(read_labels(tmp_path / "out", "masks")[2] == 1, _numbers() == 1)
+
+
+def test_a_damaged_png_and_a_table_about_other_instances_are_named(tmp_path, videos):
+    _save(tmp_path / "masks/any/00000.png", _numbers())
+    table = _table(tmp_path, "video,instance,actor,action\nany.mp4,1,dog,running\n")
+    with pytest.raises(
+        InputError, match=r"no row of .*csv says what one of its instances does, as instance 1 of 'any'"
+    ):
+        convert(tmp_path / "masks", tmp_path / "out", videos, table=table)
+    (tmp_path / "masks/any/00001.png").write_bytes(b"\x89PNG damaged")
+    with pytest.raises(InputError, match=r"any/00001.png: not a PNG that can be read"):
+        convert(
+            tmp_path / "masks", tmp_path / "out", videos, table=_table(tmp_path, "instance,actor,action\n1,dog,eats\n")
+        )
+
+
+def test_formats_without_tracks_say_so(tmp_path, videos):
+    report = convert(DATA / "datumaro/kitti_segmentation", tmp_path / "out", videos, table=_table(tmp_path, BY_ACTOR))
+    assert "note: objects are numbered anew in each frame: numbers do not follow an object" in report
+    report = convert(DATA / "datumaro/mots_png", tmp_path / "mots", videos, table=_table(tmp_path, BY_ACTOR))
+    assert "numbered anew" not in report
+
+
+def test_masks_in_colour_are_named(tmp_path, videos):
+    _save(tmp_path / "masks/any/00000.png", _numbers())
+    _save(tmp_path / "masks/any/00001.png", np.stack([_numbers()] * 3, -1))
+    table = _table(tmp_path, "instance,actor,action\n1,dog,running\n")
+    report = convert(tmp_path / "masks", tmp_path / "out", videos, table=table)
+    assert "note: 1 PNG in colour, so not read as labels: any/00001.png" in report
+    assert list(read_labels(tmp_path / "out", "any")) == [0]

@@ -157,3 +157,34 @@ def test_predictions_that_nobody_has_changed_are_not_drawn(tmp_path, videos):
             one["origin"] = origin
     report, _, _ = _convert(tmp_path, videos, tasks)
     assert "in 1 a person drew a shape" in report and "in 1 all were predicted" in report
+
+
+def test_relations_between_regions_are_no_regions(tmp_path, videos):
+    tasks = copy.deepcopy(PICTURES)
+    results = tasks[0]["annotations"][0]["result"]
+    first = results[0]["id"]
+    results.append({"type": "relation", "from_id": first, "to_id": first, "direction": "right", "labels": ["near"]})
+    _, rows, labels = _convert(tmp_path, videos, tasks)
+    assert rows == [("walk", "1", "dog", "running", "0", "1"), ("walk", "2", "bird", "flying", "0", "1")]
+    assert list(labels) == [0, 1]
+
+
+def test_an_area_of_a_kind_that_is_not_read_leaves_out_its_picture(tmp_path, videos):
+    tasks = copy.deepcopy(PICTURES)
+    other = copy.deepcopy(tasks[0]["annotations"][0]["result"][0])
+    other |= {"id": "new", "type": "bitmasklabels", "value": {"imageDataURL": "", "bitmasklabels": ["dog"]}}
+    tasks[0]["annotations"][0]["result"].append(other)
+    report, _, labels = _convert(tmp_path, videos, tasks)
+    assert list(labels) == [1]
+    assert "region new: is of kind 'bitmask', which is not read; known: brush, polygon" in report
+
+
+def test_a_choice_about_a_whole_task_is_not_the_action(tmp_path, videos):
+    tasks = copy.deepcopy(PICTURES)
+    weather = {"id": "w", "type": "choices", "from_name": "activity", "value": {"choices": ["rain"]}}
+    tasks[0]["annotations"][0]["result"].append(weather)
+    report, rows, _ = _convert(tmp_path, videos, tasks)
+    assert "the attribute 'action' (guessed: by its name" in report and {row[3] for row in rows} == {
+        "running",
+        "flying",
+    }
