@@ -15,12 +15,14 @@ from ml_collections import ConfigDict
 import ssa2d_jax
 from ssa2d_jax.cli import help, hints
 from ssa2d_jax.cli.arguments import FLAGS, Arguments, is_missing, parse
+from ssa2d_jax.cli.checkout import add_checkout
 from ssa2d_jax.cli.commands import COMMANDS, Command, ConfigSource
 from ssa2d_jax.cli.compile_cache import use_compile_cache
 from ssa2d_jax.cli.config import config_defaults, known_options
 from ssa2d_jax.pretrained import shipped
 from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import Diverged, InputError
+from ssa2d_jax.utils.files import NOT_PERMITTED
 from ssa2d_jax.utils.signals import Stopped
 
 BAD_INPUT, DIVERGED, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
@@ -90,7 +92,7 @@ def _os_error_text(error: OSError) -> str:
     what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
     if error.errno in _FULL:
         return f"{what}; free some space and start the same command again, or choose another path"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in NOT_PERMITTED:
         return f"{what}; choose a path where you have permission, or change that of this one"
     return f"{what}; choose another path or fix this one"
 
@@ -206,7 +208,7 @@ def _check_run(workdir: Path, options: Mapping[str, str]) -> None:
 
 def _check_checkout(arguments: Arguments) -> None:
     """Raises InputError outside a checkout, which has the configs that commands on data need."""
-    if importlib.util.find_spec("configs") is None:
+    if add_checkout() is None and importlib.util.find_spec("configs") is None:
         raise InputError(
             f"{arguments.program} needs a checkout of the project; there: python main.py --mode={arguments.command} ..."
         )

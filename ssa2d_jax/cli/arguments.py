@@ -11,6 +11,7 @@ from typing import NoReturn
 from ml_collections import ConfigDict
 
 from ssa2d_jax.cli import hints
+from ssa2d_jax.cli.checkout import add_checkout, find_config
 from ssa2d_jax.utils.errors import InputError
 
 FLAGS = {
@@ -126,19 +127,20 @@ def is_missing(text: str) -> bool:
 def _load_config(place: str, option_words: Sequence[str]) -> ConfigDict:
     """The config of a Python file with its options set; InputError, in a line, if it can't be loaded."""
     name, colon, variant = place.partition(":")
-    path = Path(name)
+    path = find_config(Path(name))
     if path.suffix != ".py" or not path.is_file():
-        raise InputError(hints.missing_config(path, colon + variant, FLAGS["config"]))
+        raise InputError(hints.missing_config(Path(name), colon + variant, FLAGS["config"], add_checkout()))
+    file = f"{path}{colon}{variant}"
     root = str(path.absolute().parent.parent)
     if root not in sys.path:
         sys.path.append(root)  # for `from configs import ...` in the file
     try:
-        config = _read_config_file(place, [])
+        config = _read_config_file(file, [])
     except Exception as error:  # whatever the file's own code raises
         raise InputError(hints.config_error(place, _last_line(error))) from error
     _check_options(config, _options(option_words))
     try:
-        return _read_config_file(place, option_words)
+        return _read_config_file(file, option_words)
     except Exception as error:  # values of another kind
         raise InputError(_last_line(error)) from error
 

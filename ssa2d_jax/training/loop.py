@@ -163,10 +163,13 @@ def _is_evaluation_due(training: Training, step: int) -> bool:
 
 
 def _evaluate(training: Training, state: TrainState, train_log: TrainLog) -> Results:
-    """Evaluates during training; if that fails, the state is saved first, so that no training step is lost."""
+    """Evaluates during training; if that fails, a usable state is saved first, so that no training step is lost."""
     train_log.flush()
+    training.check(state)
     try:
         results = evaluate_splits(training, state)
+    except Diverged:
+        raise
     except BaseException:
         training.save(state, None)
         raise

@@ -17,14 +17,17 @@ from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.runs import initial_weights, saved_config
 from ssa2d_jax.runs.checkpoints import Checkpoints
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.runtime.finite import non_finite_arrays
 from ssa2d_jax.steps import devices, optimizer, schedule
 from ssa2d_jax.steps.device_axis import DEVICES
 from ssa2d_jax.steps.state import TrainState, build_model, init_state
-from ssa2d_jax.training.log import COLUMNS, TrainLog
+from ssa2d_jax.training.log import ADVICE, COLUMNS, TrainLog
 from ssa2d_jax.utils.csv_history import CsvHistory
+from ssa2d_jax.utils.errors import Diverged
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import compile_note, log, waiting
 from ssa2d_jax.utils.signals import StopSignal
+from ssa2d_jax.utils.text import first_few
 
 
 class StepParts(NamedTuple):
@@ -153,5 +156,15 @@ class Training:
         self.scores.add({"step": step, "split": split, **values})
 
     def save(self, state: TrainState, joint_miou: float | None) -> None:
-        """Saves a checkpoint; `joint_miou` in percent if the state was just evaluated."""
+        """Saves a checkpoint; `joint_miou` in percent if the state was just evaluated. Raises Diverged, see `check`."""
+        self.check(state)
         self.checkpoints.save(int(state.step), state, json.loads(json.dumps(self.config.to_dict())), joint_miou)
+
+    def check(self, state: TrainState) -> None:
+        """Raises Diverged if a parameter or statistic is not finite: the loss shows it only one step later."""
+        names = non_finite_arrays({"params": state.params, "batch_stats": state.batch_stats, "ema": state.ema})
+        if names:
+            raise Diverged(
+                f"the network is no longer finite after step {int(state.step)}, whose loss still was "
+                f"({first_few(names)}); nothing of it is saved; usable: {self.checkpoints.steps_text()}. {ADVICE}"
+            )

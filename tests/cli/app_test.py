@@ -268,6 +268,7 @@ def test_a_mode_is_given_once(capsys):
 @pytest.mark.filterwarnings("ignore:the load_module")  # by which ml_collections reads config files
 def test_commands_on_data_need_a_checkout(monkeypatch, capsys):
     monkeypatch.setattr(app.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(app, "add_checkout", lambda: None)
     assert app.main(["prepare", "--config=configs/sprites.py:tiny"]) == 2
     assert (
         "ssa2d prepare needs a checkout of the project; there: python main.py --mode=prepare" in capsys.readouterr().err
