@@ -413,7 +413,7 @@ def test_outputs_that_are_not_finite_get_no_score(unbroken):
     run = load_run(unbroken[0], toy_config("pooled"))
     step = devices.pmap_eval_step(run.model, A2D, run.threshold)
     head = run.variables["params"]["mask_head"]
-    huge = {**run.variables["params"], "mask_head": head | {"kernel": jnp.full_like(head["kernel"], 3e38)}}
+    huge = {**run.variables["params"], "mask_head": head | {"bias": jnp.full_like(head["bias"], jnp.inf)}}
     with pytest.raises(Diverged, match="outputs for 'test' are not finite"):
         evaluate(step, {**run.variables, "params": huge}, iter([toy_batch(1000)]), A2D, 8, "test")
 
