@@ -11,11 +11,14 @@ from ssa2d_jax.runs.defaults import convert_defaults, eval_defaults, predict_def
 
 def load_config(arguments: Arguments, *, trains: bool = False, scores: bool = False) -> ConfigDict:
     """The config of a command, with the options of the command line, checked."""
+    import jax
+
     from ssa2d_jax.runs import config_rules
     from ssa2d_jax.runtime.platforms import local_devices
 
     config = resolve_config(arguments)
-    config_rules.check_config(config, len(local_devices()), trains=trains, scores=scores)
+    local_devices()  # an error in a line if there are none
+    config_rules.check_config(config, jax.device_count(), trains=trains, scores=scores)
     return config
 
 

@@ -13,10 +13,12 @@ from ssa2d_jax.data.batch import Batches, Source, check_batch
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.evaluation import metrics, pictures
 from ssa2d_jax.evaluation.clip_agreement import ClipAgreement
+from ssa2d_jax.evaluation.gathered_clips import gather_clips
 from ssa2d_jax.evaluation.multilabel_metrics import MultilabelTotals
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.runs.load_run import Run
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.runtime import processes
 from ssa2d_jax.steps import devices
 from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import Diverged, InputError
@@ -49,6 +51,7 @@ def evaluate(
     """
     totals: Totals = (MultilabelTotals if space.multilabel else metrics.ConfusionTotals).empty(space)
     progress = Progress(f"evaluating {split}", "frames", frames)
+    start = 0  # of the batch's clips in the split
     for batch in batches:
         frames_before = totals.frames
         if frames_before:
@@ -64,7 +67,9 @@ def evaluate(
             )
         totals.add(batch_counts)
         if clips is not None:
-            clips.add(batch, agreement.reshape(-1, agreement.shape[-1]))
+            mine = len(batch["clip_valid"])
+            clips.add(batch, agreement.reshape(-1, agreement.shape[-1]), start + processes.index() * mine)
+            start += mine * processes.count()
         progress.add(totals.frames - frames_before)
     if totals.frames != frames:
         raise InputError(
@@ -141,12 +146,13 @@ class Evaluator:
         batches = self.source.eval_batches(split) if batches is None else batches
         clips = ClipAgreement(self.image_clips)
         totals = evaluate(self.eval_step, variables, batches, self.space, self.source.label_frames[split], split, clips)
-        return self._publish(totals, clips, split, step)
+        return self._publish(totals, gather_clips(clips), split, step)
 
     def _publish(self, totals: Totals, clips: ClipAgreement, split: str, step: int) -> SplitScores:
-        """Writes the scores with their tables of classes and clips, and prints the scores."""
+        """The first process writes the scores with their tables of classes and clips, and prints the scores."""
         files, identity, left_out = Workdir(self.workdir), self.source.identity, self.source.left_out[split]
-        if files.data.exists() and files.data.read_text().strip() != identity:
+        is_other = lambda: files.data.exists() and files.data.read_text().strip() != identity
+        if processes.on_first(is_other):
             log(f"these are other data than the run was trained with: {identity}")
             split = f"another_{split}"
         result = totals.to_result(step) | {"left_out_videos": left_out, "data": identity}
@@ -165,16 +171,28 @@ class Evaluator:
 
     def _write(self, write: Callable[[], None]) -> bool:
         """Calls `write`; returns whether it was permitted, if that may be refused."""
-        if self.may_be_read_only:
-            return write_if_permitted(write, self.workdir)
-        write()
-        return True
+
+        def write_on_first() -> bool:
+            if self.may_be_read_only:
+                return write_if_permitted(write, self.workdir)
+            write()
+            return True
+
+        return processes.on_first(write_on_first)
 
     def draw(self, scores: SplitScores, variables: VariableDict) -> dict[str, np.ndarray]:
-        """Draws the pictures of a split, saves them in place of its earlier ones, and returns them by name."""
-        with waiting(f"drawing pictures of {scores.name}", "the first time the network is compiled for them"):
-            images = pictures.draw(self.make_label_maps, variables, scores.totals, scores.clips, self.space)
-        self._write(lambda: pictures.save(Workdir(self.workdir).pictures, scores.name, images))
+        """Draws the pictures of a split, saves them in place of its earlier ones, and returns them by name.
+
+        Of several processes the first one draws, and the others return none.
+        """
+        images: dict[str, np.ndarray] = {}
+
+        def draw() -> None:
+            with waiting(f"drawing pictures of {scores.name}", "the first time the network is compiled for them"):
+                images.update(pictures.draw(self.make_label_maps, variables, scores.totals, scores.clips, self.space))
+            self._write(lambda: pictures.save(Workdir(self.workdir).pictures, scores.name, images))
+
+        processes.on_first(draw)
         return images
 
 

@@ -9,6 +9,7 @@ import jax
 import orbax.checkpoint as ocp
 from jaxtyping import PyTree
 from orbax.checkpoint import checkpoint_managers
+from orbax.checkpoint.options import MultiprocessingOptions
 
 from ssa2d_jax.runs.saved_config import SavedConfig
 from ssa2d_jax.runtime.finite import named_leaves, non_finite_arrays
@@ -37,6 +38,8 @@ class Checkpoints:
     def __init__(self, folder: str | Path, keep: int = 1, read_only: bool = False):
         self.folder = Path(folder).absolute()
         silence_orbax()
+        if not read_only:
+            self.folder.mkdir(parents=True, exist_ok=True)
         policy = checkpoint_managers.AnyPreservationPolicy(
             [
                 checkpoint_managers.LatestN(keep),
@@ -51,7 +54,8 @@ class Checkpoints:
             enable_async_checkpointing=False,
             cleanup_tmp_directories=not read_only,
             read_only=read_only,
-            create=not read_only,
+            create=False,
+            multiprocessing_options=_this_process_alone() if jax.process_count() > 1 else MultiprocessingOptions(),
         )
         handlers = {"state": ocp.StandardCheckpointHandler(), "config": ocp.JsonCheckpointHandler()}
         _check_scores(self.folder)
@@ -208,6 +212,14 @@ def check_tree(template: PyTree, found: PyTree, source: str) -> None:
             f"{source} is of another architecture: {first_few(lines, _SHOWN, '; ')}. "
             + (advice if is_checkpoint else "The file was changed or is damaged: export or download it again")
         )
+
+
+def _this_process_alone() -> MultiprocessingOptions:
+    """Of several processes each reads and writes by itself (only the first one writes); Orbax waits for no other."""
+    index = jax.process_index()
+    return MultiprocessingOptions(
+        primary_host=index, active_processes={index}, barrier_sync_key_prefix=f"process{index}"
+    )
 
 
 def _first_line(error: Exception) -> str:

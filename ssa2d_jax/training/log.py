@@ -89,6 +89,13 @@ class RowTable(Protocol):
         """Adds a row."""
 
 
+class NoTable:
+    """The table of a process that is not the first one: it keeps nothing."""
+
+    def add(self, row: Mapping[str, object], /) -> None:
+        """Does nothing."""
+
+
 class TrainLog:
     """Logs a run of `total` training steps, after step `step`.
 

@@ -1,0 +1,277 @@
+"""Starts and ends the processes of one run: from flags, or from what Slurm, Open MPI or Kubernetes set.
+
+While they run, a thread of each watches the others: if one ends early, all end within half a minute, with a sentence.
+"""
+
+import contextlib
+import dataclasses
+import importlib.util
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ssa2d_jax.utils import progress
+from ssa2d_jax.utils.errors import OF_FIRST, InputError
+from ssa2d_jax.utils.signals import Stopped
+
+if TYPE_CHECKING:
+    from ssa2d_jax.cli.arguments import Arguments
+
+LOST = 4  # exit code of a process that ends because another one has
+AUTO = "auto"  # as --coordinator: jax's own detection, for clusters that set no variable
+_STARTED = threading.Event()
+_ENDING = threading.Event()
+_START_SECONDS = 300  # for all processes to start
+_HEARTBEAT_SECONDS = 45  # until jax itself ends the others, with a stack trace
+_SILENT_SECONDS = 20.0  # until the watch does
+_WATCH_SECONDS = 1.0
+_GRACE_SECONDS = 4.0  # for a process to end by itself, with its own error
+_SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID")
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """Which process this is, of how many, and where the first one is reached; None: jax finds out."""
+
+    count: int | None
+    index: int | None
+    coordinator: str | None
+
+
+def find_placement(arguments: "Arguments") -> Placement | None:
+    """The place of this process among those of a run; None for a run of one process, which is the rule.
+
+    Raises:
+        InputError: the flags don't say enough, or what can't be.
+    """
+    coordinator, index, count = arguments.coordinator, arguments.process_id, arguments.process_count
+    cluster = _find_cluster()
+    if count == 1 or (cluster is None and coordinator is None and index is None and count is None):
+        return None
+    if coordinator == AUTO:
+        return Placement(count, index, None)
+    if cluster is None:
+        flags = {"coordinator": coordinator, "process_id": index, "process_count": count}
+        missing = [f"--{flag}" for flag, value in flags.items() if value is None]
+        if missing:
+            raise InputError(
+                f"several processes need --coordinator, --process_id and --process_count; missing: {', '.join(missing)}"
+            )
+        cluster = Placement(count, index, coordinator)
+    placement = Placement(
+        cluster.count if count is None else count,
+        cluster.index if index is None else index,
+        coordinator or cluster.coordinator,
+    )
+    _check(placement)
+    return placement
+
+
+def _check(placement: Placement) -> None:
+    count, index, coordinator = placement.count, placement.index, placement.coordinator
+    if count is not None and count < 1:
+        raise InputError(f"--process_count is {count}; allowed: 1 or more")
+    if count is not None and index is not None and not 0 <= index < count:
+        raise InputError(f"--process_id is {index}; allowed: 0 to {count - 1}, each in one process")
+    host, _, port = (coordinator or "host:1").rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise InputError(
+            f"--coordinator is {coordinator!r}; allowed: host:port, an address of the machine of process 0 that all "
+            "others reach, and a free port, e.g. node1:9876"
+        )
+
+
+def _find_cluster() -> Placement | None:
+    """What a cluster says of a job of several processes."""
+    value = os.environ.get
+    if all(name in os.environ for name in _SLURM) and int(value("SLURM_NTASKS", "1")) > 1:
+        return Placement(int(value("SLURM_NTASKS", "1")), int(value("SLURM_PROCID", "0")), None)
+    if int(value("OMPI_COMM_WORLD_SIZE", "1")) > 1:
+        return Placement(int(value("OMPI_COMM_WORLD_SIZE", "1")), int(value("OMPI_COMM_WORLD_RANK", "0")), None)
+    is_indexed_job = "KUBERNETES_SERVICE_HOST" in os.environ and "JOB_COMPLETION_INDEX" in os.environ
+    if is_indexed_job and importlib.util.find_spec("kubernetes") is not None:
+        return Placement(None, int(value("JOB_COMPLETION_INDEX", "0")), None)
+    if "," in value("TPU_WORKER_HOSTNAMES", ""):
+        return Placement(None, None, None)
+    return None
+
+
+@contextlib.contextmanager
+def together(placement: Placement | None) -> Iterator[None]:
+    """Inside the block, this process works with the others of its run, and ends if one of them does."""
+    if placement is None:
+        yield
+        return
+    _start(placement)
+    from ssa2d_jax.runtime import processes
+
+    try:
+        _check_devices()
+        yield
+    except Stopped:  # all processes have agreed on it
+        _finish()
+        raise
+    except BaseException as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        _note("failed", processes.index(), lines[0])
+        raise
+    _finish()
+
+
+def is_of_first(error: BaseException) -> bool:
+    """Whether the first process has said this error."""
+    return OF_FIRST in getattr(error, "__notes__", ())
+
+
+def end(code: int) -> int:
+    """Returns the exit code of a process; one that works with others ends here if something went wrong.
+
+    Python's own end would wait for the others, which wait for this process.
+    """
+    if not _STARTED.is_set() or _ENDING.is_set():
+        return code
+    from ssa2d_jax.runtime import processes
+
+    if processes.is_first():  # it has the store in which the others read why
+        deadline = time.monotonic() + _GRACE_SECONDS + 4 * _WATCH_SECONDS
+        while time.monotonic() < deadline and len(_read("gone")) < processes.count() - 1:
+            time.sleep(_WATCH_SECONDS / 4)
+    _exit(code)
+    return code
+
+
+def end_with_traceback() -> None:
+    """Prints the exception that is being handled and ends the process, if it works with others."""
+    if _STARTED.is_set():
+        traceback.print_exc()
+        end(1)
+
+
+def _start(placement: Placement) -> None:
+    """Joins the other processes."""
+    import jax
+
+    jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM from utils/signals.py
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    if placement.index:
+        progress.be_quiet()
+    where = placement.coordinator or "the address that the cluster names"
+    progress.log(f"waiting for the other processes at {where}, for {_START_SECONDS // 60} minutes at most")
+    try:
+        jax.distributed.initialize(
+            placement.coordinator,
+            placement.count,
+            placement.index,
+            initialization_timeout=_START_SECONDS,
+            heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
+        )
+    except Exception as error:  # of jax or of a cluster's software
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise InputError(
+            f"the processes of this run did not find one another at {where} ({lines[0]}); start all of them with the "
+            "same --coordinator and --process_count and each with its own --process_id; the address must be one that "
+            "all machines reach, and the port free"
+        ) from error
+    _STARTED.set()
+    threading.Thread(target=_watch, daemon=True).start()
+
+
+def _check_devices() -> None:
+    import jax
+
+    from ssa2d_jax.runtime import processes
+    from ssa2d_jax.runtime.platforms import local_devices
+
+    mine = len(local_devices())
+    if not processes.is_first():
+        progress.be_quiet()
+    if jax.device_count() != mine * processes.count():
+        raise InputError(
+            f"{processes.count()} processes have {jax.device_count()} devices, this one {mine}; all need as many"
+        )
+    import ssa2d_jax
+
+    versions = {"ssa2d_jax": ssa2d_jax.__version__, "jax": jax.__version__}
+    processes.check_same("the versions", versions)
+    progress.log(f"{processes.count()} processes, {jax.device_count()} devices")
+
+
+def _finish() -> None:
+    """Waits until all processes are done, so that none ends before the first one has written everything."""
+    import jax
+
+    from ssa2d_jax.runtime import processes
+
+    _note("done", processes.index(), "")
+    for index in range(processes.count()):
+        processes.wait_for(f"ssa2d/done/{index}")
+    _ENDING.set()
+    jax.distributed.shutdown()
+
+
+def _note(kind: str, index: int, text: str) -> None:
+    from ssa2d_jax.runtime import processes
+
+    with contextlib.suppress(Exception):  # the store has ended with the first process
+        processes.client().key_value_set(f"ssa2d/{kind}/{index}", text, allow_overwrite=True)
+
+
+def _read(kind: str) -> dict[int, str]:
+    """The notes of one kind, by process."""
+    from ssa2d_jax.runtime import processes
+
+    pairs = processes.client().key_value_dir_get(f"ssa2d/{kind}/")
+    return {int(key.rpartition("/")[2]): text for key, text in pairs}
+
+
+def _watch() -> None:
+    """Ends this process with a sentence if another one ends before its work is done."""
+    from ssa2d_jax.runtime import processes
+
+    own, beats, number = processes.index(), dict[int, tuple[str, float]](), 0
+    while not _ENDING.wait(_WATCH_SECONDS):
+        number += 1
+        _note("alive", own, str(number))
+        try:
+            alive, failed = _read("alive"), _read("failed")
+        except Exception as error:  # of jax
+            _lose(own, f"process 0 does not answer ({str(error).splitlines()[0]})")
+            return
+        now = time.monotonic()
+        for index, beat in alive.items():
+            if beats.get(index, ("", 0.0))[0] != beat:
+                beats[index] = beat, now
+        if others := [index for index in failed if index != own]:
+            if _ENDING.wait(_GRACE_SECONDS):
+                return
+            _lose(own, f"process {others[0]} has ended: {failed[others[0]]}")
+        silent = [index for index, (_, since) in beats.items() if now - since > _SILENT_SECONDS]
+        if silent and silent[0] not in _read("done"):
+            _lose(own, f"process {silent[0]} has said nothing for {_SILENT_SECONDS:.0f} s: it was killed or hangs")
+
+
+def _lose(own: int, reason: str) -> None:
+    """Ends this process because of another one."""
+    if _ENDING.is_set():
+        return
+    print(
+        f"error: process {own}: {reason}; this one ends, too. Start all processes again: the run goes on from its last "
+        "checkpoint, also with another number of processes",
+        file=sys.stderr,
+        flush=True,
+    )
+    _exit(LOST)
+
+
+def _exit(code: int) -> None:
+    """Ends the process at once."""
+    from ssa2d_jax.runtime import processes
+
+    _note("gone", processes.index(), "")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
