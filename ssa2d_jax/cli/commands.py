@@ -79,11 +79,10 @@ def _open_batches(config: ConfigDict) -> "Source":
     from ssa2d_jax.runtime import processes
 
     processes.check_same("the options", same_in_all(config))
+    prepared = lambda: convert.with_own_folder(config)
     if processes.count() > 1:
-        processes.on_first(lambda: str(prepare_shards(convert.with_own_folder(config))))
-    source = open_batches(
-        convert.with_own_folder(config), process_index=processes.index(), process_count=processes.count()
-    )
+        processes.on_first(lambda: str(prepare_shards(prepared()).data_path))
+    source = open_batches(prepared(), process_index=processes.index(), process_count=processes.count())
     processes.check_same("the prepared data", [source.identity, dict(source.label_frames)])
     return source
 

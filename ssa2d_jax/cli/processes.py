@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ssa2d_jax.runtime.last_words import StderrFilter
 from ssa2d_jax.utils import progress
 from ssa2d_jax.utils.errors import OF_FIRST, InputError
 from ssa2d_jax.utils.signals import Stopped
@@ -23,8 +24,13 @@ if TYPE_CHECKING:
 
 LOST = 4  # exit code of a process that ends because another one has
 AUTO = "auto"  # as --coordinator: jax's own detection, for clusters that set no variable
+_ADVICE = (
+    "this one ends, too. Start all processes again: the run goes on from its last checkpoint, also with another number "
+    "of processes"
+)
 _STARTED = threading.Event()
 _ENDING = threading.Event()
+_FILTERS: list[StderrFilter] = []
 _START_SECONDS = 300  # for all processes to start
 _HEARTBEAT_SECONDS = 45  # until jax itself ends the others, with a stack trace
 _SILENT_SECONDS = 20.0  # until the watch does
@@ -106,6 +112,10 @@ def together(placement: Placement | None) -> Iterator[None]:
     if placement is None:
         yield
         return
+    name = "this process" if placement.index is None else f"process {placement.index}"
+    gone = "process 0, or its machine, is gone" if placement.index else "another process, or its machine, is gone"
+    lost = f"error: {name}: {gone}; {_ADVICE}"
+    _FILTERS.append(StderrFilter(lost, f"error: {name}: {_not_together(placement)}"))
     _start(placement)
     from ssa2d_jax.runtime import processes
 
@@ -159,8 +169,7 @@ def _start(placement: Placement) -> None:
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     if placement.index:
         progress.be_quiet()
-    where = placement.coordinator or "the address that the cluster names"
-    progress.log(f"waiting for the other processes at {where}, for {_START_SECONDS // 60} minutes at most")
+    progress.log(f"waiting for the other processes at {_where(placement)}, for {_START_SECONDS // 60} minutes at most")
     try:
         jax.distributed.initialize(
             placement.coordinator,
@@ -171,13 +180,22 @@ def _start(placement: Placement) -> None:
         )
     except Exception as error:  # of jax or of a cluster's software
         lines = str(error).splitlines() or [type(error).__name__]
-        raise InputError(
-            f"the processes of this run did not find one another at {where} ({lines[0]}); start all of them with the "
-            "same --coordinator and --process_count and each with its own --process_id; the address must be one that "
-            "all machines reach, and the port free"
-        ) from error
+        raise InputError(f"{_not_together(placement)} ({lines[0]})") from error
     _STARTED.set()
     threading.Thread(target=_watch, daemon=True).start()
+
+
+def _where(placement: Placement) -> str:
+    return placement.coordinator or "the address that the cluster names"
+
+
+def _not_together(placement: Placement) -> str:
+    """What is said if the processes of a run don't find one another."""
+    return (
+        f"the processes of this run did not find one another at {_where(placement)}; start all of them within "
+        f"{_START_SECONDS // 60} minutes, with the same --coordinator and --process_count and each with its own "
+        "--process_id. All machines must reach that address, and its port must be free"
+    )
 
 
 def _check_devices() -> None:
@@ -197,7 +215,25 @@ def _check_devices() -> None:
 
     versions = {"ssa2d_jax": ssa2d_jax.__version__, "jax": jax.__version__}
     processes.check_same("the versions", versions)
+    _connect_devices()
     progress.log(f"{processes.count()} processes, {jax.device_count()} devices")
+
+
+def _connect_devices() -> None:
+    """Makes the connections that later sums take, while all processes are here.
+
+    On CPU the first sum of a group of devices waits 30 s for the others, and one process may compile for longer.
+    """
+    import numpy as np
+
+    from ssa2d_jax.runtime import processes
+    from ssa2d_jax.steps.devices import Agreement
+
+    processes.largest(0)
+    processes.broadcast(np.zeros(1), np.zeros(1))
+    agreement = Agreement()
+    agreement.offer(0)
+    agreement.offer(0)
 
 
 def _finish() -> None:
@@ -211,6 +247,7 @@ def _finish() -> None:
         processes.wait_for(f"ssa2d/done/{index}")
     _ENDING.set()
     jax.distributed.shutdown()
+    _close_filters()
 
 
 def _note(kind: str, index: int, text: str) -> None:
@@ -232,7 +269,8 @@ def _watch() -> None:
     """Ends this process with a sentence if another one ends before its work is done."""
     from ssa2d_jax.runtime import processes
 
-    own, beats, number = processes.index(), dict[int, tuple[str, float]](), 0
+    own, number = processes.index(), 0
+    beats = {index: ("", time.monotonic()) for index in range(processes.count())}
     while not _ENDING.wait(_WATCH_SECONDS):
         number += 1
         _note("alive", own, str(number))
@@ -243,7 +281,7 @@ def _watch() -> None:
             return
         now = time.monotonic()
         for index, beat in alive.items():
-            if beats.get(index, ("", 0.0))[0] != beat:
+            if beats[index][0] != beat:
                 beats[index] = beat, now
         if others := [index for index in failed if index != own]:
             if _ENDING.wait(_GRACE_SECONDS):
@@ -258,12 +296,7 @@ def _lose(own: int, reason: str) -> None:
     """Ends this process because of another one."""
     if _ENDING.is_set():
         return
-    print(
-        f"error: process {own}: {reason}; this one ends, too. Start all processes again: the run goes on from its last "
-        "checkpoint, also with another number of processes",
-        file=sys.stderr,
-        flush=True,
-    )
+    print(f"error: process {own}: {reason}; {_ADVICE}", file=sys.stderr, flush=True)
     _exit(LOST)
 
 
@@ -273,5 +306,10 @@ def _exit(code: int) -> None:
 
     _note("gone", processes.index(), "")
     sys.stdout.flush()
-    sys.stderr.flush()
+    _close_filters()
     os._exit(code)
+
+
+def _close_filters() -> None:
+    while _FILTERS:
+        _FILTERS.pop().close()
