@@ -20,6 +20,7 @@ from ssa2d_jax.cli.commands import COMMANDS, Command, ConfigSource
 from ssa2d_jax.cli.compile_cache import use_compile_cache
 from ssa2d_jax.cli.config import config_defaults, known_options
 from ssa2d_jax.pretrained import shipped
+from ssa2d_jax.runtime.placement import find_placement
 from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import Diverged, InputError
 from ssa2d_jax.utils.files import NOT_PERMITTED
@@ -142,7 +143,7 @@ def _run(words: Sequence[str], program: str, default_command: str | None) -> int
     with contextlib.suppress(OSError, ValueError, AttributeError):  # where stderr is not a file
         faulthandler.enable()
     use_compile_cache()
-    placement = processes.find_placement(arguments)
+    placement = find_placement(arguments.coordinator, arguments.process_id, arguments.process_count)
     if placement is not None and not command.in_processes:
         if placement.index:
             print(f"process {placement.index}: nothing to do; {arguments.program} works in process 0 alone")

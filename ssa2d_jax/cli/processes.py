@@ -1,29 +1,23 @@
-"""Starts and ends the processes of one run: from flags, or from what Slurm, Open MPI or Kubernetes set.
+"""Starts and ends the processes of one run.
 
 While they run, a thread of each watches the others: if one ends early, all end within half a minute, with a sentence.
 """
 
 import contextlib
-import dataclasses
-import importlib.util
 import os
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ssa2d_jax.runtime.last_words import StderrFilter
+from ssa2d_jax.runtime.placement import Placement
 from ssa2d_jax.utils import progress
 from ssa2d_jax.utils.errors import OF_FIRST, InputError
 from ssa2d_jax.utils.signals import Stopped
 
-if TYPE_CHECKING:
-    from ssa2d_jax.cli.arguments import Arguments
-
 LOST = 4  # exit code of a process that ends because another one has
-AUTO = "auto"  # as --coordinator: jax's own detection, for clusters that set no variable
 _ADVICE = (
     "this one ends, too. Start all processes again: the run goes on from its last checkpoint, also with another number "
     "of processes"
@@ -36,74 +30,6 @@ _HEARTBEAT_SECONDS = 45  # until jax itself ends the others, with a stack trace
 _SILENT_SECONDS = 20.0  # until the watch does
 _WATCH_SECONDS = 1.0
 _GRACE_SECONDS = 4.0  # for a process to end by itself, with its own error
-_SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID")
-
-
-@dataclasses.dataclass(frozen=True)
-class Placement:
-    """Which process this is, of how many, and where the first one is reached; None: jax finds out."""
-
-    count: int | None
-    index: int | None
-    coordinator: str | None
-
-
-def find_placement(arguments: "Arguments") -> Placement | None:
-    """The place of this process among those of a run; None for a run of one process, which is the rule.
-
-    Raises:
-        InputError: the flags don't say enough, or what can't be.
-    """
-    coordinator, index, count = arguments.coordinator, arguments.process_id, arguments.process_count
-    cluster = _find_cluster()
-    if count == 1 or (cluster is None and coordinator is None and index is None and count is None):
-        return None
-    if coordinator == AUTO:
-        return Placement(count, index, None)
-    if cluster is None:
-        flags = {"coordinator": coordinator, "process_id": index, "process_count": count}
-        missing = [f"--{flag}" for flag, value in flags.items() if value is None]
-        if missing:
-            raise InputError(
-                f"several processes need --coordinator, --process_id and --process_count; missing: {', '.join(missing)}"
-            )
-        cluster = Placement(count, index, coordinator)
-    placement = Placement(
-        cluster.count if count is None else count,
-        cluster.index if index is None else index,
-        coordinator or cluster.coordinator,
-    )
-    _check(placement)
-    return placement
-
-
-def _check(placement: Placement) -> None:
-    count, index, coordinator = placement.count, placement.index, placement.coordinator
-    if count is not None and count < 1:
-        raise InputError(f"--process_count is {count}; allowed: 1 or more")
-    if count is not None and index is not None and not 0 <= index < count:
-        raise InputError(f"--process_id is {index}; allowed: 0 to {count - 1}, each in one process")
-    host, _, port = (coordinator or "host:1").rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise InputError(
-            f"--coordinator is {coordinator!r}; allowed: host:port, an address of the machine of process 0 that all "
-            "others reach, and a free port, e.g. node1:9876"
-        )
-
-
-def _find_cluster() -> Placement | None:
-    """What a cluster says of a job of several processes."""
-    value = os.environ.get
-    if all(name in os.environ for name in _SLURM) and int(value("SLURM_NTASKS", "1")) > 1:
-        return Placement(int(value("SLURM_NTASKS", "1")), int(value("SLURM_PROCID", "0")), None)
-    if int(value("OMPI_COMM_WORLD_SIZE", "1")) > 1:
-        return Placement(int(value("OMPI_COMM_WORLD_SIZE", "1")), int(value("OMPI_COMM_WORLD_RANK", "0")), None)
-    is_indexed_job = "KUBERNETES_SERVICE_HOST" in os.environ and "JOB_COMPLETION_INDEX" in os.environ
-    if is_indexed_job and importlib.util.find_spec("kubernetes") is not None:
-        return Placement(None, int(value("JOB_COMPLETION_INDEX", "0")), None)
-    if "," in value("TPU_WORKER_HOSTNAMES", ""):
-        return Placement(None, None, None)
-    return None
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import sys
 
 _FATAL = b"Terminating process because the JAX distributed service detected fatal errors"
 _LATE = b"DEADLINE_EXCEEDED"
-_CHATTER = (b"[Gloo] Rank ", b"Polled an error from coordination service")
+_CHATTER = b"Polled an error from coordination service"
 
 
 class StderrFilter:
@@ -49,7 +49,7 @@ def main() -> None:
         if _FATAL in line and not is_over:
             is_over = True
             sys.stderr.write(f"{sys.argv[2 if _LATE in line else 1]}\n")
-        elif not is_over and not any(words in line for words in _CHATTER):
+        elif not is_over and _CHATTER not in line:
             sys.stderr.buffer.write(line)
         sys.stderr.flush()
 

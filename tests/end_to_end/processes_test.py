@@ -14,9 +14,10 @@ from tests.fixtures.toy import PooledEncoder, toy_config  # noqa: F401  adds the
 def _flags(folder, workdir, *flags):
     """Flags for a small run: 10 clips in batches of 8, and 10 to evaluate in batches of 4, so the last one is short."""
     return (
-        "--config=configs/sprites.py:tiny",
+        "--config=configs/sprites.py:tiny,no_multi_scale,no_atrous",
         f"--workdir={folder / workdir}",
         "--config.model.encoder=pooled",
+        "--config.train.optimizer=adam",
         f"--config.data.root={folder / 'Release'}",
         f"--config.data.shards_dir={folder / 'prepared'}",
         "--config.data.sprites.test_clips=5",

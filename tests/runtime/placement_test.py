@@ -4,7 +4,7 @@ import pytest
 
 from ssa2d_jax.cli import app
 from ssa2d_jax.cli.arguments import parse
-from ssa2d_jax.cli.processes import Placement, find_placement
+from ssa2d_jax.runtime.placement import Placement, find_placement
 from ssa2d_jax.utils.errors import InputError
 
 SLURM = {
@@ -15,7 +15,8 @@ OPEN_MPI = {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "3"}
 
 
 def _place(*flags):
-    return find_placement(parse("train", "train", flags))
+    words = parse("train", "train", flags)
+    return find_placement(words.coordinator, words.process_id, words.process_count)
 
 
 @pytest.fixture(autouse=True)
