@@ -43,6 +43,18 @@ class BatchOptions:
             raise InputError(f"batch size {batch_size} can't be divided among {self.process_count} processes")
         return batch_size // self.process_count
 
+    def mine(self, numbered: "tf.data.Dataset[Any]", batch_size: int) -> "tf.data.Dataset[Any]":
+        """This process's part of (number, record) in the global order: the same positions of every batch.
+
+        It reads the other records as well, but does not decode them: their order is the same for any number of
+        processes, and of files.
+        """
+        if self.process_count == 1:
+            return numbered
+        share = self.share(batch_size)
+        is_mine: Any = lambda number, _: number % batch_size // share == self.process_index
+        return numbered.filter(is_mine)
+
 
 def num_train_clips(builder: tfds.core.DatasetBuilder) -> int:
     """The number of clip records in the train split."""
@@ -73,8 +85,8 @@ def train_batches(
 ) -> Iterator[HostBatch]:
     """Yields endless training batches of this process, beginning with that of training step `start_step`.
 
-    Order and augmentation depend only on `seed`, epoch and position. Clips at the end of an epoch that do not fill a
-    batch begin the first batch of the next epoch.
+    Order and augmentation depend only on `seed`, epoch and position, not on the number of processes. Clips at the end
+    of an epoch that do not fill a batch begin the first batch of the next epoch.
 
     Args:
         builder: of the shards.
@@ -86,9 +98,9 @@ def train_batches(
         shuffle_buffer: number of clips that are shuffled at a time.
     """
     share = options.share(batch_size)
-    index, count = options.process_index, options.process_count
-    records, clips = _train_records(builder, index, count)
-    done = start_step * share
+    clips = num_train_clips(builder)
+    records: tf.data.Dataset[tf.Tensor] = tf.data.TFRecordDataset(_files(builder, "train"))
+    done = start_step * batch_size
     epochs = tf.data.Dataset.range(done // clips, np.iinfo(np.int64).max)
 
     def epoch_order(epoch: tf.Tensor) -> tf.data.Dataset[tf.Tensor]:
@@ -100,11 +112,10 @@ def train_batches(
     parse = builder.info.features.deserialize_example
 
     def to_example(number: tf.Tensor, data: tf.Tensor) -> Example:
-        draw = tf.stack([tf.constant(seed, tf.int64), number * count + index])
+        draw = tf.stack([tf.constant(seed, tf.int64), number])
         return make_example(parse(data), draw, options.clip, augmentation)
 
-    numbered = ds.enumerate(start=done)
-    examples = numbered.map(
+    examples = options.mine(ds.enumerate(start=done), batch_size).map(
         to_example, num_parallel_calls=options.decode_threads or tf.data.AUTOTUNE, deterministic=True
     )
     return _batches(examples, builder, "train", share, options.decode_threads)
@@ -128,7 +139,7 @@ def eval_batches(
     share = options.share(batch_size)
     clips = _split(builder, split).num_examples
     records: tf.data.Dataset[tf.Tensor] = tf.data.TFRecordDataset(_files(builder, split))
-    padding_clips = -clips % (share * options.process_count)
+    padding_clips = -clips % batch_size
     records = records.concatenate(records.take(1).repeat(padding_clips))
     parse = builder.info.features.deserialize_example
 
@@ -136,7 +147,7 @@ def eval_batches(
         example = make_example(parse(data), None, options.clip, None)
         return example | {"clip_valid": number < clips}
 
-    mine = records.enumerate().shard(options.process_count, options.process_index)
+    mine = options.mine(records.enumerate(), batch_size)
     examples = mine.map(to_example, num_parallel_calls=options.decode_threads or tf.data.AUTOTUNE, deterministic=True)
     least = builder.info.metadata["label_size"][split] if options.process_count > 1 else (0, 0)
     for batch in _batches(examples, builder, split, share, options.decode_threads):
@@ -183,23 +194,6 @@ def _is_complete(file: str, length: int) -> bool:
 
 def _rebuild(file: str) -> str:
     return f"delete the folder {Path(file).parent} and build it again with {commands.short('prepare')}"
-
-
-def _train_records(
-    builder: tfds.core.DatasetBuilder, process_index: int, process_count: int
-) -> tuple[tf.data.Dataset[tf.Tensor], int]:
-    """The serialized records of this process, and their number.
-
-    Each process has its own files if there are enough files; otherwise it takes its share of all records.
-    """
-    files, lengths = _files(builder, "train"), _split(builder, "train").shard_lengths
-    if sum(lengths) < process_count:
-        raise InputError(f"{sum(lengths)} clips can't be divided among {process_count} processes")
-    if all(sum(lengths[index::process_count]) for index in range(process_count)):
-        mine = slice(process_index, None, process_count)
-        return tf.data.TFRecordDataset(files[mine]), sum(lengths[mine])
-    ds = tf.data.TFRecordDataset(files).shard(process_count, process_index)
-    return ds, len(range(process_index, sum(lengths), process_count))
 
 
 def _batches(

@@ -35,21 +35,24 @@ LIBRARY = [
     Room("video", ("utils",), ("av", "cv2", "PIL")),
     Room("models", (), ("jax", "flax")),
     Room("pretrained", ("utils", "models"), ("jax", "flax"), ("tensorflow", "h5py")),
-    Room("steps", ("data", "models", "utils", "video.optical_flow"), JAX),
-    Room("runs", ("data", "models", "pretrained", "steps", "utils", "video"), (*JAX, "orbax")),
+    Room("runtime", ("utils",), ("jax",)),
+    Room("steps", ("data", "models", "runtime", "utils", "video.optical_flow"), JAX),
+    Room("runs", ("data", "models", "pretrained", "runtime", "steps", "utils", "video"), (*JAX, "orbax")),
     Room("visualization", ("data", "utils"), ("cv2", "matplotlib", "PIL")),
-    Room("evaluation", ("data", "models", "runs", "steps", "utils", "visualization"), ("jax", "flax", "cv2")),
+    Room(
+        "evaluation", ("data", "models", "runs", "runtime", "steps", "utils", "visualization"), ("jax", "flax", "cv2")
+    ),
     Room(
         "inference",
         ("data", "pretrained.shipped", "runs", "steps", "utils", "video", "visualization"),
         ("jax", "cv2", "matplotlib", "scipy", "pycocotools", "PIL"),
     ),
-    Room("training", ("data", "evaluation", "models", "runs", "steps", "utils"), (*JAX, "clu")),
+    Room("training", ("data", "evaluation", "models", "runs", "runtime", "steps", "utils"), (*JAX, "clu")),
     Room("web", ("data", "inference", "pretrained.shipped", "utils", "video"), ("gradio",)),
     Room(
         "cli",
-        ("utils", "data", "video", "models", "pretrained", "steps", "runs", "visualization", "evaluation", "inference",
-         "training", "web", "input_pipeline", "configs"),
+        ("utils", "data", "video", "models", "pretrained", "runtime", "steps", "runs", "visualization", "evaluation",
+         "inference", "training", "web", "input_pipeline", "configs"),
         ("ml_collections",),
         ("jax", "av"),
     ),
@@ -270,4 +273,4 @@ def test_tests_mirror_the_packages():
         elif room == "input_pipeline":
             assert (ROOT / room / Path(*rest) / path.name.replace("_test", "")).exists(), path
         else:
-            assert room in ("", "documents", "end_to_end", "tools"), path
+            assert room in ("", "benchmarks", "documents", "end_to_end", "tools"), path

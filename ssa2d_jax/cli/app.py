@@ -13,14 +13,17 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 import ssa2d_jax
-from ssa2d_jax.cli import help, hints
+from ssa2d_jax.cli import help, hints, processes
 from ssa2d_jax.cli.arguments import FLAGS, Arguments, is_missing, parse
+from ssa2d_jax.cli.checkout import add_checkout
 from ssa2d_jax.cli.commands import COMMANDS, Command, ConfigSource
 from ssa2d_jax.cli.compile_cache import use_compile_cache
 from ssa2d_jax.cli.config import config_defaults, known_options
 from ssa2d_jax.pretrained import shipped
+from ssa2d_jax.runtime.placement import find_placement
 from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.errors import Diverged, InputError
+from ssa2d_jax.utils.files import NOT_PERMITTED
 from ssa2d_jax.utils.signals import Stopped
 
 BAD_INPUT, DIVERGED, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
@@ -47,7 +50,8 @@ def main(words: Sequence[str], *, program: str = "ssa2d", default_command: str |
     """Runs the command that `words` name and returns the exit code.
 
     0: done. 2: unusable input, explained in one line. 3: the loss is no longer finite. 130: interrupted.
-    128 + n: stopped by signal n, after everything was saved. 141: the reader of the output closed the pipe.
+    4: another process of the run has ended. 128 + n: stopped by signal n, after everything was saved.
+    141: the reader of the output closed the pipe.
 
     Args:
         words: the command line without the program.
@@ -61,13 +65,21 @@ def main(words: Sequence[str], *, program: str = "ssa2d", default_command: str |
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # before CLU imports TensorFlow
     commands.use_program(program)
     try:
+        return processes.end(_main(words, program, default_command))
+    except BaseException:
+        processes.end_with_traceback()
+        raise
+
+
+def _main(words: Sequence[str], program: str, default_command: str | None) -> int:
+    """Runs the command and returns the exit code, with a line that says what went wrong."""
+    try:
         return _run(words, program, default_command)
     except Stopped as error:
         return _end(str(error), 128 + error.signal)
-    except Diverged as error:
-        return _end(f"error: {error}", DIVERGED)
-    except InputError as error:
-        return _end(f"error: {error}", BAD_INPUT)
+    except (Diverged, InputError) as error:
+        text = "ended with process 0, which says why" if processes.is_of_first(error) else str(error)
+        return _end(f"error: {text}", DIVERGED if isinstance(error, Diverged) else BAD_INPUT)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").split(".")[0])
         if extra is None:
@@ -90,7 +102,7 @@ def _os_error_text(error: OSError) -> str:
     what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
     if error.errno in _FULL:
         return f"{what}; free some space and start the same command again, or choose another path"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in NOT_PERMITTED:
         return f"{what}; choose a path where you have permission, or change that of this one"
     return f"{what}; choose another path or fix this one"
 
@@ -131,8 +143,15 @@ def _run(words: Sequence[str], program: str, default_command: str | None) -> int
     with contextlib.suppress(OSError, ValueError, AttributeError):  # where stderr is not a file
         faulthandler.enable()
     use_compile_cache()
+    placement = find_placement(arguments.coordinator, arguments.process_id, arguments.process_count)
+    if placement is not None and not command.in_processes:
+        if placement.index:
+            print(f"process {placement.index}: nothing to do; {arguments.program} works in process 0 alone")
+            return 0
+        placement = None
     try:
-        command.run(arguments)
+        with processes.together(placement):
+            command.run(arguments)
     except OSError as error:  # a full disk refuses a write without naming the file
         place = arguments.output or arguments.workdir
         if error.errno is None or error.errno not in _FULL or error.filename or place is None:
@@ -206,7 +225,7 @@ def _check_run(workdir: Path, options: Mapping[str, str]) -> None:
 
 def _check_checkout(arguments: Arguments) -> None:
     """Raises InputError outside a checkout, which has the configs that commands on data need."""
-    if importlib.util.find_spec("configs") is None:
+    if add_checkout() is None and importlib.util.find_spec("configs") is None:
         raise InputError(
             f"{arguments.program} needs a checkout of the project; there: python main.py --mode={arguments.command} ..."
         )

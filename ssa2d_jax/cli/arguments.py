@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import difflib
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NoReturn
 from ml_collections import ConfigDict
 
 from ssa2d_jax.cli import hints
+from ssa2d_jax.cli.checkout import add_checkout, find_config
 from ssa2d_jax.utils.errors import InputError
 
 FLAGS = {
@@ -21,6 +23,9 @@ FLAGS = {
     "output": "predict, export, convert: a folder; export_weights: a .safetensors file; check: a folder for check.png",
     "format": "predict: writes the tracks for labelling tools, too: cvat, coco, youtube_vis, labelme, or several with "
     "commas between",
+    "coordinator": "train, eval, ablate, profile in several processes: host:port of process 0, the same in all",
+    "process_id": "the number of this process, from 0",
+    "process_count": "the number of processes; 1: alone, whatever a cluster sets",
 }
 _OPTION = "--config."
 _FORMATS = "predict.formats"  # what --format sets
@@ -44,6 +49,9 @@ class Arguments:
     workdir: Path | None = None
     input: str | None = None
     output: Path | None = None
+    coordinator: str | None = None
+    process_id: int | None = None
+    process_count: int | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -82,7 +90,18 @@ def parse(command: str, program: str, words: Sequence[str]) -> Arguments:
         workdir=Path(flags["workdir"]) if flags["workdir"] else None,
         input=flags["input"] or None,
         output=Path(flags["output"]) if flags["output"] else None,
+        coordinator=flags["coordinator"] or None,
+        process_id=_number("process_id", flags["process_id"]),
+        process_count=_number("process_count", flags["process_count"]),
     )
+
+
+def _number(flag: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
+        raise InputError(f"--{flag} is {text!r}; a whole number is needed")
+    return int(text)
 
 
 def _split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -126,19 +145,20 @@ def is_missing(text: str) -> bool:
 def _load_config(place: str, option_words: Sequence[str]) -> ConfigDict:
     """The config of a Python file with its options set; InputError, in a line, if it can't be loaded."""
     name, colon, variant = place.partition(":")
-    path = Path(name)
+    path = find_config(Path(name))
     if path.suffix != ".py" or not path.is_file():
-        raise InputError(hints.missing_config(path, colon + variant, FLAGS["config"]))
+        raise InputError(hints.missing_config(Path(name), colon + variant, FLAGS["config"], add_checkout()))
+    file = f"{path}{colon}{variant}"
     root = str(path.absolute().parent.parent)
     if root not in sys.path:
         sys.path.append(root)  # for `from configs import ...` in the file
     try:
-        config = _read_config_file(place, [])
+        config = _read_config_file(file, [])
     except Exception as error:  # whatever the file's own code raises
         raise InputError(hints.config_error(place, _last_line(error))) from error
     _check_options(config, _options(option_words))
     try:
-        return _read_config_file(place, option_words)
+        return _read_config_file(file, option_words)
     except Exception as error:  # values of another kind
         raise InputError(_last_line(error)) from error
 

@@ -38,8 +38,8 @@ class Command:
 
     `needs` maps the flags that have to be given to what they mean. `reads_data`: it reads `config.data.root`, and needs
     the configs of a checkout. `reads_init`: it reads what `config.init` names. `has_default_run`: without --workdir and
-    --config it takes the weights that come with the package. A command with flags of its own has
-    `run_with_words`, which takes the words and returns the exit code, in place of `run`.
+    --config it takes the weights that come with the package. `in_processes`: several processes share its work; of other
+    commands the first does all. `run_with_words`: in place of `run`, if it has flags of its own; returns the exit code.
     """
 
     summary: str
@@ -49,6 +49,7 @@ class Command:
     reads_data: bool = False
     reads_init: bool = False
     has_default_run: bool = False
+    in_processes: bool = False
     run_with_words: Callable[[Sequence[str]], int] | None = None
 
 
@@ -68,14 +69,21 @@ def _input(arguments: Arguments) -> str:
 
 
 def _open_batches(config: ConfigDict) -> "Source":
-    """The batches of this process, of all that train or evaluate together."""
-    import jax
+    """The batches of this process, of all that train or evaluate together; the first one prepares the data for all.
 
-    from input_pipeline.source import open_batches
+    A machine that doesn't see the first one's folders prepares its own; InputError if they differ.
+    """
+    from input_pipeline.source import open_batches, prepare_shards
+    from ssa2d_jax.runs.claim import same_in_all
+    from ssa2d_jax.runtime import processes
 
-    return open_batches(
-        convert.with_own_folder(config), process_index=jax.process_index(), process_count=jax.process_count()
-    )
+    processes.check_same("the options", same_in_all(config))
+    prepared = lambda: convert.with_own_folder(config)
+    if processes.count() > 1:
+        processes.on_first(lambda: str(prepare_shards(prepared()).data_path))
+    source = open_batches(prepared(), process_index=processes.index(), process_count=processes.count())
+    processes.check_same("the prepared data", [source.identity, dict(source.label_frames)])
+    return source
 
 
 def _train(arguments: Arguments) -> None:
@@ -102,6 +110,7 @@ def _eval(arguments: Arguments) -> None:
     from ssa2d_jax.evaluation.evaluate import evaluate_run
     from ssa2d_jax.runs import weights_file
     from ssa2d_jax.runs.load_run import check_label_space, load_run
+    from ssa2d_jax.runtime import processes
     from ssa2d_jax.utils import host_memory
 
     host_memory.keep_freed_memory()
@@ -110,7 +119,7 @@ def _eval(arguments: Arguments) -> None:
     check_label_space(workdir, run.space, source.space)
     evaluate_run(
         run,
-        weights_file.results_folder(workdir),
+        Path(processes.on_first(lambda: str(weights_file.results_folder(workdir)))),
         source,
         config.train.eval_splits,
         published=config.eval.published,
@@ -155,7 +164,7 @@ def _ablate(arguments: Arguments) -> None:
     from ssa2d_jax.utils import host_memory
 
     def source(config: ConfigDict) -> "Source":
-        config_rules.check_config(config, jax.local_device_count())
+        config_rules.check_config(config, jax.device_count())
         return _open_batches(config)
 
     host_memory.keep_freed_memory()
@@ -179,8 +188,7 @@ def _check(arguments: Arguments) -> None:
     config = load_config(arguments)
     data = config.data
     if data.layout not in LAYOUTS:
-        layouts = " or ".join(map(repr, LAYOUTS))
-        raise InputError(f"{arguments.program} reads the layouts {layouts}; config.data.layout is {data.layout!r}")
+        raise InputError(f"{arguments.program} reads {', '.join(LAYOUTS)}; config.data.layout is {data.layout!r}")
     if not data.root:
         raise InputError(f"{arguments.program} needs --config.data.root, the folder of your data")
     own = convert.with_own_folder(config)
@@ -192,8 +200,7 @@ def _check(arguments: Arguments) -> None:
     print("\n".join(result.summary()))
     if result.problems:
         raise InputError(f"{plural(len(result.problems), 'problem')}, listed above")
-    warned = f", but {plural(len(result.warnings), 'warning')} above" if result.warnings else ""
-    print(f"no problem found{warned}")
+    print("no problem found" + (f", but {plural(len(result.warnings), 'warning')} above" if result.warnings else ""))
 
 
 def _convert(arguments: Arguments) -> None:
@@ -236,10 +243,13 @@ COMMANDS: dict[str, Command] = {
         _WORKDIR,
         reads_data=True,
         reads_init=True,
+        in_processes=True,
     ),
     "prepare": Command("read a release and build the TFRecord shards that training reads", _prepare, reads_data=True),
     "check": Command("read a whole release and list what is wrong with it", _check, reads_data=True),
-    "eval": Command("score a run on the test split", _eval, {"workdir": _RUN}, ConfigSource.RUN, reads_data=True),
+    "eval": Command(
+        "score a run on the test split", _eval, {"workdir": _RUN}, ConfigSource.RUN, reads_data=True, in_processes=True
+    ),
     "predict": Command(
         "label every pixel of a video, or of all videos in a folder",
         _predict,
@@ -258,7 +268,11 @@ COMMANDS: dict[str, Command] = {
         ConfigSource.DEFAULTS,
     ),
     "ablate": Command(
-        "train and score variants of the network, with several seeds", _ablate, _WORKDIR, reads_data=True
+        "train and score variants of the network, with several seeds",
+        _ablate,
+        _WORKDIR,
+        reads_data=True,
+        in_processes=True,
     ),
     "report": Command(
         "gather all runs in --workdir on one HTML page; --config chooses the split",
@@ -279,6 +293,8 @@ COMMANDS: dict[str, Command] = {
         {"workdir": _RUN, "output": "a folder"},
         ConfigSource.RUN,
     ),
-    "profile": Command("trace a few training steps for TensorBoard's profiler", _profile, _WORKDIR, reads_data=True),
+    "profile": Command(
+        "trace a few training steps for TensorBoard's profiler", _profile, _WORKDIR, reads_data=True, in_processes=True
+    ),
     "doctor": Command("print what a bug report needs", _doctor, config=ConfigSource.NONE),
 }

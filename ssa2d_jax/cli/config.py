@@ -5,6 +5,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ssa2d_jax.cli.arguments import Arguments
+from ssa2d_jax.cli.checkout import add_checkout
 from ssa2d_jax.runs.defaults import convert_defaults, eval_defaults, predict_defaults
 
 
@@ -13,9 +14,11 @@ def load_config(arguments: Arguments, *, trains: bool = False, scores: bool = Fa
     import jax
 
     from ssa2d_jax.runs import config_rules
+    from ssa2d_jax.runtime.platforms import local_devices
 
     config = resolve_config(arguments)
-    config_rules.check_config(config, jax.local_device_count(), trains=trains, scores=scores)
+    local_devices()  # an error in a line if there are none
+    config_rules.check_config(config, jax.device_count(), trains=trains, scores=scores)
     return config
 
 
@@ -75,6 +78,7 @@ def known_options() -> dict[str, Any]:
 
 def config_defaults() -> ConfigDict | None:
     """The defaults of configs/default.py, which is in a checkout; None for an installed package."""
+    add_checkout()
     try:
         from configs import default
     except ModuleNotFoundError as error:

@@ -16,6 +16,7 @@ import numpy as np
 
 import ssa2d_jax
 from ssa2d_jax.cli.compile_cache import cache_folder
+from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import compile_note, waiting
 
 _GIB = 2**30
@@ -52,6 +53,8 @@ def _result_of(find: Callable[[], str]) -> str:
     """What `find` returns, or that it failed."""
     try:
         return find()
+    except InputError as error:
+        return f"FAILED: {error}"
     except Exception as error:  # whatever is broken
         lines = str(error).strip().splitlines()
         return f"FAILED: {type(error).__name__}: {lines[0] if lines else ''}"
@@ -79,10 +82,10 @@ def _packages() -> dict[str, str]:
 
 
 def _devices() -> str:
-    import jax
+    from ssa2d_jax.runtime.platforms import local_devices
 
     devices = []
-    for device in jax.local_devices():
+    for device in local_devices():
         limit = (device.memory_stats() or {}).get("bytes_limit")
         devices.append(f"{device.device_kind} ({device.platform}{f', {limit / _GIB:.1f} GiB' if limit else ''})")
     return ", ".join(devices)
@@ -135,8 +138,10 @@ def _network() -> str:
 
     from ssa2d_jax.data.label_space import A2D
     from ssa2d_jax.models.ssa2d import SSA2D
+    from ssa2d_jax.runtime.platforms import local_devices
     from ssa2d_jax.steps.forward import make_forward
 
+    local_devices()
     model = SSA2D(classes=A2D.heads, encoder_width=0.0625, decoder_width=0.0625)
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4, 32, 32, 3)))
     values = np.random.default_rng(0)

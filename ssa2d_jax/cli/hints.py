@@ -12,6 +12,7 @@ _SYNONYMS = {
     "test": "eval", "evaluate": "eval", "score": "eval", "val": "eval", "validate": "check", "infer": "predict",
     "inference": "predict", "label": "predict", "detect": "predict", "run": "predict", "fit": "train", "serve": "web",
 }  # fmt: skip
+_NO_CONFIGS = ("default", "__init__")  # files of configs/ that describe no experiment
 _NO_VARIANT = re.compile(r"has no variant '(?P<name>[^']*)'; allowed: (?P<allowed>.*)")
 
 
@@ -34,14 +35,24 @@ def unexpected_word(word: str, command: str) -> str:
     return f"unexpected argument {word}; pass options as --name=value"
 
 
-def missing_config(path: Path, variant: str, needed: str) -> str:
-    """A message for a --config that is no Python file; `needed` says what --config takes."""
+def missing_config(path: Path, variant: str, needed: str, checkout: Path | None) -> str:
+    """A message for a --config that is no Python file.
+
+    Args:
+        path: what was given, without its variant.
+        variant: the variant with its colon, "" for none.
+        needed: what --config takes.
+        checkout: where configs/ lies; None where the package is installed without it.
+    """
     what = "no such file" if path.suffix == ".py" else "not a config"
     folder = path.parent if path.parent.name == "configs" else Path("configs")
-    names = sorted(file.stem for file in folder.glob("*.py") if file.stem not in ("default", "__init__"))
+    names = sorted(file.stem for file in folder.glob("*.py") if file.stem not in _NO_CONFIGS)
     start = f"--config={path}{variant}: {what}"
+    if not names and checkout is not None:
+        folder = Path("configs")
+        names = sorted(file.stem for file in (checkout / folder).glob("*.py") if file.stem not in _NO_CONFIGS)
     if not names:
-        return f"{start}; --config needs {needed}"
+        return f"{start}; --config needs {needed}; the configs are in a checkout of the project, this is none"
     near = difflib.get_close_matches(path.stem, names, 1)
     hint = f"; did you mean {folder / near[0]}.py{variant}?" if near else f"; --config needs {needed}"
     return f"{start}; there are {', '.join(f'{folder / name}.py' for name in names)}{hint}"

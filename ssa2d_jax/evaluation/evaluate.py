@@ -1,7 +1,7 @@
 """Scoring a model by the A2D protocol: every annotated frame once, at its own resolution."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,16 @@ from ssa2d_jax.data.batch import Batches, Source, check_batch
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.evaluation import metrics, pictures
 from ssa2d_jax.evaluation.clip_agreement import ClipAgreement
+from ssa2d_jax.evaluation.gathered_clips import gather_clips
 from ssa2d_jax.evaluation.multilabel_metrics import MultilabelTotals
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.runs.load_run import Run
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.runtime import processes
 from ssa2d_jax.steps import devices
 from ssa2d_jax.utils import commands
-from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.errors import Diverged, InputError
+from ssa2d_jax.utils.files import write_if_permitted
 from ssa2d_jax.utils.progress import Progress, log, waiting
 from ssa2d_jax.utils.text import plural
 
@@ -44,9 +47,11 @@ def evaluate(
     Raises:
         InputError: the batches had another number of labelled frames than `frames`: a score over a part of a split is
             not a score.
+        Diverged: the network's outputs are not finite.
     """
     totals: Totals = (MultilabelTotals if space.multilabel else metrics.ConfusionTotals).empty(space)
     progress = Progress(f"evaluating {split}", "frames", frames)
+    start = 0  # of the batch's clips in the split
     for batch in batches:
         frames_before = totals.frames
         if frames_before:
@@ -55,9 +60,16 @@ def evaluate(
             check_batch(batch)
             with waiting(f"evaluating {split}", "the first time the network is compiled for it"):
                 batch_counts, agreement = jax.device_get(eval_step(variables, devices.shard(batch)))
+        if np.isnan(agreement).any():
+            raise Diverged(
+                f"the network's outputs for {split!r} are not finite: its training diverged, and the score would be "
+                "that of background alone; choose an earlier step (config.eval.step) or a lower learning rate"
+            )
         totals.add(batch_counts)
         if clips is not None:
-            clips.add(batch, agreement.reshape(-1, agreement.shape[-1]))
+            mine = len(batch["clip_valid"])
+            clips.add(batch, agreement.reshape(-1, agreement.shape[-1]), start + processes.index() * mine)
+            start += mine * processes.count()
         progress.add(totals.frames - frames_before)
     if totals.frames != frames:
         raise InputError(
@@ -85,6 +97,7 @@ class SplitScores:
     result: dict[str, Any]  # metrics/<name>.json
     totals: Totals
     clips: ClipAgreement
+    is_written: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +111,7 @@ class Evaluator:
     make_label_maps: pictures.MakeLabelMaps
     published: bool  # print the papers' scores, too
     image_clips: int  # clips for pictures, of each: the first, the best and the worst
+    may_be_read_only: bool = False  # the scores are printed, at least, if nothing may be written into `workdir`
 
     @classmethod
     def from_model(
@@ -132,30 +146,53 @@ class Evaluator:
         batches = self.source.eval_batches(split) if batches is None else batches
         clips = ClipAgreement(self.image_clips)
         totals = evaluate(self.eval_step, variables, batches, self.space, self.source.label_frames[split], split, clips)
-        return self._publish(totals, clips, split, step)
+        return self._publish(totals, gather_clips(clips), split, step)
 
     def _publish(self, totals: Totals, clips: ClipAgreement, split: str, step: int) -> SplitScores:
-        """Writes the scores with their tables of classes and clips, and prints the scores."""
+        """The first process writes the scores with their tables of classes and clips, and prints the scores."""
         files, identity, left_out = Workdir(self.workdir), self.source.identity, self.source.left_out[split]
-        if files.data.exists() and files.data.read_text().strip() != identity:
+        is_other = lambda: files.data.exists() and files.data.read_text().strip() != identity
+        if processes.on_first(is_other):
             log(f"these are other data than the run was trained with: {identity}")
             split = f"another_{split}"
         result = totals.to_result(step) | {"left_out_videos": left_out, "data": identity}
-        metrics.write_scores(files, split, result, totals.per_class(), self.space)
         log(f"\n{split}: {totals.frames} labelled frames, percent")
         log(metrics.table(result, published=self.published))
         if left_out:
             log(f"{plural(left_out, 'video')} of this split could not be used: the scores are those of the others")
-        clips.write(files.clip_agreement(split))
-        paths = files.scores(split), files.class_scores(split).name, files.clip_agreement(split).name
-        log(f"written: {paths[0]}, {paths[1]}, {paths[2]}\n")
-        return SplitScores(split, result, totals, clips)
+
+        def write() -> None:
+            metrics.write_scores(files, split, result, totals.per_class(), self.space)
+            clips.write(files.clip_agreement(split))
+            paths = files.scores(split), files.class_scores(split).name, files.clip_agreement(split).name
+            log(f"written: {paths[0]}, {paths[1]}, {paths[2]}\n")
+
+        return SplitScores(split, result, totals, clips, self._write(write))
+
+    def _write(self, write: Callable[[], None]) -> bool:
+        """Calls `write`; returns whether it was permitted, if that may be refused."""
+
+        def write_on_first() -> bool:
+            if self.may_be_read_only:
+                return write_if_permitted(write, self.workdir)
+            write()
+            return True
+
+        return processes.on_first(write_on_first)
 
     def draw(self, scores: SplitScores, variables: VariableDict) -> dict[str, np.ndarray]:
-        """Draws the pictures of a split, saves them in place of its earlier ones, and returns them by name."""
-        with waiting(f"drawing pictures of {scores.name}", "the first time the network is compiled for them"):
-            images = pictures.draw(self.make_label_maps, variables, scores.totals, scores.clips, self.space)
-        pictures.save(Workdir(self.workdir).pictures, scores.name, images)
+        """Draws the pictures of a split, saves them in place of its earlier ones, and returns them by name.
+
+        Of several processes the first one draws, and the others return none.
+        """
+        images: dict[str, np.ndarray] = {}
+
+        def draw() -> None:
+            with waiting(f"drawing pictures of {scores.name}", "the first time the network is compiled for them"):
+                images.update(pictures.draw(self.make_label_maps, variables, scores.totals, scores.clips, self.space))
+            self._write(lambda: pictures.save(Workdir(self.workdir).pictures, scores.name, images))
+
+        processes.on_first(draw)
         return images
 
 
@@ -169,7 +206,7 @@ def evaluate_run(
     threshold: float,
     image_clips: int = 0,
 ) -> None:
-    """Scores a run on `splits` of `source` and writes the results into its workdir.
+    """Scores a run on `splits` of `source`, prints the scores, and writes the results into its workdir if it may.
 
     Args:
         published: print the papers' scores, too.
@@ -180,9 +217,10 @@ def evaluate_run(
     evaluator = Evaluator.from_model(
         run.model, run.space, source, workdir, threshold=threshold, published=published, image_clips=image_clips
     )
+    evaluator = dataclasses.replace(evaluator, may_be_read_only=True)
     variables = devices.replicate(run.variables)
     for split in splits:
         scores = evaluator.score(split, run.step, variables)
-        if image_clips:
+        if image_clips and scores.is_written:
             evaluator.draw(scores, run.variables)
             log(f"pictures: {Workdir(workdir).pictures}")

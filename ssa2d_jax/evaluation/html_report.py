@@ -15,7 +15,7 @@ from ssa2d_jax.evaluation.published import PUBLISHED_A2D, PUBLISHED_VIDOR
 from ssa2d_jax.evaluation.scored_run import ScoredRun, read_run, unscored_message, unscored_runs
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.files import replace_text
+from ssa2d_jax.utils.files import replace_text, write_if_permitted
 from ssa2d_jax.utils.progress import log
 from ssa2d_jax.utils.text import first_few, plural
 from ssa2d_jax.visualization import charts
@@ -55,7 +55,8 @@ pre { background: #f4f4f4; padding: 1rem; overflow-x: auto } h2 { margin-top: 2.
 def write_report(folder: Path, split: str) -> Path:
     """Writes report.html into `folder`, from all runs in it (or the run that it is) with scores on `split`.
 
-    Runs without scores, and runs whose files can't be read, are listed on the page and on stderr.
+    Runs without scores, and runs whose files can't be read, are listed on the page and on stderr. If the page may not
+    be written there, the scores are printed instead.
 
     Raises:
         InputError: no run has scores.
@@ -71,8 +72,12 @@ def write_report(folder: Path, split: str) -> Path:
         log(line)
     files = Workdir(folder)
     tables = [path.read_text() for path in sorted(folder.glob(f"**/{files.ablation_table.name}"))]
-    replace_text(files.report, page(runs, split, tables, left_out))
-    log(f"{plural(len(runs), 'run')}: open {files.report}")
+    text = page(runs, split, tables, left_out)
+    if write_if_permitted(lambda: replace_text(files.report, text), folder):
+        log(f"{plural(len(runs), 'run')}: open {files.report}")
+    else:
+        for run in runs:
+            log(f"\n{run.name}, {split}, percent\n{metrics.table(run.scores, published=run.published)}")
     return files.report
 
 

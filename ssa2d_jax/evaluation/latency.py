@@ -11,7 +11,7 @@ from ssa2d_jax.runs.load_run import load_run_as_saved
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.steps.forward import make_forward
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.files import replace_text
+from ssa2d_jax.utils.files import replace_text, write_if_permitted
 from ssa2d_jax.utils.progress import log
 
 _REPETITIONS = 3
@@ -20,7 +20,7 @@ _REPETITIONS = 3
 def write_speed_if_missing(workdir: Path) -> None:
     """Writes speed.json unless it exists: the network's milliseconds per frame, the fastest of a few calls with a clip.
 
-    A run that cannot be loaded gets no file; a line on stderr says why.
+    A run that cannot be loaded, or whose folder may not be written, gets no file; a line on stderr says why.
     """
     path = Workdir(workdir).speed
     if path.exists():
@@ -44,4 +44,4 @@ def write_speed_if_missing(workdir: Path) -> None:
         "device": jax.devices()[0].device_kind,
         "clip": list(frames.shape[1:4]),
     }
-    replace_text(path, json.dumps(result, indent=2) + "\n")
+    write_if_permitted(lambda: replace_text(path, json.dumps(result, indent=2) + "\n"), workdir)

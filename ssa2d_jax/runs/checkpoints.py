@@ -1,8 +1,6 @@
 """Saving and restoring runs with Orbax: atomic, checked when read, the newest and the best kept."""
 
-import functools
 import json
-import logging
 import zlib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,10 +9,13 @@ import jax
 import orbax.checkpoint as ocp
 from jaxtyping import PyTree
 from orbax.checkpoint import checkpoint_managers
+from orbax.checkpoint.options import MultiprocessingOptions
 
 from ssa2d_jax.runs.saved_config import SavedConfig
+from ssa2d_jax.runtime.finite import named_leaves, non_finite_arrays
+from ssa2d_jax.runtime.orbax_noise import silence_orbax
 from ssa2d_jax.utils import commands
-from ssa2d_jax.utils.array_trees import HasShape, compare_arrays
+from ssa2d_jax.utils.array_trees import compare_arrays
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.text import first_few
@@ -36,7 +37,9 @@ class Checkpoints:
 
     def __init__(self, folder: str | Path, keep: int = 1, read_only: bool = False):
         self.folder = Path(folder).absolute()
-        _silence_orbax()
+        silence_orbax()
+        if not read_only:
+            self.folder.mkdir(parents=True, exist_ok=True)
         policy = checkpoint_managers.AnyPreservationPolicy(
             [
                 checkpoint_managers.LatestN(keep),
@@ -51,7 +54,8 @@ class Checkpoints:
             enable_async_checkpointing=False,
             cleanup_tmp_directories=not read_only,
             read_only=read_only,
-            create=not read_only,
+            create=False,
+            multiprocessing_options=_this_process_alone() if jax.process_count() > 1 else MultiprocessingOptions(),
         )
         handlers = {"state": ocp.StandardCheckpointHandler(), "config": ocp.JsonCheckpointHandler()}
         _check_scores(self.folder)
@@ -98,11 +102,14 @@ class Checkpoints:
             The step, and the state, on the first device.
 
         Raises:
-            InputError: there is no such checkpoint, it is damaged, or it belongs to another architecture.
+            InputError: there is no such checkpoint, it is damaged, it belongs to another architecture, or it has values
+                that aren't finite.
         """
         step, found = self._read_tree(step)
         check_tree(template, found, f"checkpoint {self.folder / str(step)}")
-        return step, self._read(step, _on_first_device(template))
+        state = self._read(step, _on_first_device(template))
+        self._check_finite(step, state)
+        return step, state
 
     def restore_variables(self, step: int = NEWEST) -> tuple[int, dict[str, Any]]:
         """Reads the network's variables of a checkpoint, of whatever model and optimizer.
@@ -115,7 +122,9 @@ class Checkpoints:
         """
         step, found = self._read_tree(step)
         state = self._read(step, _on_first_device(found))
-        return step, {"params": state.get("ema") or state["params"], "batch_stats": state["batch_stats"]}
+        variables = {"params": state.get("ema") or state["params"], "batch_stats": state["batch_stats"]}
+        self._check_finite(step, variables)
+        return step, variables
 
     def _read_tree(self, step: int) -> tuple[int, dict[str, Any]]:
         """The step, and the saved state's tree with shapes and dtypes."""
@@ -138,6 +147,15 @@ class Checkpoints:
         except Exception as error:
             raise self._damaged(self.folder / str(step), step, error) from error
 
+    def _check_finite(self, step: int, state: Any) -> None:
+        """Raises InputError if a value of the checkpoint isn't finite, as versions until 0.1 could save them."""
+        names = non_finite_arrays(state)
+        if names:
+            raise InputError(
+                f"checkpoint {self.folder / str(step)} has values that are not finite ({first_few(names, _SHOWN)}): "
+                f"its training diverged. {self._advice(step)}"
+            )
+
     def steps_text(self) -> str:
         """The steps on disk as text, for messages."""
         return ", ".join(f"step {step}" for step in self.steps()) or "none"
@@ -158,20 +176,29 @@ class Checkpoints:
         return step
 
     def _damaged(self, path: Path, step: int, error: Exception) -> InputError:
+        return InputError(f"checkpoint {path} is damaged ({_first_line(error)}). {self._advice(step)}")
+
+    def _advice(self, step: int) -> str:
+        """What to do without checkpoint `step`."""
         others = [other for other in self.steps() if other != step]
         earlier = max((other for other in others if other < step), default=max(others, default=None))
-        advice = (
-            f"The checkpoint before it is step {earlier}: to continue from it, delete {path} and start again; "
-            f"to evaluate or predict with it, --config.eval.step={earlier}"
-            if earlier is not None
-            else "There is no other checkpoint; delete it and train again"
+        if earlier is None:
+            return "There is no other checkpoint; delete it and train again"
+        return (
+            f"The checkpoint before it is step {earlier}: to continue from it, delete {self.folder / str(step)} and "
+            f"start again; to evaluate or predict with it, --config.eval.step={earlier}"
         )
-        return InputError(f"checkpoint {path} is damaged ({_first_line(error)}). {advice}")
 
 
 def check_tree(template: PyTree, found: PyTree, source: str) -> None:
     """Raises InputError, with the differences, unless `found` has the names, shapes and dtypes of `template`."""
-    lines = compare_arrays(_named_leaves(template), _named_leaves(found)).lines()
+    differences = compare_arrays(named_leaves(template), named_leaves(found))
+    lines = differences.lines()
+    if differences and differences.is_of_dtypes_alone():
+        raise InputError(
+            f"{source} is of another precision: {first_few(lines, _SHOWN, '; ')}. JAX_ENABLE_X64 chooses between "
+            "float32 and float64: set it as it was when the run was trained, or unset it"
+        )
     if lines and all(line.startswith("opt_state/") for line in lines):
         raise InputError(
             f"{source} fits this network, but not its optimizer: {lines[0]}; it was saved by another version of "
@@ -187,14 +214,12 @@ def check_tree(template: PyTree, found: PyTree, source: str) -> None:
         )
 
 
-@functools.cache
-def _silence_orbax() -> None:
-    """Keeps Orbax's lines out of the log, once for the process."""
-    logging.getLogger("absl").addFilter(_is_not_of_orbax)
-
-
-def _is_not_of_orbax(record: logging.LogRecord) -> bool:
-    return "orbax" not in record.pathname  # its errors are raised, too
+def _this_process_alone() -> MultiprocessingOptions:
+    """Of several processes each reads and writes by itself (only the first one writes); Orbax waits for no other."""
+    index = jax.process_index()
+    return MultiprocessingOptions(
+        primary_host=index, active_processes={index}, barrier_sync_key_prefix=f"process{index}"
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -206,14 +231,6 @@ def _on_first_device(tree: PyTree) -> PyTree:
     """The shapes and dtypes of the arrays of `tree`, with the place that they shall have."""
     sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree)
-
-
-def _named_leaves(tree: PyTree) -> dict[str, HasShape]:
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {
-        "/".join(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path): leaf
-        for path, leaf in leaves
-    }
 
 
 def _check_scores(folder: Path) -> None:

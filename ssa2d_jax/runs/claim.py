@@ -15,6 +15,7 @@ from ssa2d_jax.data.batch import Source
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.runs.saved_config import ADDED_KEYS, add_missing_keys, flatten, read_config
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.runtime import processes
 from ssa2d_jax.utils import locks
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
@@ -31,22 +32,36 @@ _FREE = (
 _NETWORK = ("model", "data.layout", "data.spatial", "data.clip_frames", "data.frame_step", "data.size")
 _FLOW = ("data.flow", "data.flow_height")  # only if the network has a stream for optical flow
 # What the last bits of a training's results depend on besides its config and data, and what messages call it.
-_MACHINE = {"backend": "JAX's backend", "cores": "the number of cores", "jax": "JAX", "jaxlib": "jaxlib"}
+_MACHINE = {
+    "backend": "JAX's backend",
+    "cores": "the number of cores",
+    "devices": "the number of devices",
+    "processes": "the number of processes",
+    "jax": "JAX",
+    "jaxlib": "jaxlib",
+}
 _FREE_NETWORK = ("model.freeze_encoder_stats", "model.batch_norm_momentum")
 
 
 @contextlib.contextmanager
 def claim_run(workdir: Path, config: ConfigDict, source: Source) -> Iterator[None]:
-    """Inside the block, `workdir` belongs to `config`'s run on `source`, and no other process trains in it.
+    """Inside the block, `workdir` belongs to `config`'s run on `source`, and no other training goes on in it.
+
+    Of several processes that train together, the first one claims it.
 
     Raises:
         InputError: another process trains there, or another run has saved something there.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
-    refusal = f"{workdir}: another process trains here; wait for it, or use another --workdir"
-    with locks.try_lock(Workdir(workdir).lock, refusal):
-        claim_workdir(workdir, config, source.identity, source.space)
-        record_machine(workdir)
+    with contextlib.ExitStack() as held:
+
+        def claim() -> None:
+            workdir.mkdir(parents=True, exist_ok=True)
+            refusal = f"{workdir}: another process trains here; wait for it, or use another --workdir"
+            held.enter_context(locks.try_lock(Workdir(workdir).lock, refusal))
+            claim_workdir(workdir, config, source.identity, source.space)
+            record_machine(workdir)
+
+        processes.on_first(claim)
         yield
 
 
@@ -59,7 +74,13 @@ def record_machine(workdir: Path) -> None:
     """Writes what the run in `workdir` is computed with, and logs a warning if that was something else before."""
     files = Workdir(workdir)
     versions = {name: metadata.version(name) for name in ("jax", "jaxlib")}
-    now: dict[str, Any] = {"backend": jax.default_backend(), "cores": usable_cores(), **versions}
+    now: dict[str, Any] = {
+        "backend": jax.default_backend(),
+        "cores": usable_cores(),
+        "devices": jax.device_count(),
+        "processes": processes.count(),
+        **versions,
+    }
     try:
         before = json.loads(files.machine.read_text()) if files.has_checkpoint() else {}
     except (OSError, ValueError):  # a run of an older version
@@ -104,6 +125,12 @@ def claim_workdir(workdir: Path, config: ConfigDict, data: str, space: LabelSpac
     replace_text(files.config, json.dumps(config.to_dict(), indent=2) + "\n")
     replace_text(files.data, data + "\n")
     replace_text(files.labels, json.dumps(space.to_json(), indent=1) + "\n")
+
+
+def same_in_all(config: ConfigDict) -> dict[str, Any]:
+    """The options that all processes of a run need alike: folders and numbers of helpers are each machine's own."""
+    own = ("data.root", "data.shards_dir", "data.processes", "data.sprites.processes", "data.decode_threads", "init")
+    return {key: value for key, value in flatten(config.to_dict()).items() if not _is_within(key, own)}
 
 
 def check_same_network(saved: Mapping[str, Any], config: ConfigDict, path: Path) -> ConfigDict:

@@ -15,7 +15,7 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.encoders import ENCODER
 from ssa2d_jax.pretrained.load_encoder import Weights, fill_encoder
 from ssa2d_jax.pretrained.shipped import find_run
-from ssa2d_jax.runs.load_run import load_variables, run_label_space
+from ssa2d_jax.runs.load_run import check_finite, load_variables, run_label_space
 from ssa2d_jax.steps.state import TrainState
 from ssa2d_jax.utils.array_trees import compare_arrays
 from ssa2d_jax.utils.errors import InputError
@@ -90,6 +90,7 @@ def apply_weights(state: TrainState, sources: Sources, space: LabelSpace) -> tup
     if set(origin.values()) == {RANDOM}:
         return state, ""
     variables = jax.tree.map(jnp.asarray, variables)
+    check_finite(variables, "config.init: what it names")
     params = variables["params"]
     ema = jax.tree.map(jnp.copy, params) if state.ema else {}
     state = dataclasses.replace(state, params=params, batch_stats=variables["batch_stats"], ema=ema)

@@ -17,6 +17,8 @@ from ssa2d_jax.runs.claim import check_same_network
 from ssa2d_jax.runs.defaults import THRESHOLD
 from ssa2d_jax.runs.saved_config import SavedConfig, add_missing_keys, read_run_config, read_run_labels
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.runtime.finite import non_finite_arrays
+from ssa2d_jax.runtime.platforms import local_devices
 from ssa2d_jax.steps.state import build_model, init_variables
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import log
@@ -82,6 +84,7 @@ def load_variables(path: Path, step: int = NEWEST) -> SavedVariables:
         if step > 0:
             raise InputError(f"config.eval.step is {step}, but {path} holds one step only; leave the option out")
         variables, metadata = weights_file.load_file(path)
+        check_finite(variables, str(path))
         name = shipped_name(path)
         source = f"{name}, weights that come with the package" if name else str(path)
         return SavedVariables(metadata["step"], variables, source, str(metadata.get("about", "")))
@@ -90,6 +93,13 @@ def load_variables(path: Path, step: int = NEWEST) -> SavedVariables:
         raise InputError(f"{path} is not a run; give a workdir with checkpoints, or an exported .safetensors file")
     step, variables = Checkpoints(folder, read_only=True).restore_variables(step)
     return SavedVariables(step, variables, str(folder / str(step)))
+
+
+def check_finite(variables: VariableDict, source: str) -> None:
+    """Raises InputError if a value of `variables`, which are from `source`, is not finite."""
+    names = non_finite_arrays(variables)
+    if names:
+        raise InputError(f"{source} has values that are not finite ({first_few(names)}): its training diverged")
 
 
 def load_run(workdir: Path, config: ConfigDict) -> Run:
@@ -107,6 +117,7 @@ def load_run_as_saved(workdir: Path, step: int = NEWEST) -> Run:
 
 
 def _load(workdir: Path, config: ConfigDict, step: int) -> Run:
+    local_devices()  # an error in a line if there are none
     space = run_label_space(workdir)
     step, variables, source, about = load_variables(workdir, step)
     model = build_model(config.model, space, stats_axis=None)

@@ -19,7 +19,8 @@ from ssa2d_jax.runs.saved_config import SavedConfig
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils import commands, safetensors_file
 from ssa2d_jax.utils.errors import InputError
-from ssa2d_jax.utils.files import replace_text
+from ssa2d_jax.utils.files import NOT_PERMITTED, replace_text
+from ssa2d_jax.utils.text import first_few
 
 KIND = "ssa2d_jax run"
 _KEYS = {"kind", "step", "config", "labels", "scores", "data"}
@@ -62,6 +63,8 @@ def save_run(
     }
     flat = flatten_dict(jax.device_get(variables), sep="/")
     tensors = {name: np.asarray(array) for name, array in flat.items()}
+    if names := [name for name, array in tensors.items() if not np.isfinite(array).all()]:
+        raise InputError(f"{workdir} has weights that are not finite ({first_few(names)}): its training diverged")
     if half:
         tensors = {name: _as_half(name, array) for name, array in tensors.items()}
     safetensors_file.save(path, tensors, metadata | {"checksum": _checksum(tensors)})
@@ -136,9 +139,13 @@ def results_folder(path: Path) -> Path:
     if not path.is_file():
         return path
     folder = Path(f"{path.stem}_scores") if shipped_name(path) else path.with_name(path.stem + "_scores")
+    data = load_metadata(path)["data"]
     try:
         folder.mkdir(exist_ok=True)
+        replace_text(Workdir(folder).data, data + "\n")
     except FileExistsError as error:
         raise InputError(f"{folder} is a file; scores of {path} go to a folder of that name: move it away") from error
-    replace_text(Workdir(folder).data, load_metadata(path)["data"] + "\n")
+    except OSError as error:
+        if error.errno not in NOT_PERMITTED:  # the scores are printed, and writing them says that it may not
+            raise
     return folder

@@ -1,4 +1,7 @@
-"""jax.pmap over the local devices. Only this file divides batches among devices; the steps sum over the axis."""
+"""jax.pmap over the devices of all processes, over which the steps sum. Only this file divides batches among devices.
+
+A process hands over its own clips of a batch, and holds the state and the sums on its own devices.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
@@ -13,6 +16,7 @@ from jaxtyping import Float32
 from ssa2d_jax.data.batch import HostBatch, device_arrays
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.ssa2d import SSA2D
+from ssa2d_jax.runtime import processes
 from ssa2d_jax.steps.device_axis import DEVICES
 from ssa2d_jax.steps.eval_step import ConfusionCounts, eval_step
 from ssa2d_jax.steps.multilabel_counts import PixelCounts
@@ -67,13 +71,37 @@ def pmap_eval_step(model: SSA2D, space: LabelSpace, threshold: float) -> EvalSte
 
 
 def replicate(state: _Tree) -> _Tree:
-    """Copies a tree of arrays to every device, in the layout that a step returns, so that steps compile only once."""
+    """Copies a tree of arrays to every device of this process, in the layout that a step returns.
+
+    So steps compile only once.
+    """
     mesh = jax.sharding.Mesh(jax.local_devices(), (DEVICES,))
     return jax.device_put(state, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()))
 
 
+class Agreement:
+    """The largest of a number that every process offers once a step, known to all of them one step later.
+
+    The sum over devices that carries it runs beside the step, so that nothing waits for it. With one process it is the
+    number itself, at once.
+    """
+
+    def __init__(self) -> None:
+        self._pending: jax.Array | None = None
+        if processes.count() > 1:
+            self._largest = jax.pmap(lambda value: jax.lax.pmax(value, DEVICES), axis_name=DEVICES, out_axes=None)
+
+    def offer(self, value: int) -> int:
+        """Offers this step's number, and returns the largest of those of the step before."""
+        if processes.count() == 1:
+            return value
+        before = self._pending
+        self._pending = self._largest(np.full(jax.local_device_count(), value, np.int32))
+        return 0 if before is None else int(before)
+
+
 def shard(batch: HostBatch, devices: int | None = None) -> Shards:
-    """Gives the batch's arrays a leading device axis: [B, ...] -> [devices, B / devices, ...].
+    """Gives the batch's arrays a leading axis of this process's devices: [B, ...] -> [devices, B / devices, ...].
 
     Raises:
         InputError: the devices cannot get equal numbers of clips.

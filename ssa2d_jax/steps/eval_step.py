@@ -8,7 +8,7 @@ from flax.typing import VariableDict
 from jaxtyping import Bool, Float32, Int32, UInt8
 
 from ssa2d_jax.data.label_space import LabelSpace
-from ssa2d_jax.models.ssa2d import SSA2D
+from ssa2d_jax.models.ssa2d import SSA2D, Outputs
 from ssa2d_jax.steps import label_grid, multilabel_counts
 from ssa2d_jax.steps.device_axis import DEVICES
 from ssa2d_jax.steps.inputs import DeviceBatch, network_outputs
@@ -37,7 +37,10 @@ def label_maps(
     variables: VariableDict, batch: DeviceBatch, *, model: SSA2D, space: LabelSpace, threshold: float
 ) -> LabelMaps:
     """Decides the labels of the labelled frames, at the labels' size; `threshold` is only used for multi-label data."""
-    outputs = network_outputs(variables, batch, model)
+    return _decide(network_outputs(variables, batch, model), batch, space, threshold)
+
+
+def _decide(outputs: Outputs, batch: DeviceBatch, space: LabelSpace, threshold: float) -> LabelMaps:
     actor = label_grid.resample_to_labels(outputs.actor, batch)
     action = label_grid.resample_to_labels(outputs.action, batch)
     mask = jnp.argmax(label_grid.resample_to_labels(outputs.mask, batch), -1).astype(jnp.uint8)
@@ -60,12 +63,15 @@ def eval_step(
     Returns:
         The counts; and for this device's clips, the number of pixels whose joint labels agree, among those that truth
         or prediction calls foreground, and the number of these. Multi-label: what `multilabel_counts.count` returns.
+        NaN for all clips if a logit of any clip on any device is not finite: its decisions would be background.
     """
+    outputs = network_outputs(variables, batch, model)
+    is_finite = jnp.stack([jnp.isfinite(logits).all() for logits in outputs]).all()
+    poison = jnp.where(jax.lax.pmin(is_finite.astype(jnp.int32), DEVICES) > 0, 0.0, jnp.nan)
     if space.multilabel:
-        outputs = network_outputs(variables, batch, model)
         set_counts, agreement = multilabel_counts.count(outputs, batch, space, threshold)
-        return jax.lax.psum(set_counts, DEVICES), agreement
-    maps = label_maps(variables, batch, model=model, space=space, threshold=threshold)
+        return jax.lax.psum(set_counts, DEVICES), agreement + poison
+    maps = _decide(outputs, batch, space, threshold)
     truth, prediction = label_grid.joint_labels(batch["actor"], batch["action"], space), maps["joint"]
     labels = {
         "actor": (batch["actor"], maps["actor"]),
@@ -80,7 +86,7 @@ def eval_step(
     foreground = label_grid.valid_pixel_mask(truth, batch) & ((truth > 0) | (prediction > 0))
     agreeing = foreground & (truth == prediction)
     agreement = jnp.stack([jnp.sum(x, axis=(1, 2, 3), dtype=jnp.float32) for x in (agreeing, foreground)], axis=-1)
-    return jax.lax.psum(counts, DEVICES), agreement
+    return jax.lax.psum(counts, DEVICES), agreement + poison
 
 
 def confusion_matrix(

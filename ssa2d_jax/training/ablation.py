@@ -16,6 +16,7 @@ from ssa2d_jax.evaluation.published import FULL_MODEL, PUBLISHED_ABLATIONS
 from ssa2d_jax.runs import config_paths, initial_weights
 from ssa2d_jax.runs.claim import claim_run
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.runtime import processes
 from ssa2d_jax.training.loop import read_scores, train
 from ssa2d_jax.training.setup import total_steps
 from ssa2d_jax.utils import commands
@@ -58,7 +59,7 @@ def run_ablation(
         run_config, folder = variant_config(config, variants, variant, seed), workdir / variant / f"seed{seed}"
         log(f"\nrun {number} of {len(plan)}: {variant}, seed {seed}, in {folder}")
         try:
-            config_paths.check_init_paths(run_config.init, folder)
+            processes.on_first(lambda: config_paths.check_init_paths(run_config.init, folder))  # noqa: B023  at once
             result = _train_or_read(run_config, folder, make_source(run_config), split, read_weights)
         except (InputError, Diverged) as error:
             log(f"failed: {error}")
@@ -123,7 +124,7 @@ def _train_or_read(
     """The scores of the run in `folder`; it is trained first if it is not finished."""
     path = Workdir(folder).scores(split)
     with claim_run(folder, config, source):
-        saved = read_scores(path, total_steps(config, source), source, split)
+        saved = processes.on_first(lambda: read_scores(path, total_steps(config, source), source, split))
         if saved is not None:
             log(f"finished before: {path}")
             return saved
@@ -131,8 +132,11 @@ def _train_or_read(
 
 
 def _write_tables(files: Workdir, scores: Scores, split: str, published: bool) -> None:
-    replace_text(files.ablation_table, markdown(scores, split, published=published))
-    replace_text(files.ablation_csv, as_csv(scores))
+    def write() -> None:
+        replace_text(files.ablation_table, markdown(scores, split, published=published))
+        replace_text(files.ablation_csv, as_csv(scores))
+
+    processes.on_first(write)
 
 
 def summary(scores: Scores) -> list[dict[str, Any]]:

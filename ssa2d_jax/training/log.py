@@ -16,6 +16,7 @@ COLUMNS = (
     "step", "loss", "actor", "action", "mask", "gradient_norm", "learning_rate",
     "steps_per_second", "clips_per_second",
 )  # fmt: skip
+ADVICE = "Try a lower learning rate (config.train.lr_phases) or config.train.clip_gradient"  # when training diverged
 _SHOWN_LOSSES = ("loss", "actor", "action", "mask")
 _LONGEST_SILENCE = 20.0  # seconds between two lines
 _WAITED = 1e-3  # seconds; metrics that come sooner were ready before they were asked for
@@ -88,6 +89,13 @@ class RowTable(Protocol):
         """Adds a row."""
 
 
+class NoTable:
+    """The table of a process that is not the first one: it keeps nothing."""
+
+    def add(self, row: Mapping[str, object], /) -> None:
+        """Does nothing."""
+
+
 class TrainLog:
     """Logs a run of `total` training steps, after step `step`.
 
@@ -157,8 +165,7 @@ class TrainLog:
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise Diverged(
                 f"the loss is no longer finite at step {step} (loss {loss}, gradient norm {norm}); usable: "
-                f"{self._usable_checkpoints()}. Try a lower learning rate "
-                "(config.train.lr_phases) or config.train.clip_gradient"
+                f"{self._usable_checkpoints()}. {ADVICE}"
             )
 
     def _write_line(self, step: int, rate: float | None) -> None:

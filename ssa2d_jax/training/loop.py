@@ -17,6 +17,7 @@ from ssa2d_jax.data.batch import Batches, Source, check_batch
 from ssa2d_jax.evaluation.evaluate import SplitScores, check_splits
 from ssa2d_jax.runs import config_paths, initial_weights
 from ssa2d_jax.runs.claim import claim_run
+from ssa2d_jax.runtime import processes
 from ssa2d_jax.steps import devices
 from ssa2d_jax.steps.state import TrainState
 from ssa2d_jax.steps.train_step import Sums
@@ -56,7 +57,7 @@ def train(
         InputError: the workdir or a checkpoint does not fit, or another process trains there.
     """
     check_splits(config.train.eval_splits, source)
-    config_paths.check_workdir(workdir)
+    processes.on_first(lambda: config_paths.check_workdir(workdir))
     with claim_run(workdir, config, source):
         training = Training(config, workdir, source, read_weights)
         try:
@@ -74,7 +75,7 @@ def _train(training: Training) -> Results:
     _log_start(training, state)
     results: Results = {}
     if step >= total:
-        return _finished_before(training, step) or evaluate_splits(training, state)
+        return processes.on_first(lambda: _finished_before(training, step)) or evaluate_splits(training, state)
     train_log = training.new_log(step)
     with stop:
         for batch in itertools.islice(training.source.train_batches(step), total - step):
@@ -85,14 +86,15 @@ def _train(training: Training) -> Results:
             step += 1
             train_log.add(step, metrics)
             joint_miou = None
-            if not stop.requested and _is_evaluation_due(training, step):
+            stopped = training.agreement.offer(stop.requested)
+            if not stopped and _is_evaluation_due(training, step):
                 results = _evaluate(training, state, train_log)
                 joint_miou = results[training.config.train.eval_splits[0]]["joint"]["miou"]
-            if joint_miou is not None or stop.requested or is_due(step, training.config.train.save_every, total):
+            if joint_miou is not None or stopped or is_due(step, training.config.train.save_every, total):
                 train_log.flush()
                 training.save(state, joint_miou)
-            if stop.requested:
-                raise _stopped(stop, step)
+            if stopped:
+                raise _stopped(stopped, step)
     training.writer.flush()
     passed = duration(time.monotonic() - train_log.start)
     log(f"trained {plural(step, 'step')} in {passed}; everything is in {training.files.folder}")
@@ -138,7 +140,9 @@ def read_scores(path: Path, step: int, source: Source, split: str) -> Mapping[st
 def _log_start(training: Training, state: TrainState) -> None:
     """Logs the size of the network and of the training, and a warning if the training is very short."""
     millions = sum(x.size for x in jax.tree.leaves(state.params)) / 1e6
-    device_count = plural(jax.local_device_count(), "device")
+    device_count = plural(jax.device_count(), "device")
+    if processes.count() > 1:
+        device_count += f" of {processes.count()} processes"
     log(f"{millions:.2f} M parameters, {device_count}, {plural(training.total, 'step')}")
     log(f"watch it: tensorboard --logdir {training.files.folder}")
     if training.total < _FEW and not int(state.step) and not training.config.init.run:
@@ -163,12 +167,15 @@ def _is_evaluation_due(training: Training, step: int) -> bool:
 
 
 def _evaluate(training: Training, state: TrainState, train_log: TrainLog) -> Results:
-    """Evaluates during training; if that fails, the state is saved first, so that no training step is lost."""
+    """Evaluates during training; if that fails, a usable state is saved first, so that no training step is lost."""
     train_log.flush()
+    training.check(state)
     try:
         results = evaluate_splits(training, state)
-    except BaseException:
-        training.save(state, None)
+    except Diverged:
+        raise
+    except BaseException:  # perhaps of this process alone, then no other one waits for it
+        training.save_here(state, None)
         raise
     train_log.exclude_pause()
     return results
@@ -194,17 +201,18 @@ def _draw(training: Training, scores: SplitScores, variables: VariableDict) -> d
     try:
         return training.evaluator.draw(scores, variables)
     except BaseException:
-        training.files.scores(scores.name).unlink(missing_ok=True)
+        if processes.is_first():
+            training.files.scores(scores.name).unlink(missing_ok=True)
         raise
 
 
 def _until_stopped(stop: StopSignal, batches: Batches, step: int) -> Batches:
-    """Passes `batches` on; raises Stopped after a signal."""
+    """Passes `batches` on; raises Stopped after a signal to any of the processes."""
     for batch in batches:
-        if stop.requested:
-            raise _stopped(stop, step)
+        if stopped := processes.largest(stop.requested):
+            raise _stopped(stopped, step)
         yield batch
 
 
-def _stopped(stop: StopSignal, step: int) -> Stopped:
-    return Stopped(stop.requested, f"after step {step}; saved. The same command goes on from there")
+def _stopped(signal_number: int, step: int) -> Stopped:
+    return Stopped(signal_number, f"after step {step}; saved. The same command goes on from there")

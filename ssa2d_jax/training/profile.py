@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from ssa2d_jax.data.batch import Source
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.runtime import processes
 from ssa2d_jax.steps import devices
 from ssa2d_jax.steps.state import init_state
 from ssa2d_jax.training.setup import make_step
@@ -27,12 +28,12 @@ def profile(config: ConfigDict, workdir: Path, source: Source, steps: int = 3) -
         steps: steps in the trace; those that compile come before it.
 
     Returns:
-        The folder of the trace.
+        The folder of the trace, which the first process writes of its own devices; for the others `workdir`.
 
     Raises:
         InputError: `workdir` holds a run.
     """
-    if Workdir(workdir).checkpoints.exists():
+    if processes.on_first(Workdir(workdir).checkpoints.exists):
         raise InputError(f"{workdir} holds a run; give {commands.short('profile')} its own --workdir")
     model, optimizer, train_step = make_step(config, source)
     with waiting("initializing the network", compile_note("up to a minute")):
@@ -41,7 +42,8 @@ def profile(config: ConfigDict, workdir: Path, source: Source, steps: int = 3) -
     start = 0.0
     for number in range(_WARM_UP + steps):
         if number == _WARM_UP:
-            jax.profiler.start_trace(str(workdir))
+            if processes.is_first():
+                jax.profiler.start_trace(str(workdir))
             start = time.monotonic()
         note = (
             waiting("compiling the training step", compile_note("a minute or more"))
@@ -52,6 +54,8 @@ def profile(config: ConfigDict, workdir: Path, source: Source, steps: int = 3) -
             state, metrics = train_step(state, devices.shard(next(batches)))
             jax.block_until_ready(metrics)
     seconds = time.monotonic() - start
+    if not processes.is_first():
+        return workdir
     jax.profiler.stop_trace()
     folder = max((workdir / "plugins" / "profile").iterdir())
     log(f"{plural(steps, 'step')} in {seconds:.2f} s; trace in {folder}")

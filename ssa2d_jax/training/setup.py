@@ -18,14 +18,18 @@ from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.runs import initial_weights, saved_config
 from ssa2d_jax.runs.checkpoints import Checkpoints
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.runtime import processes
+from ssa2d_jax.runtime.finite import non_finite_arrays
 from ssa2d_jax.steps import devices, optimizer, schedule
 from ssa2d_jax.steps.device_axis import DEVICES
 from ssa2d_jax.steps.state import TrainState, build_model, init_state
-from ssa2d_jax.training.log import COLUMNS, TrainLog
+from ssa2d_jax.training.log import ADVICE, COLUMNS, NoTable, RowTable, TrainLog
 from ssa2d_jax.utils.csv_history import CsvHistory
+from ssa2d_jax.utils.errors import Diverged
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import compile_note, log, waiting
 from ssa2d_jax.utils.signals import StopSignal
+from ssa2d_jax.utils.text import first_few
 
 
 class StepParts(NamedTuple):
@@ -98,12 +102,30 @@ class Training:
             published=config.eval.published,
             image_clips=train.image_clips,
         )
-        self.checkpoints = Checkpoints(self.files.checkpoints, keep=train.keep_checkpoints)
-        self.writer = metric_writers.SummaryWriter(str(workdir))
+        if processes.is_first():
+            self.checkpoints = Checkpoints(self.files.checkpoints, keep=train.keep_checkpoints)
+            self.writer: metric_writers.MetricWriter = metric_writers.SummaryWriter(str(workdir))
+        else:  # the first process writes for all
+            self.writer = metric_writers.MultiWriter([])
         self.stop = StopSignal("saving after this step")
+        self.agreement = devices.Agreement()
+        self.history: RowTable
+        self.scores: RowTable
 
     def resume_or_initialize(self) -> TrainState:
-        """The state of the newest checkpoint; without one a fresh state, with the weights that `config.init` names."""
+        """The state of the newest checkpoint; without one a fresh state, with the weights that `config.init` names.
+
+        The first of several processes makes it, and the others get its arrays.
+        """
+        if processes.count() == 1:
+            return devices.replicate(self._make_state())
+        made: list[TrainState] = []
+        processes.on_first(lambda: made.append(self._make_state()))
+        model = self.model.clone(stats_axis=None)
+        template = jax.eval_shape(lambda: init_state(model, self.optimizer, self.config))
+        return devices.replicate(processes.broadcast(made[0] if made else None, template))
+
+    def _make_state(self) -> TrainState:
         is_fresh = not self.checkpoints.steps()
         # Files are read before the network is initialized, which takes long: a wrong file is an error at once.
         sources = initial_weights.read_sources(self.config.init, self.read_weights) if is_fresh else None
@@ -120,7 +142,7 @@ class Training:
                 state = init_state(model, self.optimizer, self.config, only)
             state, table = initial_weights.apply_weights(state, sources, self.source.space)
             self._describe_start(state, table)
-        return devices.replicate(state)
+        return state
 
     def _describe_start(self, state: TrainState, origin_table: str) -> None:
         """Writes where the weights came from, the parameters and the config."""
@@ -135,7 +157,10 @@ class Training:
         self.files.parameters.write_text(overview + "\n")
 
     def open_tables(self, step: int) -> None:
-        """Opens the tables of the run; rows after step `step` are dropped."""
+        """Opens the tables of the run, which the first process writes; rows after step `step` are dropped."""
+        if not processes.is_first():
+            self.history, self.scores = NoTable(), NoTable()
+            return
         names = [f"{kind}_{score}" for kind in KINDS for score in SCORES]
         self.history = CsvHistory(self.files.training_history, COLUMNS, step)
         self.scores = CsvHistory(self.files.score_history, ["step", "split", *names], step, key_columns=2)
@@ -151,7 +176,7 @@ class Training:
             schedule=_schedule(self.config, self.source),
             writer=self.writer,
             table=self.history,
-            usable_checkpoints=self.checkpoints.steps_text,
+            usable_checkpoints=self.usable,
         )
 
     def write_scores(self, step: int, split: str, result: Result) -> None:
@@ -164,5 +189,28 @@ class Training:
         self.scores.add({"step": step, "split": split, **values})
 
     def save(self, state: TrainState, joint_miou: float | None) -> None:
-        """Saves a checkpoint; `joint_miou` in percent if the state was just evaluated."""
-        self.checkpoints.save(int(state.step), state, json.loads(json.dumps(self.config.to_dict())), joint_miou)
+        """Saves a checkpoint; `joint_miou` in percent if the state was just evaluated. Raises Diverged, see `check`."""
+        self.check(state)
+        processes.on_first(lambda: self.save_here(state, joint_miou))
+
+    def save_here(self, state: TrainState, joint_miou: float | None) -> None:
+        """Saves a checkpoint if this is the first process, without waiting for the others."""
+        if not processes.is_first():
+            return
+        config = json.loads(json.dumps(self.config.to_dict()))
+        # Orbax takes arrays that other processes don't have for parts of a whole, unless they are numpy's.
+        saved = state if processes.count() == 1 else jax.device_get(state)
+        self.checkpoints.save(int(state.step), saved, config, joint_miou)
+
+    def usable(self) -> str:
+        """The checkpoints on disk, for messages."""
+        return self.checkpoints.steps_text() if processes.is_first() else "what the first process says"
+
+    def check(self, state: TrainState) -> None:
+        """Raises Diverged if a parameter or statistic is not finite: the loss shows it only one step later."""
+        names = non_finite_arrays({"params": state.params, "batch_stats": state.batch_stats, "ema": state.ema})
+        if names:
+            raise Diverged(
+                f"the network is no longer finite after step {int(state.step)}, whose loss still was "
+                f"({first_few(names)}); nothing of it is saved; usable: {self.usable()}. {ADVICE}"
+            )

@@ -38,6 +38,11 @@ class TreeDifferences:
     def __bool__(self) -> bool:
         return bool(self.missing or self.unexpected or self.changed)
 
+    def is_of_dtypes_alone(self) -> bool:
+        """Whether names and shapes are as expected."""
+        shapes_agree = all(found.shape == expected.shape for found, expected in self.changed.values())
+        return not self.missing and not self.unexpected and shapes_agree
+
     def changed_lines(self) -> list[str]:
         """One line of text for every array of another shape or dtype."""
         return [f"{name} is {found}, this model has {expected}" for name, (found, expected) in self.changed.items()]

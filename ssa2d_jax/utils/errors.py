@@ -3,6 +3,8 @@
 from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.text import plural
 
+OF_FIRST = "of the first process, which says it"  # a note of errors that the other processes raise, too
+
 
 class InputError(ValueError):
     """Unusable input. The message says which file or value, what is allowed, and what to do."""

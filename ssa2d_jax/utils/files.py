@@ -1,14 +1,18 @@
 """Writing files atomically, checking where they go, and telling which names are files."""
 
 import contextlib
+import errno
 import os
 import re
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.progress import log
 
+NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)  # by the permissions of a folder, or a read-only file system
 # What the Finder, Explorer, archives and NAS systems leave in folders, in lower case; most other such names are hidden.
 _CLUTTER = frozenset(
     ("thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", "icon\r", "__macosx", "@eadir", "@tmp", "@recycle",
@@ -55,6 +59,22 @@ def replace_bytes(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def write_if_permitted(write: Callable[[], object], place: Path) -> bool:
+    """Calls `write`, for which reading `place` was all that mattered: without permission, it logs what is not written.
+
+    Returns:
+        Whether it was written.
+    """
+    try:
+        write()
+    except OSError as error:
+        if error.errno not in NOT_PERMITTED:
+            raise
+        log(f"not written: {error.filename or place}: {error.strerror}; copy {place} to where you may write")
+        return False
+    return True
 
 
 def check_place(path: str | Path, example: str) -> Path:

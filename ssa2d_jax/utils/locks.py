@@ -7,13 +7,24 @@ from pathlib import Path
 from typing import TextIO
 
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.files import NOT_PERMITTED
 from ssa2d_jax.utils.progress import log
 
 
 @contextlib.contextmanager
 def wait_for_lock(path: Path, message: str) -> Iterator[None]:
-    """Holds a lock on file `path`; if another process has it, logs `message` and waits."""
-    with open(path, "w") as file:
+    """Holds a lock on file `path`; if another process has it, logs `message` and waits.
+
+    Where nothing may be written there is nothing to lock: what is complete can be read, and writing says why it fails.
+    """
+    try:
+        opened = open(path, "w")  # noqa: SIM115  closed below
+    except OSError as error:
+        if error.errno not in NOT_PERMITTED:
+            raise
+        yield
+        return
+    with opened as file:
         if not _acquire(file):
             log(f"{message} ({path})")
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -11,6 +11,14 @@ TICK = 10.0  # seconds between two signs of life
 _is_tick_shown = threading.Event()  # a line in a terminal that the next one replaces
 
 
+_is_quiet = threading.Event()  # of several processes one writes these lines
+
+
+def be_quiet() -> None:
+    """Writes no lines of progress any more in this process."""
+    _is_quiet.set()
+
+
 def is_due(done: int, every: int, total: int) -> bool:
     """Whether something that happens every `every` steps (0 = only at the end) is due after `done` of `total` steps."""
     return done == total or (every > 0 and done > 0 and done % every == 0)
@@ -28,6 +36,8 @@ def duration(seconds: float) -> str:
 
 def log(text: str) -> None:
     """Writes one line for the user to stderr."""
+    if _is_quiet.is_set():
+        return
     clear = "\r\x1b[K" if _is_tick_shown.is_set() else ""
     _is_tick_shown.clear()
     print(f"{clear}{text}", file=sys.stderr, flush=True)
@@ -45,6 +55,9 @@ def waiting(what: str, note: str = "", tick: float = TICK) -> Iterator[None]:
         tick: seconds until the first sign of life.
     """
     log(f"{what}; {note}" if note else what)
+    if _is_quiet.is_set():
+        yield
+        return
     ended, start = threading.Event(), time.monotonic()
     ticker = threading.Thread(target=_tick, args=(what, tick, ended, start), daemon=True)
     ticker.start()

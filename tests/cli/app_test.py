@@ -5,9 +5,9 @@ import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
-import jax
 import pytest
 
 from configs import sprites
@@ -15,6 +15,7 @@ from input_pipeline import source
 from ssa2d_jax.cli import app, commands, config, help
 from ssa2d_jax.cli.arguments import FLAGS
 from ssa2d_jax.cli.commands import COMMANDS
+from ssa2d_jax.runtime import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("jax", "tensorflow", "cv2", "av", "matplotlib", "orbax", "flax")
@@ -268,6 +269,7 @@ def test_a_mode_is_given_once(capsys):
 @pytest.mark.filterwarnings("ignore:the load_module")  # by which ml_collections reads config files
 def test_commands_on_data_need_a_checkout(monkeypatch, capsys):
     monkeypatch.setattr(app.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(app, "add_checkout", lambda: None)
     assert app.main(["prepare", "--config=configs/sprites.py:tiny"]) == 2
     assert (
         "ssa2d prepare needs a checkout of the project; there: python main.py --mode=prepare" in capsys.readouterr().err
@@ -275,12 +277,16 @@ def test_commands_on_data_need_a_checkout(monkeypatch, capsys):
 
 
 def test_every_process_reads_its_own_share(monkeypatch):
-    seen = {}
-    monkeypatch.setattr(jax, "process_index", lambda: 1)
-    monkeypatch.setattr(jax, "process_count", lambda: 3)
-    monkeypatch.setattr(source, "open_batches", lambda config, **share: seen.update(share))
-    commands._open_batches(sprites.get_config("tiny"))
+    seen, order = {}, []
+    opened = types.SimpleNamespace(identity="data", label_frames={"test": 3})
+    monkeypatch.setattr(processes, "index", lambda: 1)
+    monkeypatch.setattr(processes, "count", lambda: 3)
+    monkeypatch.setattr(processes, "on_first", lambda work: order.append("first prepares"))
+    monkeypatch.setattr(processes, "check_same", lambda what, value: order.append(what))
+    monkeypatch.setattr(source, "open_batches", lambda config, **share: seen.update(share) or opened)
+    assert commands._open_batches(sprites.get_config("tiny")) is opened
     assert seen == {"process_index": 1, "process_count": 3}
+    assert order == ["the options", "first prepares", "the prepared data"]
 
 
 def test_report_takes_its_split_from_the_config(tmp_path, monkeypatch, capsys):

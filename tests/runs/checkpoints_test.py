@@ -118,7 +118,7 @@ def _save_with_little_room(folder):
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writes fail, as they do on a full disk
     checkpoints = Checkpoints(folder)
     state = _state(2, width=100_000)
-    state = state.replace(params=jax.tree.map(lambda x: jax.random.normal(jax.random.key(0), x.shape), state.params))
+    state = state.replace(params=[jax.random.normal(jax.random.key(0), (100_000,)) for _ in range(40)])
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     try:
         checkpoints.save(2, state, {})
@@ -127,11 +127,12 @@ def _save_with_little_room(folder):
     return "saved"
 
 
-def test_where_the_disk_refuses_the_last_checkpoint_stays_usable(tmp_path):
+def test_where_the_disk_refuses_the_last_checkpoint_stays_usable(tmp_path, capfd):
     _saved(tmp_path, [None])
     with multiprocessing.get_context("spawn").Pool(1) as other:
         said = other.apply(_save_with_little_room, (tmp_path,))
-    assert "2 could not be written" in said and "usable: step 1" in said and "File too large" in said
+    assert "Traceback" not in capfd.readouterr().err  # of the writes that end after the first one has failed
+    assert "2 could not be written" in said and "usable: step 1" in said and "too large" in said
     assert Checkpoints(tmp_path).restore(_state())[0] == 1
 
 
@@ -144,3 +145,24 @@ def test_what_a_kill_left_half_written_is_not_taken_for_a_checkpoint(tmp_path):
     assert checkpoints.steps() == [1]
     checkpoints.save(2, _state(2), {})
     assert checkpoints.restore(_state())[0] == 2
+
+
+def test_another_precision_is_not_called_another_architecture(tmp_path):
+    _saved(tmp_path, [None])
+    with jax.enable_x64(True):
+        template = jax.tree.map(lambda x: x.astype(jnp.float64) if x.dtype == jnp.float32 else x, _state())
+    with pytest.raises(InputError, match="of another precision: .*float32, this model has .*float64.*JAX_ENABLE_X64"):
+        Checkpoints(tmp_path, read_only=True).restore(template)
+
+
+def test_a_checkpoint_that_an_earlier_version_saved_of_a_diverged_network_is_refused(tmp_path):
+    checkpoints = _saved(tmp_path, [None])
+    state = _state(2)
+    state.params["layer"]["bias"] = jnp.array([0.0, jnp.nan, 0.0, 0.0])
+    checkpoints.save(2, state, {})
+    said = "2 has values that are not finite .params/layer/bias.: .*before it is step 1.*--config.eval.step=1"
+    with pytest.raises(InputError, match=said):
+        checkpoints.restore(_state())
+    with pytest.raises(InputError, match=said):
+        checkpoints.restore_variables()
+    assert checkpoints.restore_variables(1)[0] == 1

@@ -51,7 +51,7 @@ def test_weights_that_another_program_has_rounded_to_bfloat16_become_float32(tmp
 
 @pytest.mark.parametrize("value", [7e4, np.nan])
 def test_values_that_16_bits_cannot_hold_are_an_error(tmp_path, value):
-    with pytest.raises(InputError, match="params/head/kernel has a value of .* store the weights as float32"):
+    with pytest.raises(InputError, match="params/head/kernel(.: its training diverged| .* as float32)"):
         _save(tmp_path / "half.safetensors", np.full((2, 2), value, np.float32), half=True)
     assert not list(tmp_path.iterdir())
 

@@ -3,6 +3,7 @@
 import ast
 import csv
 import dataclasses
+import errno
 import itertools
 import json
 import os
@@ -379,3 +380,57 @@ def test_a_training_that_is_over_too_soon_says_so_with_phases_to_copy(tmp_path):
     config.train.lr_phases = ast.literal_eval(phases)
     assert config.train.lr_phases == ((6, 0, 0.002), (114, 0.002, 0))
     assert sum(schedule.phase_lengths(config.train.lr_phases, 5, 4)) == 150
+
+
+def test_a_network_that_the_last_step_broke_is_not_saved(tmp_path, monkeypatch):
+    """The loss of that step is still finite: it was computed before."""
+    pmap_train_step = devices.pmap_train_step
+
+    def broken_at_4(*args, **kwargs):
+        inner = pmap_train_step(*args, **kwargs)
+
+        def step(state, batch):
+            state, metrics = inner(state, batch)
+            if int(state.step) == 4:
+                params = dict(state.params)
+                params["actor_head"] = params["actor_head"] | {"bias": params["actor_head"]["bias"] * np.nan}
+                state = state.replace(params=params)
+            return state, metrics
+
+        return step
+
+    monkeypatch.setattr(devices, "pmap_train_step", broken_at_4)
+    config = toy_config("pooled")
+    config.train.save_every = 2
+    said = "no longer finite after step 4, .*params/actor_head/bias.; nothing of it is saved; usable: step 2"
+    with pytest.raises(Diverged, match=said):
+        train(config, tmp_path, toy_source())
+    assert Checkpoints(tmp_path / "checkpoints", read_only=True).steps() == [2]
+    assert not (tmp_path / "metrics/test.json").exists()
+
+
+def test_outputs_that_are_not_finite_get_no_score(unbroken):
+    run = load_run(unbroken[0], toy_config("pooled"))
+    step = devices.pmap_eval_step(run.model, A2D, run.threshold)
+    head = run.variables["params"]["mask_head"]
+    huge = {**run.variables["params"], "mask_head": head | {"bias": jnp.full_like(head["bias"], jnp.inf)}}
+    with pytest.raises(Diverged, match="outputs for 'test' are not finite"):
+        evaluate(step, {**run.variables, "params": huge}, iter([toy_batch(1000)]), A2D, 8, "test")
+
+
+def test_the_scores_of_a_run_in_a_read_only_folder_are_printed(unbroken, tmp_path, monkeypatch, capsys):
+    workdir = shutil.copytree(unbroken[0], tmp_path / "run")
+    before = {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+    run = load_run(workdir, toy_config("pooled"))
+
+    def refuse(*paths):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    evaluate_run(run, workdir, toy_source(), ("test",), published=False, threshold=0.5, image_clips=1)
+    html_report.write_report(workdir, "test")
+    said = capsys.readouterr().err
+    assert said.count("this model (step 4)") == 2
+    assert f"not written: {workdir / 'metrics/test.json'}: Read-only" in said
+    assert f"not written: {workdir / 'report.html'}: Read-only" in said
+    assert {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()} == before

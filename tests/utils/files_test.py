@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ssa2d_jax.utils.files import is_clutter, replace_bytes, replace_text
+from ssa2d_jax.utils.files import is_clutter, replace_bytes, replace_text, write_if_permitted
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):
@@ -35,3 +35,21 @@ def test_what_systems_leave_is_known_by_its_name():
     left += ("a.mp4:Zone.Identifier", "labels.csv~")
     assert all(map(is_clutter, left))
     assert not any(map(is_clutter, ("a.mp4", "_a.mp4", "thumbs.png", "eaDir", "-x.mp4")))
+
+
+def test_what_may_not_be_written_is_said_and_work_goes_on(tmp_path, capsys):
+    def refuse():
+        raise OSError(errno.EROFS, "Read-only file system", str(tmp_path / "a.txt"))
+
+    assert not write_if_permitted(refuse, tmp_path)
+    assert f"not written: {tmp_path / 'a.txt'}: Read-only file system; copy {tmp_path} to" in capsys.readouterr().err
+    assert write_if_permitted(lambda: replace_text(tmp_path / "b.txt", "b"), tmp_path)
+    assert (tmp_path / "b.txt").read_text() == "b" and not capsys.readouterr().err
+
+
+def test_a_full_disk_is_not_taken_for_a_read_only_one(tmp_path):
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_if_permitted(full, tmp_path)

@@ -1,0 +1,115 @@
+"""What two processes tell one another, and how one ends when the other does."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+
+from ssa2d_jax.runtime import processes
+from ssa2d_jax.utils.errors import InputError
+from tests.fixtures.several_processes import finish, start
+
+TALK = """
+import json, sys, time
+from ssa2d_jax.cli import processes as starting
+from ssa2d_jax.cli.arguments import parse
+from ssa2d_jax.runtime.placement import find_placement
+
+starting._SILENT_SECONDS = 5.0
+what = sys.argv.pop(1)
+try:
+    words = parse("train", "train", sys.argv[1:])
+    with starting.together(find_placement(words.coordinator, words.process_id, words.process_count)):
+        import jax, numpy as np
+        from ssa2d_jax.runtime import processes
+        from ssa2d_jax.steps.devices import Agreement
+        from ssa2d_jax.utils.errors import InputError
+
+        own = processes.index()
+        print("ready", flush=True)
+        if what == "hang":
+            time.sleep(60)
+        elif what == "fail":
+            if own == 1:
+                raise InputError("this disk is broken")
+            time.sleep(60)
+        else:
+            tree = {"a": np.array([-0.0, np.nan, 1 + own], np.float32), "b": np.array([own], np.int32)}
+            got = processes.broadcast(tree, tree)
+            agreement = Agreement()
+            said = {
+                "devices": [jax.local_device_count(), jax.device_count()],
+                "first": processes.on_first(lambda: ["of", own]),
+                "nested": processes.on_first(lambda: processes.on_first(lambda: own)),
+                "broadcast": [got["a"].tobytes().hex(), got["b"].tolist()],
+                "gathered": [data.decode() for data in processes.gather(b"x" * own + b"y")],
+                "largest": processes.largest(7 * own),
+                "offered": [agreement.offer(15 * own * (step == 1)) for step in range(4)],
+            }
+            try:
+                processes.on_first(lambda: [][0] if own else processes.check_same("x", 1) or 1 / 1)
+                processes.check_same("the answers", own)
+            except InputError as error:
+                said["differ"] = str(error)
+            print(json.dumps(said), flush=True)
+except InputError as error:
+    print(f"error: {error}", file=sys.stderr)
+    starting.end(2)
+"""
+
+
+def _start(what):
+    return start(["-c", TALK, what])
+
+
+def test_two_processes_agree():
+    (code, out, err), (code_1, out_1, err_1) = finish(_start("talk"))
+    assert code == code_1 == 0, err + err_1
+    first, other = (json.loads(text.splitlines()[-1]) for text in (out, out_1))
+    assert other.pop("differ") == "the answers of this process and of the first one differ: 1 here, 0 there"
+    assert "differ" not in first and first == other
+    assert first == {
+        "devices": [2, 4],
+        "first": ["of", 0],
+        "nested": 0,
+        "broadcast": [np.array([-0.0, np.nan, 1], np.float32).tobytes().hex(), [0]],
+        "gathered": ["y", "xy"],
+        "largest": 7,
+        "offered": [0, 0, 15, 0],  # what one process says in a step, all know in the next
+    }
+    assert "2 processes, 4 devices" in err and not err_1 and "Gloo" not in err
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_if_one_is_killed_the_other_ends_with_a_sentence(killed):
+    started = _start("hang")
+    for process in started:
+        assert "ready\n" in process.stdout  # after what Gloo says
+    started[killed].send_signal(signal.SIGKILL)
+    code, _, err = finish([started[1 - killed]], timeout=50)[0]
+    finish([started[killed]])
+    last = err.splitlines()[-1]
+    assert code not in (0, None) and "Traceback" not in err and "stack trace" not in err, err
+    said = (
+        "process 0, or its machine, is gone"
+        if killed == 0
+        else "process 1 has said nothing for 5 s: it was killed or hangs"
+    )
+    assert last.startswith(f"error: process {1 - killed}: {said}") and "goes on from its last checkpoint" in last
+
+
+def test_if_one_fails_the_other_says_why():
+    (code, _, err), (code_1, _, err_1) = finish(_start("fail"), timeout=50)
+    assert code == 4 and code_1 == 2
+    assert err.splitlines()[-1].startswith("error: process 0: process 1 has ended: this disk is broken; this one ends")
+    assert err_1.splitlines()[-1] == "error: this disk is broken"
+
+
+def test_one_process_waits_for_nobody():
+    assert processes.count() == 1 and processes.is_first()
+    assert processes.on_first(lambda: (1, 2)) == (1, 2)  # not by way of JSON
+    assert processes.gather(b"x") == [b"x"] and processes.largest(3) == 3
+    processes.check_same("this", {"a": 1})
+    with pytest.raises(InputError, match="no"):
+        processes.on_first(lambda: (_ for _ in ()).throw(InputError("no")))
