@@ -41,9 +41,8 @@ def make_optimizer(train: ConfigDict, schedule: optax.Schedule) -> optax.Gradien
 
 def _muon(train: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
     """optax.contrib.muon, with the same state, but all kernels are made orthogonal together by `_orthogonalize`."""
-    dimensions = lambda kernels: jax.tree.map(_as_matrix, kernels)
     # Without steps it is the momentum, of norm 1.
-    momentum = optax.contrib.scale_by_muon(ns_steps=0, eps=train.adam_eps, weight_dimension_numbers=dimensions)
+    momentum = optax.contrib.scale_by_muon(ns_steps=0, eps=train.adam_eps, weight_dimension_numbers=as_matrices)
 
     def update(gradients: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
         updates, state = momentum.update(gradients, state, params)
@@ -136,6 +135,11 @@ def _with_encoder_lr_scale(train: ConfigDict, inner: optax.GradientTransformatio
 
 def _is_kernel(parameter: jax.Array) -> bool:
     return jnp.ndim(parameter) > 1
+
+
+def as_matrices(params: PyTree) -> PyTree:
+    """How Muon sees each of `params`, for optax's `weight_dimension_numbers`."""
+    return jax.tree.map(_as_matrix, params)
 
 
 def _as_matrix(parameter: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:

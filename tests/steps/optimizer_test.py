@@ -59,7 +59,6 @@ def test_muon_moves_kernels_along_orthogonal_matrices_and_the_rest_by_adam():
 def test_muon_equals_optax_on_kernels_of_every_shape_with_the_same_state():
     train = default.get_config().train
     train.update(dict(optimizer="muon", clip_gradient=0.0, weight_decay=0.1))
-    dimensions = lambda params: jax.tree.map(optimizer._as_matrix, params)
     expected = optax.contrib.muon(
         lambda _: train.muon_factor * 0.01,
         eps=train.adam_eps,
@@ -67,7 +66,7 @@ def test_muon_equals_optax_on_kernels_of_every_shape_with_the_same_state():
         adam_b1=train.adam_b1,
         adam_b2=train.adam_b2,
         adam_learning_rate=lambda _: 0.01,
-        muon_weight_dimension_numbers=dimensions,
+        muon_weight_dimension_numbers=optimizer.as_matrices,
     )
     actual = optimizer.make_optimizer(train, lambda _: 0.01)
     shapes = [(3, 3, 3, 4, 16), (1, 1, 1, 24, 16), (1, 1, 1, 4, 16), (3, 1, 1, 16, 4), (4, 1), (1, 1, 1, 1, 6), (6,)]
