@@ -117,7 +117,7 @@ def test_a_signal_while_the_step_is_compiled_says_what_it_waits_for(capsys):
     with training.stop:
         assert loop._compiling(training)(1, 2) == (1, 2)
     assert (
-        "SIGTERM: saving after the first step, when the compiler is done, which can't be st" in capsys.readouterr().out
+        "SIGTERM: saving after the first step, when the compiler is done, which can't be st" in capsys.readouterr().err
     )
     assert training.stop.message == setup.SAVING
 

@@ -70,9 +70,9 @@ def _judge(numbers: Sequence[int], differences: Float64[np.ndarray, "S F"]) -> C
     is_nearest = {shift: len(numbers) > 2 and nearest == [number + shift for number in numbers] for shift in at}
     is_from_one = is_nearest[-1] or _is_nearer(at[-1], at[0], _NEARER)
     own = at[-1] if is_from_one else at[0]
-    is_other = bool((least < own).all()) and (
-        _are_on_a_line(numbers, nearest) or (_is_nearer(least, own, _NEAREST) and nearest == sorted(nearest))
-    )
+    differs = least < own  # at the beginning of a video, frames of two rates may have the same number
+    is_other = _is_nearer(least[differs], own[differs], _NEAREST) and nearest == sorted(nearest)
+    is_other = is_other or bool(differs.all() and _are_on_a_line(numbers, nearest))
     if is_other or own.mean() > _LARGEST or not np.isfinite(own).all():
         return Comparison(numbers, None, True, nearest, float(least.mean()))
     is_settled = is_from_one or is_nearest[0] or _is_nearer(at[0], at[-1], _NEARER)
@@ -81,6 +81,8 @@ def _judge(numbers: Sequence[int], differences: Float64[np.ndarray, "S F"]) -> C
 
 def _is_nearer(one: Float64[np.ndarray, " S"], other: Float64[np.ndarray, " S"], share: float) -> bool:
     """Whether all pictures are nearer to the frames of one numbering than to those of another."""
+    if not len(one):
+        return False
     least = _LEAST[len(one) == 1 or share == _NEAREST]
     return bool((one < other).all() and one.mean() < share * other.mean() and other.mean() - one.mean() > least)
 

@@ -6,15 +6,15 @@ from ssa2d_jax.utils.images import encode_png
 from tests.fixtures.encoded_video import encode
 
 
-def _scene(i, shift=0):
+def _scene(i, noise=60):
     """A still background with a square of 1 % of the pixels that moves a pixel a frame."""
-    rgb = np.random.default_rng(7).integers(60, 120, (120, 160, 3)).astype(np.uint8)
-    rgb[50:62, 10 + i + shift : 26 + i + shift] = 220
+    rgb = (60 + np.random.default_rng(7).integers(0, noise, (120, 160, 3))).astype(np.uint8)
+    rgb[50:62, 10 + i : 26 + i] = 220
     return rgb
 
 
-def _compare(tmp_path, pictures, frames=60):
-    video = encode(tmp_path / "clip.mp4", [_scene(i) for i in range(frames)])
+def _compare(tmp_path, pictures, frames=60, noise=60):
+    video = encode(tmp_path / "clip.mp4", [_scene(i, noise) for i in range(frames)])
     (tmp_path / "pictures").mkdir()
     for number, rgb in pictures.items():
         (tmp_path / f"pictures/{number}.png").write_bytes(rgb if isinstance(rgb, bytes) else encode_png(rgb))
@@ -32,6 +32,12 @@ def test_numbers_from_1_and_other_rates_are_seen(tmp_path):
     (tmp_path / "rate").mkdir()
     found = _compare(tmp_path / "rate", {number: _scene(2 * number) for number in (4, 10, 15, 20, 27)})
     assert found.shift is None and list(found.nearest) == [8, 20, 30, 40, 54]
+
+
+def test_frames_of_another_rate_are_seen_though_the_first_have_the_same_numbers(tmp_path):
+    pictures = {number: _scene(number * 6 // 5 + 10 * (number > 9), 2) for number in (2, 4, 10, 16, 20)}
+    found = _compare(tmp_path, pictures, noise=2)
+    assert found.shift is None and list(found.nearest) == [2, 4, 22, 29, 34]
 
 
 def test_numbers_beyond_the_video_do_not_fit(tmp_path):
