@@ -12,6 +12,7 @@ from input_pipeline.exports.writing.folder_writer import FolderWriter
 from input_pipeline.exports.writing.media import MediaOptions
 from input_pipeline.exports.writing.report import describe, describe_kept_out, describe_problems, write_report
 from input_pipeline.releases.folder import TableRelease
+from input_pipeline.releases.folder_table import case_conflicts
 from ssa2d_jax.utils.errors import InputError
 
 
@@ -58,11 +59,14 @@ def convert_export(source: Path, output: Path, options: ConvertOptions) -> list[
             writer.add(video, is_only=len(export.videos) == 1)
         if not writer.written.rows:
             reasons = [f"action: {export.action}", *export.remarks]
-            reasons += [*describe_kept_out(writer.written), *writer.written.remarks]
+            reasons += [*describe_kept_out(writer.written), *writer.written.warnings, *writer.written.remarks]
             reasons += describe_problems(writer.written.problems)
             raise InputError("\n".join([f"{source}: has no frame in which someone does something", *reasons]))
         writer.write_table()
-        _ = TableRelease(temporary).space  # the folder is usable, or this says why not
+        space = TableRelease(temporary).space  # the folder is usable, or this says why not
+        conflicts = case_conflicts(source, space)
+        if conflicts:
+            raise InputError("\n".join(f"{conflict} in the tool, and export again" for conflict in conflicts))
         lines = [line.replace(str(temporary), str(output)) for line in describe(export, writer.written)]
         write_report(temporary, lines)
         temporary.chmod(0o755)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from ssa2d_jax.utils.text import plural
+from ssa2d_jax.utils.text import first_few, plural
 
 MOST_FRAMES = 1_000_000  # of a video: eleven hours
 Size = tuple[int, int]  # height, width
@@ -53,13 +53,18 @@ class LabelledVideo:
         tracks: In the order in which they are drawn.
         size: Height and width of the labels; None if the export doesn't say it.
         pictures: Names of the pictures by frame, where the labels name them; they may lie in the export.
+        has_exact_pictures: Whether `pictures` are names in the export, so that no other picture is meant by one that
+            isn't there.
         label_files: Names in the export of pictures that are labels, and so no frames of the video.
         has_video_numbers: Whether frames have the numbers of the video's frames, counted from 0; else they have the
             numbers that the pictures have in their names.
         empty: Frames that a person has seen and left empty.
         unknown: Frames in which a track is not known, with the reason; they are not labelled.
         count: The number of frames that the tool has counted in the video's file; None if the export doesn't say it.
+        last: The last of the video's frames that the tool shows, which need not be its end; None if it isn't known.
         split: "train", "test" or, if the export doesn't divide the videos, "".
+        is_part: Whether the tool shows a part of the video, as a job.
+        missing_pictures: Where the pictures are that can't be used, in words.
     """
 
     name: str
@@ -72,7 +77,11 @@ class LabelledVideo:
     label_files: Collection[str] = ()
     unknown: Mapping[int, str] = dataclasses.field(default_factory=dict)
     count: int | None = None
+    last: int | None = None
     split: str = ""
+    has_exact_pictures: bool = False
+    is_part: bool = False
+    missing_pictures: str = ""
 
     def frames(self) -> list[int]:
         """The labelled frames, in order."""
@@ -112,9 +121,10 @@ class ReadOptions:
     table: str = ""
 
 
-def left_out_remarks(kinds: Mapping[str, int]) -> list[str]:
-    """Remarks about shapes that cover no area; `kinds` counts them."""
+def left_out_remarks(kinds: Mapping[str, Sequence[str]]) -> list[str]:
+    """Remarks about shapes that cover no area; `kinds` has the place of each."""
     return [
-        f"{plural(count, 'shape')} of kind {kind!r} left out: only areas can be learned"
-        for kind, count in kinds.items()
+        f"{plural(len(places), 'shape')} of kind {kind!r} left out, whose pixels are background, or what else is drawn "
+        f"there: only areas can be learned. Draw the object as an area, too: {first_few(list(dict.fromkeys(places)))}"
+        for kind, places in kinds.items()
     ]

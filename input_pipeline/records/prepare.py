@@ -22,7 +22,7 @@ from input_pipeline.releases import vidor
 from input_pipeline.releases.layouts import open_release, open_release_once
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.utils import commands
-from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.errors import InputError, Problems
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.locks import wait_for_lock
 from ssa2d_jax.utils.progress import log
@@ -155,7 +155,11 @@ def _build(builder: Builder) -> None:
     log(f"building {builder.data_path}")
     download_config = _DownloadConfig(register_checksums=False, force_checksums_validation=False)
     if isinstance(builder, A2d):
-        for warning in builder.open_release().warnings():
+        release = builder.open_release()
+        problems = release.dataset_problems()
+        if problems:
+            raise Problems(*problems)
+        for warning in release.warnings():
             log(f"warning: {warning}")
     elif builder.builder_config.beam:
         pipeline = beam_options(builder.builder_config.beam)
@@ -163,8 +167,8 @@ def _build(builder: Builder) -> None:
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints sizes that it doesn't know
         builder.download_and_prepare(download_config=download_config)
     reader_version.note_version(Path(builder.data_path))
-    problems = [("video", "split", "reason"), *builder.problems]
-    replace_text(Path(builder.data_path) / PROBLEMS, csv_text(problems))
+    left = [("video", "split", "reason"), *builder.problems]
+    replace_text(Path(builder.data_path) / PROBLEMS, csv_text(left))
     clips = {split: info.num_examples for split, info in builder.info.splits.items()}
     left_out = "" if builder.problems else "; no video was left out"
     log(f"built: {clips} clips, {dict(builder.info.metadata['label_frames'])} labelled frames{left_out}")

@@ -14,6 +14,7 @@ from input_pipeline.releases.regions import Release
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.layouts import LAYOUT_TITLES
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.text import first_few
 
 AnyRelease = Release[Any]  # whatever its labels are
 
@@ -34,7 +35,9 @@ def open_folder(root: Path) -> AnyRelease:
     if files:
         raise InputError(f"{root}: has {' and '.join(files)}; expected only {forms}")
     if not tracks:
-        raise InputError(f"{root}: has no file with the actions; expected {forms}, or labels/<video>/{TRACKS}")
+        zips = sorted(path.name for path in root.glob("*.zip"))
+        hint = f". Is {first_few(zips)} an export of a labelling tool? Give the zip itself as data.root" if zips else ""
+        raise InputError(f"{root}: has no file with the actions; expected {forms}, or labels/<video>/{TRACKS}{hint}")
     return JsonRelease(root, tracks)
 
 

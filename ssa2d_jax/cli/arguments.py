@@ -123,11 +123,15 @@ def _split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _format_option(formats: str, command: str, option_words: Sequence[str]) -> str:
-    """--format as the option that it sets."""
+    """--format as the option that it sets. Raises InputError if it names no formats."""
+    from ssa2d_jax.data.export_formats import FORMATS_RULE, are_formats, unknown_format
+
     if command != "predict":
         raise InputError(f"--format={formats}: {command} writes no labels; it is a flag of predict")
     if _FORMATS in _options(option_words):
         raise InputError(f"--format and {_OPTION}{_FORMATS} are both given; give one of them")
+    if not are_formats(formats):
+        raise InputError(f"--format is {formats!r}{unknown_format(formats)}; allowed: {FORMATS_RULE}")
     return f"{_OPTION}{_FORMATS}={formats}"
 
 

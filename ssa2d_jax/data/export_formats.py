@@ -8,24 +8,33 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from ssa2d_jax.utils.text import did_you_mean
+
 EXPORT_FORMATS = {"cvat": "CVAT for video 1.1", "coco": "COCO 1.0", "youtube_vis": "YouTube-VIS", "labelme": "labelme"}
 CVAT_ACTION, CVAT_TRACK = "action", "track_id"  # attributes in CVAT
 CVAT_MARK = "predicted"  # the attribute in CVAT that has `mark_cvat`
 CONTRIBUTOR = "ssa2d_jax predict"  # of COCO's files
 LABELME_MARK = "predicted"  # the field of a shape of labelme that has `mark_labelme`
+LABELME_VIDEO = "video"  # the field of a file of labelme that has the name of the video's file
 EXPORT_SHAPES = ("masks", "polygons")
 FORMATS_RULE = f"'' (none), or one or more of {', '.join(EXPORT_FORMATS)} with commas between, each once"
 
 
 def split_formats(text: str) -> tuple[str, ...]:
-    """The names in a text like "cvat,coco", unchecked; none if it is empty."""
-    return tuple(name.strip() for name in text.split(",")) if text.strip() else ()
+    """The names in a text like "cvat,coco", in small letters, unchecked; none if it is empty."""
+    return tuple(name.strip().lower() for name in text.split(",")) if text.strip() else ()
 
 
 def are_formats(text: str) -> bool:
     """Whether `text` names different formats with commas between, or none."""
     names = split_formats(text)
     return set(names) <= set(EXPORT_FORMATS) and len(set(names)) == len(names)
+
+
+def unknown_format(text: str) -> str:
+    """A hint at what is wrong with the names in a text: "; did you mean 'coco'?" or ""."""
+    unknown = [name for name in split_formats(text) if name not in EXPORT_FORMATS]
+    return did_you_mean(unknown[0], EXPORT_FORMATS) if unknown else ""
 
 
 def mark_cvat(attributes: Mapping[str, str]) -> str:

@@ -174,7 +174,8 @@ class Detector:
         """
         stream = self.stream(frames, video_stream=video_stream, strict=strict)
         source = stream.source
-        return Result(tuple(stream), self.space, source.rate, self.threshold, source.pixel_aspect)
+        video = str(frames) if isinstance(frames, str | Path) else ""
+        return Result(tuple(stream), self.space, source.rate, self.threshold, source.pixel_aspect, video)
 
     def stream(self, frames: FrameInput, *, video_stream: int | None = None, strict: bool = False) -> Stream:
         """Labels frame by frame, in order, in memory that does not grow.

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from ssa2d_jax.data.box import Box
+from ssa2d_jax.data.export_formats import split_formats
 from ssa2d_jax.data.find_class import find_class
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.events import Course, FrameTimes, Observation, write_events
@@ -156,6 +157,7 @@ class Result:
     rate: Fraction | None  # frames per second
     threshold: float  # multi-label: from this probability on a pixel, or an instance, has an action
     pixel_aspect: Fraction = Fraction(1)  # the width of a pixel as shown, divided by its height
+    video: str = ""  # the path of the video, or of the folder of its pictures; "" if the frames came as arrays
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -241,39 +243,42 @@ class Result:
         Args:
             path: of a table (.csv) or of a project for BORIS (.boris).
             tracks: None: those of `to_tracks()`.
-            video: the clip's file, which the table names.
+            video: the clip's file, which the table names; "": that of the result.
 
         Raises:
             InputError: `path` is a folder, lies in none, or ends in something else.
         """
         place = check_place(path, "events.csv")
         rate = float(self.rate) if self.rate else None
-        observation = Observation(Path(video).stem or "clip", Path(video) if video else None, rate)
+        name = video or self.video
+        observation = Observation(Path(name).stem or "clip", Path(name) if name else None, rate)
         write_events(place, self._courses(tracks), self.space, self._times(), observation)
 
     def write_labels(
         self,
         folder: str | Path,
-        formats: Sequence[str],
+        formats: str | Sequence[str],
         tracks: Sequence[Track] | None = None,
         *,
-        video: str = "clip",
+        video: str = "",
         options: ExportOptions = DEFAULT_EXPORT,
     ) -> None:
         """Writes the tracks into a folder as imports of labelling tools, to be corrected there; see exports/write.py.
 
         Args:
             folder: an existing one, or one to be made; files of an earlier call are replaced.
-            formats: of "cvat", "coco", "youtube_vis", "labelme".
+            formats: of "cvat", "coco", "youtube_vis", "labelme"; a text like "cvat,coco", or a list.
             tracks: None: those of `to_tracks()`.
-            video: the clip's file, or the folder of its pictures.
+            video: the clip's file, or the folder of its pictures; "": that of the result.
             options: what is written.
 
         Raises:
             InputError: a format is unknown or can't hold the classes' names; a file in `folder` was changed by hand.
         """
         found = self.to_tracks() if tracks is None else tracks
-        write_clip(found, self.space, [frame.frame for frame in self.frames], Path(folder), formats, options, video)
+        frames = [frame.frame for frame in self.frames]
+        names = split_formats(formats if isinstance(formats, str) else ",".join(formats))
+        write_clip(found, self.space, frames, Path(folder), names, options, video or self.video or "clip")
 
     def _courses(self, tracks: Sequence[Track] | None) -> list[Course]:
         return [Course.of(track, self.space) for track in (self.to_tracks() if tracks is None else tracks)]

@@ -22,7 +22,7 @@ from ssa2d_jax.steps import devices
 from ssa2d_jax.steps.state import TrainState
 from ssa2d_jax.steps.train_step import Sums
 from ssa2d_jax.training.log import TrainLog
-from ssa2d_jax.training.setup import Training
+from ssa2d_jax.training.setup import SAVING, SAVING_FIRST, Training
 from ssa2d_jax.utils.commands import command
 from ssa2d_jax.utils.errors import Diverged, InputError
 from ssa2d_jax.utils.progress import compile_note, duration, is_due, log, waiting
@@ -81,7 +81,7 @@ def _train(training: Training) -> Results:
         for batch in itertools.islice(training.source.train_batches(step), total - step):
             if not train_log.compiled:
                 check_batch(batch)
-            step_function = training.train_step if train_log.compiled else _compiling(training.train_step)
+            step_function = training.train_step if train_log.compiled else _compiling(training)
             state, metrics = step_function(state, devices.shard(batch))
             step += 1
             train_log.add(step, metrics)
@@ -101,12 +101,15 @@ def _train(training: Training) -> Results:
     return results
 
 
-def _compiling(train_step: devices.TrainStep) -> devices.TrainStep:
-    """`train_step` for the first step, which compiles it: it says so, and waits for the result."""
+def _compiling(training: Training) -> devices.TrainStep:
+    """The training step for the first time, which compiles it: it says so, and waits for the result."""
 
     def first_step(state: TrainState, batch: devices.Shards) -> tuple[TrainState, Sums]:
+        training.stop.message = SAVING_FIRST
         with waiting("compiling the training step", compile_note("a minute or more")):
-            return jax.block_until_ready(train_step(state, batch))
+            result = jax.block_until_ready(training.train_step(state, batch))
+        training.stop.message = SAVING
+        return result
 
     return first_step
 

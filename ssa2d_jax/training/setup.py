@@ -31,6 +31,12 @@ from ssa2d_jax.utils.progress import compile_note, log, waiting
 from ssa2d_jax.utils.signals import StopSignal
 from ssa2d_jax.utils.text import first_few
 
+SAVING = "saving after this step"  # at SIGTERM or Ctrl-C
+SAVING_FIRST = (
+    "saving after the first step, when the compiler is done, which can't be stopped; kill -9 ends everything at once, "
+    "and loses nothing that was saved before"
+)
+
 
 class StepParts(NamedTuple):
     """A network, its optimizer, and the compiled training step (see `devices.pmap_train_step`)."""
@@ -107,7 +113,7 @@ class Training:
             self.writer: metric_writers.MetricWriter = metric_writers.SummaryWriter(str(workdir))
         else:  # the first process writes for all
             self.writer = metric_writers.MultiWriter([])
-        self.stop = StopSignal("saving after this step")
+        self.stop = StopSignal(SAVING)
         self.agreement = devices.Agreement()
         self.history: RowTable
         self.scores: RowTable

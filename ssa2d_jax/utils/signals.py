@@ -26,7 +26,7 @@ class StopSignal:
 
     def __init__(self, message: str, on_signal: Callable[[], None] = lambda: None) -> None:
         self.requested = 0  # the signal's number
-        self._message, self._on_signal = message, on_signal
+        self.message, self._on_signal = message, on_signal
         self._previous: dict[signal.Signals, Any] = {}  # handlers
 
     def __enter__(self) -> "StopSignal":
@@ -43,4 +43,4 @@ class StopSignal:
             raise KeyboardInterrupt
         self.requested = number
         self._on_signal()
-        log(f"{signal.Signals(number).name}: {self._message}")
+        log(f"{signal.Signals(number).name}: {self.message}")

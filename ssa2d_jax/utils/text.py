@@ -1,6 +1,7 @@
 """Pieces of text that messages and tables share."""
 
 import csv
+import difflib
 import io
 from collections.abc import Iterable, Sequence
 
@@ -29,3 +30,10 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue()
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """A hint at the allowed name that is most like one that isn't: "; did you mean 'coco'?" or ""."""
+    by_plain = {other.casefold(): other for other in allowed}
+    near = difflib.get_close_matches(name.strip().casefold(), list(by_plain), 1, 0.7)
+    return f"; did you mean {by_plain[near[0]]!r}?" if near else ""

@@ -23,6 +23,8 @@ def test_an_earlier_prediction_is_written_in_another_format(tmp_path, capsys):
     assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["coco.json", "labelme", "summary.json"]
     assert len(list((tmp_path / "b" / "labelme").iterdir())) == 2
     assert app.main([*words, "--format=voc"]) == 2
-    assert "config.predict.formats is 'voc'; allowed: '' (none), or one or more of cvat" in capsys.readouterr().err
+    assert "--format is 'voc'; allowed: '' (none), or one or more of cvat" in capsys.readouterr().err
+    assert app.main([*words, "--format=Coco,labelmee"]) == 2
+    assert "--format is 'Coco,labelmee'; did you mean 'labelme'?; allowed" in capsys.readouterr().err
     assert app.main(words) == 2
     assert "choose a format to write it in" in capsys.readouterr().err

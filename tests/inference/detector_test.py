@@ -185,3 +185,19 @@ def test_an_overlay_has_pixels_of_the_form_of_the_video(tmp_path):
         result.write_overlay(tmp_path / "overlay.mp4", scale=scale)
         assert probe(tmp_path / "overlay.mp4").pixel_aspect == aspect
     assert Result(result.frames, result.space, result.rate, result.threshold).pixel_aspect == 1
+
+
+def test_labels_and_events_carry_the_name_of_the_video(tmp_path):
+    path = tmp_path / "my garden.mp4"
+    with VideoWriter(path, height=64, width=96, time_base=Fraction(1, 25)) as writer:
+        for i in range(4):
+            writer.write(np.full((64, 96, 3), (250, 0, 0), np.uint8), i)
+    detector = Detector(red_is_a_dog, **SETTINGS)
+    result = detector(path)
+    assert result.video == str(path) and detector(np.zeros((4, 64, 96, 3), np.uint8)).video == ""
+    result.write_labels(tmp_path / "out", "CVAT, labelme")
+    assert "<name>my garden.mp4</name>" in (tmp_path / "out/cvat.xml").read_text()
+    for file in (tmp_path / "out/labelme").glob("*.json"):
+        assert json.loads(file.read_text())["video"] == "my garden.mp4"
+    with pytest.raises(InputError, match="formats are 'cvatt'; did you mean 'cvat'\\?; allowed"):
+        result.write_labels(tmp_path / "other", "cvatt")

@@ -28,13 +28,13 @@ from ssa2d_jax.runs.checkpoints import Checkpoints
 from ssa2d_jax.runs.load_run import load_run
 from ssa2d_jax.steps import devices, schedule
 from ssa2d_jax.steps.inputs import normalize
-from ssa2d_jax.training import setup
+from ssa2d_jax.training import loop, setup
 from ssa2d_jax.training.log import TrainLog
 from ssa2d_jax.training.loop import short_training_warning, train
 from ssa2d_jax.training.profile import profile
 from ssa2d_jax.utils import csv_history, locks
 from ssa2d_jax.utils.errors import Diverged, InputError
-from ssa2d_jax.utils.signals import Stopped
+from ssa2d_jax.utils.signals import Stopped, StopSignal
 from tests.fixtures.toy import toy_batch, toy_config, toy_source
 
 
@@ -104,6 +104,22 @@ def test_a_stopped_run_goes_on_to_the_same_bits(unbroken, tmp_path):
     assert step == expected_step == 4
     for one, other in zip(arrays, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_signal_while_the_step_is_compiled_says_what_it_waits_for(capsys):
+    training = types.SimpleNamespace(stop=StopSignal(setup.SAVING))
+
+    def step(state, batch):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return state, batch
+
+    training.train_step = step
+    with training.stop:
+        assert loop._compiling(training)(1, 2) == (1, 2)
+    assert (
+        "SIGTERM: saving after the first step, when the compiler is done, which can't be st" in capsys.readouterr().err
+    )
+    assert training.stop.message == setup.SAVING
 
 
 def test_a_stopped_run_that_cannot_be_saved_is_stopped_all_the_same(tmp_path):

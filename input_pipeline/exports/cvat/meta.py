@@ -31,6 +31,7 @@ class Task:
         has_video: Whether it is about a video's file.
         split: "train", "test" or "".
         subset: CVAT's name for it, which is a folder of the pictures of a project.
+        is_job: Whether the export is a job's, of which a task may have several.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Task:
     has_video: bool
     split: str
     subset: str = ""
+    is_job: bool = False
 
     @property
     def pictures(self) -> dict[int, str]:
@@ -57,6 +59,12 @@ class Task:
         """Whether a frame of the video is one of the task."""
         last = MOST_FRAMES if self.last is None else self.last
         return self.first <= frame <= last and (frame - self.first) % self.step == 0
+
+    @property
+    def frames_text(self) -> str:
+        """Its frames in words."""
+        end = f"to {self.last}" if self.last is not None else "on"
+        return f"from {self.first} {end}" + (f" in steps of {self.step}" if self.step > 1 else "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +113,7 @@ def _read_task(meta: Element, task: Element, default: str, offset: int, folder: 
         has_video,
         split_of(_text(task, "subset")),
         folder,
+        task.tag == "job",
     )
 
 

@@ -73,7 +73,7 @@ class _Reader:
         )  # as those of predict --format
         self.source = find_action(place, _merged(attributes), names, options.action_attribute, has_boxes=has_boxes)
         self._wanted = f"the attribute {self.source.attribute!r}" if self.source.attribute else "these attributes"
-        self._left_out: Counter[str] = Counter()
+        self._left_out: dict[str, list[str]] = {}
         self._between = 0
         self._has_untracked = False  # shapes of pictures that say of no track
         self._twice = [repr(name) for name, count in names.items() if count > 1]
@@ -134,12 +134,12 @@ class _Reader:
     def _areas(self, element: Element, task: Task, name: str) -> Iterator[tuple[int, Area]]:
         seen: set[int] = set()
         for child in element:
-            if self._is_area(child):
-                text = child.get("frame", "")
-                place = f"{self.place}: {name}, frame {text or '?'}"
+            text = child.get("frame", "")
+            place = f"{self.place}: {name}, frame {text or '?'}"
+            if self._is_area(child, place):
                 frame = int(text) - task.offset if text.isdecimal() and len(text) < 10 else -1
                 if not task.holds(frame):
-                    raise InputError(f"{place}: is no frame of the task, whose frames go {_frames_text(task)}")
+                    raise InputError(f"{place}: is no frame of the task, whose frames go {task.frames_text}")
                 if frame in seen:
                     raise InputError(f"{place}: has two shapes in this frame")
                 seen.add(frame)
@@ -177,7 +177,7 @@ class _Reader:
         frame = int(text) - task.offset if text.isdecimal() and len(text) < 10 else -1
         if not task.holds(frame):
             place = f"{self.place}: image {image.get('name')!r}"
-            raise InputError(f"{place}: is no frame of the task, whose frames go {_frames_text(task)}")
+            raise InputError(f"{place}: is no frame of the task, whose frames go {task.frames_text}")
         return frame
 
     def _read_frames(
@@ -191,7 +191,7 @@ class _Reader:
             for index, child in enumerate(image):
                 label = child.get("label", "")
                 place = f"{self.place}: image {image.get('name')}, {child.tag} {label!r}"
-                if not self._is_area(child):
+                if not self._is_area(child, place):
                     continue
                 area = _at(place, child)
                 if area.is_outside:  # datumaro lists objects that are hidden
@@ -207,9 +207,9 @@ class _Reader:
             made, name=video, size=sizes.pop(), pictures=dict(pictures), has_video_numbers=task.has_video
         )
 
-    def _is_area(self, element: Element) -> bool:
+    def _is_area(self, element: Element, place: str) -> bool:
         if element.tag not in AREAS:
-            self._left_out[element.tag] += 1
+            self._left_out.setdefault(element.tag, []).append(place.removeprefix(f"{self.place}: "))
         return element.tag in AREAS
 
     def _shape(self, label: str, area: Area) -> Shape:
@@ -253,7 +253,18 @@ def _carry_attributes(ordered: Sequence[tuple[int, Area]]) -> Iterator[tuple[int
 
 
 def _video(place: str, task: Task, tracks: Sequence[Track], gaps: Mapping[int, str]) -> LabelledVideo:
-    return LabelledVideo(task.name, place, tracks, task.size, task.pictures, True, unknown=dict(gaps), split=task.split)
+    return LabelledVideo(
+        task.name,
+        place,
+        tracks,
+        task.size,
+        task.pictures,
+        True,
+        unknown=dict(gaps),
+        last=task.last if task.has_video else None,
+        split=task.split,
+        is_part=task.is_job,
+    )
 
 
 def _merged(attributes: Sequence[Attribute]) -> list[Attribute]:
@@ -283,8 +294,3 @@ def _image_size(place: str, image: Element) -> Size:
     if not width.isdecimal() or not height.isdecimal():
         raise InputError(f"{place}: image {image.get('name')!r} has no width and height")
     return int(height), int(width)
-
-
-def _frames_text(task: Task) -> str:
-    end = f"to {task.last}" if task.last is not None else "on"
-    return f"from {task.first} {end}" + (f" in steps of {task.step}" if task.step > 1 else "")

@@ -10,7 +10,7 @@ _NUMBER = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<after>\D*)", re.DOTALL)
 _PLAIN = ("", "frame", "frames", "img", "image", "images", "picture", "im")  # prefixes that name no video
 # Folders of exports that name no video either.
 _FOLDERS = ("", ".", "images", "image", "train", "test", "val", "valid", "default", "obj_train_data", "data", "frames",
-            "jpegimages", "annotations", "labelme")  # fmt: skip
+            "jpegimages", "annotations", "labelme", "json", "jsons", "img", "imgs", "pictures", "labels")  # fmt: skip
 _FILES = re.compile(r"coco|cvat|annotations?|labels|export|result|instances.*", re.IGNORECASE)  # of many exports
 
 
@@ -51,12 +51,15 @@ def name_of(export: Path) -> str:
     return next((folder.name for folder in folders if folder.name.lower() not in _FOLDERS), path.stem)
 
 
+def own_folder(path: PurePosixPath) -> str:
+    """The innermost folder of a picture whose name is not a usual one; "" if there is none."""
+    parts = [part for part in path.parent.parts if part.lower() not in (*_FOLDERS, "/")]
+    return parts[-1] if parts else ""
+
+
 def _video_name(path: PurePosixPath, before: str, default: str) -> str:
     prefix = before.strip(" _-.")
-    if prefix.lower() not in _PLAIN:
-        return prefix
-    parts = [part for part in path.parent.parts if part.lower() not in _FOLDERS]
-    return parts[-1] if parts else default
+    return prefix if prefix.lower() not in _PLAIN else own_folder(path) or default
 
 
 def _by_name(groups: Mapping[str, dict[int, str]], names: Mapping[str, str]) -> dict[str, dict[int, str]]:

@@ -4,9 +4,7 @@ import base64
 import binascii
 import functools
 import io
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
 from jaxtyping import Bool
@@ -16,7 +14,7 @@ from input_pipeline.exports import drawing
 from input_pipeline.exports.actions import SEPARATOR, is_of_tools
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.json_files import Entry, entries, find_json, point_numbers, text
-from input_pipeline.exports.files.picture_names import group_pictures, name_of
+from input_pipeline.exports.formats.labelme_pictures import PictureVideo, find_videos
 from input_pipeline.exports.labelled import Draw, Export, LabelledVideo, ReadOptions, Shape, Size, left_out_remarks
 from input_pipeline.exports.tracks import TrackBuilder
 from input_pipeline.releases.json_fields import error_place, shorten
@@ -24,7 +22,6 @@ from ssa2d_jax.data.export_formats import LABELME_MARK, mark_labelme
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.text import first_few, plural, size_text
 from ssa2d_jax.video.frame import MAX_PIXELS
-from ssa2d_jax.video.pictures import PICTURES
 
 TOOL = "labelme"
 _DRAWN = ("polygon", "rectangle", "circle", "oriented_rectangle")
@@ -46,25 +43,11 @@ def read_labelme(archive: Archive, options: ReadOptions) -> Export:
     """Reads the JSON files of labelme in an export. Raises InputError if they can't be used."""
     files = {name: archive.read_json(name) for name in find_labelme(archive)}
     contents = {name: content for name, content in files.items() if isinstance(content, dict)}
-    pictures = {_picture(name, archive.place(name), content): name for name, content in contents.items()}
-    if len(pictures) < len(contents):
-        raise InputError(f"{archive.path}: several JSON files are of the same picture; keep one for each")
     reader = _Reader(archive, contents, options.action_attribute)
-    folders = {PurePosixPath(picture).parent for picture in pictures}
-    beside = [name for name in archive.ending_with(*PICTURES) if PurePosixPath(name).parent in folders]
-    groups = group_pictures([*pictures, *beside], str(archive.path), name_of(archive.path))
-    videos = []
-    for video, of_video in groups.items():
-        frames = {frame: pictures[picture] for frame, picture in of_video.items() if picture in pictures}
-        if frames:
-            videos.append(reader.read_video(video, frames, of_video))
-    return Export(TOOL, videos, reader.sentence, reader.remarks())
-
-
-def _picture(name: str, place: str, content: Entry) -> str:
-    """The name of the picture of a JSON file: in the same folder, whatever folder the JSON names."""
-    picture = PureWindowsPath(text(content.get("imagePath"), f"{place}: imagePath")).name
-    return str(PurePosixPath(name).parent / picture)
+    videos = [reader.read_video(video) for video in find_videos(archive, contents)]
+    unused = [name for name in archive.ending_with(".json") if name not in files]
+    others = [f"no JSON files of labelme, so not used: {first_few(unused)}"] if unused else []
+    return Export(TOOL, videos, reader.sentence, [*reader.remarks(), *others])
 
 
 class _Reader:
@@ -75,7 +58,7 @@ class _Reader:
         self._where = _find_action(archive, {name: self._shapes(name) for name in contents}, chosen)
         how = "as it says" if chosen else "guessed; it chooses another"
         self.sentence = f"{_PLACES[self._where]} (config.convert.action_attribute: {how})"
-        self._left_out: Counter[str] = Counter()
+        self._left_out: dict[str, list[str]] = {}
         self._empty = 0
         self._unnamed = False
         flags = [content.get("flags") for content in contents.values()]
@@ -95,15 +78,15 @@ class _Reader:
     def _shapes(self, name: str) -> list[Entry]:
         return entries(self._contents[name].get("shapes"), f"{self._archive.place(name)}: shapes")
 
-    def read_video(self, video: str, files: Mapping[int, str], pictures: Mapping[int, str]) -> LabelledVideo:
-        """Reads the files of a video, by frame; `pictures` are all of its pictures."""
+    def read_video(self, video: PictureVideo) -> LabelledVideo:
+        """Reads the files of a video."""
         tracks = TrackBuilder()
         empty, unknown, sizes = [], {}, set()
-        for frame, name in files.items():
+        for frame, name in video.files.items():
             shapes = self._shapes(name)
             sizes.add(_size(self._archive.place(name), self._contents[name]))
             try:
-                read = [self._read_shape(index, shape) for index, shape in enumerate(shapes)]
+                read = [self._read_shape(name, index, shape) for index, shape in enumerate(shapes)]
             except InputError as error:
                 unknown[frame] = f"{self._archive.place(name)}: {error}"
                 continue
@@ -114,16 +97,26 @@ class _Reader:
         self._empty += len(empty)
         if len(sizes) > 1:
             raise InputError(
-                f"{self._archive.path}: the pictures of {video} have several sizes; convert each by itself"
+                f"{self._archive.path}: the pictures of {video.name} have several sizes; convert each by itself"
             )
         place = str(self._archive.path)
-        return LabelledVideo(video, place, tracks.tracks(), sizes.pop(), pictures, empty=empty, unknown=unknown)
+        return LabelledVideo(
+            video.name,
+            place,
+            tracks.tracks(),
+            sizes.pop(),
+            video.pictures,
+            empty=empty,
+            unknown=unknown,
+            has_exact_pictures=True,
+            missing_pictures=video.missing,
+        )
 
-    def _read_shape(self, index: int, shape: Entry) -> tuple[str, int | None, Shape] | None:
+    def _read_shape(self, name: str, index: int, shape: Entry) -> tuple[str, int | None, Shape] | None:
         place = f"shape {index + 1} ({shorten(shape.get('label'))})"
         label, kind, group = text(shape.get("label"), f"{place}: label"), shape.get("shape_type"), shape.get("group_id")
         if kind in _NO_AREAS:
-            self._left_out[str(kind)] += 1
+            self._left_out.setdefault(str(kind), []).append(f"{name}, {place}")
             return None
         if group is not None and type(group) is not int:
             raise InputError(f"{place}: group_id is {shorten(group)}; expected a whole number")

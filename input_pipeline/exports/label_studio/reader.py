@@ -140,7 +140,7 @@ class _Reader:
         else:
             labels = [label for region in regions for label in region.labels]
             self.source = find_action(place, list(attributes.values()), labels, chosen)
-        self._left_out: Counter[str] = Counter()
+        self._left_out: dict[str, list[str]] = {}
         self._several = 0
 
     def remarks(self) -> list[str]:
@@ -179,7 +179,7 @@ class _Reader:
         for frame, task in tasks.items():
             try:
                 for index, region in enumerate(task.regions):
-                    if self._is_area(region):
+                    if self._is_area(region, task):
                         actor, shape = self._read_region(index, region)
                         tracks.add(frame, actor, shape)
             except InputError as error:
@@ -187,9 +187,9 @@ class _Reader:
         size = next(iter(sizes), None)
         return LabelledVideo(video, str(self._archive.path), tracks.tracks(), size, names, unknown=unknown)
 
-    def _is_area(self, region: Region) -> bool:
+    def _is_area(self, region: Region, task: _Task) -> bool:
         if region.kind in NO_AREAS:
-            self._left_out[region.kind] += 1
+            self._left_out.setdefault(region.kind, []).append(f"{task.file}, region {region.id}")
         return region.kind not in ("", "timeline", *NO_AREAS)
 
     def _read_region(self, index: int, region: Region) -> tuple[str, Shape]:
@@ -206,7 +206,7 @@ class _Reader:
         present: Counter[int] = Counter()
         read = []
         for region in task.regions:
-            if self._is_area(region):
+            if self._is_area(region, task):
                 listed = list(boxes_by_frame(region))
                 present.update(frame for frame, _, _ in listed)
                 read.append((region, listed))

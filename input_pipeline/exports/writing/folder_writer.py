@@ -9,8 +9,9 @@ from pathlib import Path
 
 from input_pipeline.exports.files.archive import Archive
 from input_pipeline.exports.files.picture_names import name_of
-from input_pipeline.exports.labelled import LabelledVideo
-from input_pipeline.exports.writing import media
+from input_pipeline.exports.labelled import LabelledVideo, Size
+from input_pipeline.exports.writing import fit, media
+from input_pipeline.exports.writing.frames import Frames
 from input_pipeline.exports.writing.label_maps import FrameLabel, Row, draw_frames, find_rows, number_tracks
 from input_pipeline.releases.folder_table import TABLE
 from ssa2d_jax.data.label_space import IGNORE
@@ -37,6 +38,7 @@ class Written:
         hidden: Tracks that can't be seen in a frame that has them, with the number of frames.
         without_action: Tracks that are ignored in a frame, as their action isn't known, with the number of frames.
         remarks: What was guessed or left out.
+        warnings: What may be wrong.
         problems: Frames that could not be labelled.
     """
 
@@ -50,6 +52,7 @@ class Written:
     hidden: Counter[str] = dataclasses.field(default_factory=Counter)
     without_action: Counter[str] = dataclasses.field(default_factory=Counter)
     remarks: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -87,18 +90,21 @@ class FolderWriter:
             leak = ", one to train on, one to test on" if self._splits[other] != video.split else ""
             renamed.append(f"{other} and {name} are the same video{leak}")
         written.remarks += [*renamed, *frames.remarks, *_lost(video, positions), *_unknown(video)]
+        written.warnings += frames.warnings
         written.rows[name], self._splits[name] = [], video.split
         path = frames.write(self._archive, self._root / "videos", name)
+        source = frames.describe(self._archive)
+        written.warnings += fit.length_warnings(path, video, source)
         if positions:
-            written.rows[name] = self._write_labels(path, video, name, positions)
+            size = fit.check_frames(path, video, positions, source)
+            written.rows[name] = self._write_labels(video, name, positions, size)
         if not written.rows[name]:
             del written.rows[name]
             shutil.rmtree(self._root / "labels" / name, ignore_errors=True)
             shutil.rmtree(path) if path.is_dir() else path.unlink()
             written.remarks.append(f"{name}: has no frame with an action, so it is left out")
 
-    def _write_labels(self, path: Path, video: LabelledVideo, name: str, positions: Mapping[int, int]) -> list[Row]:
-        size = media.check_frames(path, video, positions)
+    def _write_labels(self, video: LabelledVideo, name: str, positions: Mapping[int, int], size: Size) -> list[Row]:
         folder = self._root / "labels" / name
         folder.mkdir()
         tracks = number_tracks(video)
@@ -146,9 +152,9 @@ def _guessed_name(export: Path, video: str) -> list[str]:
     return [f"the export names no video; it is called {video}, as the folder of {export.name}, which you can rename"]
 
 
-def _unused_options(video: LabelledVideo, frames: media.Frames, options: media.MediaOptions) -> list[str]:
+def _unused_options(video: LabelledVideo, frames: Frames, options: media.MediaOptions) -> list[str]:
     """Says that first_frame and frame_step, if they are set, change nothing for this video."""
-    if (options.first_frame, options.frame_step) == (0, 1) or not (video.has_video_numbers or frames.pictures):
+    if options.has_default_numbers or not (video.has_video_numbers or frames.pictures):
         return []
     why = "the labels count the video's frames" if video.has_video_numbers else "it is a folder of pictures"
     return [f"{video.name}: config.convert.first_frame and frame_step are not used, as {why}"]
@@ -156,7 +162,8 @@ def _unused_options(video: LabelledVideo, frames: media.Frames, options: media.M
 
 def _lost(video: LabelledVideo, positions: Mapping[int, int]) -> list[str]:
     lost = [str(frame) for frame in video.frames() if frame not in positions]
-    return [f"{video.name}: frames without a picture, so not labelled: {first_few(lost)}"] if lost else []
+    why = f" ({video.missing_pictures})" if video.missing_pictures else ""
+    return [f"{video.name}: frames without a picture, so not labelled: {first_few(lost)}{why}"] if lost else []
 
 
 def _unknown(video: LabelledVideo) -> list[str]:

@@ -10,17 +10,19 @@ from ssa2d_jax.utils.text import first_few, plural
 
 REPORT = "converted.txt"  # in the folder
 _MOST_BYTES = 1 << 16
+_RESTING = ". An actor that rests is learned only with an action of its own, as 'none'"
 _SHOWN_PROBLEMS = _SHOWN_CLASSES = 20
 
 
 def describe(export: Export, written: Written) -> list[str]:
-    """The report: the tool, the tracks, where the actions come from, how the frames were labelled, what is left out."""
+    """The report: what may be wrong, the tool, the tracks, the actions, how frames were labelled, what is left out."""
     rows = [row for of_video in written.rows.values() for row in of_video]
     tracks = {(name, row.number) for name, of_video in written.rows.items() for row in of_video}
     drawn = written.frames - written.interpolated - written.predicted
     title = f"{export.tool} (predictions)" if written.predicted and not drawn else export.tool
     predicted = f", in {written.predicted} all were predicted or imported, and nobody has changed them"
     lines = [
+        *(f"warning: {warning}" for warning in dict.fromkeys(written.warnings)),
         f"tool: {title}",
         f"action: {export.action}",
         f"videos: {len(written.rows)} ({first_few(list(written.rows))}), with {plural(len(tracks), 'track')}",
@@ -32,13 +34,13 @@ def describe(export: Export, written: Written) -> list[str]:
     lines += describe_kept_out(written)
     if written.boxes:
         lines.append(f"boxes were filled in {plural(written.boxes, 'frame')}: the network learns rectangles from them")
-    for text, tally in (
-        ("ignored where the action isn't known", written.without_action),
-        ("not to be seen, as others cover it or it lies outside", written.hidden),
+    for text, tally, hint in (
+        ("ignored where the action isn't known", written.without_action, _RESTING),
+        ("not to be seen, as others cover it or it lies outside", written.hidden, ""),
     ):
         if tally:
             shown = [f"{track} in {plural(count, 'frame')}" for track, count in tally.most_common()]
-            lines.append(f"{text}: {first_few(shown)}")
+            lines.append(f"{text}: {first_few(shown)}{hint}")
     lines += [f"note: {remark}" for remark in dict.fromkeys((*export.remarks, *written.remarks))]
     return [*lines, *describe_problems(written.problems)]
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
-from ssa2d_jax.data.export_formats import LABELME_MARK, mark_labelme
+from ssa2d_jax.data.export_formats import LABELME_MARK, LABELME_VIDEO, mark_labelme
 from ssa2d_jax.inference.exports.clip import Clip, ClipTrack
 from ssa2d_jax.inference.exports.options import ExportOptions
 from ssa2d_jax.utils.errors import InputError
@@ -30,8 +30,8 @@ def write_labelme(clip: Clip, folder: Path, out_folder: Path, options: ExportOpt
 
     The label is the actor, `group_id` the track's number; `flags` has every action, true if the track does it.
     `imagePath` is the picture of the frame: of a folder of pictures its own, else a JPEG beside the JSON, which is
-    there with `options.pictures`. labelme keeps fields that it doesn't know: one marks a shape as a prediction by a
-    checksum, which is right until somebody changes it.
+    there with `options.pictures`. labelme keeps fields that it doesn't know: one names the video, and one marks a shape
+    as a prediction by a checksum, which is right until somebody changes it.
     """
     place = folder / LABELME
     place.mkdir(exist_ok=True)
@@ -62,6 +62,7 @@ def write_labelme(clip: Clip, folder: Path, out_folder: Path, options: ExportOpt
             "imageData": None,
             "imageHeight": clip.height,
             "imageWidth": clip.width,
+            LABELME_VIDEO: clip.name,
         }
         (place / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         files += 1

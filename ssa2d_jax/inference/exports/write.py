@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from ssa2d_jax.data.export_formats import EXPORT_FORMATS, EXPORT_SHAPES, FORMATS_RULE
+from ssa2d_jax.data.export_formats import EXPORT_FORMATS, EXPORT_SHAPES, FORMATS_RULE, unknown_format
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.exports import coco, cvat, labelme, youtube_vis
 from ssa2d_jax.inference.exports.clip import read_clip
@@ -42,7 +42,8 @@ def check_formats(formats: Sequence[str], options: ExportOptions, space: LabelSp
     """
     unknown = [name for name in formats if name not in EXPORT_FORMATS]
     if unknown or len(set(formats)) < len(formats):
-        raise InputError(f"formats are {','.join(formats)!r}; allowed: {FORMATS_RULE}")
+        text = ",".join(formats)
+        raise InputError(f"formats are {text!r}{unknown_format(text)}; allowed: {FORMATS_RULE}")
     if options.shapes not in EXPORT_SHAPES:
         raise InputError(f"shapes are {options.shapes!r}; allowed: {' or '.join(map(repr, EXPORT_SHAPES))}")
     if not 0 <= options.iou <= 1 or options.step < 1:

@@ -33,6 +33,7 @@ def test_every_mask_and_name_is_in_the_files(tmp_path):
     assert sorted(files) == [f"frame_{frame:06d}" for frame in range(24)]
     for name, content in files.items():
         assert content["imagePath"] == f"{name}.jpg" and content["imageData"] is None
+        assert content["video"] == read_clip(tmp_path / "tracks.json").name
         assert (content["imageHeight"], content["imageWidth"], content["flags"]) == (60, 80, {})
         for shape in content["shapes"]:
             track, frame = shape["group_id"], int(name.removeprefix("frame_"))

@@ -25,7 +25,7 @@ def names(folder):
 @pytest.mark.parametrize(
     "formats, options, message",
     [
-        (("cvta",), {}, "formats are 'cvta'; allowed: .* cvat, coco, youtube_vis, labelme"),
+        (("cvta",), {}, "formats are 'cvta'; did you mean 'cvat'.; allowed: .* cvat, coco"),
         (("coco", "coco"), {}, "formats are 'coco,coco'; allowed"),
         (("coco",), {"shapes": "boxes"}, "shapes are 'boxes'; allowed: 'masks' or 'polygons'"),
         (("coco",), {"iou": 1.5}, "iou is 1.5"),

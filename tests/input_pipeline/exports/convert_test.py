@@ -18,6 +18,7 @@ from ssa2d_jax.inference.exports.options import ExportOptions
 from ssa2d_jax.inference.exports.write import write_formats
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.images import encode_png
+from ssa2d_jax.video.reader import read_frames
 from tests.fixtures import export_clip
 from tests.fixtures.exports import DATA, convert, make_video, read_labels, read_rows
 
@@ -80,8 +81,9 @@ def test_a_missing_video_names_the_option(tmp_path):
 def test_pictures_of_some_frames_are_said_and_a_named_video_comes_before_them(tmp_path, videos):
     with zipfile.ZipFile(tmp_path / "export.zip", "w") as file:
         file.write(DATA / "cvat/video.xml", "annotations.xml")
+        frames = list(read_frames(videos / "park (1).mp4"))
         for frame in range(4, 19, 2):
-            file.write(DATA / "labelme/walk/00000.jpg", f"images/frame_{frame:06}.PNG")
+            file.writestr(f"images/frame_{frame:06}.PNG", encode_png(frames[frame].rgb))
     report = convert(tmp_path / "export.zip", tmp_path / "pictures")
     assert "have the numbers 4, 6, 8, 10, 12 and 3 more: they are taken for neighbouring frames" in report
     report = convert(tmp_path / "export.zip", tmp_path / "video", videos)
@@ -92,7 +94,8 @@ def test_pictures_of_some_frames_are_said_and_a_named_video_comes_before_them(tm
 def test_nothing_is_left_of_a_conversion_that_fails(tmp_path):
     (tmp_path / "videos").mkdir()
     make_video(tmp_path / "videos", "park (1).mp4", 6)
-    with pytest.raises(InputError, match=r"frame 6 of .*/out/videos/park_1.mp4, counted from 0, but that has 6"):
+    message = r"frame 6 of .*/videos/park \(1\).mp4, counted from 0, but that has 6. .* a copy of another frame rate"
+    with pytest.raises(InputError, match=message):
         convert(DATA / "cvat/video.xml", tmp_path / "out", tmp_path / "videos")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["videos"]
 
@@ -269,3 +272,62 @@ def test_several_actions_at_once_are_checkboxes_and_frames_with_two_ticks_are_le
     assert {row[2:4] for row in read_rows(tmp_path / "own")} == {("dog", "running"), ("cat", "flying")}
     assert ", barking; a pixel can have one" in report
     assert "in 12 all were predicted or imported" in report
+
+
+def test_classes_that_differ_only_in_case_are_refused_and_the_tool_named_as_the_place_to_mend(tmp_path, videos):
+    text = (DATA / "cvat/video.xml").read_text()
+    (tmp_path / "annotations.xml").write_text(text.replace(">eating<", ">Running<"))
+    message = "actions 'Running' and 'running' differ only in case; if they are the same, spell them alike in the tool"
+    with pytest.raises(InputError, match=message):
+        convert(tmp_path / "annotations.xml", tmp_path / "out", videos)
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_exports_are_joined_as_the_docs_say(tmp_path, videos):
+    convert(DATA / "cvat/video.xml", tmp_path / "own", videos)
+    text = (DATA / "cvat/video.xml").read_text()
+    (tmp_path / "annotations.xml").write_text(text.replace("park (1).mp4", "other.mp4"))
+    make_video(videos, "other.mp4", 20)
+    convert(tmp_path / "annotations.xml", tmp_path / "more", videos)
+    for folder in ("videos", "labels"):
+        for path in (tmp_path / "more" / folder).iterdir():
+            path.rename(tmp_path / "own" / folder / path.name)
+    rows = (tmp_path / "more/labels.csv").read_text().splitlines()[1:]
+    with open(tmp_path / "own/labels.csv", "a") as file:
+        file.write("\n".join(rows) + "\n")
+    result = check.run_check(open_release("folder", tmp_path / "own"), tmp_path / "checked")
+    assert not result.problems and len(result.videos) == 2
+
+
+def test_a_folder_with_a_zip_names_the_zip(tmp_path, videos):
+    with zipfile.ZipFile(videos / "a.zip", "w") as file:
+        file.write(DATA / "cvat/video.xml", "annotations.xml")
+    message = r"give the zip itself: --input=.*/videos/a.zip --config.convert.videos=.*/videos\. Known"
+    with pytest.raises(InputError, match=message):
+        convert(videos, tmp_path / "out")
+    with pytest.raises(InputError, match=r"Is a.zip an export of a labelling tool\? Give the zip itself as data.root"):
+        open_release("folder", videos)
+    shutil.copyfile(videos / "a.zip", videos / "b.zip")
+    with pytest.raises(InputError, match="each by itself; a.zip, b.zip are exports of their own"):
+        convert(videos, tmp_path / "out")
+
+
+def test_the_name_of_a_format_may_have_capitals_and_a_misspelt_one_is_named(tmp_path, videos):
+    convert(DATA / "cvat/video.xml", tmp_path / "out", videos, tool="CVAT")
+    with pytest.raises(InputError, match="config.convert.tool is 'labelmee'; did you mean 'labelme'\\?; allowed: cvat"):
+        convert(DATA / "cvat/video.xml", tmp_path / "other", videos, tool="labelmee")
+
+
+@pytest.mark.parametrize("content", ["", '{"images": [], "annotations": [{"id": 1, "ima'])
+def test_a_coco_file_that_was_cut_is_an_error_beside_another_and_alone(tmp_path, content):
+    _predictions(tmp_path)
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export/instances_val.json").write_text(content)
+    message = (
+        "instances_val.json: not a JSON file in UTF-8 .*It may hold labels: export or save it again, or move it out"
+    )
+    with pytest.raises(InputError, match=message):
+        convert(tmp_path / "export", tmp_path / "own", tmp_path / "videos")
+    shutil.copyfile(tmp_path / "coco.json", tmp_path / "export/instances_train.json")
+    with pytest.raises(InputError, match=message):
+        convert(tmp_path / "export", tmp_path / "own", tmp_path / "videos")

@@ -223,6 +223,8 @@ def test_classes_that_differ_only_in_case_are_a_problem(tmp_path):
     assert layouts.open_folder(root).dataset_problems() == [
         f"{root}: actors 'Fork lift' and 'fork lift' differ only in case; if they are the same, spell them alike"
     ]
+    with pytest.raises(InputError, match="actors 'Fork lift' and 'fork lift' differ only in case"):
+        prepare_folder(root, tmp_path / "prepared")
 
 
 @pytest.mark.parametrize("numbers", [(0, 1, 2), (3, 255, 65535), (0, 7, 65536, 1 << 31)])

@@ -57,11 +57,12 @@ def test_tracks_that_cvat_wrote_are_read(tmp_path, videos):
         "videos: 1 (park_1), with 4 tracks",
         "labelled frames: 8; in 7 a person drew a shape, in 1 the tool drew all of them between those",
         "boxes were filled in 7 frames: the network learns rectangles from them",
-        "ignored where the action isn't known: park_1: track 2 (car) in 2 frames",
-        "note: 1 shape of kind 'points' left out: only areas can be learned",
+        "ignored where the action isn't known: park_1: track 2 (car) in 2 frames. An actor that rests is learned only "
+        "with an action of its own, as 'none'",
+        "note: 1 shape of kind 'points' left out, whose pixels are background, or what else is drawn there: only",
         "note: labels without the attribute 'activity', so ignored: 'car'",
     ):
-        assert line in report.splitlines()
+        assert any(found.startswith(line) for found in report.splitlines()), line
     assert read_rows(tmp_path / "out") == [
         ("park_1", "1", "dog", "running", "4", "10"),
         ("park_1", "1", "dog", "eating", "12", "14"),
@@ -301,7 +302,7 @@ def test_a_task_with_another_frame_step_than_the_video_is_refused(tmp_path):
 def test_labels_of_another_size_than_the_video_are_refused(tmp_path):
     source = _export(tmp_path, _track(_shape(1), _shape(2, outside=1)))
     make_video(tmp_path / "videos", "park.mp4", 10, (48, 64))
-    with pytest.raises(InputError, match=r"the labels of park are 40x30, but park.mp4 has frames of 64x48"):
+    with pytest.raises(InputError, match=r"the labels of park are 40x30, but .*/videos/park.mp4 has frames of 64x48"):
         convert(source, tmp_path / "out", tmp_path / "videos")
 
 

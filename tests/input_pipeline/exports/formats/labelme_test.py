@@ -123,7 +123,9 @@ def test_lines_and_points_are_counted(tmp_path):
         [_shape(), _shape(kind="line", points=((1, 1), (5, 5))), _shape(kind="point", points=((1, 1),))],
     )
     report = convert(tmp_path / "walk", tmp_path / "out")
-    assert "1 shape of kind 'line' left out" in report and "1 shape of kind 'point' left out" in report
+    assert "1 shape of kind 'line' left out, whose pixels are background, or what else is drawn there: " in report
+    assert "Draw the object as an area, too: 00000.json, shape 2 ('dog')\n" in report
+    assert "1 shape of kind 'point' left out" in report and "00000.json, shape 3 ('dog')" in report
 
 
 def _png(values):
