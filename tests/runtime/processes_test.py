@@ -16,6 +16,9 @@ from ssa2d_jax.cli import processes as starting
 from ssa2d_jax.cli.arguments import parse
 from ssa2d_jax.runtime.placement import find_placement
 
+def refuse():
+    raise InputError("no")
+
 starting._SILENT_SECONDS = 5.0
 what = sys.argv.pop(1)
 try:
@@ -51,7 +54,11 @@ try:
                 processes.on_first(lambda: [][0] if own else processes.check_same("x", 1) or 1 / 1)
                 processes.check_same("the answers", own)
             except InputError as error:
-                said["differ"] = str(error)
+                said["differ"] = str(error), processes.is_of_all(error)
+            try:
+                processes.on_first(refuse)
+            except InputError as error:
+                said["of all"] = processes.is_of_all(error)
             print(json.dumps(said), flush=True)
 except InputError as error:
     print(f"error: {error}", file=sys.stderr)
@@ -67,7 +74,8 @@ def test_two_processes_agree():
     (code, out, err), (code_1, out_1, err_1) = finish(_start("talk"))
     assert code == code_1 == 0, err + err_1
     first, other = (json.loads(text.splitlines()[-1]) for text in (out, out_1))
-    assert other.pop("differ") == "the answers of this process and of the first one differ: 1 here, 0 there"
+    differ = "the answers of this process and of the first one differ: 1 here, 0 there"
+    assert other.pop("differ") == [differ, False]
     assert "differ" not in first and first == other
     assert first == {
         "devices": [2, 4],
@@ -76,6 +84,7 @@ def test_two_processes_agree():
         "broadcast": [np.array([-0.0, np.nan, 1], np.float32).tobytes().hex(), [0]],
         "gathered": ["y", "xy"],
         "largest": 7,
+        "of all": True,
         "offered": [0, 0, 15, 0],  # what one process says in a step, all know in the next
     }
     assert "2 processes, 4 devices" in err and not err_1 and "Gloo" not in err
