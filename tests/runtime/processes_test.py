@@ -28,6 +28,7 @@ try:
         from ssa2d_jax.runtime import processes
         from ssa2d_jax.steps.devices import Agreement
         from ssa2d_jax.utils.errors import InputError
+        from ssa2d_jax.utils.signals import Stopped
 
         own = processes.index()
         print("ready", flush=True)
@@ -36,6 +37,10 @@ try:
         elif what == "fail":
             if own == 1:
                 raise InputError("this disk is broken")
+            time.sleep(60)
+        elif what == "stop":
+            if own == 1:
+                raise Stopped(15, "with an error: this disk is broken") from InputError("this disk is broken")
             time.sleep(60)
         else:
             tree = {"a": np.array([-0.0, np.nan, 1 + own], np.float32), "b": np.array([own], np.int32)}
@@ -55,12 +60,17 @@ try:
                 processes.check_same("the answers", own)
             except InputError as error:
                 said["differ"] = str(error), processes.is_of_all(error)
+            processes.check_same("numbers", {"a": (float("nan"), 1)})
+            try:
+                processes.check_same("the options", {"rate": 0.1, "seed": own, "shape": (1, 2)})
+            except InputError as error:
+                said["options"] = str(error)
             try:
                 processes.on_first(refuse)
             except InputError as error:
                 said["of all"] = processes.is_of_all(error)
             print(json.dumps(said), flush=True)
-except InputError as error:
+except (InputError, Stopped) as error:
     print(f"error: {error}", file=sys.stderr)
     starting.end(2)
 """
@@ -76,7 +86,9 @@ def test_two_processes_agree():
     first, other = (json.loads(text.splitlines()[-1]) for text in (out, out_1))
     differ = "the answers of this process and of the first one differ: 1 here, 0 there"
     assert other.pop("differ") == [differ, False]
-    assert "differ" not in first and first == other
+    said = "the options of this process and of the first one differ: {'seed': 1} here, {'seed': 0} there"
+    assert other.pop("options") == said
+    assert "differ" not in first and "options" not in first and first == other
     assert first == {
         "devices": [2, 4],
         "first": ["of", 0],
@@ -108,17 +120,24 @@ def test_if_one_is_killed_the_other_ends_with_a_sentence(killed):
     assert last.startswith(f"error: process {1 - killed}: {said}") and "goes on from its last checkpoint" in last
 
 
-def test_if_one_fails_the_other_says_why():
-    (code, _, err), (code_1, _, err_1) = finish(_start("fail"), timeout=50)
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("fail", "this disk is broken"),
+        ("stop", "stopped by SIGTERM with an error: this disk is broken"),  # the other knows of no signal
+    ],
+)
+def test_if_one_fails_the_other_says_why(what, reason):
+    (code, _, err), (code_1, _, err_1) = finish(_start(what), timeout=50)
     assert code == 4 and code_1 == 2
-    assert err.splitlines()[-1].startswith("error: process 0: process 1 has ended: this disk is broken; this one ends")
-    assert err_1.splitlines()[-1] == "error: this disk is broken"
+    assert err.splitlines()[-1].startswith(f"error: process 0: process 1 has ended: {reason}; this one ends")
+    assert err_1.splitlines()[-1] == f"error: {reason}"
 
 
 def test_one_process_waits_for_nobody():
     assert processes.count() == 1 and processes.is_first()
     assert processes.on_first(lambda: (1, 2)) == (1, 2)  # not by way of JSON
     assert processes.gather(b"x") == [b"x"] and processes.largest(3) == 3
-    processes.check_same("this", {"a": 1})
+    processes.check_same("this", {"a": float("nan")})
     with pytest.raises(InputError, match="no"):
         processes.on_first(lambda: (_ for _ in ()).throw(InputError("no")))
