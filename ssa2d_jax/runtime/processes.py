@@ -144,7 +144,14 @@ def largest(value: int) -> int:
 
 
 def check_same(what: str, value: PyTree) -> None:
-    """Raises InputError unless `value`, which JSON has to hold, is the same in all processes."""
-    first = on_first(lambda: value)
-    if json.loads(json.dumps(value)) != first:
-        raise InputError(f"{what} of this process and of the first one differ: {value} here, {first} there")
+    """Raises InputError unless `value`, which JSON has to hold, is the same in all processes; it names what differs."""
+    if count() == 1:
+        return
+    mine = json.loads(json.dumps(value))
+    first = json.loads(on_first(lambda: json.dumps(value)))  # as text: no number that isn't one equals itself
+    if json.dumps(mine, sort_keys=True) == json.dumps(first, sort_keys=True):
+        return
+    if isinstance(mine, dict) and isinstance(first, dict):
+        names = [name for name in mine | first if mine.get(name) != first.get(name)]
+        mine, first = ({name: part.get(name) for name in names} for part in (mine, first))
+    raise InputError(f"{what} of this process and of the first one differ: {mine} here, {first} there")
