@@ -89,8 +89,8 @@ def test_muon_equals_optax_on_kernels_of_every_shape_with_the_same_state():
     jax.tree.map(np.testing.assert_allclose, states[0], states[1][1])
 
 
-def test_muon_is_exact_on_devices_that_multiply_in_half_precision():
-    """A CPU always does, so the programs are read."""
+def test_muon_asks_for_full_float32_of_devices_with_faster_products():
+    """A CPU multiplies in full float32 whatever is asked for, so the program is read."""
     train = default.get_config().train
     train.update(dict(optimizer="muon", clip_gradient=0.0))
     rule, params = optimizer.make_optimizer(train, lambda _: 0.01), {"tall": jnp.ones((6, 4)), "flat": jnp.ones((4, 6))}
