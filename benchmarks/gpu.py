@@ -3,7 +3,7 @@
 pip install '.[train]' "jax[cuda12]==0.10.2"
 python -m benchmarks.gpu --write_clips=clips.npz        on any machine with TensorFlow: clips of the sprites world
 python -m benchmarks.gpu --clips=clips.npz --output=gpu      all parts, under ten minutes on one card
-python -m benchmarks.gpu --small --output=gpu           the smallest setting, which a CPU does in minutes, too
+python -m benchmarks.gpu --small --output=gpu           the smallest setting, which a CPU does in minutes, too; no train
 
 Needs no TensorFlow. Each part's table is printed, and written into --output, as soon as it is measured. The parts:
 
@@ -38,20 +38,23 @@ PARTS: dict[str, Callable[[Setting], Rows]] = {
 def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("gpu"), help="folder for tables as JSON")
-    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--parts", help=f"of {', '.join(PARTS)}; default: all, without --clips all but train")
     parser.add_argument("--clips", type=Path, help="batches that --write_clips wrote")
     parser.add_argument("--write_clips", type=Path, metavar="NPZ", help="write batches of the sprites world and stop")
     parser.add_argument("--batches", type=int, default=100, help="how many --write_clips writes")
     parser.add_argument("--minutes", type=float, default=3.0, help="of the training")
     parser.add_argument("--small", action="store_true")
     arguments = parser.parse_args(words)
-    names = arguments.parts.split(",")
+    runnable = [part for part in PARTS if part != "train" or arguments.clips]
+    names = arguments.parts.split(",") if arguments.parts else runnable
     if unknown := sorted(set(names) - set(PARTS)):
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     try:
         if arguments.write_clips:
             gpu_parts.write_clips(arguments.write_clips, arguments.batches)
             return 0
+        if "train" in names and arguments.clips:
+            next(gpu_parts.read_clips(arguments.clips))  # a wrong file is an error before minutes of other parts
         _measure(names, Setting.of(arguments.small, arguments.clips, arguments.minutes), arguments.output)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

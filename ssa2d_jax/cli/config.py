@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 from ssa2d_jax.cli.arguments import Arguments
 from ssa2d_jax.cli.checkout import add_checkout
 from ssa2d_jax.runs.defaults import convert_defaults, eval_defaults, predict_defaults
+from ssa2d_jax.utils.errors import InputError
 
 
 def load_config(arguments: Arguments, *, trains: bool = False, scores: bool = False) -> ConfigDict:
@@ -77,12 +78,21 @@ def known_options() -> dict[str, Any]:
 
 
 def config_defaults() -> ConfigDict | None:
-    """The defaults of configs/default.py, which is in a checkout; None for an installed package."""
+    """The defaults of configs/default.py, which is in a checkout; None for an installed package.
+
+    Raises:
+        InputError: Python finds a package `configs` of something else first.
+    """
     add_checkout()
     try:
         from configs import default
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         if error.name != "configs":
             raise
-        return None
+        if isinstance(error, ModuleNotFoundError):
+            return None
+        raise InputError(
+            f"Python's path has a package configs of another project before this one's ({error.path or 'a folder'}); "
+            "take its folder out of PYTHONPATH, start from another folder, or rename it"
+        ) from error
     return default.get_config()

@@ -48,10 +48,10 @@ def together(placement: Placement | None) -> Iterator[None]:
     try:
         _check_devices()
         yield
-    except Stopped:  # all processes have agreed on it
-        _finish()
-        raise
     except BaseException as error:
+        if isinstance(error, Stopped) and error.__cause__ is None:  # all processes have agreed on it
+            _finish()
+            raise
         lines = str(error).splitlines() or [type(error).__name__]
         _note("failed", processes.index(), lines[0])
         raise

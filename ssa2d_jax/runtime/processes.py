@@ -16,7 +16,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import PyTree
 
-from ssa2d_jax.utils.errors import OF_FIRST, Diverged, InputError
+from ssa2d_jax.utils.errors import OF_ALL, OF_FIRST, Diverged, InputError
 
 Result = TypeVar("Result")
 Tree = TypeVar("Tree")
@@ -60,6 +60,7 @@ def on_first(work: Callable[[], Result]) -> Result:
         if "error" not in answer:
             return answer["result"]
         error = _ERRORS[answer["error"]](answer["message"])
+        error.add_note(OF_ALL)
         error.add_note(OF_FIRST)
         raise error
     _is_in_first.value = True
@@ -69,11 +70,17 @@ def on_first(work: Callable[[], Result]) -> Result:
     except (InputError, Diverged) as error:
         kind = "Diverged" if isinstance(error, Diverged) else "InputError"
         client().key_value_set(key, json.dumps({"error": kind, "message": str(error)}))
+        error.add_note(OF_ALL)
         raise
     finally:
         _is_in_first.value = False
     client().key_value_set(key, text)
     return result
+
+
+def is_of_all(error: Exception) -> bool:
+    """Whether every process raises `error` at the same place, so that all may go on together after it."""
+    return count() == 1 or isinstance(error, Diverged) or OF_ALL in getattr(error, "__notes__", ())
 
 
 def wait_for(key: str) -> str:
@@ -137,7 +144,14 @@ def largest(value: int) -> int:
 
 
 def check_same(what: str, value: PyTree) -> None:
-    """Raises InputError unless `value`, which JSON has to hold, is the same in all processes."""
-    first = on_first(lambda: value)
-    if json.loads(json.dumps(value)) != first:
-        raise InputError(f"{what} of this process and of the first one differ: {value} here, {first} there")
+    """Raises InputError unless `value`, which JSON has to hold, is the same in all processes; it names what differs."""
+    if count() == 1:
+        return
+    mine = json.loads(json.dumps(value))
+    first = json.loads(on_first(lambda: json.dumps(value)))  # as text: no number that isn't one equals itself
+    if json.dumps(mine, sort_keys=True) == json.dumps(first, sort_keys=True):
+        return
+    if isinstance(mine, dict) and isinstance(first, dict):
+        names = [name for name in mine | first if mine.get(name) != first.get(name)]
+        mine, first = ({name: part.get(name) for name in names} for part in (mine, first))
+    raise InputError(f"{what} of this process and of the first one differ: {mine} here, {first} there")

@@ -46,7 +46,10 @@ def _muon(train: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransfor
 
     def update(gradients: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
         updates, state = momentum.update(gradients, state, params)
-        return _orthogonalize(updates), state
+        # Each step multiplies the rounding of a Gram matrix by 12: in TF32 or bfloat16, which GPUs and TPUs take by
+        # default, updates of nearly singular kernels would be up to a million times too long.
+        with jax.default_matmul_precision("highest"):
+            return _orthogonalize(updates), state
 
     kernels = optax.chain(
         optax.GradientTransformation(momentum.init, update),

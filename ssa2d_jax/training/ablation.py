@@ -39,7 +39,8 @@ def run_ablation(
     """Trains and scores `config` as each of `config.ablate.variants`, with each of `config.ablate.seeds`.
 
     Each run has its own workdir, `workdir`/<variant>/seed<n>. Finished runs are not trained again, and interrupted
-    runs go on. The tables in `workdir` are written after every run. If a run fails, the others are still trained.
+    runs go on. The tables in `workdir` are written after every run. If a run fails, the others are still trained, but
+    not if it fails in one of several processes alone.
 
     Args:
         variants: what `config.ablate.variants` may name, besides "full", which changes nothing.
@@ -62,6 +63,8 @@ def run_ablation(
             processes.on_first(lambda: config_paths.check_init_paths(run_config.init, folder))  # noqa: B023  at once
             result = _train_or_read(run_config, folder, make_source(run_config), split, read_weights)
         except (InputError, Diverged) as error:
+            if not processes.is_of_all(error):  # the others still work on this run, and would wait for this process
+                raise
             log(f"failed: {error}")
             failures.append(f"{folder}: {error}")
             continue

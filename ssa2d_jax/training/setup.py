@@ -49,7 +49,8 @@ class StepParts(NamedTuple):
 def make_step(config: ConfigDict, source: Source) -> StepParts:
     """The network and training step that `config` describes, for the classes and the number of clips of `source`.
 
-    Equal ones of a process, such as those of an ablation's seeds, are compiled once.
+    Equal ones of a process are compiled once, until `jax.clear_caches()`, which an ablation calls after every run: its
+    further seeds read the programs from the compile cache of the disk.
     """
     model, train, loss = (FrozenConfigDict(part) for part in (config.model, config.train, config.loss))
     return _step_of(model, train, loss, source.space, source.train_clips)

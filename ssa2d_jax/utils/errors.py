@@ -3,6 +3,7 @@
 from ssa2d_jax.utils import commands
 from ssa2d_jax.utils.text import plural
 
+OF_ALL = "of all processes"  # a note of errors that every process of a run raises at the same place
 OF_FIRST = "of the first process, which says it"  # a note of errors that the other processes raise, too
 
 

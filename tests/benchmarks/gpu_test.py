@@ -87,11 +87,22 @@ def test_tables_are_written_and_printed(tmp_path, monkeypatch, capsys):
     assert "plain  0.123" in capsys.readouterr().out
 
 
+def test_without_clips_all_parts_but_the_training_are_measured(tmp_path, monkeypatch):
+    for part in gpu.PARTS:
+        monkeypatch.setitem(gpu.PARTS, part, lambda setting: [{"clips": 1}])
+    assert gpu.main([f"--output={tmp_path}", "--small"]) == 0
+    assert {path.stem for path in tmp_path.iterdir()} == {"agree", "step", "export", "forms"}
+    _write(tmp_path / "clips.npz")
+    assert gpu.main([f"--output={tmp_path}", "--small", f"--clips={tmp_path / 'clips.npz'}"]) == 0
+    assert (tmp_path / "train.json").exists()
+
+
 def test_bad_input_ends_with_a_line(tmp_path, capsys):
     assert gpu.main(["--parts=train", f"--output={tmp_path}"]) == 2
     assert "error: the part train needs --clips" in capsys.readouterr().err
     (tmp_path / "no.npz").write_text("no clips")
-    assert gpu.main(["--parts=train", f"--output={tmp_path}", f"--clips={tmp_path / 'no.npz'}"]) == 2
+    assert gpu.main([f"--output={tmp_path / 'out'}", f"--clips={tmp_path / 'no.npz'}"]) == 2  # before any part
+    assert not (tmp_path / "out").exists()
     assert "no.npz can't be read as .npz" in capsys.readouterr().err
     np.savez(tmp_path / "other.npz", video=np.zeros((2, 3)))
     with pytest.raises(InputError, match="batch"):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import ssa2d_jax
-from ssa2d_jax.cli import app, arguments, checkout
+from ssa2d_jax.cli import app, arguments, checkout, config
+from ssa2d_jax.utils.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,3 +49,16 @@ def test_an_installed_command_can_import_the_configs(monkeypatch):
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT])
     monkeypatch.setattr(checkout.importlib.util, "find_spec", lambda name: None)
     assert checkout.add_checkout() == ROOT and sys.path[-1] == str(ROOT)
+
+
+def test_another_projects_package_of_that_name_is_named(tmp_path, monkeypatch):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/__init__.py").touch()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "configs"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        with pytest.raises(InputError, match=f"of another project before this one's .{tmp_path}/configs"):
+            config.config_defaults()
+    finally:
+        sys.modules.pop("configs", None)  # before those of this project are put back

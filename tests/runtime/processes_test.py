@@ -16,6 +16,9 @@ from ssa2d_jax.cli import processes as starting
 from ssa2d_jax.cli.arguments import parse
 from ssa2d_jax.runtime.placement import find_placement
 
+def refuse():
+    raise InputError("no")
+
 starting._SILENT_SECONDS = 5.0
 what = sys.argv.pop(1)
 try:
@@ -25,6 +28,7 @@ try:
         from ssa2d_jax.runtime import processes
         from ssa2d_jax.steps.devices import Agreement
         from ssa2d_jax.utils.errors import InputError
+        from ssa2d_jax.utils.signals import Stopped
 
         own = processes.index()
         print("ready", flush=True)
@@ -33,6 +37,10 @@ try:
         elif what == "fail":
             if own == 1:
                 raise InputError("this disk is broken")
+            time.sleep(60)
+        elif what == "stop":
+            if own == 1:
+                raise Stopped(15, "with an error: this disk is broken") from InputError("this disk is broken")
             time.sleep(60)
         else:
             tree = {"a": np.array([-0.0, np.nan, 1 + own], np.float32), "b": np.array([own], np.int32)}
@@ -51,9 +59,18 @@ try:
                 processes.on_first(lambda: [][0] if own else processes.check_same("x", 1) or 1 / 1)
                 processes.check_same("the answers", own)
             except InputError as error:
-                said["differ"] = str(error)
+                said["differ"] = str(error), processes.is_of_all(error)
+            processes.check_same("numbers", {"a": (float("nan"), 1)})
+            try:
+                processes.check_same("the options", {"rate": 0.1, "seed": own, "shape": (1, 2)})
+            except InputError as error:
+                said["options"] = str(error)
+            try:
+                processes.on_first(refuse)
+            except InputError as error:
+                said["of all"] = processes.is_of_all(error)
             print(json.dumps(said), flush=True)
-except InputError as error:
+except (InputError, Stopped) as error:
     print(f"error: {error}", file=sys.stderr)
     starting.end(2)
 """
@@ -67,8 +84,11 @@ def test_two_processes_agree():
     (code, out, err), (code_1, out_1, err_1) = finish(_start("talk"))
     assert code == code_1 == 0, err + err_1
     first, other = (json.loads(text.splitlines()[-1]) for text in (out, out_1))
-    assert other.pop("differ") == "the answers of this process and of the first one differ: 1 here, 0 there"
-    assert "differ" not in first and first == other
+    differ = "the answers of this process and of the first one differ: 1 here, 0 there"
+    assert other.pop("differ") == [differ, False]
+    said = "the options of this process and of the first one differ: {'seed': 1} here, {'seed': 0} there"
+    assert other.pop("options") == said
+    assert "differ" not in first and "options" not in first and first == other
     assert first == {
         "devices": [2, 4],
         "first": ["of", 0],
@@ -76,6 +96,7 @@ def test_two_processes_agree():
         "broadcast": [np.array([-0.0, np.nan, 1], np.float32).tobytes().hex(), [0]],
         "gathered": ["y", "xy"],
         "largest": 7,
+        "of all": True,
         "offered": [0, 0, 15, 0],  # what one process says in a step, all know in the next
     }
     assert "2 processes, 4 devices" in err and not err_1 and "Gloo" not in err
@@ -99,17 +120,24 @@ def test_if_one_is_killed_the_other_ends_with_a_sentence(killed):
     assert last.startswith(f"error: process {1 - killed}: {said}") and "goes on from its last checkpoint" in last
 
 
-def test_if_one_fails_the_other_says_why():
-    (code, _, err), (code_1, _, err_1) = finish(_start("fail"), timeout=50)
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("fail", "this disk is broken"),
+        ("stop", "stopped by SIGTERM with an error: this disk is broken"),  # the other knows of no signal
+    ],
+)
+def test_if_one_fails_the_other_says_why(what, reason):
+    (code, _, err), (code_1, _, err_1) = finish(_start(what), timeout=50)
     assert code == 4 and code_1 == 2
-    assert err.splitlines()[-1].startswith("error: process 0: process 1 has ended: this disk is broken; this one ends")
-    assert err_1.splitlines()[-1] == "error: this disk is broken"
+    assert err.splitlines()[-1].startswith(f"error: process 0: process 1 has ended: {reason}; this one ends")
+    assert err_1.splitlines()[-1] == f"error: {reason}"
 
 
 def test_one_process_waits_for_nobody():
     assert processes.count() == 1 and processes.is_first()
     assert processes.on_first(lambda: (1, 2)) == (1, 2)  # not by way of JSON
     assert processes.gather(b"x") == [b"x"] and processes.largest(3) == 3
-    processes.check_same("this", {"a": 1})
+    processes.check_same("this", {"a": float("nan")})
     with pytest.raises(InputError, match="no"):
         processes.on_first(lambda: (_ for _ in ()).throw(InputError("no")))

@@ -89,6 +89,17 @@ def test_muon_equals_optax_on_kernels_of_every_shape_with_the_same_state():
     jax.tree.map(np.testing.assert_allclose, states[0], states[1][1])
 
 
+def test_muon_asks_for_full_float32_of_devices_with_faster_products():
+    """A CPU multiplies in full float32 whatever is asked for, so the program is read."""
+    train = default.get_config().train
+    train.update(dict(optimizer="muon", clip_gradient=0.0))
+    rule, params = optimizer.make_optimizer(train, lambda _: 0.01), {"tall": jnp.ones((6, 4)), "flat": jnp.ones((4, 6))}
+    with jax.default_matmul_precision("bfloat16"):
+        program = str(jax.jit(rule.update).lower(params, rule.init(params), params).as_text())
+    products = [line for line in program.splitlines() if "stablehlo.dot_general" in line]
+    assert len(products) > 8 and all("precision = [HIGHEST, HIGHEST]" in line for line in products)
+
+
 def test_muons_decay_is_decoupled_and_on_kernels_alone():
     gradient = jax.random.normal(jax.random.key(0), (1, 1, 1, 4, 4))
     plain, decayed = _muon_updates(gradient), _muon_updates(gradient, weight_decay=0.5)

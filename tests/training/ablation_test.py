@@ -8,9 +8,10 @@ import pytest
 from configs import default
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.runtime import processes
 from ssa2d_jax.training import ablation
 from ssa2d_jax.utils import locks
-from ssa2d_jax.utils.errors import Diverged, InputError
+from ssa2d_jax.utils.errors import OF_ALL, Diverged, InputError
 from tests.fixtures.toy import toy_config, toy_source
 
 
@@ -102,6 +103,27 @@ def test_a_run_that_another_process_trains_is_left_alone(trained, tmp_path):
         run(config_of(("full",), (0, 1)), tmp_path)
     assert [call[:2] for call in trained] == [("full", 1)]
     assert not (folder / "config.json").exists()
+
+
+def test_what_fails_in_one_of_several_processes_alone_ends_all(trained, tmp_path, monkeypatch):
+    """The next run would begin in this process while the others still are in this one."""
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    monkeypatch.setattr(processes, "on_first", lambda work: work())
+    error = InputError("this process has other data")
+
+    def source(config):
+        if config.seed == 0:
+            raise error
+        return toy_source(4)
+
+    config = config_of(("full",), (0, 1))
+    with pytest.raises(InputError, match="^this process has other data"):
+        ablation.run_ablation(config, default.NETWORK_VARIANTS, tmp_path, source)
+    assert not trained
+    error.add_note(OF_ALL)
+    with pytest.raises(InputError, match="1 of 2 runs failed, the others are done"):
+        ablation.run_ablation(config, default.NETWORK_VARIANTS, tmp_path, source)
+    assert [call[:2] for call in trained] == [("full", 1)]
 
 
 def test_unknown_variants_are_named(tmp_path):
