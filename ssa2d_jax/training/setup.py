@@ -60,8 +60,7 @@ def make_step(config: ConfigDict, source: Source) -> StepParts:
 def _step_of(
     network: FrozenConfigDict, train: FrozenConfigDict, loss: FrozenConfigDict, space: LabelSpace, clips: int
 ) -> StepParts:
-    learning_rate = schedule.learning_rate(train.lr_phases, clips, train.batch_size)
-    rule = optimizer.make_optimizer(train, learning_rate)
+    rule = optimizer.make_optimizer(train, _schedule(train, clips))
     model = build_model(network, space, stats_axis=DEVICES)
     train_step = devices.pmap_train_step(
         model,
@@ -80,9 +79,8 @@ def total_steps(config: ConfigDict, source: Source) -> int:
     return sum(schedule.phase_lengths(train.lr_phases, source.train_clips, train.batch_size))
 
 
-def _schedule(config: ConfigDict, source: Source) -> optax.Schedule:
-    train = config.train
-    return schedule.learning_rate(train.lr_phases, source.train_clips, train.batch_size)
+def _schedule(train: ConfigDict | FrozenConfigDict, clips: int) -> optax.Schedule:
+    return schedule.learning_rate(train.lr_phases, clips, train.batch_size)
 
 
 class Training:
@@ -180,7 +178,7 @@ class Training:
             total=self.total,
             batch_size=train.batch_size,
             log_every=train.log_every,
-            schedule=_schedule(self.config, self.source),
+            schedule=_schedule(train, self.source.train_clips),
             writer=self.writer,
             table=self.history,
             usable_checkpoints=self.usable,

@@ -22,6 +22,8 @@ def wait_for_lock(path: Path, message: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in NOT_PERMITTED:
             raise
+        opened = None
+    if opened is None:  # outside the handler, so that no later error seems to come from this one
         yield
         return
     with opened as file:

@@ -16,7 +16,7 @@ from ssa2d_jax.cli import app
 from ssa2d_jax.runs.checkpoints import Checkpoints
 from ssa2d_jax.runs.load_run import load_run_as_saved
 from tests.fixtures import folder_release
-from tests.fixtures.main_process import ROOT, command, run
+from tests.fixtures.main_process import ROOT, SHORT_CLIPS, command, run
 
 
 def _tiny(folder, *flags):
@@ -29,11 +29,7 @@ def _tiny(folder, *flags):
         f"--config.data.shards_dir={folder / 'prepared'}",
         "--config.data.sprites.test_clips=8",
         "--config.data.sprites.train_clips=12",
-        "--config.data.sprites.frames=20",
-        "--config.data.clip_frames=4",
-        "--config.data.frame_step=1",
-        "--config.data.label_span=4",
-        "--config.predict.overlap=2",
+        *SHORT_CLIPS,
         "--config.train.batch_size=8",
         "--config.train.image_clips=0",  # the notebook's run has pictures
         "--config.train.lr_phases=((1.7, 1e-3, 1e-3),)",

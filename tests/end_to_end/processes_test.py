@@ -8,6 +8,7 @@ import pytest
 
 import tests.fixtures.pooled_encoder  # noqa: F401  for what runs here
 from ssa2d_jax.runs.checkpoints import Checkpoints
+from tests.fixtures.main_process import SHORT_CLIPS
 from tests.fixtures.several_processes import finish, start
 
 
@@ -22,11 +23,7 @@ def _flags(folder, workdir, *flags):
         f"--config.data.shards_dir={folder / 'prepared'}",
         "--config.data.sprites.test_clips=5",
         "--config.data.sprites.train_clips=5",
-        "--config.data.sprites.frames=20",
-        "--config.data.clip_frames=4",
-        "--config.data.frame_step=1",
-        "--config.data.label_span=4",
-        "--config.predict.overlap=2",
+        *SHORT_CLIPS,
         "--config.train.batch_size=8",
         "--config.eval.batch_size=4",
         "--config.train.image_clips=0",  # drawn clips take a program of their own

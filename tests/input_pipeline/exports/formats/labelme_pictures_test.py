@@ -6,18 +6,10 @@ import pytest
 from PIL import Image
 
 from ssa2d_jax.utils.errors import InputError
-from tests.fixtures.exports import convert, make_video, read_labels, read_rows
-
-SHAPE = {
-    "label": "dog:running",
-    "points": [[2, 2], [9, 2], [9, 9]],
-    "shape_type": "polygon",
-    "group_id": 1,
-    "flags": {},
-}
+from tests.fixtures.exports import LABELME_SHAPE, convert, make_video, read_labels, read_rows
 
 
-def _json(path, picture, shapes=(SHAPE,), **fields):
+def _json(path, picture, shapes=(LABELME_SHAPE,), **fields):
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"version": "5.5.0", "flags": {}, "shapes": list(shapes), "imagePath": picture, "imageHeight": 30,
                "imageWidth": 40, **fields}  # fmt: skip

@@ -9,16 +9,9 @@ from PIL import Image
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.reader import read_frames
 from tests.fixtures.encoded_video import encode, noise
-from tests.fixtures.exports import DATA, SIZE, convert, make_video, read_labels, read_rows
+from tests.fixtures.exports import DATA, LABELME_SHAPE, SIZE, convert, make_video, read_labels, read_rows
 
 HEIGHT, WIDTH = SIZE
-SHAPE = {
-    "label": "dog:running",
-    "points": [[2, 2], [9, 2], [9, 9]],
-    "shape_type": "polygon",
-    "group_id": 1,
-    "flags": {},
-}
 
 
 def _moving(i):
@@ -35,8 +28,8 @@ def _label(folder, number, rgb=None, name="{:05}", **fields):
     """Writes the JSON file of a picture, and the picture if its pixels are given."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = name.format(number)
-    content = {"version": "5.5.0", "flags": {}, "shapes": [SHAPE], "imagePath": f"{stem}.jpg", "imageHeight": HEIGHT,
-               "imageWidth": WIDTH, **fields}  # fmt: skip
+    content = {"version": "5.5.0", "flags": {}, "shapes": [LABELME_SHAPE], "imagePath": f"{stem}.jpg",
+               "imageHeight": HEIGHT, "imageWidth": WIDTH, **fields}  # fmt: skip
     (folder / f"{stem}.json").write_text(json.dumps(content))
     if rgb is not None:
         Image.fromarray(rgb).save(folder / f"{stem}.jpg", quality=95)
