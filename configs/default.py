@@ -90,7 +90,7 @@ def get_config() -> ml_collections.ConfigDict:
     augment.hue = 0.05  # largest change, as a share of the colour circle
 
     model = config.model = ml_collections.ConfigDict()
-    model.encoder = "i3d"  # or "s3d", which splits kernels over time and space into one over space, one over time
+    model.encoder = "i3d"  # or "s3d": splits kernels over time and space; "pooled": the smallest, to try things
     model.feature_gating = False  # s3d: gates after the temporal convolutions, "S3D-G"
     model.encoder_width = 1.0  # multiplies the encoder's channel counts
     model.decoder_width = 1.0  # multiplies the decoders' channel counts

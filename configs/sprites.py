@@ -13,7 +13,7 @@ Variants:
     sprites.py:stills       every temporal kernel of the decoders covers one frame as well
     sprites.py:kinetics     the whole I3D with Kinetics weights, frozen; the decoders learn in minutes, so that
                             `--mode=ablate` can compare variants of the network
-    sprites.py:tiny         takes seconds instead of minutes and learns nothing; runs every stage
+    sprites.py:tiny         takes seconds instead of minutes and learns nothing, with the smallest encoder
     sprites.py:flow         RGB and DIS optical flow
     sprites.py:s3d, s3d_g   another encoder, without and with feature gating
 Ablations: no_actor_prior, add_actor_prior, no_ssa_masking, no_atrous, no_multi_scale.
@@ -96,6 +96,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         data.sprites.train_clips, data.sprites.test_clips = 60, 45
         config.model.encoder_width = config.model.decoder_width = 0.0625
         data.size = (32, 32)
+        config.model.encoder = "pooled"
         train.optimizer = "adam"  # compiles in half the time
         train.lr_phases = ((0.2, 1e-3, 1e-3),)
     default.shape_network(config, words)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import flax.linen as nn
 
 from ssa2d_jax.models.i3d import I3D
+from ssa2d_jax.models.pooled import PooledEncoder
 from ssa2d_jax.models.s3d import S3D
 
-ENCODERS: dict[str, Callable[..., nn.Module]] = {"i3d": I3D, "s3d": S3D}
+ENCODERS: dict[str, Callable[..., nn.Module]] = {"i3d": I3D, "s3d": S3D, "pooled": PooledEncoder}
 ENCODER = "encoder"  # the name of the encoder's submodule in SSA2D

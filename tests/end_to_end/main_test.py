@@ -10,7 +10,6 @@ import jax
 import numpy as np
 import pytest
 
-import tests.fixtures.pooled_encoder  # noqa: F401  for what runs here
 from configs import sprites
 from ssa2d_jax.cli import app
 from ssa2d_jax.runs.checkpoints import Checkpoints
@@ -23,7 +22,6 @@ def _tiny(folder, *flags):
     """Flags for the smallest run there is, all of it inside `folder`."""
     return (
         "--config=configs/sprites.py:tiny",
-        "--config.model.encoder=pooled",  # the notebook's runs and those of older versions have I3D
         f"--workdir={folder / 'run'}",
         f"--config.data.root={folder / 'Release'}",
         f"--config.data.shards_dir={folder / 'prepared'}",

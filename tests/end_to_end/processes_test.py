@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pytest
 
-import tests.fixtures.pooled_encoder  # noqa: F401  for what runs here
 from ssa2d_jax.runs.checkpoints import Checkpoints
 from tests.fixtures.main_process import SHORT_CLIPS
 from tests.fixtures.several_processes import finish, start
@@ -17,7 +16,6 @@ def _flags(folder, workdir, *flags):
     return (
         "--config=configs/sprites.py:tiny,no_multi_scale,no_atrous",
         f"--workdir={folder / workdir}",
-        "--config.model.encoder=pooled",
         "--config.train.optimizer=adam",
         f"--config.data.root={folder / 'Release'}",
         f"--config.data.shards_dir={folder / 'prepared'}",
@@ -33,7 +31,7 @@ def _flags(folder, workdir, *flags):
 
 
 def test_two_processes_do_what_one_does(tmp_path, run_here):
-    started = start(["-m", "tests.fixtures.pooled_main", *_flags(tmp_path, "two")])
+    started = start(["main.py", *_flags(tmp_path, "two")])
     (code, _, said), (code_1, _, said_1) = finish(started)
     assert code == code_1 == 0, said + said_1
     assert "4 devices of 2 processes" in said and not said_1  # the first one alone talks
@@ -58,7 +56,7 @@ def test_two_processes_do_what_one_does(tmp_path, run_here):
 
 @pytest.mark.parametrize("option", ["--config.train.batch_size=6"])
 def test_a_batch_that_the_devices_of_all_processes_do_not_divide(tmp_path, option):
-    started = start(["-m", "tests.fixtures.pooled_main", *_flags(tmp_path, "two", option)])
+    started = start(["main.py", *_flags(tmp_path, "two", option)])
     ended = finish(started, timeout=60)
     for code, _, said in ended:
         assert code == 2, said

@@ -13,12 +13,12 @@ from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.models.encoders import ENCODERS
 from ssa2d_jax.models.i3d import I3D
 from ssa2d_jax.models.layers import NDHWC
+from ssa2d_jax.models.pooled import STRIDES, PooledEncoder
 from ssa2d_jax.models.s3d import S3D, SeparableUnit3d
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.models.units import Unit3d
 from ssa2d_jax.runs import config_rules
 from ssa2d_jax.steps.state import build_model, init_variables
-from tests.fixtures.pooled_encoder import STRIDES, PooledEncoder
 from tests.fixtures.toy import toy_config
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-import tests.fixtures.toy  # noqa: F401  the encoder "pooled"
 from ssa2d_jax.models.decoder import Decoder
 from ssa2d_jax.models.i3d import I3D
 from ssa2d_jax.models.ssa2d import SSA2D, coarse_mask
