@@ -11,7 +11,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax.typing import Initializer
 from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, Float32
@@ -19,6 +18,7 @@ from jaxtyping import Float, Float32
 from ssa2d_jax.models.arrays import multiply_channels
 from ssa2d_jax.models.cpu import convolution as cpu_convolution
 from ssa2d_jax.models.cpu.pooling import max_pool3d_by_axes
+from ssa2d_jax.models.initializers import inflated_normal
 from ssa2d_jax.models.lowering import Lowering, current_lowering
 
 NDHWC = ("NDHWC", "DHWIO", "NDHWC")
@@ -137,24 +137,6 @@ def check_shapes(
         raise ValueError(
             f"a kernel {kernel.shape} does not fit x {x.shape}: it must be [kt, kh, kw, {x.shape[4]}, Cout]"
         )
-
-
-def inflated_normal(time_stride: int = 1) -> Initializer:
-    """Initialiser of [kt, kh, kw, Cin, Cout] kernels: a LeCun-normal 2-D kernel in the middle temporal tap, else 0.
-
-    A new network then sees single frames, and learns to use neighbouring frames much faster than it would unlearn a
-    random mixture of them. The kernel of a transposed convolution with a temporal stride gets a triangle instead,
-    so that it interpolates linearly between the frames of its input.
-    """
-
-    def init(
-        key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32
-    ) -> Float[jax.Array, "kt kh kw Cin Cout"]:
-        off_middle = np.abs(np.arange(shape[0]) - (shape[0] - 1) / 2)
-        profile = np.maximum(0.0, 1.0 - off_middle / time_stride)[:, None, None, None, None]
-        return nn.initializers.lecun_normal()(key, tuple(shape[1:]), dtype) * jnp.asarray(profile, dtype)
-
-    return init
 
 
 class Conv3d(nn.Module):

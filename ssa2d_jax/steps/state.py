@@ -12,6 +12,7 @@ from jaxtyping import Int32
 from ml_collections import ConfigDict
 
 from ssa2d_jax.data.label_space import LabelSpace
+from ssa2d_jax.models.initializers import draw_together
 from ssa2d_jax.models.ssa2d import SSA2D
 
 
@@ -71,11 +72,12 @@ def init_variables(model: SSA2D, config: ConfigDict, only: Sequence[str] | None 
     flow = jnp.zeros((*shape, 2)) if model.flow else None
     # The "rbg" generator compiles several times faster than the default one.
     arguments = jax.random.key(config.seed, impl="rbg"), jnp.zeros((*shape, 3)), flow
+    init = draw_together(model.init)
     if only is None:
-        return jax.jit(model.init)(*arguments)
+        return jax.jit(init)(*arguments)
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(model.init, *arguments))
     # XLA leaves out what the result does not need.
-    chosen = jax.jit(lambda *x: _chosen(model.init(*x)["params"], only))
+    chosen = jax.jit(lambda *x: _chosen(init(*x)["params"], only))
     return {**zeros, "params": {**zeros["params"], **chosen(*arguments)}}
 
 
