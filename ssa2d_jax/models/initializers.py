@@ -3,6 +3,7 @@
 import contextvars
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -69,14 +70,15 @@ def draw_together(init: Callable[..., VariableDict]) -> Callable[..., VariableDi
 
 def _draw(kernels: Sequence[_Kernel]) -> list[jax.Array]:
     """Draws the kernels: a longer draw with the same key begins with the numbers of a shorter one."""
-    alike: dict[int, list[int]] = {}
+    alike: dict[tuple[int, jnp.dtype], list[int]] = {}
     for number, kernel in enumerate(kernels):
-        alike.setdefault(_draw_size(math.prod(kernel.placeholder.shape[1:])), []).append(number)
+        size, dtype = _draw_size(math.prod(kernel.placeholder.shape[1:])), kernel.placeholder.dtype
+        alike.setdefault((size, dtype), []).append(number)
     values: dict[int, jax.Array] = {}
-    for size, numbers in alike.items():
-        keys = jnp.stack([kernels[number].key for number in numbers])
-        draws = jax.lax.map(lambda key, size=size: jax.random.truncated_normal(key, -_CUT, _CUT, (size,)), keys)
-        values.update((number, _kernel(kernels[number], draw)) for number, draw in zip(numbers, draws, strict=True))
+    for (size, dtype), numbers in alike.items():
+        draw = partial(jax.random.truncated_normal, lower=-_CUT, upper=_CUT, shape=(size,), dtype=dtype)
+        draws = jax.lax.map(draw, jnp.stack([kernels[number].key for number in numbers]))
+        values.update((number, _kernel(kernels[number], row)) for number, row in zip(numbers, draws, strict=True))
     return [values[number] for number in range(len(kernels))]
 
 
@@ -92,4 +94,4 @@ def _kernel(kernel: _Kernel, draw: Float[jax.Array, " size"]) -> Float[jax.Array
     shape, dtype = kernel.placeholder.shape[1:], kernel.placeholder.dtype
     deviation = jnp.sqrt(jnp.asarray(shape[-1] / math.prod(shape), dtype))  # LeCun
     deviation /= jnp.asarray(0.87962566103423978, dtype)  # of what is left of a normal distribution
-    return draw[: math.prod(shape)].reshape(shape).astype(dtype) * deviation * kernel.profile
+    return draw[: math.prod(shape)].reshape(shape) * deviation * kernel.profile

@@ -31,6 +31,14 @@ def test_kernels_drawn_together_have_the_same_numbers(generator):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a.std(), b.std(), atol=0.1), together, plain)
 
 
+def test_they_do_so_with_64_bits():
+    arguments = jax.random.key(5, impl="rbg"), np.zeros((1, 4, 4, 4, 16), np.float32)
+    expected = jax.jit(_Network().init)(*arguments)
+    with jax.enable_x64(True):
+        together = jax.jit(draw_together(_Network().init))(*arguments)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6), together, expected)
+
+
 def test_a_network_without_kernels_begins_as_it_does():
     arguments = jax.random.key(0, impl="rbg"), jnp.zeros((2, 3))
     jax.tree.map(
