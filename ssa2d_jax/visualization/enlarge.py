@@ -42,6 +42,6 @@ def enlarge_labels(labels: UInt8[np.ndarray, "H W"], scale: int) -> UInt8[np.nda
     most = cv2.resize(np.where(labels == classes[0], np.uint8(255), np.uint8(0)), size)
     for number in classes[1:]:
         share = cv2.resize(np.where(labels == number, np.uint8(255), np.uint8(0)), size)
-        best[share > most] = number
+        np.putmask(best, share > most, number)
         np.maximum(most, share, out=most)
     return best

@@ -20,7 +20,7 @@ Confidence = Callable[[int], Float[np.ndarray, "h w"]]  # the probability of a j
 MIN_NAMED_SHARE = 0.01  # of the frame: a smaller actor gets no name
 MIN_NAMED_CONFIDENCE = 0.15  # an actor of a lower one gets no name
 _MIN_LEGEND_SHARE = 0.001  # of the frame: a smaller class is not in the legend
-_ANALYSIS_SIDE = 320  # pixels; actors are searched at this size at most: names needn't be placed exactly
+_ANALYSIS_SIDE = 192  # pixels; actors are searched at this size at most: names needn't be placed exactly
 _MAX_NAMES = 8  # on one frame
 _MAX_COVERED = 0.3  # of a name's box: covers that much of other actors only if there is no other place
 _IGNORE_GREY = 127
@@ -56,16 +56,15 @@ def draw_overlay(
     picture = _tint(frame, joint, space, opacity)
     if not names:
         return picture
-    counts = np.bincount(joint.ravel(), minlength=256)
+    small, scale = _shrink(joint)
+    counts = np.bincount(small.ravel(), minlength=256)
     counts[[BACKGROUND, IGNORE]] = 0
-    order = np.argsort(-counts, kind="stable").tolist()
+    order = np.argsort(-counts, kind="stable")
     entries = [
         (number, space.joint[number], as_colour(space.joint_colours[number].tolist()))
-        for number in order
-        if counts[number] >= max(1, _MIN_LEGEND_SHARE * joint.size)
+        for number in order[counts[order] >= max(1, _MIN_LEGEND_SHARE * small.size)].tolist()
     ]
     taken = [draw_legend(picture, entries, letter_height(*joint.shape))] if entries else []
-    small, scale = _shrink(joint)
     for region in _named_regions(small, space, confidence)[:_MAX_NAMES]:
         _draw_name(picture, region.scaled(scale), taken)
     return picture
@@ -110,19 +109,34 @@ class _Named:
 def _tint(
     frame: UInt8[np.ndarray, "H W 3"], joint: UInt8[np.ndarray, "H W"], space: Classes, opacity: float
 ) -> UInt8[np.ndarray, "H W 3"]:
+    picture = frame.copy()
+    actors = (joint != BACKGROUND).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(actors)
+    reach = max(1, round(min(joint.shape) / 720))
+    # With the background around it that ends the contour; the rest of the picture stays.
+    inside = np.s_[max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach]
+    if actors.any():
+        _tint_part(picture[inside], joint[inside], actors[inside], space, opacity, reach)
+    return picture
+
+
+def _tint_part(
+    picture: UInt8[np.ndarray, "h w 3"],
+    joint: UInt8[np.ndarray, "h w"],
+    actors: UInt8[np.ndarray, "h w"],
+    space: Classes,
+    opacity: float,
+    reach: int,
+) -> None:
+    """Tints a part of a picture, which changes; the contour is `reach` pixels wide on either side of a border."""
     table = np.full((256, 3), _IGNORE_GREY, np.uint8)
     table[: len(space.joint_colours)] = space.joint_colours
     tint = cv2.LUT(cv2.merge([joint] * 3), table[None])
-    blend = cv2.addWeighted(frame, 1 - opacity, tint, opacity, 0)
-    actors = (joint != BACKGROUND).astype(np.uint8)
-    picture = frame.copy()
-    cv2.copyTo(blend, actors, picture)
-    reach = 1 + 2 * max(1, round(min(joint.shape) / 720))
-    kernel = np.ones((reach, reach), np.uint8)
+    kernel = np.ones((1 + 2 * reach, 1 + 2 * reach), np.uint8)
     edge = (cv2.dilate(joint, kernel) != cv2.erode(joint, kernel)).astype(np.uint8) * actors
+    cv2.copyTo(cv2.addWeighted(picture, 1 - opacity, tint, opacity, 0), actors, picture)
     # Half way to white: a contour in the class's own colour would be invisible where that colour is nearly black.
     cv2.copyTo(cv2.addWeighted(tint, 0.5, np.full_like(tint, 255), 0.5, 0), edge, picture)
-    return picture
 
 
 def _shrink(joint: UInt8[np.ndarray, "H W"]) -> tuple[UInt8[np.ndarray, "h w"], float]:
