@@ -5,7 +5,7 @@ A process hands over its own clips of a batch, and holds the state and the sums 
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
@@ -25,9 +25,17 @@ from ssa2d_jax.steps.train_step import Sums, train_step
 from ssa2d_jax.utils.errors import InputError
 
 Shards = Mapping[str, np.ndarray]  # a batch with a leading device axis
-TrainStep = Callable[[TrainState, Shards], tuple[TrainState, Sums]]
 EvalStep = Callable[[VariableDict, Shards], tuple[ConfusionCounts | PixelCounts, Float32[jax.Array, "devices B 2"]]]
 _Tree = TypeVar("_Tree")
+
+
+@runtime_checkable
+class TrainStep(Protocol):
+    """A training step on all devices; it is compiled at its first call, or by `lower(state, batch).compile()`."""
+
+    def __call__(self, state: TrainState, batch: Shards, /) -> tuple[TrainState, Sums]: ...
+
+    def lower(self, state: TrainState, batch: Shards, /) -> jax.stages.Lowered: ...
 
 
 def pmap_train_step(

@@ -4,7 +4,7 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ssa2d_jax.evaluation.evaluate import SplitScores, check_splits
 from ssa2d_jax.runs import config_paths, initial_weights
 from ssa2d_jax.runs.claim import claim_run
 from ssa2d_jax.runtime import processes
+from ssa2d_jax.runtime.memory import memory_note
 from ssa2d_jax.steps import devices
 from ssa2d_jax.steps.state import TrainState
 from ssa2d_jax.steps.train_step import Sums
@@ -101,12 +102,16 @@ def _train(training: Training) -> Results:
     return results
 
 
-def _compiling(training: Training) -> devices.TrainStep:
+def _compiling(training: Training) -> Callable[[TrainState, devices.Shards], tuple[TrainState, Sums]]:
     """The training step for the first time, which compiles it: it says so, and waits for the result."""
 
     def first_step(state: TrainState, batch: devices.Shards) -> tuple[TrainState, Sums]:
         training.stop.message = SAVING_FIRST
         with waiting("compiling the training step", compile_note("a minute or more")):
+            compiled = training.train_step.lower(state, batch).compile()  # which the call below finds
+            train = training.config.train
+            if note := memory_note(compiled, clips=train.batch_size, parts=train.grad_accum_steps):
+                log(note)
             result = jax.block_until_ready(training.train_step(state, batch))
         training.stop.message = SAVING
         return result

@@ -107,12 +107,14 @@ def test_a_stopped_run_goes_on_to_the_same_bits(unbroken, tmp_path):
 
 
 def test_a_signal_while_the_step_is_compiled_says_what_it_waits_for(capsys):
-    training = types.SimpleNamespace(stop=StopSignal(setup.SAVING))
+    training = types.SimpleNamespace(stop=StopSignal(setup.SAVING), config=toy_config())
 
     def step(state, batch):
         os.kill(os.getpid(), signal.SIGTERM)
         return state, batch
 
+    compiled = types.SimpleNamespace(memory_analysis=lambda: None)
+    step.lower = lambda *_: types.SimpleNamespace(compile=lambda: compiled)
     training.train_step = step
     with training.stop:
         assert loop._compiling(training)(1, 2) == (1, 2)
@@ -232,7 +234,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing_of_it(tmp_pat
 
     parts = setup.make_step(config, toy_source())
 
-    monkeypatch.setattr(setup, "make_step", lambda *_: parts._replace(train_step=broken_at_3))
+    monkeypatch.setattr(setup, "make_step", lambda *_: parts._replace(train_step=jax.jit(broken_at_3)))
     with pytest.raises(Diverged, match="no longer finite at step 3 .*usable: .*step 2.*config.train.lr_phases"):
         train(config, tmp_path, toy_source())
     assert max(Checkpoints(tmp_path / "checkpoints", read_only=True).steps()) == 2
@@ -413,6 +415,7 @@ def test_a_network_that_the_last_step_broke_is_not_saved(tmp_path, monkeypatch):
                 state = state.replace(params=params)
             return state, metrics
 
+        step.lower = inner.lower
         return step
 
     monkeypatch.setattr(devices, "pmap_train_step", broken_at_4)
