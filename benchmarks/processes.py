@@ -16,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parent.parent
 DEVICES = 4
 BATCH = 8
@@ -30,7 +32,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for count in counts:
-            _train(folder, count, arguments.epochs)
+            codes = [process.wait() for process in start(folder / str(count), count, options(folder, arguments.epochs))]
+            if any(codes):
+                sys.exit(f"{count} processes ended with the codes {codes}")
         print("| processes x devices | largest difference of a parameter | order of data | scores | ms a step |")
         print("|---|---|---|---|---|")
         for count in counts:
@@ -43,7 +47,7 @@ def main() -> None:
             )
 
 
-def _options(folder: Path, epochs: float) -> list[str]:
+def options(folder: Path, epochs: float) -> list[str]:
     """The smallest run that has every part; 5 clips to score, so that the last batch is short."""
     return [
         "--config=configs/sprites.py:tiny",
@@ -62,26 +66,24 @@ def _options(folder: Path, epochs: float) -> list[str]:
     ]
 
 
-def _train(folder: Path, count: int, epochs: float) -> None:
-    """Runs main.py in `count` processes, in the workdir `count`."""
+def start(workdir: Path, count: int, flags: list[str], quiet: bool = False) -> list[subprocess.Popen[bytes]]:
+    """Starts main.py in `count` processes, which share `DEVICES` fake devices and train in `workdir`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={DEVICES // count}"
-    words = [sys.executable, "main.py", *_options(folder, epochs), f"--workdir={folder / str(count)}"]
+    xla_flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={DEVICES // count}"
+    words = [sys.executable, "main.py", *flags, f"--workdir={workdir}"]
     together = [f"--coordinator=127.0.0.1:{port}", f"--process_count={count}"] if count > 1 else []
-    started = [
+    return [
         subprocess.Popen(
             [*words, *together, *([f"--process_id={index}"] if together else [])],
             cwd=ROOT,
-            env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+            env=os.environ | {"XLA_FLAGS": xla_flags, "JAX_PLATFORMS": "cpu"},
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL if quiet else None,
         )
         for index in range(count)
     ]
-    codes = [process.wait() for process in started]
-    if any(codes):
-        sys.exit(f"{count} processes ended with the codes {codes}")
 
 
 def _order(folder: Path, count: int) -> list[list[str]]:
@@ -113,17 +115,18 @@ def _milliseconds(folder: Path, count: int) -> float:
 
 
 def _difference(folder: Path, one: int, other: int) -> float:
+    pairs = zip(checkpoint_arrays(folder / str(one)), checkpoint_arrays(folder / str(other)), strict=True)
+    return max(float(np.abs(a - b).max()) for a, b in pairs)
+
+
+def checkpoint_arrays(workdir: Path) -> list[np.ndarray]:
+    """The parameters of the newest checkpoint."""
     import jax
-    import numpy as np
 
     from ssa2d_jax.runs.checkpoints import Checkpoints
 
-    pair = [
-        Checkpoints(folder / str(count) / "checkpoints", read_only=True).restore_variables()[1]["params"]
-        for count in (one, other)
-    ]
-    leaves = zip(*(jax.tree.leaves(tree) for tree in pair), strict=True)
-    return max(float(np.abs(np.asarray(a) - np.asarray(b)).max()) for a, b in leaves)
+    restored = Checkpoints(workdir / "checkpoints", read_only=True).restore_variables()[1]
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(restored["params"])]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,106 @@
+"""Kill processes of a training at random moments, start it again each time, and compare its end with an unbroken one's.
+
+python -m benchmarks.kill_storm
+
+Two processes of two fake devices each train in one workdir; one of them is killed (SIGKILL), the other has to end by
+itself. Exits with 1 if the parameters or the table of losses differ in one bit from those of the unbroken training.
+"""
+
+import argparse
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.processes import checkpoint_arrays, options, start
+
+PROCESSES = 2
+_ONES_OWN_END = 90.0  # seconds in which the process that was not killed must end
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--epochs", type=float, default=100.0, help="of 21 clips, in steps of 8")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        flags = [*options(folder, arguments.epochs), "--config.train.save_every=2"]
+        for attempt in range(2):  # the first compiles
+            began = time.monotonic()
+            codes = [process.wait() for process in start(folder / f"unbroken_{attempt}", PROCESSES, flags)]
+            if any(codes):
+                sys.exit(f"error: the unbroken training ended with the codes {codes}")
+        seconds = time.monotonic() - began
+        print(f"unbroken: {seconds:.0f} s", flush=True)
+        ends = []
+        for number in range(arguments.kills):
+            moment = rng.uniform(0.0, seconds)
+            victim = rng.randrange(PROCESSES)
+            ended = _kill(start(folder / "killed", PROCESSES, flags, quiet=True), victim, moment)
+            saved = _saved(folder / "killed")
+            print(f"kill {number + 1}: process {victim} after {moment:.1f} s; {ended}; saved: step {saved}", flush=True)
+            if ended == "finished before":
+                sys.exit("error: the training was over before all kills; take more epochs")
+            ends.append(float(ended.split()[3]))
+        codes = [process.wait() for process in start(folder / "killed", PROCESSES, flags, quiet=True)]
+        if any(codes):
+            sys.exit(f"error: the last start ended with the codes {codes}")
+        print(
+            f"the other process ended by itself after {statistics.median(ends):.1f} s (median), {max(ends):.1f} at most"
+        )
+        _compare(folder / "unbroken_1", folder / "killed")
+
+
+def _kill(processes: list[subprocess.Popen[bytes]], victim: int, moment: float) -> str:
+    """Kills one of the processes and waits for the other to end by itself -> what it did."""
+    time.sleep(moment)
+    if any(process.poll() is not None for process in processes):
+        for process in processes:
+            process.kill()
+        return "finished before"
+    processes[victim].kill()
+    killed = time.monotonic()
+    try:
+        code = processes[1 - victim].wait(_ONES_OWN_END)
+    except subprocess.TimeoutExpired:
+        processes[1 - victim].kill()
+        sys.exit(f"error: the other process still runs {_ONES_OWN_END:.0f} s after the kill")
+    if code == 0:
+        sys.exit("error: the other process ended with code 0")
+    return f"the other after {time.monotonic() - killed:.1f} s with code {code}"
+
+
+def _saved(workdir: Path) -> int:
+    """The newest step in the checkpoints' folder, 0 if there is none."""
+    return max((int(path.name) for path in (workdir / "checkpoints").glob("[0-9]*") if path.name.isdigit()), default=0)
+
+
+def _compare(unbroken: Path, killed: Path) -> None:
+    """Prints whether the ends are equal, and exits with 1 if they aren't."""
+    import numpy as np
+
+    pairs = zip(checkpoint_arrays(unbroken), checkpoint_arrays(killed), strict=True)
+    same = all(np.array_equal(one, other, equal_nan=True) for one, other in pairs)
+    tables = [_losses(folder / "metrics/training.csv") for folder in (unbroken, killed)]
+    scores = [(folder / "metrics/test.json").read_text() for folder in (unbroken, killed)]
+    for what, is_same in (("parameters", same), ("losses", tables[0] == tables[1]), ("scores", scores[0] == scores[1])):
+        print(f"{what}: {'the same bits' if is_same else 'DIFFERENT'}")
+        if not is_same:
+            sys.exit(1)
+
+
+def _losses(table: Path) -> list[list[str]]:
+    """The rows of the table without what is measured in time."""
+    header, *rows = (line.split(",") for line in table.read_text().splitlines())
+    kept = [number for number, name in enumerate(header) if "second" not in name]
+    return [[row[number] for number in kept] for row in rows]
+
+
+if __name__ == "__main__":
+    main()
