@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -29,6 +30,8 @@ _TIMEOUT = 15.0  # seconds without data, after which a network address is given 
 _NETWORK = "http,https,tcp,udp,tls,crypto,rtp,srtp,rtsp,rtsps,rtmp,rtmps,srt,httpproxy"
 _LISTS = ("hls", "concat", "dash")
 _PICTURE_STREAMS = (Disposition.attached_pic, Disposition.timed_thumbnails, Disposition.still_image)
+# Titles and the like in another encoding than UTF-8; from PyAV 19 on they do no harm anyway.
+_METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 _MOST_RATE = 1000  # frames per second that are plausible
 _MOST_BOXES = 100_000  # of an mp4 file that are looked at
 
@@ -43,10 +46,10 @@ def open_container(path: str | Path) -> Iterator[InputContainer]:
     try:
         if is_address(path):
             options = {"protocol_whitelist": _NETWORK}
-            container = av.open(str(path), options=options, timeout=_TIMEOUT, metadata_errors="replace")
+            container = av.open(str(path), options=options, timeout=_TIMEOUT, **_METADATA)
         else:
             options = {"protocol_whitelist": "file"}
-            container = av.open(str(_existing_file(path).absolute()), options=options, metadata_errors="replace")
+            container = av.open(str(_existing_file(path).absolute()), options=options, **_METADATA)
     except (av.FFmpegError, OSError) as error:
         remedy = "is it a complete video file?"
         if is_address(path):

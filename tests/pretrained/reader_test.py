@@ -130,7 +130,7 @@ def test_pytorch_names_by_position_in_a_branch():
 def test_pytorch_file_with_code_in_it_is_not_run(tmp_path, legacy):
     trap = {"state_dict": _Trap(tmp_path / "sprung")}
     fake_weights.write_torch(tmp_path / "trap.pt", trap, legacy=legacy)
-    with pytest.raises(InputError, match=r"trap.pt holds more than tensors \(it names io.open\).*its state_dict"):
+    with pytest.raises(InputError, match=r"trap.pt holds more than tensors \(it names _?io.open\).*its state_dict"):
         read_weights(tmp_path / "trap.pt")
     assert not (tmp_path / "sprung").exists()
 
