@@ -11,7 +11,7 @@ from av.filter import Graph
 from av.video.reformatter import VideoReformatter
 from jaxtyping import UInt8
 
-from ssa2d_jax.video.container import Notify, ticks_of
+from ssa2d_jax.video.container import Notify, as_fraction, ticks_of
 
 _BT709, _UNSPECIFIED = 1, 2  # of colour matrices, primaries and transfer characteristics, ITU-T H.273
 _SRGB = 13  # of transfer characteristics
@@ -137,7 +137,7 @@ class _Filter:
             except (BlockingIOError, EOFError):
                 return
             if picture.pts is not None and picture.time_base:
-                picture.pts = round(picture.pts * picture.time_base / self._time_base)
+                picture.pts = round(picture.pts * as_fraction(picture.time_base) / self._time_base)
                 picture.time_base = self._time_base
             yield picture
 

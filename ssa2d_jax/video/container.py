@@ -71,12 +71,18 @@ def is_folder(path: str | Path) -> bool:
 
 def ticks_of(stream: av.VideoStream) -> Fraction:
     """Seconds per tick of a stream's clock."""
-    return stream.time_base or Fraction(1, 90_000)
+    return as_fraction(stream.time_base) or Fraction(1, 90_000)
+
+
+def as_fraction(value: Any) -> Fraction:
+    """A rational number of PyAV; its own type, from PyAV 19 on, multiplies approximately. None, unknown, becomes 0."""
+    return Fraction(0) if value is None else Fraction(value.numerator, value.denominator)
 
 
 def rate_of(stream: av.VideoStream) -> Fraction | None:
     """Frames per second; the first plausible one of those that FFmpeg knows, as some containers only count ticks."""
-    rates = [rate for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
+    known = (as_fraction(rate) for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate))
+    rates = [rate for rate in known if rate]
     return next((rate for rate in rates if rate <= _MOST_RATE), rates[0] if rates else None)
 
 
@@ -123,7 +129,7 @@ def _rank(stream: av.VideoStream) -> tuple[bool, int, int]:
 def _is_still(stream: av.VideoStream) -> bool:
     """Whether the container says that the stream has a single frame."""
     duration = _tagged_duration(stream)
-    short = duration is not None and duration * float(stream.average_rate or 25) < 1.5
+    short = duration is not None and duration * (as_fraction(stream.average_rate) or 25) < 1.5
     return stream.frames == 1 or short
 
 
@@ -154,7 +160,7 @@ def knows_its_frames(path: str | Path, container: InputContainer, stream: av.Vid
         return False
     if "mp4" not in container.format.name:
         return True
-    shown = (stream.duration or 0) * (stream.time_base or 0) * (stream.average_rate or 0)
+    shown = (stream.duration or 0) * ticks_of(stream) * as_fraction(stream.average_rate)
     return not _is_fragmented(local_path(path)) and (not shown or stream.frames <= shown + 1)
 
 
@@ -188,4 +194,4 @@ def ends_early(path: str | Path, container: InputContainer, stream: av.VideoStre
     announced = _tagged_duration(stream)
     if "matroska" not in container.format.name or announced is None:
         return False
-    return announced - end > max(_SLACK, 3 / (stream.average_rate or 25))
+    return announced - end > max(_SLACK, 3 / (as_fraction(stream.average_rate) or 25))

@@ -185,7 +185,8 @@ class _Reading:
 
 
 def _stored_aspect(video: av.VideoStream) -> Fraction:
-    aspect = video.sample_aspect_ratio or video.codec_context.sample_aspect_ratio or _SQUARE
+    known = video.sample_aspect_ratio or video.codec_context.sample_aspect_ratio
+    aspect = containers.as_fraction(known) or _SQUARE
     return aspect if aspect > 0 else _SQUARE
 
 
