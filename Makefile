@@ -1,9 +1,10 @@
 # make demo: three minutes to a page of labelled clips, scores and a short training; make train: the whole training of
 # the included weights; make weights: I3D trained on Kinetics; make web: a page that labels clips; make test: all tests;
-# make lint: linters and types; make docs: the documentation; make clean: removes .venv, runs/demo, the built
-# documentation and caches. Everything is installed into .venv.
+# make test-versions: those with every installed Python; make lint: linters and types; make docs: the documentation;
+# make clean: removes .venv, runs/demo, the built documentation and caches. Everything is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
+PYTHONS := python3.11 python3.12 python3.13
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 NOT_INSTALLED := echo "not installed, pip says why above; with a network connection and 4 GB of free disk space run the same command again" >&2; exit 1
@@ -12,7 +13,7 @@ SHIPPED := runs/sprites_shipped
 WORKDIR := sprites
 EXAMPLES := $(firstword $(wildcard data/sprites/Release/clips320H $(DEMO)/data/sprites/clips320H))
 
-.PHONY: demo train weights web test test-beam test-web lint format docs clean
+.PHONY: demo train weights web test test-versions test-beam test-web lint format docs clean
 
 # What running takes; without compiling bytecode, half of pip's time: Python compiles what it imports.
 $(VENV)/runtime: requirements.txt pyproject.toml
@@ -52,6 +53,14 @@ web: $(VENV)/web
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 --dist=loadfile --no-loadscope-reorder
+
+# Every Python of PYTHONS that is installed, each with its own folder of packages, .venv-<version>.
+test-versions:
+	@for python in $(PYTHONS); do \
+		if version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
+		then $(MAKE) test VENV=.venv-$$version PYTHON=$$python || exit 1; \
+		else echo "$$python: not installed, left out"; fi; \
+	done
 
 test-beam: $(VENV)/installed $(VENV)/beam
 	$(BIN)/python -m pytest -W ignore::DeprecationWarning tests/input_pipeline/records/vidor_builder_test.py -k beam

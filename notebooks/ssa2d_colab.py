@@ -55,7 +55,7 @@ os.chdir(CHECKOUT)
 sys.path.insert(0, os.getcwd())
 PYTHON = sys.executable
 if IN_COLAB:  # ignore "ERROR: pip's dependency resolver ...": it is about Colab's packages, which aren't needed here
-    CUDA = '"jax[cuda12]==0.10.2"' if GPU else ""
+    CUDA = '"jax[cuda12]"' if GPU else ""
     # !{PYTHON} -m pip uninstall --quiet --yes tensorflow  # tensorflow-cpu doesn't work beside it
     # !{PYTHON} -m pip install --quiet -r requirements.txt {CUDA}
 
