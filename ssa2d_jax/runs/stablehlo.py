@@ -53,8 +53,12 @@ platform = "cpu" if jax.default_backend() == "cpu" else "cuda"
 path = Path(__file__).with_name(f"model_{{platform}}.stablehlo")
 if not path.is_file():
     sys.exit(f"error: {{path}} is missing; copy it from the folder that export wrote")
-program = export.deserialize(bytearray(path.read_bytes()))
-results = program.call(clips)
+try:
+    program = export.deserialize(bytearray(path.read_bytes()))
+    results = program.call(clips)
+except Exception as error:
+    versions = f"it was written with jax {version}, this is {{jax.__version__}}, and an older jax often can't read it"
+    sys.exit(f"error: {{path}} can't be run: {{versions}}; pip install 'jax>={version}' ({{str(error)[:100]!r}})")
 np.savez_compressed(sys.argv[2], **{{name: np.asarray(array) for name, array in results.items()}})
 print({{name: array.shape for name, array in results.items()}})
 '''
@@ -88,7 +92,10 @@ def export_run(run: Run, folder: Path, platforms: tuple[str, ...] = PLATFORMS) -
     replace_text(folder / LABELS, json.dumps(space.to_json(), indent=1) + "\n")
     clip_size = (data.clip_frames, *data.size, channels)
     shape = f"[B, {', '.join(map(str, clip_size))}]"
-    replace_text(folder / SCRIPT, _SCRIPT.format(shape=shape, size=clip_size, results=", ".join(_names(space))))
+    replace_text(
+        folder / SCRIPT,
+        _SCRIPT.format(version=jax.__version__, shape=shape, size=clip_size, results=", ".join(_names(space))),
+    )
     for name in (LABELS, SCRIPT):
         log(f"written: {folder / name}")
     return paths

@@ -72,6 +72,10 @@ def _check_refusals(script, frames):
     assert said(str(path), "out.npz") == f"error: {path} holds uint8 [4, 32, 32, 3]; {needed}\n"
     path.write_bytes(b"no array")
     assert said(str(path), "out.npz").startswith(f"error: {path} can't be read as .npy: ")
+    np.save(path, frames)
+    program = script.with_name("model_cpu.stablehlo")
+    program.write_bytes(b"")
+    assert f"error: {program} can't be run: it was written with jax {jax.__version__}" in said(str(path), "out.npz")
 
 
 def test_a_gpus_program_is_made_here_with_its_own_forms(tmp_path):
