@@ -1,5 +1,6 @@
 """Reads a release in VidOR's layout: JSON annotations of boxes and relations, as regions of labelled frames."""
 
+import contextlib
 import dataclasses
 import hashlib
 import re
@@ -230,6 +231,8 @@ def _video_path(root: Path, name: object) -> Path:
     try:
         folder = (root / "video").resolve()
         video = (folder / name).resolve()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            (folder / name).stat()  # from Python 3.13 on, resolving a link to itself is no error
     except (OSError, ValueError, RuntimeError) as error:  # a text that cannot be a file name; a link to itself
         raise InputError(f"video_path {shorten(name)} names no file ({type(error).__name__})") from error
     if not video.is_relative_to(folder):
