@@ -30,7 +30,8 @@ def find_placement(coordinator: str | None, index: int | None, count: int | None
     Raises:
         InputError: the flags don't say enough, or what can't be.
     """
-    cluster = _find_cluster()
+    is_given = None not in (coordinator, index, count)
+    cluster = None if count == 1 or is_given else _find_cluster()
     if count == 1 or (cluster is None and coordinator is None and index is None and count is None):
         return None
     if coordinator == AUTO:
@@ -68,14 +69,24 @@ def _check(placement: Placement) -> None:
 
 def _find_cluster() -> Placement | None:
     """What a cluster says of a job of several processes."""
-    value = os.environ.get
-    if all(name in os.environ for name in _SLURM) and int(value("SLURM_NTASKS", "1")) > 1:
-        return Placement(int(value("SLURM_NTASKS", "1")), int(value("SLURM_PROCID", "0")), None)
-    if int(value("OMPI_COMM_WORLD_SIZE", "1")) > 1:
-        return Placement(int(value("OMPI_COMM_WORLD_SIZE", "1")), int(value("OMPI_COMM_WORLD_RANK", "0")), None)
+    if all(name in os.environ for name in _SLURM) and _number("SLURM_NTASKS", 1) > 1:
+        return Placement(_number("SLURM_NTASKS", 1), _number("SLURM_PROCID", 0), None)
+    if _number("OMPI_COMM_WORLD_SIZE", 1) > 1:
+        return Placement(_number("OMPI_COMM_WORLD_SIZE", 1), _number("OMPI_COMM_WORLD_RANK", 0), None)
     is_indexed_job = "KUBERNETES_SERVICE_HOST" in os.environ and "JOB_COMPLETION_INDEX" in os.environ
     if is_indexed_job and importlib.util.find_spec("kubernetes") is not None:
-        return Placement(None, int(value("JOB_COMPLETION_INDEX", "0")), None)
-    if "," in value("TPU_WORKER_HOSTNAMES", ""):
+        return Placement(None, _number("JOB_COMPLETION_INDEX", 0), None)
+    if "," in os.environ.get("TPU_WORKER_HOSTNAMES", ""):
         return Placement(None, None, None)
     return None
+
+
+def _number(name: str, unset: int) -> int:
+    """The number in an environment variable; `unset` if there is none or it is empty."""
+    text = os.environ.get(name, "").strip()
+    if text and not text.isdecimal():
+        raise InputError(
+            f"the environment variable {name} is {text!r}, which is no number of processes; unset it, or give "
+            "--coordinator, --process_id and --process_count (--process_count=1 for a run of one process)"
+        )
+    return int(text) if text else unset

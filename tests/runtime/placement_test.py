@@ -53,6 +53,17 @@ def test_flags_that_cannot_be_are_named(flags, said):
     assert said in str(error.value)
 
 
+def test_what_a_cluster_leaves_empty_is_unset_and_what_is_no_number_is_named(monkeypatch):
+    for name, text in (SLURM | {"SLURM_NTASKS": ""}).items():
+        monkeypatch.setenv(name, text)
+    assert _place() is None
+    monkeypatch.setenv("SLURM_NTASKS", "2(x2)")
+    with pytest.raises(InputError, match=r"variable SLURM_NTASKS is '2\(x2\)', which is no number"):
+        _place()
+    assert _place("--process_count=1") is None
+    assert _place("--coordinator=a:1", "--process_id=1", "--process_count=2") == Placement(2, 1, "a:1")
+
+
 def test_slurm_and_open_mpi_are_asked(monkeypatch):
     with monkeypatch.context() as patch:
         for name, value in SLURM.items():
