@@ -1,7 +1,7 @@
 # make demo: three minutes to a page of labelled clips, scores and a short training; make train: the whole training of
 # the included weights; make weights: I3D trained on Kinetics; make web: a page that labels clips; make test: all tests;
 # make test-versions: those with every installed Python; make lint: linters and types; make docs: the documentation;
-# make clean: removes .venv, runs/demo, the built documentation and caches. Everything is installed into .venv.
+# make clean: removes .venv and .venv-3.*, runs/demo, the built documentation and caches. Packages go into .venv.
 PYTHON ?= python3
 VENV := .venv
 PYTHONS := python3.11 python3.12 python3.13
@@ -56,11 +56,14 @@ test: $(VENV)/installed
 
 # Every Python of PYTHONS that is installed, each with its own folder of packages, .venv-<version>.
 test-versions:
-	@for python in $(PYTHONS); do \
-		if version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
-		then $(MAKE) test VENV=.venv-$$version PYTHON=$$python || exit 1; \
-		else echo "$$python: not installed, left out"; fi; \
-	done
+	@tested=; for python in $(PYTHONS); do \
+		command -v $$python >/dev/null || { echo "$$python: not installed, left out"; continue; }; \
+		version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
+		$(MAKE) test VENV=.venv-$$version PYTHON=$$python || exit 1; \
+		tested="$$tested $$version"; \
+	done; \
+	test -n "$$tested" || { echo "none of $(PYTHONS) is installed" >&2; exit 1; }; \
+	echo "tested with Python$$tested"
 
 test-beam: $(VENV)/installed $(VENV)/beam
 	$(BIN)/python -m pytest -W ignore::DeprecationWarning tests/input_pipeline/records/vidor_builder_test.py -k beam
@@ -84,4 +87,4 @@ docs: $(VENV)/docs
 	$(BIN)/python -m tools.check_site docs/_build/html
 
 clean:
-	rm -rf docs/_build $(VENV) $(DEMO) .pytest_cache .ruff_cache .mypy_cache
+	rm -rf docs/_build $(VENV) .venv-3.* $(DEMO) .pytest_cache .ruff_cache .mypy_cache

@@ -1,6 +1,6 @@
 """Check the network on a GPU, and measure it: agreement with the CPU, training steps, the exported program, a training.
 
-pip install '.[train]' "jax[cuda12]==0.10.2"
+pip install '.[train]' "jax[cuda12]"
 python -m benchmarks.gpu --write_clips=clips.npz        on any machine with TensorFlow: clips of the sprites world
 python -m benchmarks.gpu --clips=clips.npz --output=gpu      all parts, under ten minutes on one card
 python -m benchmarks.gpu --small --output=gpu           the smallest setting, which a CPU does in minutes, too; no train

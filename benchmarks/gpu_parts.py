@@ -267,7 +267,7 @@ def forms(setting: Setting) -> Rows:
     variables = _random(model, config)
     video = jnp.zeros((1, setting.frames, setting.size, setting.size, 3))
     rows: Rows = []
-    for form in Lowering:
+    for form in (Lowering.PLAIN, Lowering.CPU):
         with use_lowering(form):
             jax.clear_caches()
             forward, _ = timed(jax.jit(lambda v, x: model.apply(v, x)), variables, video, repeats=setting.repeats)

@@ -120,13 +120,13 @@ def _difference(folder: Path, one: int, other: int) -> float:
 
 
 def checkpoint_arrays(workdir: Path) -> list[np.ndarray]:
-    """The parameters of the newest checkpoint."""
+    """The parameters and statistics of the newest checkpoint."""
     import jax
 
     from ssa2d_jax.runs.checkpoints import Checkpoints
 
     restored = Checkpoints(workdir / "checkpoints", read_only=True).restore_variables()[1]
-    return [np.asarray(leaf) for leaf in jax.tree.leaves(restored["params"])]
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(restored)]
 
 
 if __name__ == "__main__":

@@ -63,7 +63,10 @@ def draw_together(init: Callable[..., VariableDict]) -> Callable[..., VariableDi
         finally:
             _delayed.reset(token)
         values = {id(kernel.placeholder): value for kernel, value in zip(kernels, _draw(kernels), strict=True)}
-        return jax.tree.map(lambda leaf: values.get(id(leaf), leaf), variables)
+        drawn = jax.tree.map(lambda leaf: values.pop(id(leaf), leaf), variables)
+        if values:  # a kernel that flax or a wrapper has copied would stay zero
+            raise ValueError(f"{len(values)} of {len(kernels)} kernels are not among the variables that init returned")
+        return drawn
 
     return init_together
 

@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.typing import Initializer
 from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, Float32
@@ -44,6 +45,8 @@ def conv3d(
         ValueError: the shapes do not fit.
     """
     check_shapes(x, kernel, strides, dilation)
+    if current_lowering() is Lowering.SHAPES:
+        return _zeros(x, strides, kernel.shape[-1])
     if kernel.shape[:3] == ONES and tuple(strides) == ONES:
         return multiply_channels(x, kernel[0, 0, 0])
     if current_lowering() is Lowering.CPU:
@@ -76,6 +79,9 @@ def conv3d_transpose(
         ValueError: the shapes do not fit.
     """
     check_shapes(x, kernel, strides, ONES)
+    if current_lowering() is Lowering.SHAPES:
+        size = [length * stride for length, stride in zip(x.shape[1:4], strides, strict=True)]
+        return jnp.zeros((len(x), *size, kernel.shape[-1]), x.dtype)
     if current_lowering() is Lowering.CPU:
         return cpu_convolution.conv3d_transpose(x, kernel, strides)
     return conv3d_transpose_reference(x, kernel, strides)
@@ -99,6 +105,8 @@ def max_pool3d(
         ValueError: the shapes do not fit.
     """
     check_map(x, window, strides)
+    if current_lowering() is Lowering.SHAPES:
+        return _zeros(x, strides, x.shape[-1])
     if current_lowering() is Lowering.CPU:
         return max_pool3d_by_axes(x, window, strides)
     return max_pool3d_reference(x, window, strides)
@@ -139,6 +147,19 @@ def check_shapes(
         )
 
 
+def _zeros(
+    x: Float[jax.Array, "B T H W Cin"], strides: Sequence[int], channels: int
+) -> Float[jax.Array, "B t y x Cout"]:
+    """What `conv3d` returns, but zeros."""
+    size = [-(-length // stride) for length, stride in zip(x.shape[1:4], strides, strict=True)]
+    return jnp.zeros((len(x), *size, channels), x.dtype)
+
+
+def _kernel_initializer(module: nn.Module, time_stride: int = 1) -> Initializer:
+    """`inflated_normal` when the module is initialized. Else flax only compares shapes, which zeros have sooner."""
+    return inflated_normal(time_stride) if module.is_initializing() else nn.initializers.zeros_init()
+
+
 class Conv3d(nn.Module):
     """`conv3d` with parameters `kernel` and, with `use_bias`, `bias`, cast to `dtype` to compute."""
 
@@ -152,7 +173,7 @@ class Conv3d(nn.Module):
     @nn.compact
     def __call__(self, x: Float[jax.Array, "B T H W Cin"]) -> Float[jax.Array, "B t y x Cout"]:
         shape = (*self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param("kernel", inflated_normal(), shape)
+        kernel = self.param("kernel", _kernel_initializer(self), shape)
         y = conv3d(x.astype(self.dtype), jnp.asarray(kernel, self.dtype), self.strides, self.dilation)
         return _with_bias(self, y) if self.use_bias else y
 
@@ -169,7 +190,7 @@ class ConvTranspose3d(nn.Module):
     @nn.compact
     def __call__(self, x: Float[jax.Array, "B T H W Cin"]) -> Float[jax.Array, "B t y x Cout"]:
         shape = (*self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param("kernel", inflated_normal(self.strides[0]), shape)
+        kernel = self.param("kernel", _kernel_initializer(self, self.strides[0]), shape)
         y = conv3d_transpose(x.astype(self.dtype), jnp.asarray(kernel, self.dtype), self.strides)
         return _with_bias(self, y) if self.use_bias else y
 

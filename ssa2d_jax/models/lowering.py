@@ -1,4 +1,4 @@
-"""The choice between the two equal forms of the network's operations: lax's own, or rewritten for CPUs."""
+"""Which of two equal forms the network's operations have, lax's own or those for CPUs; or that they compute nothing."""
 
 import contextlib
 import contextvars
@@ -13,6 +13,7 @@ class Lowering(enum.Enum):
 
     PLAIN = "plain"  # lax's 3-D operations, for GPUs and TPUs
     CPU = "cpu"  # the forms of cpu/
+    SHAPES = "shapes"  # nothing is computed: zeros, for what needs the parameters' names and shapes alone
 
     @classmethod
     def for_platform(cls, platform: str) -> "Lowering":

@@ -57,8 +57,12 @@ try:
     program = export.deserialize(bytearray(path.read_bytes()))
     results = program.call(clips)
 except Exception as error:
-    versions = f"it was written with jax {version}, this is {{jax.__version__}}, and an older jax often can't read it"
-    sys.exit(f"error: {{path}} can't be run: {{versions}}; pip install 'jax>={version}' ({{str(error)[:100]!r}})")
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    if jax.__version_info__ < {version_info}:  # that of the jax that wrote it
+        reason += "; it was written with jax {version}, this is {{}}, and an older one often can't read it".format(
+            jax.__version__
+        )
+    sys.exit(f"error: {{path}} can't be run: {{reason}}")
 np.savez_compressed(sys.argv[2], **{{name: np.asarray(array) for name, array in results.items()}})
 print({{name: array.shape for name, array in results.items()}})
 '''
@@ -94,7 +98,13 @@ def export_run(run: Run, folder: Path, platforms: tuple[str, ...] = PLATFORMS) -
     shape = f"[B, {', '.join(map(str, clip_size))}]"
     replace_text(
         folder / SCRIPT,
-        _SCRIPT.format(version=jax.__version__, shape=shape, size=clip_size, results=", ".join(_names(space))),
+        _SCRIPT.format(
+            version=jax.__version__,
+            version_info=jax.__version_info__,
+            shape=shape,
+            size=clip_size,
+            results=", ".join(_names(space)),
+        ),
     )
     for name in (LABELS, SCRIPT):
         log(f"written: {folder / name}")

@@ -4,12 +4,16 @@ from pathlib import Path
 
 import jax
 
+from ssa2d_jax.utils.text import plural
+
 _GIB = 2**30
-_CGROUP, _MEMINFO = Path("/sys/fs/cgroup"), Path("/proc/meminfo")
+_MEMINFO, _PROCESS_CGROUP, _CGROUPS = Path("/proc/meminfo"), Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
 def memory_note(compiled: jax.stages.Compiled, *, clips: int, parts: int) -> str:
     """A line about the memory of a compiled training step, by the compiler's own count; "" if it gives none.
+
+    What would fit is estimated as if all of it grew with the clips, though gradients don't.
 
     Args:
         compiled: the step, which holds the same on every device of this process.
@@ -22,18 +26,20 @@ def memory_note(compiled: jax.stages.Compiled, *, clips: int, parts: int) -> str
     share = jax.local_device_count() if jax.default_backend() == "cpu" else 1  # devices on one memory
     # The state is there already, and its memory is used again for the new one.
     needed = share * (stats.temp_size_in_bytes + stats.output_size_in_bytes - stats.alias_size_in_bytes)
-    line = f"memory: a step of {clips} clips takes {_gib(needed)} beside the state"
+    line = f"memory: a step of {plural(clips, 'clip')} takes {_gib(needed)} beside the state"
+    if jax.process_count() > 1:
+        line += " in each process"
     if free is None or needed <= 0:
         return line
-    line += f"; {_gib(free)} are free"
+    line += f"; free: {_gib(free)}"
     per_device, smallest = clips // jax.device_count(), parts * jax.device_count()
     fitting = int(clips * free / needed) // smallest * smallest
     if needed <= free:
-        return f"{line}, enough for up to about {fitting} clips" if fitting > clips else line
+        return f"{line}, enough for about {fitting} clips" if fitting > clips else line
     enough = (n for n in range(parts + 1, per_device + 1) if per_device % n == 0 and needed * parts / n <= free)
     remedy = f"--config.train.grad_accum_steps={accumulated}" if (accumulated := next(enough, None)) else ""
     smaller = f"--config.train.batch_size={fitting}" if fitting else "a smaller --config.data.size"
-    return f"{line}: too few; {' or '.join(filter(None, (remedy, smaller)))} would fit"
+    return f"{line}, which is too little; {' or '.join(filter(None, (remedy, smaller)))} may fit"
 
 
 def _gib(size: float) -> str:
@@ -62,10 +68,28 @@ def _available() -> int | None:
 
 
 def _left_in_container() -> int | None:
-    """What a container's limit leaves, of the cgroup (version 2) that the process is in."""
+    """What the limits of the control groups leave that the process is in (containers, Slurm), of both versions."""
     try:
-        limit, used = ((_CGROUP / f"memory.{name}").read_text().strip() for name in ("max", "current"))
-        cached = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines()).get("file", "0")
-        return None if limit == "max" else int(limit) - int(used) + int(cached)
-    except (OSError, ValueError):
+        lines = [line.split(":", 2) for line in _PROCESS_CGROUP.read_text().splitlines()]
+    except OSError:
         return None
+    left: list[int] = []
+    for _, controllers, path in lines:
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root = _CGROUPS / "memory" if controllers else _CGROUPS
+        group = root / path.lstrip("/")  # in a container it may be called otherwise than outside; the root counts then
+        left += filter(None, (_left_in_group(folder) for folder in (group, *group.parents)))
+    return min(left, default=None)
+
+
+def _left_in_group(folder: Path) -> int | None:
+    """What one group may still take: up to its limit, and what the system keeps of files that it can drop at once."""
+    for limit, used in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+        try:
+            most, now = int((folder / limit).read_text()), int((folder / used).read_text())
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        except (OSError, ValueError):  # "max": no limit
+            continue
+        return max(1, most - now + int(stat.get("total_inactive_file", stat.get("inactive_file", 0))))
+    return None

@@ -86,7 +86,7 @@ def _number(name: str, unset: int) -> int:
     text = os.environ.get(name, "").strip()
     if text and not text.isdecimal():
         raise InputError(
-            f"the environment variable {name} is {text!r}, which is no number of processes; unset it, or give "
+            f"the environment variable {name} is {text!r}, which is no whole number; unset it, or give "
             "--coordinator, --process_id and --process_count (--process_count=1 for a run of one process)"
         )
     return int(text) if text else unset

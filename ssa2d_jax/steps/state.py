@@ -1,6 +1,6 @@
 """The network that a config describes, and the state that a training step reads and writes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, no_type_check
 
 import flax.struct
@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.initializers import draw_together
+from ssa2d_jax.models.lowering import Lowering, use_lowering
 from ssa2d_jax.models.ssa2d import SSA2D
 
 
@@ -72,13 +73,21 @@ def init_variables(model: SSA2D, config: ConfigDict, only: Sequence[str] | None 
     flow = jnp.zeros((*shape, 2)) if model.flow else None
     # The "rbg" generator compiles several times faster than the default one.
     arguments = jax.random.key(config.seed, impl="rbg"), jnp.zeros((*shape, 3)), flow
-    init = draw_together(model.init)
+    init = draw_together(_init_without_computing(model))
     if only is None:
         return jax.jit(init)(*arguments)
-    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(model.init, *arguments))
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(init, *arguments))
     # XLA leaves out what the result does not need.
     chosen = jax.jit(lambda *x: _chosen(init(*x)["params"], only))
     return {**zeros, "params": {**zeros["params"], **chosen(*arguments)}}
+
+
+def _init_without_computing(model: SSA2D) -> Callable[..., VariableDict]:
+    def init(key: jax.Array, *inputs: jax.Array | None) -> VariableDict:
+        with use_lowering(Lowering.SHAPES):
+            return model.init(key, *inputs)
+
+    return init
 
 
 def _chosen(params: Collection, names: Sequence[str]) -> Collection:

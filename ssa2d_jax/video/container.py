@@ -75,8 +75,11 @@ def ticks_of(stream: av.VideoStream) -> Fraction:
 
 
 def as_fraction(value: Any) -> Fraction:
-    """A rational number of PyAV; its own type, from PyAV 19 on, multiplies approximately. None, unknown, becomes 0."""
-    return Fraction(0) if value is None else Fraction(value.numerator, value.denominator)
+    """A rational number of PyAV, whose own type, from PyAV 19 on, multiplies approximately.
+
+    What is unknown becomes 0: None, and 0/0 of PyAV 19.
+    """
+    return Fraction(value.numerator, value.denominator) if value else Fraction(0)
 
 
 def rate_of(stream: av.VideoStream) -> Fraction | None:

@@ -1,14 +1,24 @@
 """The report for bug reports: complete, and it continues when something is broken."""
 
-import jax
+from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from ssa2d_jax.cli import doctor
 from ssa2d_jax.video import writer
 
 
+def _pinned(package):
+    """The version that requirements.txt has for this Python."""
+    lines = (Path(__file__).resolve().parents[2] / "requirements.txt").read_text().splitlines()
+    pins = [Requirement(line.split("#")[0]) for line in lines if line.startswith(package)]
+    (pin,) = (pin for pin in pins if pin.name == package and (pin.marker is None or pin.marker.evaluate()))
+    return next(iter(pin.specifier)).version
+
+
 def test_the_report_names_versions_devices_and_tests_that_passed():
     found = dict(doctor.report())
-    assert found["jax"] == jax.__version__ and found["av"] != "not installed"
+    assert found["jax"] == _pinned("jax") and found["av"] != "not installed"
     assert found["tensorflow-datasets"] == "4.9.10" and "gradio" not in found and "pytest" not in found
     assert len({"tensorflow", "tensorflow-cpu"} & found.keys()) == 1
     assert found["devices"].count("(cpu)") == 4 and "libavcodec" in found["decoder"]

@@ -7,7 +7,7 @@ import pytest
 from ssa2d_jax.runtime import memory
 from ssa2d_jax.runtime.memory import free_bytes, memory_note
 
-GIB = 2**30
+MIB, GIB = 2**20, 2**30
 
 
 def _compiled(temp):
@@ -23,12 +23,17 @@ def _compiled(temp):
             8,
             1,
             11,
-            "a step of 8 clips takes 2.00 GiB beside the state; 11 GiB are free, enough for up to about 44 clips",
+            "a step of 8 clips takes 2.00 GiB beside the state; free: 11 GiB, enough for about 44 clips",
         ),
-        (16, 1, 2.2, "a step of 16 clips takes 2.00 GiB beside the state; 2.20 GiB are free"),
-        (16, 1, 1.5, "1.50 GiB are free: too few; --config.train.grad_accum_steps=2 or --config.train.batch_size=12"),
-        (16, 2, 1.1, "too few; --config.train.grad_accum_steps=4 or --config.train.batch_size=8 would fit"),
-        (4, 1, 0.1, "free: too few; a smaller --config.data.size would fit"),
+        (16, 1, 2.2, "a step of 16 clips takes 2.00 GiB beside the state; free: 2.20 GiB"),
+        (
+            16,
+            1,
+            1.5,
+            "free: 1.50 GiB, which is too little; --config.train.grad_accum_steps=2 or --config.train.batch_size=12",
+        ),
+        (16, 2, 1.1, "which is too little; --config.train.grad_accum_steps=4 or --config.train.batch_size=8 may fit"),
+        (4, 1, 0.1, "0.10 GiB, which is too little; a smaller --config.data.size may fit"),
         (8, 1, None, "memory: a step of 8 clips takes 2.00 GiB beside the state"),
     ],
 )
@@ -53,14 +58,28 @@ def test_a_real_step_needs_more_for_more_clips():
     assert needed(2000) > 1.5 * needed(1000) > 0
 
 
-def test_free_memory_is_known_here_and_a_containers_limit_counts(tmp_path, monkeypatch):
+def test_a_containers_limit_counts(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_PROCESS_CGROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "_CGROUPS", tmp_path / "groups")
     assert free_bytes() is None
     (tmp_path / "meminfo").write_text("MemTotal:  16384 kB\nMemAvailable:    8192 kB\n")
-    assert free_bytes() == 8 * 2**20
-    for name, text in (("max", "4194304\n"), ("current", "3145728\n"), ("stat", "anon 5\nfile 1048576\n")):
-        (tmp_path / f"memory.{name}").write_text(text)
-    assert free_bytes() == 2 * 2**20
-    (tmp_path / "memory.max").write_text("max\n")
-    assert free_bytes() == 8 * 2**20
+    assert free_bytes() == 8 * MIB
+    (tmp_path / "cgroup").write_text("0::/slurm/job/step\n")
+    _group(tmp_path / "groups/slurm/job", {"max": 4 * MIB, "current": 3 * MIB}, "anon 5\ninactive_file 1048576\n")
+    assert free_bytes() == 2 * MIB
+    _group(tmp_path / "groups/slurm/job/step", {"max": "max", "current": 3 * MIB}, "")
+    assert free_bytes() == 2 * MIB
+    (tmp_path / "cgroup").write_text("5:cpu,cpuacct:/slurm/job\n4:memory:/elsewhere/outside\n")
+    assert free_bytes() == 8 * MIB
+    _group(
+        tmp_path / "groups/memory", {"limit_in_bytes": 6 * MIB, "usage_in_bytes": 5 * MIB}, "total_inactive_file 7\n"
+    )
+    assert free_bytes() == MIB + 7
+
+
+def _group(folder, sizes, stat):
+    folder.mkdir(parents=True)
+    for name, size in sizes.items():
+        (folder / f"memory.{name}").write_text(f"{size}\n")
+    (folder / "memory.stat").write_text(stat)

@@ -58,7 +58,7 @@ def test_what_a_cluster_leaves_empty_is_unset_and_what_is_no_number_is_named(mon
         monkeypatch.setenv(name, text)
     assert _place() is None
     monkeypatch.setenv("SLURM_NTASKS", "2(x2)")
-    with pytest.raises(InputError, match=r"variable SLURM_NTASKS is '2\(x2\)', which is no number"):
+    with pytest.raises(InputError, match=r"variable SLURM_NTASKS is '2\(x2\)', which is no whole number"):
         _place()
     assert _place("--process_count=1") is None
     assert _place("--coordinator=a:1", "--process_id=1", "--process_count=2") == Placement(2, 1, "a:1")

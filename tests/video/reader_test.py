@@ -247,3 +247,12 @@ else:
     raise AssertionError
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("ending", ["ts", "mpg", "nut"])
+def test_a_video_too_short_for_a_rate_is_read(tmp_path, ending, count):
+    """FFmpeg knows no rate of these: None in PyAV 18, 0/0 in 19."""
+    codec = "mpeg2video" if ending == "mpg" else "libx264"
+    path = encode(tmp_path / f"a.{ending}", [square(i) for i in range(count)], codec=codec)
+    assert len(list(read_frames(path))) == count
