@@ -15,6 +15,7 @@ from av.stream import Disposition
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.reader import VideoInfo, probe, read_frames
 from ssa2d_jax.video.writer import VideoWriter
+from tests.fixtures.encoded_video import encode, square
 
 
 def write(path, frames=20, height=48, width=64, noisy=False):
