@@ -15,7 +15,7 @@ from av.stream import Disposition
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.video.reader import VideoInfo, probe, read_frames
 from ssa2d_jax.video.writer import VideoWriter
-from tests.fixtures.encoded_video import encode, square
+from tests.fixtures.encoded_video import encode, noise
 
 
 def write(path, frames=20, height=48, width=64, noisy=False):
@@ -255,5 +255,5 @@ else:
 def test_a_video_too_short_for_a_rate_is_read(tmp_path, ending, count):
     """FFmpeg knows no rate of these: None in PyAV 18, 0/0 in 19."""
     codec = "mpeg2video" if ending == "mpg" else "libx264"
-    path = encode(tmp_path / f"a.{ending}", [square(i) for i in range(count)], codec=codec)
+    path = encode(tmp_path / f"a.{ending}", [noise(i) for i in range(count)], codec=codec)
     assert len(list(read_frames(path))) == count
