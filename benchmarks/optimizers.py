@@ -17,7 +17,7 @@ import optax
 from configs import sprites
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.steps import optimizer
-from ssa2d_jax.steps.state import build_model, init_variables
+from ssa2d_jax.steps.state import build_model, variable_shapes
 from ssa2d_jax.utils.host_memory import keep_freed_memory
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     if arguments.width:
         config.model.encoder_width = config.model.decoder_width = arguments.width
     model = build_model(config.model, A2D, stats_axis=None)
-    shapes = jax.eval_shape(lambda: init_variables(model, config))["params"]
+    shapes = variable_shapes(model, config)["params"]
     rng = np.random.default_rng(0)
     params = jax.tree.map(lambda x: jax.numpy.asarray(rng.standard_normal(x.shape, np.float32)), shapes)
     rate = lambda _: 1e-3

@@ -1,8 +1,9 @@
 """How kernels begin; and a network's kernels drawn together, which compiles in less than half the time."""
 
+import contextlib
 import contextvars
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -49,6 +50,17 @@ def inflated_normal(time_stride: int = 1) -> Initializer:
     return init
 
 
+@contextlib.contextmanager
+def undrawn() -> Iterator[list[_Kernel]]:
+    """Kernels that are initialized inside the block are zeros for now; gives the list of them."""
+    kernels: list[_Kernel] = []
+    token = _delayed.set(kernels)
+    try:
+        yield kernels
+    finally:
+        _delayed.reset(token)
+
+
 def draw_together(init: Callable[..., VariableDict]) -> Callable[..., VariableDict]:
     """Gives a function that returns what `init` does, up to rounding, but draws kernels of similar size in one loop.
 
@@ -56,12 +68,8 @@ def draw_together(init: Callable[..., VariableDict]) -> Callable[..., VariableDi
     """
 
     def init_together(*arguments: jax.Array | None) -> VariableDict:
-        kernels = list[_Kernel]()
-        token = _delayed.set(kernels)
-        try:
+        with undrawn() as kernels:
             variables = init(*arguments)
-        finally:
-            _delayed.reset(token)
         values = {id(kernel.placeholder): value for kernel, value in zip(kernels, _draw(kernels), strict=True)}
         drawn = jax.tree.map(lambda leaf: values.pop(id(leaf), leaf), variables)
         if values:  # a kernel that flax or a wrapper has copied would stay zero

@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 from flax.typing import VariableDict
 from ml_collections import ConfigDict
 
@@ -19,7 +18,7 @@ from ssa2d_jax.runs.saved_config import SavedConfig, add_missing_keys, read_run_
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.runtime.finite import non_finite_arrays
 from ssa2d_jax.runtime.platforms import local_devices
-from ssa2d_jax.steps.state import build_model, init_variables
+from ssa2d_jax.steps.state import build_model, variable_shapes
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import log
 from ssa2d_jax.utils.text import first_few
@@ -121,7 +120,7 @@ def _load(workdir: Path, config: ConfigDict, step: int) -> Run:
     space = run_label_space(workdir)
     step, variables, source, about = load_variables(workdir, step)
     model = build_model(config.model, space, stats_axis=None)
-    expected = jax.eval_shape(lambda: init_variables(model, config))
+    expected = variable_shapes(model, config)
     check_tree(expected, variables, source if workdir.is_file() else f"checkpoint {source}")
     log(f"restored {source}")
     if about:

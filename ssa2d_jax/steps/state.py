@@ -12,7 +12,7 @@ from jaxtyping import Int32
 from ml_collections import ConfigDict
 
 from ssa2d_jax.data.label_space import LabelSpace
-from ssa2d_jax.models.initializers import draw_together
+from ssa2d_jax.models.initializers import draw_together, undrawn
 from ssa2d_jax.models.lowering import Lowering, use_lowering
 from ssa2d_jax.models.ssa2d import SSA2D
 
@@ -69,17 +69,27 @@ def init_state(
 
 def init_variables(model: SSA2D, config: ConfigDict, only: Sequence[str] | None = None) -> VariableDict:
     """Makes random parameters and initial statistics, `params` and `batch_stats`; for `only` see `init_state`."""
-    shape = (1, config.data.clip_frames, *config.data.size)
-    flow = jnp.zeros((*shape, 2)) if model.flow else None
-    # The "rbg" generator compiles several times faster than the default one.
-    arguments = jax.random.key(config.seed, impl="rbg"), jnp.zeros((*shape, 3)), flow
+    arguments = _init_arguments(model, config)
     init = draw_together(_init_without_computing(model))
     if only is None:
         return jax.jit(init)(*arguments)
-    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(init, *arguments))
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), variable_shapes(model, config))
     # XLA leaves out what the result does not need.
     chosen = jax.jit(lambda *x: _chosen(init(*x)["params"], only))
     return {**zeros, "params": {**zeros["params"], **chosen(*arguments)}}
+
+
+def variable_shapes(model: SSA2D, config: ConfigDict) -> VariableDict:
+    """Shapes and dtypes of what `init_variables` makes; nothing is computed."""
+    with undrawn():
+        return jax.eval_shape(_init_without_computing(model), *_init_arguments(model, config))
+
+
+def _init_arguments(model: SSA2D, config: ConfigDict) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+    shape = (1, config.data.clip_frames, *config.data.size)
+    flow = jnp.zeros((*shape, 2)) if model.flow else None
+    # The "rbg" generator compiles several times faster than the default one.
+    return jax.random.key(config.seed, impl="rbg"), jnp.zeros((*shape, 3)), flow
 
 
 def _init_without_computing(model: SSA2D) -> Callable[..., VariableDict]:

@@ -19,7 +19,7 @@ from ssa2d_jax.runs.claim import claim_workdir
 from ssa2d_jax.runs.load_run import check_label_space, load_run, load_variables
 from ssa2d_jax.runs.saved_config import RENAMED_KEYS
 from ssa2d_jax.steps import optimizer
-from ssa2d_jax.steps.state import TrainState, build_model, init_variables
+from ssa2d_jax.steps.state import TrainState, build_model, variable_shapes
 from ssa2d_jax.steps.train_step import summed_loss
 from ssa2d_jax.training import setup
 from ssa2d_jax.training.loop import train
@@ -42,7 +42,7 @@ def _shapes(config, space):
     key = (str(config.model), space.heads)
     if key not in _KNOWN:
         model = build_model(config.model, space, stats_axis=None)
-        _KNOWN[key] = jax.eval_shape(lambda: init_variables(model, config))
+        _KNOWN[key] = variable_shapes(model, config)
     return _KNOWN[key]
 
 
