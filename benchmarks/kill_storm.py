@@ -24,7 +24,8 @@ _ONES_OWN_END = 90.0  # seconds in which the process that was not killed must en
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--epochs", type=float, default=100.0, help="of 21 clips, in steps of 8")
+    parser.add_argument("--epochs", type=float, default=55.0, help="enough that no start before the last one ends it")
+    parser.add_argument("--longest", type=float, default=40.0, help="seconds until a kill; a start takes about 20")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
@@ -40,7 +41,7 @@ def main() -> None:
         print(f"unbroken: {seconds:.0f} s", flush=True)
         ends = []
         for number in range(arguments.kills):
-            moment, victim = rng.uniform(0.0, seconds), rng.randrange(PROCESSES)
+            moment, victim = rng.uniform(0.0, arguments.longest), rng.randrange(PROCESSES)
             own_end, code = _kill(start(folder / "killed", PROCESSES, flags, quiet=True), victim, moment)
             ends.append(own_end)
             print(

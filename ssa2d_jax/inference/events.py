@@ -26,6 +26,7 @@ from ssa2d_jax.inference.tracks import SMOOTH, Segment, Track
 from ssa2d_jax.utils.errors import InputError
 
 EVENTS_CSV, EVENTS_BORIS = "events.csv", "events.boris"
+TIMELINE = "timeline.png"  # which timeline.py draws
 COLUMNS = (
     "Observation id", "Media file name", "Media duration (s)", "FPS (frame/s)", "Subject", "Actor", "Behavior",
     "Behavior type", "Start (s)", "Stop (s)", "Duration (s)", "Image index start", "Image index stop", "Confidence",

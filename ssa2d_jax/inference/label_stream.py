@@ -8,10 +8,9 @@ from pathlib import Path
 from types import TracebackType
 
 from ssa2d_jax.inference.detector import Stream
-from ssa2d_jax.inference.events import EVENTS_BORIS, EVENTS_CSV, Course, FrameTimes, Observation, write_events
+from ssa2d_jax.inference.events import EVENTS_BORIS, EVENTS_CSV, TIMELINE, Course, FrameTimes, Observation, write_events
 from ssa2d_jax.inference.frame_labels import LabelStatistics
 from ssa2d_jax.inference.results import OPACITY, FrameResult
-from ssa2d_jax.inference.timeline import TIMELINE, write_timeline
 from ssa2d_jax.inference.track_files import TrackFiles
 from ssa2d_jax.inference.tracker import Tracker
 from ssa2d_jax.inference.tracks import Instances, Track
@@ -122,6 +121,8 @@ def write_courses(folder: Path, courses: Sequence[Course], times: FrameTimes, st
     for name in (EVENTS_CSV, EVENTS_BORIS):
         write_events(folder / name, courses, space, times, observation, out_folder)
     try:
+        from ssa2d_jax.inference.timeline import write_timeline  # matplotlib takes half a second
+
         write_timeline(folder / TIMELINE, courses, space, times)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):  # a full disk

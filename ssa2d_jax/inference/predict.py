@@ -15,7 +15,7 @@ from typing import Any
 
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.detector import Detector, Stream
-from ssa2d_jax.inference.events import EVENTS_BORIS, EVENTS_CSV, Course, FrameTimes
+from ssa2d_jax.inference.events import EVENTS_BORIS, EVENTS_CSV, TIMELINE, Course, FrameTimes
 from ssa2d_jax.inference.exports.options import DEFAULT_EXPORT, ExportOptions
 from ssa2d_jax.inference.exports.output_folder import SUMMARY, check_unchanged, checksum, replace_outputs
 from ssa2d_jax.inference.exports.write import EXPORT_CHECKSUMS, check_formats, picture_writer, write_beside
@@ -32,7 +32,6 @@ from ssa2d_jax.inference.label_stream import (
     write_courses,
 )
 from ssa2d_jax.inference.results import OPACITY
-from ssa2d_jax.inference.timeline import TIMELINE
 from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON, TrackFiles
 from ssa2d_jax.inference.tracker import MIN_FRAMES, Tracker
 from ssa2d_jax.inference.tracks import Track

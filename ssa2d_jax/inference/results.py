@@ -17,7 +17,6 @@ from ssa2d_jax.inference.events import Course, FrameTimes, Observation, write_ev
 from ssa2d_jax.inference.exports.options import DEFAULT_EXPORT, ExportOptions
 from ssa2d_jax.inference.exports.write import write_clip
 from ssa2d_jax.inference.frame_labels import FrameLabels, unpack_actions
-from ssa2d_jax.inference.timeline import write_timeline
 from ssa2d_jax.inference.tracker import MAX_GAP, MIN_FRAMES, Tracker, find_tracks
 from ssa2d_jax.inference.tracks import Region, Track
 from ssa2d_jax.utils.files import check_place
@@ -235,6 +234,8 @@ class Result:
         Raises:
             InputError: `path` is a folder, or lies in none.
         """
+        from ssa2d_jax.inference.timeline import write_timeline  # matplotlib takes half a second
+
         write_timeline(check_place(path, "timeline.png"), self._courses(tracks), self.space, self._times())
 
     def write_events(self, path: str | Path, tracks: Sequence[Track] | None = None, *, video: str = "") -> None:

@@ -20,7 +20,6 @@ from ssa2d_jax.visualization.charts import LETTER_WIDTH, count_columns, escape_l
 from ssa2d_jax.visualization.letters import CHARTS_CAN_SHAPE, drawable
 from ssa2d_jax.visualization.text import readable_on
 
-TIMELINE = "timeline.png"
 MAX_TRACKS = 30
 _BAR = 0.7  # height of a track's bars, as a share of its row
 _LANE = 0.45  # height of a row of several lanes, for each of them

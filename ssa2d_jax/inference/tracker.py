@@ -12,8 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
-from scipy.optimize import linear_sum_assignment
+from jaxtyping import Bool, Float32, Float64, UInt8
 
 from ssa2d_jax.data.box import Box
 from ssa2d_jax.data.label_space import LabelSpace
@@ -125,7 +124,7 @@ class Tracker:
             overlaps = np.zeros((len(old), len(new)))
             for row, column in np.ndindex(overlaps.shape):
                 overlaps[row, column] = _overlap(old[row].region, regions[new[column]])
-            for row, column in zip(*linear_sum_assignment(-overlaps), strict=True):
+            for row, column in _largest_sum(overlaps):
                 if overlaps[row, column] >= _MIN_OVERLAP:
                     matches[new[column]] = old[row]
         return matches
@@ -145,6 +144,16 @@ class Tracker:
         return [
             track for track in ended if len(track.frames) >= self.min_frames and track.confidence >= self.min_confidence
         ]
+
+
+def _largest_sum(overlaps: Float64[np.ndarray, "old new"]) -> list[tuple[int, int]]:
+    """The pairs of row and column whose sum is largest, each row and column at most once; pairs of 0 may be missing."""
+    rows, columns = np.nonzero(overlaps)
+    if len(set(rows)) < len(rows) or len(set(columns)) < len(columns):
+        from scipy.optimize import linear_sum_assignment  # half a second, which most videos don't need
+
+        rows, columns = linear_sum_assignment(-overlaps)
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
 def find_tracks(frames: Iterable[TrackableFrame], tracker: Tracker) -> list[Track]:

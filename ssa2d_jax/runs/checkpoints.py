@@ -12,18 +12,17 @@ from orbax.checkpoint import checkpoint_managers
 from orbax.checkpoint.options import MultiprocessingOptions
 
 from ssa2d_jax.runs.saved_config import SavedConfig
-from ssa2d_jax.runtime.finite import named_leaves, non_finite_arrays
+from ssa2d_jax.runs.weights_file import check_tree
+from ssa2d_jax.runs.workdir import BEST, NEWEST
+from ssa2d_jax.runtime.finite import non_finite_arrays
 from ssa2d_jax.runtime.orbax_noise import silence_orbax
 from ssa2d_jax.utils import commands
-from ssa2d_jax.utils.array_trees import compare_arrays
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.text import first_few
 
 METRIC = "joint_miou"
 CHECKSUMS = "crc32.json"
-NEWEST, BEST = 0, -1
-_SHOWN = 8
 
 State = TypeVar("State")  # a tree of arrays
 
@@ -152,7 +151,7 @@ class Checkpoints:
         names = non_finite_arrays(state)
         if names:
             raise InputError(
-                f"checkpoint {self.folder / str(step)} has values that are not finite ({first_few(names, _SHOWN)}): "
+                f"checkpoint {self.folder / str(step)} has values that are not finite ({first_few(names)}): "
                 f"its training diverged. {self._advice(step)}"
             )
 
@@ -187,30 +186,6 @@ class Checkpoints:
         return (
             f"The checkpoint before it is step {earlier}: to continue from it, delete {self.folder / str(step)} and "
             f"start again; to evaluate or predict with it, --config.eval.step={earlier}"
-        )
-
-
-def check_tree(template: PyTree, found: PyTree, source: str) -> None:
-    """Raises InputError, with the differences, unless `found` has the names, shapes and dtypes of `template`."""
-    differences = compare_arrays(named_leaves(template), named_leaves(found))
-    lines = differences.lines()
-    if differences and differences.is_of_dtypes_alone():
-        raise InputError(
-            f"{source} is of another precision: {first_few(lines, _SHOWN, '; ')}. JAX_ENABLE_X64 chooses between "
-            "float32 and float64: set it as it was when the run was trained, or unset it"
-        )
-    if lines and all(line.startswith("opt_state/") for line in lines):
-        raise InputError(
-            f"{source} fits this network, but not its optimizer: {lines[0]}; it was saved by another version of "
-            "this program. It can be evaluated; to continue training, start a new --workdir with "
-            "--config.init.run=<this one>"
-        )
-    if lines:
-        is_checkpoint = source.startswith("checkpoint ")
-        advice = "Use the config that it was trained with (config.json in its workdir)"
-        raise InputError(
-            f"{source} is of another architecture: {first_few(lines, _SHOWN, '; ')}. "
-            + (advice if is_checkpoint else "The file was changed or is damaged: export or download it again")
         )
 
 

@@ -11,11 +11,11 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.pretrained.shipped import shipped_name
 from ssa2d_jax.runs import weights_file
-from ssa2d_jax.runs.checkpoints import NEWEST, Checkpoints, check_tree
 from ssa2d_jax.runs.claim import check_same_network
 from ssa2d_jax.runs.defaults import THRESHOLD
 from ssa2d_jax.runs.saved_config import SavedConfig, add_missing_keys, read_run_config, read_run_labels
-from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.runs.weights_file import check_tree
+from ssa2d_jax.runs.workdir import NEWEST, Workdir
 from ssa2d_jax.runtime.finite import non_finite_arrays
 from ssa2d_jax.runtime.platforms import local_devices
 from ssa2d_jax.steps.state import build_model, variable_shapes
@@ -90,6 +90,8 @@ def load_variables(path: Path, step: int = NEWEST) -> SavedVariables:
     folder = Workdir(path).checkpoints
     if not folder.is_dir():
         raise InputError(f"{path} is not a run; give a workdir with checkpoints, or an exported .safetensors file")
+    from ssa2d_jax.runs.checkpoints import Checkpoints  # half a second, which an exported file doesn't need
+
     step, variables = Checkpoints(folder, read_only=True).restore_variables(step)
     return SavedVariables(step, variables, str(folder / str(step)))
 

@@ -10,19 +10,22 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from flax.typing import VariableDict
-from jaxtyping import Shaped
+from jaxtyping import PyTree, Shaped
 
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.pretrained.shipped import shipped_name
 from ssa2d_jax.runs import saved_config
 from ssa2d_jax.runs.saved_config import SavedConfig
 from ssa2d_jax.runs.workdir import Workdir
+from ssa2d_jax.runtime.finite import named_leaves
 from ssa2d_jax.utils import commands, safetensors_file
+from ssa2d_jax.utils.array_trees import compare_arrays
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import NOT_PERMITTED, replace_text
 from ssa2d_jax.utils.text import first_few
 
 KIND = "ssa2d_jax run"
+_SHOWN = 8  # differences that an error names
 _KEYS = {"kind", "step", "config", "labels", "scores", "data"}
 Metadata = dict[str, Any]  # the values of `_KEYS`; in newer files also the checksum and `about`
 
@@ -149,3 +152,27 @@ def results_folder(path: Path) -> Path:
         if error.errno not in NOT_PERMITTED:  # the scores are printed, and writing them says that it may not
             raise
     return folder
+
+
+def check_tree(template: PyTree, found: PyTree, source: str) -> None:
+    """Raises InputError, with the differences, unless `found` has the names, shapes and dtypes of `template`."""
+    differences = compare_arrays(named_leaves(template), named_leaves(found))
+    lines = differences.lines()
+    if differences and differences.is_of_dtypes_alone():
+        raise InputError(
+            f"{source} is of another precision: {first_few(lines, _SHOWN, '; ')}. JAX_ENABLE_X64 chooses between "
+            "float32 and float64: set it as it was when the run was trained, or unset it"
+        )
+    if lines and all(line.startswith("opt_state/") for line in lines):
+        raise InputError(
+            f"{source} fits this network, but not its optimizer: {lines[0]}; it was saved by another version of "
+            "this program. It can be evaluated; to continue training, start a new --workdir with "
+            "--config.init.run=<this one>"
+        )
+    if lines:
+        is_checkpoint = source.startswith("checkpoint ")
+        advice = "Use the config that it was trained with (config.json in its workdir)"
+        raise InputError(
+            f"{source} is of another architecture: {first_few(lines, _SHOWN, '; ')}. "
+            + (advice if is_checkpoint else "The file was changed or is damaged: export or download it again")
+        )

@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+NEWEST, BEST = 0, -1  # instead of a checkpoint's step
+
 
 @dataclasses.dataclass(frozen=True)
 class Workdir:

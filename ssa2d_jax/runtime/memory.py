@@ -43,6 +43,8 @@ def memory_note(compiled: jax.stages.Compiled, *, clips: int, parts: int) -> str
 
 
 def _gib(size: float) -> str:
+    if size < 0.1 * _GIB:
+        return f"{size / 2**20:.0f} MiB"
     return f"{size / _GIB:.2f} GiB" if size < 10 * _GIB else f"{size / _GIB:.0f} GiB"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ssa2d_jax.data.label_space import A2D, KINDS
-from ssa2d_jax.inference import label_stream
+from ssa2d_jax.inference import timeline
 from ssa2d_jax.inference.exports.options import ExportOptions
 from ssa2d_jax.inference.predict import OUTPUTS, PredictOptions, predict_many, predict_path, predict_video
 from ssa2d_jax.utils.errors import InputError
@@ -223,13 +223,13 @@ def test_ctrl_c_leaves_what_was_done_playable(tmp_path):
 
 def test_ctrl_c_while_the_timeline_is_drawn_loses_nothing(tmp_path, monkeypatch):
     make_video(tmp_path / "a.mp4", 5)
-    draw = label_stream.write_timeline
+    draw = timeline.write_timeline
 
     def interrupted(*arguments):
         os.kill(os.getpid(), signal.SIGINT)
         draw(*arguments)
 
-    monkeypatch.setattr(label_stream, "write_timeline", interrupted)
+    monkeypatch.setattr(timeline, "write_timeline", interrupted)
     with pytest.raises(Stopped, match="after 5 frames, which are done"):
         run(tmp_path / "a.mp4", tmp_path / "out")
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(OUTPUTS)
@@ -244,7 +244,7 @@ def test_a_timeline_that_fails_is_left_out_and_a_full_disk_is_an_error(tmp_path,
         path.touch()
         raise errors.pop(0)
 
-    monkeypatch.setattr(label_stream, "write_timeline", fails)
+    monkeypatch.setattr(timeline, "write_timeline", fails)
     summary = run(tmp_path / "a.mp4", tmp_path / "out")
     assert summary["timeline_crc32"] is None and summary["events_csv_crc32"] is not None
     assert "timeline.png is left out, since it could not be drawn: ValueError('no font')" in capsys.readouterr().err
