@@ -217,7 +217,7 @@ class Result:
             InputError: `path` is a folder, or lies in none.
         """
         path, first = check_place(path, "overlay.mp4"), self.frames[0]
-        height, width = first.frame.shape[0], first.frame.shape[1]
+        height, width, _ = first.frame.shape
         factor = enlargement(height, width, scale)
         form = {"height": factor * height, "width": factor * width, "pixel_aspect": self.pixel_aspect}
         with VideoWriter(path, **form, time_base=first.time_base, rate=self.rate) as writer:
@@ -249,9 +249,8 @@ class Result:
         Raises:
             InputError: `path` is a folder, lies in none, or ends in something else.
         """
-        place = check_place(path, "events.csv")
+        place, name = check_place(path, "events.csv"), video or self.video
         rate = float(self.rate) if self.rate else None
-        name = video or self.video
         observation = Observation(Path(name).stem or "clip", Path(name) if name else None, rate)
         write_events(place, self._courses(tracks), self.space, self._times(), observation)
 
