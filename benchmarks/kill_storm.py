@@ -42,14 +42,15 @@ def main() -> None:
         ends = []
         for number in range(arguments.kills):
             moment, victim = rng.uniform(0.0, arguments.longest), rng.randrange(PROCESSES)
-            own_end, code = _kill(start(folder / "killed", PROCESSES, flags, quiet=True), victim, moment)
+            own_end, code = _kill(start(folder / "killed", PROCESSES, flags, log=True), victim, moment)
             ends.append(own_end)
+            last = _last_line(folder / f"killed.{1 - victim}")
             print(
                 f"kill {number + 1}: process {victim} after {moment:.1f} s; the other ended after {own_end:.1f} s with "
-                f"code {code}; saved: step {_saved(folder / 'killed')}",
+                f"code {code}: {last!r}; saved: step {_saved(folder / 'killed')}",
                 flush=True,
             )
-        codes = [process.wait() for process in start(folder / "killed", PROCESSES, flags, quiet=True)]
+        codes = [process.wait() for process in start(folder / "killed", PROCESSES, flags, log=True)]
         if any(codes):
             sys.exit(f"error: the last start ended with the codes {codes}")
         if ends:
@@ -76,6 +77,11 @@ def _kill(processes: list[subprocess.Popen[bytes]], victim: int, moment: float) 
     if code == 0:
         sys.exit("error: the other process ended with code 0")
     return time.monotonic() - killed, code
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    return lines[-1][:150] if lines else ""
 
 
 def _saved(workdir: Path) -> int:

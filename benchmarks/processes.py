@@ -66,8 +66,11 @@ def options(folder: Path, epochs: float) -> list[str]:
     ]
 
 
-def start(workdir: Path, count: int, flags: list[str], quiet: bool = False) -> list[subprocess.Popen[bytes]]:
-    """Starts main.py in `count` processes, which share `DEVICES` fake devices and train in `workdir`."""
+def start(workdir: Path, count: int, flags: list[str], log: bool = False) -> list[subprocess.Popen[bytes]]:
+    """Starts main.py in `count` processes, which share `DEVICES` fake devices and train in `workdir`.
+
+    With `log` what process N says is in `<workdir>.N`.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -80,7 +83,7 @@ def start(workdir: Path, count: int, flags: list[str], quiet: bool = False) -> l
             cwd=ROOT,
             env=os.environ | {"XLA_FLAGS": xla_flags, "JAX_PLATFORMS": "cpu"},
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL if quiet else None,
+            stderr=open(f"{workdir}.{index}", "wb") if log else None,
         )
         for index in range(count)
     ]
