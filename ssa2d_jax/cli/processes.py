@@ -29,6 +29,7 @@ _START_SECONDS = 300  # for all processes to start
 _HEARTBEAT_SECONDS = 45  # until jax itself ends the others, with a stack trace
 _SILENT_SECONDS = 20.0  # until the watch does
 _WATCH_SECONDS = 1.0
+_CONNECTIONS = ("Gloo", "NCCL", "closed by peer", "Connection reset", "Socket closed")  # in errors of jax
 _GRACE_SECONDS = 4.0  # for a process to end by itself, with its own error
 
 
@@ -52,8 +53,9 @@ def together(placement: Placement | None) -> Iterator[None]:
         if isinstance(error, Stopped) and error.__cause__ is None:  # all processes have agreed on it
             _finish()
             raise
-        lines = str(error).splitlines() or [type(error).__name__]
-        _note("failed", processes.index(), lines[0])
+        if not _is_of_a_connection(error):  # then another process failed, and the watch says which
+            lines = str(error).splitlines() or [type(error).__name__]
+            _note("failed", processes.index(), lines[0])
         raise
     _finish()
 
@@ -81,10 +83,25 @@ def end(code: int) -> int:
 
 
 def end_with_traceback() -> None:
-    """Prints the exception that is being handled and ends the process, if it works with others."""
-    if _STARTED.is_set():
-        traceback.print_exc()
-        end(1)
+    """Prints the exception that is being handled and ends the process, if it works with others.
+
+    If it is that of a connection, another process has ended, and the watch is given the time to find out which one.
+    """
+    if not _STARTED.is_set():
+        return
+    error = sys.exc_info()[1]
+    if error is not None and _is_of_a_connection(error):
+        _ENDING.wait(_SILENT_SECONDS + _GRACE_SECONDS + 2 * _WATCH_SECONDS)
+        from ssa2d_jax.runtime import processes
+
+        _lose(processes.index(), f"the connection to another process broke ({str(error).splitlines()[0]})")
+    traceback.print_exc()
+    end(1)
+
+
+def _is_of_a_connection(error: BaseException) -> bool:
+    """Whether this is what a sum over processes raises when one of them is gone."""
+    return type(error).__name__ == "JaxRuntimeError" and any(name in str(error) for name in _CONNECTIONS)
 
 
 def _start(placement: Placement) -> None:
