@@ -200,6 +200,8 @@ def _last_line(error: Exception) -> str:
     text = str(error.args[0] if error.args else error).replace("\\n", "\n").replace("\\'", "'")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     text = lines[-1] if lines else type(error).__name__
+    text = re.sub(r"invalid literal for int\(\) with base 10: ('.*')", r"\1 is no whole number", text)
+    text = re.sub(r"could not convert string to float: ('.*')", r"\1 is no number", text)
     return text.removeprefix("ValueError: ").replace("module 'config_config'", "the file")
 
 

@@ -138,7 +138,7 @@ def _export_weights(arguments: Arguments) -> None:
 
     workdir, path = _workdir(arguments), _output(arguments)
     if workdir.is_file():
-        raise InputError(f"{workdir} is a file of exported weights already; give --workdir, {_RUN_FOLDER}")
+        raise InputError(f"{workdir} is a file of exported weights already: copy it, or name {_RUN_FOLDER}")
     run = load_run(workdir, load_config(arguments))
     weights_file.save_run(
         path, run.variables, step=run.step, config=run.config.to_dict(), space=run.space, workdir=workdir

@@ -27,8 +27,9 @@ _SCRIPT = '''"""Runs an exported SSA2D on clips: pip install jax flatbuffers.
 
 python run_exported.py clips.npy labels.npz
 
-clips.npy: uint8 RGB {shape}, any number B of clips. labels.npz gets what the program returns: {results}.
-labels.json, beside this file, names the classes.
+clips.npy: uint8 RGB {shape}, any number B of clips. A clip is {frames}
+of a video, resized to that size. labels.npz gets what the program returns: {results}.
+labels.json, beside this file, names the classes: a number of labels.npz counts from 0, the background.
 """
 
 import sys
@@ -45,7 +46,7 @@ if len(sys.argv) != 3 or not sys.argv[2].endswith(".npz"):
 try:
     clips = np.load(sys.argv[1], allow_pickle=False)
 except (OSError, ValueError, EOFError) as error:
-    sys.exit(f"error: {{sys.argv[1]}} can't be read as .npy: {{error}}")
+    sys.exit(f"error: {{sys.argv[1]}} is no .npy file of numbers, as numpy.save writes it ({{type(error).__name__}})")
 if getattr(clips, "dtype", None) != np.uint8 or clips.shape[1:] != SIZE or not len(clips):
     found = f"{{clips.dtype}} {{list(clips.shape)}}" if isinstance(clips, np.ndarray) else "no single array"
     sys.exit(f"error: {{sys.argv[1]}} holds {{found}}; needed: uint8 {shape}, any number B of clips, values 0 to 255")
@@ -93,19 +94,22 @@ def export_run(run: Run, folder: Path, platforms: tuple[str, ...] = PLATFORMS) -
         log(f"written: {path}, {path.stat().st_size / 2**20:.0f} MiB")
         paths.append(path)
         jax.clear_caches()  # the next platform lowers operations in another way
-    replace_text(folder / LABELS, json.dumps(space.to_json(), indent=1) + "\n")
+    clip = dict(zip(("frames", "height", "width"), (data.clip_frames, *data.size), strict=True))
+    names = space.to_json() | ({} if space.multilabel else {"joint": list(space.joint)})
+    text = json.dumps(names | {"clip": clip | {"frame_step": data.frame_step}}, indent=1)
+    replace_text(folder / LABELS, text + "\n")
     clip_size = (data.clip_frames, *data.size, channels)
     shape = f"[B, {', '.join(map(str, clip_size))}]"
-    replace_text(
-        folder / SCRIPT,
-        _SCRIPT.format(
-            version=jax.__version__,
-            version_info=jax.__version_info__,
-            shape=shape,
-            size=clip_size,
-            results=", ".join(_names(space)),
-        ),
+    every = "frames in a row" if data.frame_step == 1 else f"frames, every {data.frame_step}th one,"
+    script = _SCRIPT.format(
+        version=jax.__version__,
+        version_info=jax.__version_info__,
+        shape=shape,
+        size=clip_size,
+        frames=f"{data.clip_frames} {every}",
+        results=", ".join(_names(space)),
     )
+    replace_text(folder / SCRIPT, script)
     for name in (LABELS, SCRIPT):
         log(f"written: {folder / name}")
     return paths

@@ -7,6 +7,7 @@ import jax
 from ssa2d_jax.utils.text import plural
 
 _GIB = 2**30
+_CLOSE = 8  # times the batch: how many more clips fit is not said, as other limits come first
 _MEMINFO, _PROCESS_CGROUP, _CGROUPS = Path("/proc/meminfo"), Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
@@ -26,7 +27,7 @@ def memory_note(compiled: jax.stages.Compiled, *, clips: int, parts: int) -> str
     share = jax.local_device_count() if jax.default_backend() == "cpu" else 1  # devices on one memory
     # The state is there already, and its memory is used again for the new one.
     needed = share * (stats.temp_size_in_bytes + stats.output_size_in_bytes - stats.alias_size_in_bytes)
-    line = f"memory: a step of {plural(clips, 'clip')} takes {_gib(needed)} beside the state"
+    line = f"memory: a step of {plural(clips, 'clip')} takes {_gib(needed)} beside weights and optimizer"
     if jax.process_count() > 1:
         line += " in each process"
     if free is None or needed <= 0:
@@ -35,7 +36,7 @@ def memory_note(compiled: jax.stages.Compiled, *, clips: int, parts: int) -> str
     per_device, smallest = clips // jax.device_count(), parts * jax.device_count()
     fitting = int(clips * free / needed) // smallest * smallest
     if needed <= free:
-        return f"{line}, enough for about {fitting} clips" if fitting > clips else line
+        return f"{line}, enough for about {fitting} clips" if clips < fitting < _CLOSE * clips else line
     enough = (n for n in range(parts + 1, per_device + 1) if per_device % n == 0 and needed * parts / n <= free)
     remedy = f"--config.train.grad_accum_steps={accumulated}" if (accumulated := next(enough, None)) else ""
     smaller = f"--config.train.batch_size={fitting}" if fitting else "a smaller --config.data.size"

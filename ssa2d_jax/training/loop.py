@@ -30,8 +30,9 @@ from ssa2d_jax.utils.progress import compile_note, duration, is_due, log, waitin
 from ssa2d_jax.utils.signals import Stopped, StopSignal
 from ssa2d_jax.utils.text import plural
 
-# A network that learns anything in fewer steps than _FEW is an exception; _ENOUGH is what the message suggests.
-_FEW, _ENOUGH = 100, 150
+# A network that learns anything in fewer steps than _FEW is an exception, also one that begins with an earlier run's
+# weights in fewer than _FEW_MORE; _ENOUGH is what the message suggests.
+_FEW, _FEW_MORE, _ENOUGH = 100, 40, 150
 
 Results = dict[str, Mapping[str, Any]]  # split -> the content of its metrics/<split>.json
 
@@ -153,7 +154,8 @@ def _log_start(training: Training, state: TrainState) -> None:
         device_count += f" of {processes.count()} processes"
     log(f"{millions:.2f} M parameters, {device_count}, {plural(training.total, 'step')}")
     log(f"watch it: tensorboard --logdir {training.files.folder}")
-    if training.total < _FEW and not int(state.step) and not training.config.init.run:
+    few = _FEW_MORE if training.config.init.run else _FEW
+    if training.total < few and not int(state.step):
         log(short_training_warning(training.config, training.source.train_clips, training.total))
 
 

@@ -52,7 +52,9 @@ def test_the_script_runs_it_without_this_project(tmp_path, capsys):
     with np.load(tmp_path / "labels.npz", allow_pickle=False) as found:
         assert found["joint"].shape == (2, 4, 32, 32) and found["joint"].dtype == np.uint8
     _check_refusals(script, frames)
-    assert json.loads((tmp_path / "exported" / stablehlo.LABELS).read_text())["actors"] == list(A2D.actors)
+    names = json.loads((tmp_path / "exported" / stablehlo.LABELS).read_text())
+    assert names["actors"] == list(A2D.actors) and names["joint"] == list(A2D.joint)
+    assert names["clip"] == {"frames": 4, "height": 32, "width": 32, "frame_step": 1}
 
 
 def _check_refusals(script, frames):
@@ -71,7 +73,7 @@ def _check_refusals(script, frames):
     np.save(path, frames[0])
     assert said(str(path), "out.npz") == f"error: {path} holds uint8 [4, 32, 32, 3]; {needed}\n"
     path.write_bytes(b"no array")
-    assert said(str(path), "out.npz").startswith(f"error: {path} can't be read as .npy: ")
+    assert said(str(path), "out.npz").startswith(f"error: {path} is no .npy file of numbers")
     np.save(path, frames)
     program = script.with_name("model_cpu.stablehlo")
     program.write_bytes(b"")

@@ -23,9 +23,10 @@ def _compiled(temp):
             8,
             1,
             11,
-            "a step of 8 clips takes 2.00 GiB beside the state; free: 11 GiB, enough for about 44 clips",
+            "a step of 8 clips takes 2.00 GiB beside weights and optimizer; free: 11 GiB, enough for about 44 clips",
         ),
-        (16, 1, 2.2, "a step of 16 clips takes 2.00 GiB beside the state; free: 2.20 GiB"),
+        (8, 1, 16, "beside weights and optimizer; free: 16 GiB"),
+        (16, 1, 2.2, "a step of 16 clips takes 2.00 GiB beside weights and optimizer; free: 2.20 GiB"),
         (
             16,
             1,
@@ -34,7 +35,7 @@ def _compiled(temp):
         ),
         (16, 2, 1.1, "which is too little; --config.train.grad_accum_steps=4 or --config.train.batch_size=8 may fit"),
         (4, 1, 0.1, "0.10 GiB, which is too little; a smaller --config.data.size may fit"),
-        (8, 1, None, "memory: a step of 8 clips takes 2.00 GiB beside the state"),
+        (8, 1, None, "memory: a step of 8 clips takes 2.00 GiB beside weights and optimizer"),
     ],
 )
 def test_the_note_says_what_fits(clips, parts, free, said, monkeypatch):
