@@ -154,6 +154,11 @@ def _log_start(training: Training, state: TrainState) -> None:
         device_count += f" of {processes.count()} processes"
     log(f"{millions:.2f} M parameters, {device_count}, {plural(training.total, 'step')}")
     log(f"watch it: tensorboard --logdir {training.files.folder}")
+    batch_size, clips = training.config.train.batch_size, training.source.train_clips
+    if batch_size > clips:
+        log(
+            f"a batch of {batch_size} is more than the {plural(clips, 'training clip')}: a step sees some of them twice"
+        )
     few = _FEW_MORE if training.config.init.run else _FEW
     if training.total < few and not int(state.step):
         log(short_training_warning(training.config, training.source.train_clips, training.total))

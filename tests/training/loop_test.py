@@ -389,6 +389,18 @@ def test_a_person_who_waits_is_told_of_the_first_step_and_then_every_twenty_seco
     assert lines[0].endswith("2 h 12 min left")
 
 
+@pytest.mark.parametrize(
+    ("clips", "said"), [(3, "a batch of 4 is more than the 3 training clips: a step sees"), (4, "")]
+)
+def test_a_batch_of_more_clips_than_there_are_is_said(clips, said, capsys):
+    source = dataclasses.replace(toy_source(), train_clips=clips)
+    files = types.SimpleNamespace(folder="run")
+    training = types.SimpleNamespace(config=toy_config(), source=source, total=200, files=files)
+    loop._log_start(training, types.SimpleNamespace(params={}, step=0))
+    found = capsys.readouterr().err
+    assert "200 steps" in found and (said in found if said else "is more than" not in found)
+
+
 def test_a_training_that_is_over_too_soon_says_so_with_phases_to_copy(tmp_path):
     config = toy_config("pooled")
     config.train.lr_phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
