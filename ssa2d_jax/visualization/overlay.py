@@ -115,7 +115,7 @@ def _tint(
     reach = max(1, round(min(joint.shape) / 720))
     # With the background around it that ends the contour; the rest of the picture stays.
     inside = np.s_[max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach]
-    if actors.any():
+    if width:  # else there are no actors
         _tint_part(picture[inside], joint[inside], actors[inside], space, opacity, reach)
     return picture
 

@@ -16,7 +16,6 @@ def _flags(folder, workdir, *flags):
     return (
         "--config=configs/sprites.py:tiny,no_multi_scale,no_atrous",
         f"--workdir={folder / workdir}",
-        "--config.train.optimizer=adam",
         f"--config.data.root={folder / 'Release'}",
         f"--config.data.shards_dir={folder / 'prepared'}",
         "--config.data.sprites.test_clips=5",

@@ -1,4 +1,4 @@
-"""S3D against a plain twin written here, its parameters and gates; and an encoder that only the tests know."""
+"""S3D against a plain twin written here, its parameters and gates; and an encoder under another name."""
 
 from functools import partial
 
