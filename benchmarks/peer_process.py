@@ -1,7 +1,7 @@
 """A process of benchmarks/peers.py: the network of one program, which runs once for every line on stdin.
 
-Prints a line of JSON after each: the seconds that it took, and the process' peak memory. Both programs hold the same
-parameters; the twin's outputs are compared before anything is timed.
+Prints a line of JSON after each: the seconds that it took, and the process' peak memory. All programs hold the same
+parameters; their outputs are compared before anything is timed.
 """
 
 import argparse
@@ -24,7 +24,7 @@ LARGEST_DIFFERENCE = 1e-3  # of an output of the twin, relative to the largest o
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("program", choices=["ssa2d_jax", "torch", "torch_channels_last"])
+    parser.add_argument("program", choices=["ssa2d_jax", "openvino", "torch", "torch_channels_last"])
     parser.add_argument("--folder", type=Path, required=True, help="where parameters and outputs are")
     parser.add_argument("--shape", type=json.loads, required=True, help="[clips, frames, height, width]")
     parser.add_argument("--width", type=float, required=True)
@@ -34,6 +34,8 @@ def main() -> None:
     video = np.random.default_rng(0).uniform(-1, 1, (*arguments.shape, 3)).astype(np.float32)
     if arguments.program == "ssa2d_jax":
         run = own(video, arguments.width, arguments.train, arguments.folder)
+    elif arguments.program == "openvino":
+        run = own_in_openvino(video, arguments.width, arguments.folder)
     else:
         run = twin(video, arguments.train, arguments.folder, arguments.program == "torch_channels_last")
     run()
@@ -67,6 +69,26 @@ def own(video: np.ndarray, width: float, train: bool, folder: Path) -> Run:
     return lambda: jax.block_until_ready(function(variables, x))
 
 
+def own_in_openvino(video: np.ndarray, width: float, folder: Path) -> Run:
+    """The network in this package with OpenVINO as its backend, with the parameters in `folder`."""
+    import jax
+    from flax.traverse_util import unflatten_dict
+
+    from ssa2d_jax.backends.openvino_network import prepare
+    from ssa2d_jax.models.ssa2d import SSA2D
+
+    arrays = dict(np.load(folder / "network.npz"))
+    expected = {path.removeprefix("outputs/"): arrays.pop(path) for path in list(arrays) if path.startswith("outputs/")}
+    variables = unflatten_dict({tuple(path.split("/")): x for path, x in arrays.items()})
+    model = SSA2D(classes=CLASSES, encoder_width=width, decoder_width=width)
+    request = prepare(lambda x: model.apply(variables, x), jax.ShapeDtypeStruct(video.shape, video.dtype))
+    arrays.clear()
+    variables.clear()
+    run = lambda: list(request.infer([video]).values())
+    compare(run(), expected)
+    return run
+
+
 def twin(video: np.ndarray, train: bool, folder: Path, channels_last: bool) -> Run:
     """The network in PyTorch, with the parameters in `folder`."""
     import torch
@@ -78,7 +100,8 @@ def twin(video: np.ndarray, train: bool, folder: Path, channels_last: bool) -> R
     layout = torch.channels_last_3d if channels_last else torch.contiguous_format
     x = torch.from_numpy(video).permute(0, 4, 1, 2, 3).contiguous(memory_format=layout)
     with torch.inference_mode():
-        compare(Twin(part("params/"), part("batch_stats/"), channels_last, train=False)(x), part("outputs/"))
+        outputs = Twin(part("params/"), part("batch_stats/"), channels_last, train=False)(x)
+        compare([y.permute(0, 2, 3, 4, 1).numpy() for y in outputs], part("outputs/"))
     network = Twin(part("params/"), part("batch_stats/"), channels_last, train)
     arrays.clear()
 
@@ -93,12 +116,12 @@ def twin(video: np.ndarray, train: bool, folder: Path, channels_last: bool) -> R
     return gradient if train else forward
 
 
-def compare(outputs: Any, expected: dict[str, np.ndarray]) -> None:
-    """Ends the process unless the twin's outputs are those of this package."""
+def compare(outputs: list[np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    """Ends the process unless a program's outputs are those of this package in jax."""
     for i, y in enumerate(outputs):
-        difference = np.abs(y.permute(0, 2, 3, 4, 1).numpy() - expected[str(i)]).max() / np.abs(expected[str(i)]).max()
+        difference = np.abs(y - expected[str(i)]).max() / np.abs(expected[str(i)]).max()
         if not difference < LARGEST_DIFFERENCE:
-            sys.exit(f"error: output {i} of the twin differs by {difference:.2g} of the largest value")
+            sys.exit(f"error: output {i} differs by {difference:.2g} of the largest value")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Compare this package's speed and memory with the same network in PyTorch, and its parts with its network alone.
 
-pip install -e '.[train,torch]'
+pip install -e '.[train,openvino,torch]'
 python -m benchmarks.peers --output=peers.json          everything, about 15 minutes on two cores
 python -m benchmarks.peers --rows=forward,stream        some rows
 
-Two programs run in turn, in processes of their own, with the same parameters, whose outputs are compared first. The
-ratio is that of the medians. Let nothing else run meanwhile.
+Programs run in turn, in processes of their own, with the same parameters, whose outputs are compared first. The ratio
+is that of the medians of the better one on each side: this package in jax and in OpenVINO, which has no gradients, and
+the twin's two layouts. Let nothing else run meanwhile.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import numpy as np
 
 PAPER = {"shape": [1, 16, 224, 224], "width": 1.0}
 QUICK_START = {"shape": [8, 8, 64, 64], "width": 0.25}
+OWN = ("ssa2d_jax", "openvino")
 TWINS = ("torch", "torch_channels_last")
 Row = dict[str, Any]
 
@@ -53,23 +55,32 @@ def main() -> None:
 
 def machine() -> dict[str, str]:
     """What ran where."""
-    versions = {name: metadata.version(name) for name in ("jax", "torch") if _is_installed(name)}
+    versions = {name: metadata.version(name) for name in ("jax", "openvino", "torch") if _is_installed(name)}
     names = [line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     return {"processor": names[0] if names else platform.processor(), "cores": str(os.cpu_count()), **versions}
 
 
 def network_row(train: bool, setting: dict[str, Any], repeats: int, memory: bool = False) -> Row:
-    """Seconds (or peak bytes) of this package's network, divided by those of the better layout of the twin."""
+    """Seconds (or peak bytes) of this package's better backend, divided by those of the twin's better layout."""
+    names = (*OWN[: 1 if train else 2], *TWINS)
     with tempfile.TemporaryDirectory() as folder:
-        programs = [Program(name, setting, train, Path(folder)) for name in ("ssa2d_jax", *TWINS)]
+        programs = [Program(name, setting, train, Path(folder)) for name in names]
         results = [[program.measure() for program in programs] for _ in range(repeats)]
         for program in programs:
             program.end()
     key = "bytes" if memory else "seconds"
     medians = [statistics.median(result[key] for result in column) for column in zip(*results, strict=True)]
-    parts = dict(zip(("ssa2d_jax", *TWINS), medians, strict=True))
+    parts = dict(zip(names, medians, strict=True))
     what = f"{key}, {'forward and backward' if train else 'forward'} of {setting['shape']}, width {setting['width']}"
-    return {"what": f"{what}, divided by the twin's", "ratio": medians[0] / min(medians[1:]), "parts": parts}
+    return {
+        "what": f"{what}, divided by the twin's",
+        "ratio": _better(parts, OWN) / _better(parts, TWINS),
+        "parts": parts,
+    }
+
+
+def _better(parts: dict[str, float], names: tuple[str, ...]) -> float:
+    return min(parts[name] for name in names if name in parts)
 
 
 class Program:
@@ -229,12 +240,15 @@ def pixels_row(repeats: int) -> Row:
     for size in (64, 112, 224, 448):
         setting = {"shape": [1, 16, size, size], "width": 1.0}
         with tempfile.TemporaryDirectory() as folder:
-            program = Program("ssa2d_jax", setting, False, Path(folder))
-            found = statistics.median(program.measure()["seconds"] for _ in range(repeats))
-            program.end()
-        parts[f"{size}x{size}, nanoseconds a pixel"] = 1e9 * found / (16 * size**2)
-    what = "cost of a pixel, the largest of these sizes divided by the smallest"
-    return {"what": what, "ratio": max(parts.values()) / min(parts.values()), "parts": parts}
+            programs = [Program(name, setting, False, Path(folder)) for name in OWN]
+            found = [statistics.median(one.measure()["seconds"] for _ in range(repeats)) for one in programs]
+            for one in programs:
+                one.end()
+        for name, seconds_of_one in zip(OWN, found, strict=True):
+            parts[f"{name}, {size}x{size}, nanoseconds a pixel"] = 1e9 * seconds_of_one / (16 * size**2)
+    spread = {name: [value for key, value in parts.items() if key.startswith(name)] for name in OWN}
+    what = "cost of a pixel, the largest of these sizes divided by the smallest, in OpenVINO"
+    return {"what": what, "ratio": max(spread["openvino"]) / min(spread["openvino"]), "parts": parts}
 
 
 def frames_row(repeats: int) -> Row:

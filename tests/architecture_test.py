@@ -13,7 +13,8 @@ LONGEST_FILE, LONGEST_FUNCTION, DEEPEST, MOST_MODULES = 300, 60, 4, 12
 # Packages that a room needs leave to import; any other package of requirements.txt is free.
 FRAMEWORKS = {
     "jax", "jaxlib", "flax", "optax", "orbax", "clu", "chex", "ml_collections", "tensorflow", "tensorflow_datasets",
-    "tensorboard", "torch", "h5py", "gradio", "matplotlib", "apache_beam", "av", "PIL", "cv2", "scipy", "pycocotools",
+    "tensorboard", "torch", "openvino", "h5py", "gradio", "matplotlib", "apache_beam", "av", "PIL", "cv2", "scipy",
+    "pycocotools",
 }  # fmt: skip
 
 
@@ -37,6 +38,7 @@ LIBRARY = [
     Room("pretrained", ("utils", "models"), ("jax", "flax"), ("tensorflow", "h5py")),
     Room("runtime", ("utils",), ("jax",)),
     Room("steps", ("data", "models", "runtime", "utils", "video.optical_flow"), JAX),
+    Room("backends", ("models", "steps", "utils"), ("jax", "flax", "openvino")),
     Room("runs", ("data", "models", "pretrained", "runtime", "steps", "utils", "video"), (*JAX, "orbax")),
     Room("visualization", ("data", "utils"), ("cv2", "matplotlib", "PIL")),
     Room(
@@ -44,15 +46,15 @@ LIBRARY = [
     ),
     Room(
         "inference",
-        ("data", "pretrained.shipped", "runs", "steps", "utils", "video", "visualization"),
+        ("backends", "data", "pretrained.shipped", "runs", "steps", "utils", "video", "visualization"),
         ("jax", "cv2", "matplotlib", "scipy", "pycocotools", "PIL"),
     ),
     Room("training", ("data", "evaluation", "models", "runs", "runtime", "steps", "utils"), (*JAX, "clu")),
     Room("web", ("data", "inference", "pretrained.shipped", "utils", "video"), ("gradio",)),
     Room(
         "cli",
-        ("utils", "data", "video", "models", "pretrained", "runtime", "steps", "runs", "visualization", "evaluation",
-         "inference", "training", "web", "input_pipeline", "configs"),
+        ("utils", "data", "video", "models", "pretrained", "runtime", "steps", "backends", "runs", "visualization",
+         "evaluation", "inference", "training", "web", "input_pipeline", "configs"),
         ("ml_collections",),
         ("jax", "av"),
     ),
@@ -202,7 +204,7 @@ def test_configs_import_the_defaults_of_predicting_and_scoring_alone():
         assert {name for name in _imports(path) if name.startswith("ssa2d_jax.")} <= {"ssa2d_jax.runs.defaults"}
 
 
-def test_one_room_each_for_pmap_orbax_clu_and_gradio():
+def test_one_room_each_for_pmap_orbax_clu_gradio_and_openvino():
     everything = _files("ssa2d_jax", "input_pipeline", "configs", "tools", "benchmarks") + [ROOT / "main.py"]
     used = lambda path: {node.attr for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute)} | {
         node.value for node in ast.walk(_tree(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -212,6 +214,7 @@ def test_one_room_each_for_pmap_orbax_clu_and_gradio():
     assert {Path(path).parts[1] for path in where("orbax")} == {"runs"}
     assert {Path(path).parts[1] for path in where("clu")} == {"training"}
     assert where("gradio") == {"ssa2d_jax/web/app.py"}
+    assert where("openvino") == {"ssa2d_jax/backends/quiet_openvino.py"}
 
 
 @pytest.mark.parametrize("package", ["ssa2d_jax", "input_pipeline"])

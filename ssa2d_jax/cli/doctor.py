@@ -1,5 +1,7 @@
 """What matters in a bug report: versions, devices, memory, the decoder, and whether a small network runs."""
 
+import functools
+import importlib.util
 import os
 import platform
 import re
@@ -13,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float32
 
 import ssa2d_jax
 from ssa2d_jax.cli.compile_cache import cache_folder
@@ -20,6 +23,13 @@ from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import compile_note, waiting
 
 _GIB = 2**30
+
+
+# What lacks without the packages of an extra.
+_EXTRAS = {
+    "train": "labelling videos does not need it, training does",
+    "openvino": "labelling videos on a CPU is faster with it",
+}
 
 
 def report() -> Iterator[tuple[str, str]]:
@@ -41,6 +51,7 @@ def report() -> Iterator[tuple[str, str]]:
         "decoder": _decoder,
         "video, written and read": _video,
         "a small network": _network,
+        "the same in OpenVINO": _network_in_openvino,
     }
     for subject, find in findings.items():
         start = time.monotonic()
@@ -61,9 +72,9 @@ def _result_of(find: Callable[[], str]) -> str:
 
 
 def _packages() -> dict[str, str]:
-    """The packages that this one asks for by name, each with the extra that it belongs to, "train" or none ("").
+    """The packages that this one asks for by name, each with its extra, "train", "openvino" or none ("").
 
-    Those of the extras web, beam, torch and test are left out. Of two builds of a package the installed one is listed.
+    Those of the other extras are left out. Of two builds of a package the installed one is listed.
     """
     try:
         requirements = metadata.requires("ssa2d_jax") or []
@@ -73,7 +84,7 @@ def _packages() -> dict[str, str]:
     packages: dict[str, str] = {}
     for line in requirements:
         name, extra = re.match(r"[A-Za-z][\w.-]*", line), re.search(r"extra == ['\"](\w+)", line)
-        if name and (extra is None or extra.group(1) == "train"):
+        if name and (extra is None or extra.group(1) in _EXTRAS):
             packages[name.group()] = extra.group(1) if extra else ""
     twice = [package for package in packages if f"{package}-cpu" in packages]
     for package in twice:
@@ -116,7 +127,7 @@ def _version(name: str) -> str:
 def _missing(extra: str) -> str:
     if not extra:
         return "not installed, but needed: pip install -e ."
-    return f"not installed; labelling videos does not need it, training does: pip install -e '.[{extra}]'"
+    return f"not installed; {_EXTRAS[extra]}: pip install -e '.[{extra}]'"
 
 
 def _video() -> str:
@@ -133,22 +144,38 @@ def _video() -> str:
 
 
 def _network() -> str:
+    """Runs it in jax."""
+    from ssa2d_jax.runtime.platforms import local_devices
+
+    local_devices()
+    with waiting("compiling a small network", compile_note("up to a minute")):
+        actor, action, _ = _outputs("jax")
+    sums = [float(np.abs(one.sum(-1) - 1).max()) for one in (actor, action)]
+    return "works" if max(sums) < 1e-4 else f"FAILED: probabilities are off by {max(sums):.3g}"
+
+
+def _network_in_openvino() -> str:
+    """Runs it there, too, and compares."""
+    if importlib.util.find_spec("openvino") is None:
+        return "not installed"
+    differences = [float(np.abs(x - y).max()) for x, y in zip(_outputs("jax"), _outputs("openvino"), strict=True)]
+    return "works" if max(differences) < 1e-4 else f"FAILED: probabilities differ by {max(differences):.3g}"
+
+
+@functools.cache
+def _outputs(backend: str) -> list[Float32[np.ndarray, "..."]]:
+    """The probabilities of a small network with random variables."""
     import jax
     import jax.numpy as jnp
 
+    from ssa2d_jax.backends.choice import make_network
     from ssa2d_jax.data.label_space import A2D
     from ssa2d_jax.models.ssa2d import SSA2D
-    from ssa2d_jax.runtime.platforms import local_devices
-    from ssa2d_jax.steps.forward import make_forward
 
-    local_devices()
     model = SSA2D(classes=A2D.heads, encoder_width=0.0625, decoder_width=0.0625)
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4, 32, 32, 3)))
     values = np.random.default_rng(0)
     variables = jax.tree.map(lambda x: 0.1 * values.standard_normal(x.shape, np.float32), shapes)
     variables["batch_stats"] = jax.tree.map(lambda x: np.abs(x) + 0.1, variables["batch_stats"])
-    with waiting("compiling a small network", compile_note("up to a minute")):
-        outputs = make_forward(model, variables)(np.zeros((1, 4, 32, 32, 3), np.uint8))
-        actor, action, _ = jax.block_until_ready(outputs)
-    sums = [float(jnp.abs(one.sum(-1) - 1).max()) for one in (actor, action)]
-    return "works" if max(sums) < 1e-4 else f"FAILED: probabilities are off by {max(sums):.3g}"
+    clips = values.integers(0, 256, (1, 4, 32, 32, 3)).astype(np.uint8)
+    return [np.asarray(array) for array in make_network(model, variables, backend=backend)(clips)]

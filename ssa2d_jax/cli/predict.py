@@ -35,6 +35,7 @@ def run(config: ConfigDict, workdir: Callable[[], Path], source: str, folder: Pa
         batch_size=options.batch_size,
         max_pixels=options.max_pixels,
         threshold=config.eval.threshold,
+        backend=options.backend,
     )
     names = ("opacity", "scale", "tracks", "draw_tracks", "track_frames", "track_confidence", "strict")
     chosen = PredictOptions(

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from ssa2d_jax.backends.choice import Forward, Network, Outputs, make_network
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.frame_labels import frame_labels
 from ssa2d_jax.inference.results import FrameResult, Result
-from ssa2d_jax.inference.windows import Forward, Outputs, SlidingWindow, WindowOptions
+from ssa2d_jax.inference.windows import SlidingWindow, WindowOptions
 from ssa2d_jax.pretrained import shipped
 from ssa2d_jax.runs.defaults import THRESHOLD
 from ssa2d_jax.runs.load_run import Run, load_run_as_saved
-from ssa2d_jax.steps.forward import make_forward
 from ssa2d_jax.utils.images import resize
 from ssa2d_jax.utils.progress import compile_note, waiting
 from ssa2d_jax.video.optical_flow import FlowTrack, resize_flow
@@ -86,7 +86,8 @@ class Detector:
         """Builds a detector from a network; `from_run` is the usual way.
 
         Args:
-            forward: runs the network.
+            forward: runs the network, from uint8 [B, T, H, W, C] to the probabilities of actors, actions and the
+                foreground on a grid of any size; C is 3 (RGB) or 5 (RGB and packed optical flow).
             space: its classes.
             window_options: how windows lie on a video; neighbours are blended where they overlap.
             size: height and width at which the network sees whole frames.
@@ -103,10 +104,16 @@ class Detector:
 
     def __repr__(self) -> str:
         space, (height, width) = self.space, self.size
+        runs = f", {self.backend} runs it" if self.backend else ""
         return (
             f"<Detector: {len(space.actors) - 1} actors, {len(space.actions) - 1} actions, frames of {height}x{width}, "
-            f"step {self.step}; classes in .space>"
+            f"step {self.step}{runs}; classes in .space>"
         )
+
+    @property
+    def backend(self) -> str:
+        """What runs the network, "jax" or "openvino"; empty for a function of one's own."""
+        return self.forward.backend if isinstance(self.forward, Network) else ""
 
     @classmethod
     def from_run(
@@ -117,6 +124,7 @@ class Detector:
         overlap: int | None = None,
         batch_size: int = 1,
         threshold: float | None = None,
+        backend: str = "auto",
     ) -> "Detector":
         """Loads the network of a run.
 
@@ -127,12 +135,13 @@ class Detector:
             overlap: frames by which neighbouring windows overlap, by default half of them; fewer is faster.
             batch_size: windows that go through the network together.
             threshold: multi-label: a pixel has the actions of this probability or more; by default the run's.
+            backend: what runs the network: "jax", "openvino", or "auto", the faster one that can be had.
 
         Raises:
-            InputError: there is no such run or checkpoint, or the windows do not fit.
+            InputError: there is no such run, checkpoint or backend, or the windows do not fit.
         """
         loaded = load_run_as_saved(shipped.find_run(run), step)
-        return cls.from_loaded_run(loaded, overlap=overlap, batch_size=batch_size, threshold=threshold)
+        return cls.from_loaded_run(loaded, overlap=overlap, batch_size=batch_size, threshold=threshold, backend=backend)
 
     @classmethod
     def from_loaded_run(
@@ -143,12 +152,13 @@ class Detector:
         batch_size: int = 1,
         threshold: float | None = None,
         max_pixels: int = MAX_PIXELS,
+        backend: str = "auto",
     ) -> "Detector":
         """Builds the detector of a run that is loaded; for the options see `from_run` and the constructor."""
         data = run.config.data
         height, width = data.size
         return cls(
-            make_forward(run.model, run.variables, run.space.multilabel),
+            make_network(run.model, run.variables, run.space.multilabel, backend),
             run.space,
             window_options=WindowOptions(
                 clip_frames=data.clip_frames,
@@ -202,7 +212,8 @@ class Detector:
         """Runs the network; the first time it says that it is compiled before, which takes long."""
         if self.compiled:
             return self.forward(clips)
-        with waiting("compiling the network", compile_note("up to a minute")):
+        note = "a few seconds, for OpenVINO" if self.backend == "openvino" else compile_note("up to a minute")
+        with waiting("compiling the network", note):
             outputs = self.forward(clips)
         self.compiled = True
         return outputs

@@ -1,29 +1,23 @@
 """From a stream of frames of any length to a stream of probabilities: overlapping windows, blended."""
 
 import collections
+import contextvars
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from ssa2d_jax.backends.choice import Forward
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.errors import InputError
 
 Frame = UInt8[np.ndarray, "H W C"]
 Grid = Float32[np.ndarray, "h w P"]  # probabilities; P: actor classes, action classes, foreground
 Window = tuple[int, list[Frame]]  # number of the first frame, frames
-# Runs the network on clips; C is 3 (RGB) or 5 (RGB and packed optical flow). Returns the probabilities of actors, of
-# actions and of the foreground on a grid of any size. The label space gives the numbers of classes.
-Outputs = tuple[
-    Float32[np.ndarray | jax.Array, "B T h w actors"],
-    Float32[np.ndarray | jax.Array, "B T h w actions"],
-    Float32[np.ndarray | jax.Array, "B T h w"],
-]
-Forward = Callable[[UInt8[np.ndarray, "B T H W C"]], Outputs]
 # Weight of an answer that is interpolated between two frames of a window; that of a frame's own answer is 1.
 _BETWEEN = np.float32(0.5)
 
@@ -76,10 +70,12 @@ class SlidingWindow:
     every s-th frame of the video; for a frame between two of these it counts by their linear interpolation, with a
     smaller weight. The last window ends with the video. Memory holds a few windows, however long the video is.
 
-    The network works on a batch of windows while the frames of the batch before are taken, and new ones read.
+    The network works on a batch of windows, in a thread of its own, while the frames of the batch before are taken, and
+    new ones read.
     """
 
     def __init__(self, forward: Forward, space: LabelSpace, options: WindowOptions) -> None:
+        """Args: `forward` runs the network on clips; its grid may have any size, `space` gives the classes' numbers."""
         self._forward, self._space, self._options = forward, space, options
         self.count = 0  # windows that went through the network
 
@@ -88,10 +84,14 @@ class SlidingWindow:
 
         The result of a frame comes at most span + (2 * batch_size - 1) * stride - 1 frames after the frame itself.
         """
+        with ThreadPoolExecutor(1, "network") as thread:
+            yield from self._probabilities(frames, thread)
+
+    def _probabilities(self, frames: Iterable[Frame], thread: ThreadPoolExecutor) -> Iterator[Grid]:
         span, count, start = self._options.span, 0, 0  # `start` is that of the next window
         recent: collections.deque[Frame] = collections.deque(maxlen=span)
         waiting: list[Window] = []  # windows that are not in the network yet
-        running = _Running([])
+        running: _Running | None = None
         sums = _WindowSums(self._options)
         for frame in frames:
             recent.append(frame)
@@ -101,9 +101,9 @@ class SlidingWindow:
                 start += self._options.stride
                 if len(waiting) == self._options.batch_size:
                     self._add(running, sums, count)
-                    running, waiting = self._run(waiting), []
+                    running, waiting = self._run(waiting, thread), []
             # The last window may start anywhere from count - span on: it ends with the video.
-            unfinished = [*running.starts, *(first for first, _ in waiting)]
+            unfinished = [*(running.starts if running else ()), *(first for first, _ in waiting)]
             yield from sums.pop_means(min([count - span, *unfinished]))
         self._add(running, sums, count)
         if not count:
@@ -115,7 +115,7 @@ class SlidingWindow:
             skipped = int(last > 0 and step > 1 and (last - previous) % step == 0)
             waiting.append((last + skipped, self._sample(list(recent)[skipped:])))
         if waiting:
-            self._add(self._run(waiting), sums, count)
+            self._add(self._run(waiting, thread), sums, count)
         yield from sums.pop_means(count)
 
     def _sample(self, recent: Sequence[Frame]) -> list[Frame]:
@@ -123,18 +123,23 @@ class SlidingWindow:
         step = self._options.frame_step
         return [recent[min(number * step, len(recent) - 1)] for number in range(self._options.clip_frames)]
 
-    def _run(self, windows: list[Window]) -> "_Running":
+    def _run(self, windows: list[Window], thread: ThreadPoolExecutor) -> "_Running":
         """Starts the network on windows, at most `batch_size`."""
         padding = [windows[-1]] * (self._options.batch_size - len(windows))
         video = np.stack([np.stack(frames) for _, frames in windows + padding])  # [B, T, H, W, C]
         self.count += len(windows)
-        return _Running([start for start, _ in windows], self._forward(video))
+        run = contextvars.copy_context().run
+        return _Running([start for start, _ in windows], thread.submit(run, self._outputs, video))
 
-    def _add(self, running: "_Running", sums: "_WindowSums", count: int) -> None:
+    def _outputs(self, video: UInt8[np.ndarray, "B T H W C"]) -> list[Float32[np.ndarray, "..."]]:
+        return [np.asarray(array, np.float32) for array in self._forward(video)]
+
+    def _add(self, running: "_Running | None", sums: "_WindowSums", count: int) -> None:
         """Adds the network's answers for windows of a video with `count` frames so far to the sums; waits for them."""
-        outputs = [np.asarray(array, np.float32) for array in running.outputs]
-        if outputs:
-            _check_outputs(outputs, (self._options.batch_size, self._options.clip_frames), self._space)
+        if running is None:
+            return
+        outputs = running.outputs.result()
+        _check_outputs(outputs, (self._options.batch_size, self._options.clip_frames), self._space)
         for row, start in enumerate(running.starts):
             actor, action, mask = (array[row] for array in outputs)
             window = np.concatenate([actor, action, mask[..., None]], axis=-1)  # [T, h, w, P]
@@ -150,7 +155,7 @@ class _Running(NamedTuple):
     """Windows that the network works on: the numbers of their first frames, and what it will return."""
 
     starts: list[int]
-    outputs: Outputs | tuple[()] = ()
+    outputs: Future[list[Float32[np.ndarray, "..."]]]
 
 
 class _WindowSums:

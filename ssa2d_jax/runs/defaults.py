@@ -25,9 +25,12 @@ def predict_defaults() -> dict[str, Any]:
     return {
         "overlap": 8,  # frames by which neighbouring windows overlap, 0 <= overlap < data.clip_frames
         "batch_size": 1,  # windows at a time
+        # What runs the network: "jax", "openvino", or "auto": OpenVINO where it is installed and jax computes on an
+        # x86-64 processor. It is faster there, and its probabilities differ by float32's rounding.
+        "backend": "auto",
         "opacity": 0.55,  # of the labels in the overlay, 0 to 1
         # The overlay is this many times as large as the video, a whole number; 0 = automatic: clips whose shorter side
-        # is under 288 pixels are enlarged, so that names can be read; 1 = as large as the video.
+        # is under 256 pixels are enlarged, so that names can be read; 1 = as large as the video.
         "scale": 0,
         "tracks": True,  # follow instances over time: tracks.json, tracks.csv, timeline.png, events.csv, events.boris
         "track_frames": 4,  # tracks of fewer frames are dropped

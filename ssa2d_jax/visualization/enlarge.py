@@ -6,7 +6,7 @@ from jaxtyping import UInt8
 
 from ssa2d_jax.utils.errors import InputError
 
-_READABLE_SIDE, _LONGEST_SIDE = 288, 1920  # pixels, of a picture that is enlarged by itself
+_READABLE_SIDE, _LONGEST_SIDE = 256, 1920  # pixels, of a picture that is enlarged by itself
 _MAX_SIDE = 8192  # pixels, of a picture that is enlarged: videos of larger ones play nearly nowhere
 
 
@@ -16,8 +16,8 @@ def enlargement(height: int, width: int, scale: int = 0) -> int:
     Args:
         height: of the frame in pixels.
         width: of the frame in pixels.
-        scale: the factor; 0 = automatic: the smallest that makes the shorter side 288 pixels or more (128x128 becomes
-            384x384, 320x240 becomes 640x480, 570x320 stays), unless the longer one exceeds 1920.
+        scale: the factor; 0 = automatic: the smallest that makes the shorter side 256 pixels or more (128x128 becomes
+            256x256, 320x240 becomes 640x480, 570x320 stays), unless the longer one exceeds 1920.
 
     Raises:
         InputError: the factor is negative, or the picture would be more than 8192 pixels wide or high.

@@ -55,7 +55,7 @@ def test_a_clip_and_its_stream_have_the_same_labels(tmp_path):
     result.write_overlay(tmp_path / "larger.mp4", scale=2)
     assert next(read_frames(tmp_path / "larger.mp4")).rgb.shape == (128, 192, 3)
     assert result[3].overlay().shape == (64, 96, 3)
-    assert result[3].overlay(scale=0).shape == (320, 480, 3)  # automatic: five times as large
+    assert result[3].overlay(scale=0).shape == (256, 384, 3)  # automatic: four times as large
     result.write_overlay(tmp_path / "overlay.mp4")
     written = list(read_frames(tmp_path / "overlay.mp4"))
     assert len(written) == 40 and written[0].rgb.shape == (320, 480, 3)
@@ -131,7 +131,8 @@ def test_from_a_run_and_from_its_exported_file(workdir, tmp_path):
     small = np.ascontiguousarray(pictures[:4, :32, :32])
     actor, action, mask = make_forward(run.model, run.variables)(small[None])
     expected = np.concatenate([actor[0], action[0], mask[0][..., None]], -1)
-    np.testing.assert_allclose(detector(small).probabilities, expected, atol=1e-6)
+    np.testing.assert_allclose(detector(small).probabilities, expected, atol=1e-5)
+    assert Detector.from_run(workdir, backend="jax").backend == "jax"
     assert Detector.from_run(workdir, overlap=0, batch_size=2, step=-1).window_options.overlap == 0
 
 
@@ -142,6 +143,8 @@ def test_what_is_no_run_and_windows_that_do_not_fit_are_said(workdir, tmp_path):
         Detector.from_run(workdir, overlap=4)
     with pytest.raises(InputError, match="no checkpoint of step 3"):
         Detector.from_run(workdir, step=3)
+    with pytest.raises(InputError, match="backend is 'tpu', allowed is auto, jax, openvino"):
+        Detector.from_run(workdir, backend="tpu")
 
 
 def test_frames_that_break_off_come_before_the_error():

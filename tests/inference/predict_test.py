@@ -97,7 +97,7 @@ def test_small_videos_have_a_larger_overlay_and_labels_of_their_own_size(tmp_pat
     make_video(tmp_path / "a.mp4", 3)
     summary = run(tmp_path / "a.mp4", tmp_path / "out", scale=0)
     labels, frames, _, _ = outputs(tmp_path / "out")
-    assert (frames[0].height, frames[0].width) == (320, 480) and labels["joint"].shape == (3, 64, 96)
+    assert (frames[0].height, frames[0].width) == (256, 384) and labels["joint"].shape == (3, 64, 96)
     assert (summary["height"], summary["width"]) == (64, 96)
     with pytest.raises(InputError, match=r"scale is 99; allowed for frames of 96x64: 0 .automatic. to 85"):
         run(tmp_path / "a.mp4", tmp_path / "other", scale=99)
