@@ -58,7 +58,7 @@ def test_a_clip_and_its_stream_have_the_same_labels(tmp_path):
     assert result[3].overlay(scale=0).shape == (256, 384, 3)  # automatic: four times as large
     result.write_overlay(tmp_path / "overlay.mp4")
     written = list(read_frames(tmp_path / "overlay.mp4"))
-    assert len(written) == 40 and written[0].rgb.shape == (320, 480, 3)
+    assert len(written) == 40 and written[0].rgb.shape == (256, 384, 3)
     assert [frame.pts * frame.time_base for frame in written] == [frame.pts * frame.time_base for frame in frames]
 
 
