@@ -15,12 +15,14 @@ EXAMPLES := $(firstword $(wildcard data/sprites/Release/clips320H $(DEMO)/data/s
 
 .PHONY: demo train weights web test test-versions test-beam test-web lint format docs clean
 
-# What running takes; without compiling bytecode, half of pip's time: Python compiles what it imports.
+# What running takes. pip compiles bytecode on one core, half of its time; here all cores do. Left to itself, Python
+# compiles at every start where it may not write (PYTHONDONTWRITEBYTECODE, as in many containers), which takes seconds.
 $(VENV)/runtime: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d; name another: make PYTHON=python3.12" % v)'
 	@echo "installing into $(VENV), about 3 GB; takes a few minutes, in which pip says nothing"
 	$(PYTHON) -m venv $(VENV)
 	@$(PIP) --no-compile -r requirements.txt -e . || { $(NOT_INSTALLED); }
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true  # some packages hold files for no Python
 	touch $@
 
 # And what testing takes.

@@ -16,8 +16,16 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.events import Course, FrameTimes, action_name
 from ssa2d_jax.inference.tracks import Segment, Track
 from ssa2d_jax.utils.text import plural
-from ssa2d_jax.visualization.charts import LETTER_WIDTH, count_columns, escape_label, shorten, to_png, to_svg
-from ssa2d_jax.visualization.letters import CHARTS_CAN_SHAPE, drawable
+from ssa2d_jax.visualization.charts import (
+    CHARTS_CAN_SHAPE,
+    LETTER_WIDTH,
+    count_columns,
+    escape_label,
+    shorten,
+    to_png,
+    to_svg,
+)
+from ssa2d_jax.visualization.letters import drawable
 from ssa2d_jax.visualization.text import readable_on
 
 MAX_TRACKS = 30

@@ -5,10 +5,11 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import ft2font
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ssa2d_jax.visualization.letters import CHARTS_CAN_SHAPE, chart_families, drawable
+from ssa2d_jax.visualization.letters import chart_families, drawable
 
 _COLOURS = (
     "#0072b2",
@@ -20,6 +21,7 @@ _COLOURS = (
     "#f0e442",
     "#444444",
 )  # also for colour-blind people
+CHARTS_CAN_SHAPE = hasattr(ft2font, "__libraqm_version__")  # matplotlib, from 3.11 on; see letters.CAN_SHAPE
 LETTER_WIDTH = 0.055  # inches: about the width of a letter at 8 points
 _SHORT = 20  # columns of a label for which a chart of usual height has room
 

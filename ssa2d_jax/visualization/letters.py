@@ -2,23 +2,34 @@
 
 DejaVu Sans, which comes with matplotlib, has those of Europe, Arabic and Hebrew. Others (Chinese, Hindi, Thai, ...) are
 looked for in the fonts of the system. A text is never drawn with boxes in place of letters.
+
+matplotlib takes long to import, and is not for ASCII.
 """
 
 import functools
+import importlib.util
 import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-import matplotlib
-from matplotlib import font_manager, ft2font
 from PIL import features
 
 from ssa2d_jax.utils.progress import log
 
-DEJAVU = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
+
+def _dejavu() -> Path:
+    package = importlib.util.find_spec("matplotlib")
+    path = Path(package.origin or "").with_name("mpl-data") if package else Path()
+    if not path.is_dir():  # a distribution that keeps it elsewhere
+        import matplotlib
+
+        path = Path(matplotlib.get_data_path())
+    return path / "fonts/ttf/DejaVuSans.ttf"
+
+
+DEJAVU = _dejavu()
 CAN_SHAPE = bool(features.check("raqm"))  # Pillow; letters that join, stack or run from right to left
-CHARTS_CAN_SHAPE = hasattr(ft2font, "__libraqm_version__")  # matplotlib, from 3.11 on
 
 
 def needs_shaping(text: str) -> bool:
@@ -65,6 +76,8 @@ def _describe_letter(letter: str) -> str:
 
 def fonts_for(text: str) -> tuple[Path, ...]:
     """The files of the fonts that together have all letters of a text, the best first; () if there are none."""
+    if text.isascii():
+        return (DEJAVU,)
     missing = frozenset(map(ord, text)) - _letters_of(DEJAVU)
     return (DEJAVU, *_fonts_with(missing)) if not missing or _fonts_with(missing) else ()
 
@@ -74,6 +87,8 @@ def split_by_font(text: str) -> list[tuple[Path, str]]:
 
     A mark stays with its letter. A font that has the whole text draws all of it.
     """
+    if text.isascii():
+        return [(DEJAVU, text)]
     fonts = fonts_for(text) or (DEJAVU,)
     whole = next((font for font in fonts if _letters_of(font) >= set(map(ord, text))), None)
     if whole:
@@ -153,6 +168,8 @@ _SPELLINGS = {("ARABIC LETTER", "HEBREW LETTER"): _consonant, ("THAI CHARACTER",
 
 @functools.cache
 def _letters_of(font: Path) -> frozenset[int]:
+    from matplotlib import ft2font
+
     try:
         return frozenset(ft2font.FT2Font(str(font)).get_charmap())
     except (RuntimeError, OSError):  # a font that can't be read
@@ -175,6 +192,8 @@ def _fonts_with(missing: frozenset[int]) -> tuple[Path, ...]:
 @functools.cache
 def system_fonts() -> tuple[Path, ...]:
     """The files of the system's fonts, upright and regular ones without serifs first, and none of coloured pictures."""
+    from matplotlib import font_manager
+
     fonts = [Path(font) for font in font_manager.findSystemFonts()]
     unusual = ("italic", "oblique", "bold", "black", "light", "thin", "condensed", "mono")
     place = lambda name: (any(word in name for word in unusual), "sans" not in name, name)
@@ -184,6 +203,8 @@ def system_fonts() -> tuple[Path, ...]:
 
 def chart_families(texts: Iterable[str]) -> list[str]:
     """The names of the fonts that matplotlib needs besides its own for some texts; they are registered with it."""
+    from matplotlib import font_manager
+
     families = []
     for font in dict.fromkeys(font for text in texts if not text.isascii() for font in fonts_for(text)):
         if font != DEJAVU:

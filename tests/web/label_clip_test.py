@@ -26,8 +26,8 @@ def test_a_clip_gives_overlay_tracks_timeline_and_shares(tmp_path):
     assert reports == [(i + 1, 20) for i in range(20)]
     assert (labelled.frames, labelled.tracks, labelled.broken) == (20, 1, None)
     overlay = list(read_frames(labelled.overlay))
-    assert len(overlay) == 20 and overlay[0].rgb.shape == (256, 384, 3)  # five times as large
-    assert np.abs(overlay[5].rgb[2::5, 2::5].astype(int) - next(read_frames(clip)).rgb).max() > 50  # something is drawn
+    assert len(overlay) == 20 and overlay[0].rgb.shape == (256, 384, 3)  # four times as large
+    assert np.abs(overlay[5].rgb[2::4, 2::4].astype(int) - next(read_frames(clip)).rgb).max() > 50  # something is drawn
     table, entries = labelled.tables
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert len(rows) == 20 and {(row["actor"], row["action"]) for row in rows} == {("dog", "running")}
