@@ -18,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,56 @@ def stream_row(repeats: int, files: bool = False) -> Row:
     return {"what": what, "ratio": together / alone, "parts": parts}
 
 
+def _next(answers: Iterator[Any], clips: np.ndarray) -> Any:
+    return next(answers)
+
+
+def host_row(repeats: int) -> Row:
+    """Milliseconds of one core for a frame of predict, by part, with a network that costs nothing."""
+    from ssa2d_jax import Detector
+    from ssa2d_jax.inference.predict import PredictOptions, predict_video
+    from ssa2d_jax.utils.host_memory import keep_freed_memory
+    from ssa2d_jax.video.reader import read_frames
+
+    keep_freed_memory()
+    detector, frames = Detector.from_run("sprites"), sprite_frames(400)
+    detector.compile()
+    network, answers = detector.forward, list[Any]()
+
+    def record(clips: np.ndarray) -> Any:
+        answers.append(network(clips))
+        return answers[-1]
+
+    detector.forward = record
+    results = list(detector.stream(frames))
+    overlays = np.stack([result.overlay(scale=0) for result in results])
+
+    def cost(function: Callable[[], Any]) -> float:
+        found = []
+        for _ in range(repeats):
+            detector.forward = partial(_next, iter(answers))
+            start = time.process_time()
+            function()
+            found.append(1e3 * (time.process_time() - start) / len(frames))
+        return statistics.median(found)
+
+    with tempfile.TemporaryDirectory() as folder:
+        video, output = Path(folder, "video.mp4"), Path(folder, "labels")
+        write_video(video, frames)
+        predict = lambda tracks: predict_video(video, output, detector=detector, options=PredictOptions(tracks=tracks))
+        parts = {
+            "decoding": cost(lambda: [None for _ in read_frames(video)]),
+            "labels": cost(lambda: [None for _ in detector.stream(frames)]),
+            "drawing the overlay": cost(lambda: [result.overlay(scale=0) for result in results]),
+            "encoding it": cost(lambda: write_video(Path(folder, "overlay.mp4"), overlays)),
+        }
+        whole, without_tracks = cost(lambda: predict(True)), cost(lambda: predict(False))
+    parts["tracks and their files"] = whole - without_tracks
+    parts["label maps and the rest"] = whole - sum(parts.values())
+    what = "milliseconds of one core for a frame of predict of 400 frames, without the network"
+    return {"what": what, "ratio": whole, "parts": parts}
+
+
 _FIRST_LABELS = (
     "import sys; from ssa2d_jax import Detector; next(iter(Detector.from_run('sprites').stream(sys.argv[1]))).joint"
 )
@@ -235,20 +286,23 @@ def loop_row(repeats: int) -> Row:
 
 
 def pixels_row(repeats: int) -> Row:
-    """Seconds for a pixel of the network at several sizes: the largest divided by the smallest."""
-    parts = {}
-    for size in (64, 112, 224, 448):
-        setting = {"shape": [1, 16, size, size], "width": 1.0}
-        with tempfile.TemporaryDirectory() as folder:
-            programs = [Program(name, setting, False, Path(folder)) for name in OWN]
-            found = [statistics.median(one.measure()["seconds"] for _ in range(repeats)) for one in programs]
-            for one in programs:
-                one.end()
-        for name, seconds_of_one in zip(OWN, found, strict=True):
-            parts[f"{name}, {size}x{size}, nanoseconds a pixel"] = 1e9 * seconds_of_one / (16 * size**2)
-    spread = {name: [value for key, value in parts.items() if key.startswith(name)] for name in OWN}
-    what = "cost of a pixel, the largest of these sizes divided by the smallest, in OpenVINO"
-    return {"what": what, "ratio": max(spread["openvino"]) / min(spread["openvino"]), "parts": parts}
+    """Seconds for a pixel of the network in OpenVINO at several sizes, in turn: the largest divided by the smallest."""
+    sizes = (64, 112, 224, 448)
+    keys = {(name, size): f"{name}, {size}x{size}, nanoseconds a pixel" for size in sizes for name in OWN}
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            Path(folder, str(size)).mkdir()
+        start = lambda name, size: Program(
+            name, {"shape": [1, 16, size, size], "width": 1.0}, False, Path(folder, str(size))
+        )
+        programs = {key: start(*key) for key in keys}
+        rounds = [{key: program.measure()["seconds"] for key, program in programs.items()} for _ in range(repeats)]
+        for program in programs.values():
+            program.end()
+    found = {key: 1e9 * statistics.median(one[key] for one in rounds) / (16 * key[1] ** 2) for key in keys}
+    ours = [value for (name, _), value in found.items() if name == "openvino"]
+    what = "cost of a pixel in OpenVINO, the largest of these sizes divided by the smallest"
+    return {"what": what, "ratio": max(ours) / min(ours), "parts": {keys[key]: value for key, value in found.items()}}
 
 
 def frames_row(repeats: int) -> Row:
@@ -314,6 +368,7 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "loop": loop_row,
     "stream": stream_row,
     "predict": lambda repeats: stream_row(repeats, files=True),
+    "host": host_row,
     "start": start_row,
     "pixels": pixels_row,
     "frames": frames_row,
