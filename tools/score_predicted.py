@@ -1,5 +1,7 @@
 """Score what predict wrote (labels.npz) against the labelled frames of a release: the A2D score, from the files alone.
 
+It also says how well outlines fit, and how many pixels flicker where the video is still (evaluation/boundaries.py).
+
 ssa2d predict --input=data/sprites/Release/clips320H --output=predicted
 python -m tools.score_predicted --release=data/sprites/Release --predicted=predicted
 
@@ -21,10 +23,11 @@ from jaxtyping import Int64, UInt8
 from input_pipeline.releases.layouts import LAYOUTS, open_release
 from input_pipeline.releases.regions import Regions, joint_classes
 from ssa2d_jax.data.label_space import IGNORE, KINDS, LabelSpace
-from ssa2d_jax.evaluation import metrics
+from ssa2d_jax.evaluation import boundaries, metrics
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress, log
 from ssa2d_jax.utils.text import plural
+from ssa2d_jax.video.reader import read_frames
 
 Maps = dict[str, UInt8[np.ndarray, "..."]]  # by kind of label
 
@@ -35,14 +38,17 @@ def main() -> None:
     parser.add_argument("--layout", choices=sorted(set(LAYOUTS) - {"vidor"}), default="a2d")
     parser.add_argument("--predicted", type=Path, required=True, help="folder with one folder a video, from predict")
     arguments = parser.parse_args()
-    print(metrics.table(score(arguments.layout, arguments.release, arguments.predicted), published=False))
+    result = score(arguments.layout, arguments.release, arguments.predicted)
+    print(metrics.table(result, published=False))
+    print(boundaries.describe(result["boundary"], result["flicker"]))
 
 
 def score(layout: str, root: Path, predicted: Path) -> dict[str, Any]:
     """Compares labels.npz of every predicted test video with its labelled frames.
 
     Returns:
-        What `metrics.ConfusionTotals.to_result` does, with the step of the predictions.
+        What `metrics.ConfusionTotals.to_result` does, with the step of the predictions; and "boundary", the mean
+        F-score of outlines by kind, and "flicker", both in percent.
 
     Raises:
         InputError: nothing was predicted, or a prediction does not fit the release.
@@ -59,12 +65,17 @@ def score(layout: str, root: Path, predicted: Path) -> dict[str, Any]:
             f"{predicted} holds predictions of several steps ({sorted(steps)}); predict again into one folder"
         )
     totals, progress = metrics.ConfusionTotals.empty(release.space), Progress("scoring", "videos", len(videos))
+    outlines, flicker = boundaries.BoundaryTotals.empty(release.space), boundaries.Flicker()
     for name in videos:
         maps = _read_maps(predicted / name / "labels.npz")
         for frame, label in release.labels(name).items():
-            _add(totals, _truth(release.regions(name, frame, label), release.space), maps, frame, name)
+            truth = _truth(release.regions(name, frame, label), release.space)
+            _add(totals, truth, maps, frame, name)
+            for kind in KINDS:
+                outlines.add(kind, truth[kind], maps[kind][frame])
+        flicker.add((frame.rgb for frame in read_frames(release.video(name))), maps["joint"])
         progress.add(1)
-    return totals.to_result(steps.pop())
+    return totals.to_result(steps.pop()) | {"boundary": outlines.to_result(), "flicker": flicker.percent}
 
 
 def _check_summary(path: Path, space: LabelSpace) -> int:

@@ -43,6 +43,7 @@ def test_perfect_predictions_score_100(release, tmp_path):
     result = score("a2d", release, _predict(tmp_path / "predicted"))
     assert (result["step"], result["frames"]) == (7, 3)
     assert {kind: result[kind]["miou"] for kind in KINDS} == dict.fromkeys(KINDS, 100.0)
+    assert result["boundary"] == dict.fromkeys(KINDS, 100.0) and 0 < result["flicker"] < 100  # three frames have labels
 
 
 def test_a_wrong_action_costs_the_classes_concerned_and_no_actor(release, tmp_path):
