@@ -22,7 +22,7 @@ $(VENV)/runtime: requirements.txt pyproject.toml
 	@echo "installing into $(VENV), about 3 GB; takes a few minutes, in which pip says nothing"
 	$(PYTHON) -m venv $(VENV)
 	@$(PIP) --no-compile -r requirements.txt -e . || { $(NOT_INSTALLED); }
-	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true  # some packages hold files for no Python
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true  # some packages have files that no Python compiles
 	touch $@
 
 # And what testing takes.

@@ -38,7 +38,7 @@ LIBRARY = [
     Room("pretrained", ("utils", "models"), ("jax", "flax"), ("tensorflow", "h5py")),
     Room("runtime", ("utils",), ("jax",)),
     Room("steps", ("data", "models", "runtime", "utils", "video.optical_flow"), JAX),
-    Room("backends", ("models", "steps", "utils"), ("jax", "flax", "openvino")),
+    Room("backends", ("data", "models", "steps", "utils"), ("jax", "flax", "openvino")),
     Room("runs", ("data", "models", "pretrained", "runtime", "steps", "utils", "video"), (*JAX, "orbax")),
     Room("visualization", ("data", "utils"), ("cv2", "matplotlib", "PIL")),
     Room(

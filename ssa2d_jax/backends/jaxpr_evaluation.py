@@ -65,6 +65,11 @@ def outputs_of(equation: JaxprEqn) -> list[jax.core.ShapedArray]:
     return [cast(jax.core.ShapedArray, variable.aval) for variable in equation.outvars]
 
 
+def inputs_of(equation: JaxprEqn) -> list[jax.core.ShapedArray]:
+    """Shapes and dtypes of an equation's inputs."""
+    return [cast(jax.core.ShapedArray, variable.aval) for variable in equation.invars]
+
+
 def without_repetitions(x: np.ndarray) -> np.ndarray:
     """The array with length 1 along the axes along which it only repeats what is at their start."""
     return x[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in x.strides)]
@@ -73,14 +78,14 @@ def without_repetitions(x: np.ndarray) -> np.ndarray:
 def _fold(equation: JaxprEqn, inputs: list[np.ndarray]) -> list[np.ndarray]:
     """The outputs of an equation of constants."""
     name, parameters, shape = equation.primitive.name, equation.params, outputs_of(equation)[0].shape
-    if name in _ELEMENTWISE:
+    if name in _ELEMENTWISE and inputs[0].dtype == np.float32:
         small = _ELEMENTWISE[name](*map(without_repetitions, inputs))
         return [np.broadcast_to(small, shape)]
     if name == "broadcast_in_dim":
         axes = parameters["broadcast_dimensions"]
         lengths = [inputs[0].shape[axes.index(axis)] if axis in axes else 1 for axis in range(len(shape))]
         return [np.broadcast_to(inputs[0].reshape(lengths), shape)]
-    if name in ("reshape", "squeeze"):
+    if name == "squeeze" or (name == "reshape" and parameters["dimensions"] is None):
         return [inputs[0].reshape(shape)]
     if name == "transpose":
         return [inputs[0].transpose(parameters["permutation"])]

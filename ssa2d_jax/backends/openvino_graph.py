@@ -13,7 +13,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, JaxprEqn
 
 from ssa2d_jax.backends.choice import Unsupported
-from ssa2d_jax.backends.jaxpr_evaluation import Evaluation, outputs_of
+from ssa2d_jax.backends.jaxpr_evaluation import Evaluation, inputs_of, outputs_of
 from ssa2d_jax.backends.openvino_values import (
     CHANNELS_FIRST,
     Tensor,
@@ -53,9 +53,9 @@ def build_model(program: ClosedJaxpr) -> openvino.Model:
 def _apply(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
     name = equation.primitive.name
     if name not in _RULES:
-        raise Unsupported(f"there is no rule for jax' operation {name}")
-    for array in outputs_of(equation):
-        _dtype(array.dtype)
+        raise Unsupported(f"there is no rule for jax's operation {name}")
+    dtypes = {_dtype(array.dtype) for array in (*inputs_of(equation), *outputs_of(equation))}
+    _require(name in _FOR_BYTES or dtypes == {openvino.Type.f32}, equation)
     return _RULES[name](equation, values)
 
 
@@ -67,13 +67,15 @@ def _dtype(dtype: Any) -> openvino.Type:
 
 def _require(condition: bool, equation: JaxprEqn) -> None:
     if not condition:
-        raise Unsupported(f"there is no rule for this form of jax' operation {equation}")
+        raise Unsupported(f"there is no rule for this form of jax's operation {equation}")
 
 
 def _elementwise(operation: Callable[..., Any]) -> Rule:
     def rule(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
-        order = common_order(values)
-        return result(equation, operation(*(in_order(value, order) for value in values)), order)
+        order, shape = common_order(values), outputs_of(equation)[0].shape
+        is_whole = any(isinstance(value, Tensor) and value.shape == shape for value in values)
+        outputs = [in_order(value, order, whole=not is_whole) for value in values]
+        return result(equation, operation(*outputs), order)
 
     return rule
 
@@ -123,7 +125,10 @@ def _convolution(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
 def _max_pool(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
     parameters = equation.params
     window, strides, padding = (parameters[name] for name in ("window_dimensions", "window_strides", "padding"))
-    is_map = len(window) == 5 and all(window[axis] == strides[axis] == 1 for axis in (0, 4))
+    untouched = (1, 1, (0, 0))
+    is_map = len(window) == 5 and all((window[i], strides[i], padding[i]) == untouched for i in (0, 4))
+    # A window that lies wholly in the padding has no maximum.
+    is_map = is_map and all(max(pad) < taps for pad, taps in zip(padding, window, strict=True))
     _require(is_map and {*parameters["base_dilation"], *parameters["window_dilation"]} == {1}, equation)
     begin, end = ([pad[side] for pad in padding[1:4]] for side in (0, 1))
     x = in_order(only_tensor(values), CHANNELS_FIRST)
@@ -147,7 +152,7 @@ def _product(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
     place = tensor.order.index(axis)
     lengths = [tensor.shape[number] for number in tensor.order]
     inner = math.prod(lengths[place + 1 :])
-    if inner == 1:
+    if place == len(lengths) - 1:
         node = ops.matmul(tensor.output, constant(matrix), False, False)
     else:
         rows = reshaped(tensor.output, (math.prod(lengths[:place]), lengths[place], inner))
@@ -174,6 +179,7 @@ def _transpose(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
 
 def _reshape(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
     tensor, shape = only_tensor(values), outputs_of(equation)[0].shape
+    _require(equation.params.get("dimensions") is None or equation.primitive.name == "squeeze", equation)
     if shape == tensor.shape:
         return [tensor]
     if shape == tensor.map_shape:
@@ -192,8 +198,8 @@ def _broadcast(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
 
 def _concatenate(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
     order, axis = common_order(values), equation.params["dimension"]
-    whole = [constant(v.transpose(order)) if isinstance(v, np.ndarray) else in_order(v, order) for v in values]
-    return result(equation, ops.concat(whole, order.index(axis)), order)
+    outputs = [in_order(value, order, whole=True) for value in values]
+    return result(equation, ops.concat(outputs, order.index(axis)), order)
 
 
 def _split(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
@@ -224,6 +230,17 @@ def _reduce(operation: Callable[..., Any]) -> Rule:
     return rule
 
 
+# Of bytes, OpenVINO's arithmetic differs from jax's.
+_FOR_BYTES = {
+    "convert_element_type",
+    "transpose",
+    "reshape",
+    "squeeze",
+    "broadcast_in_dim",
+    "concatenate",
+    "split",
+    "slice",
+}
 _RULES: dict[str, Rule] = {
     "add": _elementwise(ops.add),
     "sub": _elementwise(ops.subtract),

@@ -1,4 +1,4 @@
-"""Values of a graph of OpenVINO that stand for jax' arrays, and the orders in which their axes lie.
+"""Values of a graph of OpenVINO that stand for jax's arrays, and the orders in which their axes lie.
 
 A transposition costs nothing: a tensor knows in which order its axes lie. Maps [B, T, H, W, C] get their channels
 first, as OpenVINO's convolutions take them, and stay so.
@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from jax.extend.core import JaxprEqn
 
+from ssa2d_jax.backends.choice import Unsupported
 from ssa2d_jax.backends.jaxpr_evaluation import outputs_of, without_repetitions
 from ssa2d_jax.backends.quiet_openvino import openvino, ops
 
@@ -45,10 +46,13 @@ def constant(x: np.ndarray | Sequence[int]) -> openvino.Output:
     return ops.constant(np.ascontiguousarray(x)).output(0)
 
 
-def in_order(value: Value, order: Sequence[int]) -> openvino.Output:
-    """The value with its axes in this order; a constant that repeats itself is left as small as it is."""
+def in_order(value: Value, order: Sequence[int], *, whole: bool = False) -> openvino.Output:
+    """The value with its axes in this order; a constant that repeats itself stays small, unless `whole`."""
     if isinstance(value, np.ndarray):
-        return constant(without_repetitions(value).transpose(order) if value.ndim else value)
+        constant_value = value if whole else without_repetitions(value)
+        return constant(constant_value.transpose(order) if value.ndim else value)
+    if not value.shape:
+        return value.output
     if value.map_shape:
         return in_order(from_rows(value), order)
     if value.order == tuple(order):
@@ -72,9 +76,9 @@ def reshaped(output: openvino.Output, shape: Sequence[int]) -> openvino.Output:
 
 
 def common_order(values: Sequence[Value]) -> tuple[int, ...]:
-    """The order of the first tensor; maps have their channels first."""
-    tensor = next(value for value in values if isinstance(value, Tensor))
-    return CHANNELS_FIRST if len(tensor.shape) == 5 else natural_order(tensor.shape)
+    """The order for values that belong together; maps have their channels first."""
+    axes = max(value.ndim if isinstance(value, np.ndarray) else len(value.shape) for value in values)
+    return CHANNELS_FIRST if axes == 5 else tuple(range(axes))
 
 
 def only_tensor(values: Sequence[Value]) -> Tensor:
@@ -89,5 +93,10 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def result(equation: JaxprEqn, node: Any, order: Sequence[int] | None = None) -> list[Tensor]:
+    """The output of a node for an equation's; `Unsupported` if the node's has another shape than jax's."""
     shape = outputs_of(equation)[0].shape
-    return [Tensor(node.output(0), shape, natural_order(shape) if order is None else tuple(order))]
+    order = natural_order(shape) if order is None else tuple(order)
+    found, expected = list(node.get_output_shape(0)), [shape[axis] for axis in order]
+    if found != expected:
+        raise Unsupported(f"there is no rule for this form of jax's operation {equation} ({found} for {expected})")
+    return [Tensor(node.output(0), shape, order)]

@@ -1,7 +1,7 @@
 """OpenVINO, imported without its side effects; every other module takes it from here.
 
 Of its own accord `import openvino` (2026.4.1) gives the user a number, kept in ~/intel, and starts a process by a fork,
-which can hang beside jax' threads, to report the import to a service in the internet. It does so by the package
+which can hang beside jax's threads, to report the import to a service in the internet. It does so by the package
 openvino_telemetry, and does nothing where that can't be imported; so it can't be here.
 """
 

@@ -25,7 +25,7 @@ from ssa2d_jax.utils.progress import compile_note, waiting
 _GIB = 2**30
 
 
-# What lacks without the packages of an extra.
+# What is missing without the packages of an extra.
 _EXTRAS = {
     "train": "labelling videos does not need it, training does",
     "openvino": "labelling videos on a CPU is faster with it",

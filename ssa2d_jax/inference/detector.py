@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ssa2d_jax.backends.choice import Forward, Network, Outputs, make_network
+from ssa2d_jax.data.backends import AUTO, OPENVINO
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.frame_labels import frame_labels
 from ssa2d_jax.inference.results import FrameResult, Result
@@ -43,7 +44,12 @@ class Stream:
 
     def __init__(self, detector: "Detector", source: FrameSource) -> None:
         self.detector, self.source = detector, source
-        self.windows = SlidingWindow(detector.run_network, detector.space, detector.window_options)
+        self.windows = SlidingWindow(
+            detector.run_network,
+            detector.space,
+            detector.window_options,
+            background=detector.backend == OPENVINO,
+        )
 
     def __iter__(self) -> Iterator[FrameResult]:
         yield from self.until_error()
@@ -124,7 +130,7 @@ class Detector:
         overlap: int | None = None,
         batch_size: int = 1,
         threshold: float | None = None,
-        backend: str = "auto",
+        backend: str = AUTO,
     ) -> "Detector":
         """Loads the network of a run.
 
@@ -152,7 +158,7 @@ class Detector:
         batch_size: int = 1,
         threshold: float | None = None,
         max_pixels: int = MAX_PIXELS,
-        backend: str = "auto",
+        backend: str = AUTO,
     ) -> "Detector":
         """Builds the detector of a run that is loaded; for the options see `from_run` and the constructor."""
         data = run.config.data
@@ -212,7 +218,7 @@ class Detector:
         """Runs the network; the first time it says that it is compiled before, which takes long."""
         if self.compiled:
             return self.forward(clips)
-        note = "a few seconds, for OpenVINO" if self.backend == "openvino" else compile_note("up to a minute")
+        note = "a few seconds, for OpenVINO" if self.backend == OPENVINO else compile_note("up to a minute")
         with waiting("compiling the network", note):
             outputs = self.forward(clips)
         self.compiled = True

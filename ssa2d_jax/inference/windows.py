@@ -1,17 +1,16 @@
 """From a stream of frames of any length to a stream of probabilities: overlapping windows, blended."""
 
 import collections
-import contextvars
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from ssa2d_jax.backends.choice import Forward
+from ssa2d_jax.backends.choice import Forward, Outputs
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.utils.errors import InputError
 
@@ -70,13 +69,22 @@ class SlidingWindow:
     every s-th frame of the video; for a frame between two of these it counts by their linear interpolation, with a
     smaller weight. The last window ends with the video. Memory holds a few windows, however long the video is.
 
-    The network works on a batch of windows, in a thread of its own, while the frames of the batch before are taken, and
-    new ones read.
+    The network works on a batch of windows while the frames of the batch before are taken, and new ones read: jax
+    returns at once what it is still computing, any other function runs in a thread of its own if `background` is set.
     """
 
-    def __init__(self, forward: Forward, space: LabelSpace, options: WindowOptions) -> None:
-        """Args: `forward` runs the network on clips; its grid may have any size, `space` gives the classes' numbers."""
-        self._forward, self._space, self._options = forward, space, options
+    def __init__(
+        self, forward: Forward, space: LabelSpace, options: WindowOptions, *, background: bool = False
+    ) -> None:
+        """Sets the windows up.
+
+        Args:
+            forward: runs the network on clips; its grid may have any size.
+            space: gives the numbers of classes.
+            options: how the windows lie.
+            background: `forward` returns when it is done, not before, and may run in a thread of its own.
+        """
+        self._forward, self._space, self._options, self._background = forward, space, options, background
         self.count = 0  # windows that went through the network
 
     def probabilities(self, frames: Iterable[Frame]) -> Iterator[Grid]:
@@ -84,10 +92,8 @@ class SlidingWindow:
 
         The result of a frame comes at most span + (2 * batch_size - 1) * stride - 1 frames after the frame itself.
         """
-        with ThreadPoolExecutor(1, "network") as thread:
-            yield from self._probabilities(frames, thread)
-
-    def _probabilities(self, frames: Iterable[Frame], thread: ThreadPoolExecutor) -> Iterator[Grid]:
+        # Its thread ends once nobody holds it any more, whatever ends this function.
+        thread = ThreadPoolExecutor(1, "network") if self._background else None
         span, count, start = self._options.span, 0, 0  # `start` is that of the next window
         recent: collections.deque[Frame] = collections.deque(maxlen=span)
         waiting: list[Window] = []  # windows that are not in the network yet
@@ -100,8 +106,9 @@ class SlidingWindow:
                 waiting.append((start, self._sample(recent)))
                 start += self._options.stride
                 if len(waiting) == self._options.batch_size:
+                    following, waiting = self._run(waiting, thread), []
                     self._add(running, sums, count)
-                    running, waiting = self._run(waiting, thread), []
+                    running = following
             # The last window may start anywhere from count - span on: it ends with the video.
             unfinished = [*(running.starts if running else ()), *(first for first, _ in waiting)]
             yield from sums.pop_means(min([count - span, *unfinished]))
@@ -123,22 +130,22 @@ class SlidingWindow:
         step = self._options.frame_step
         return [recent[min(number * step, len(recent) - 1)] for number in range(self._options.clip_frames)]
 
-    def _run(self, windows: list[Window], thread: ThreadPoolExecutor) -> "_Running":
+    def _run(self, windows: list[Window], thread: ThreadPoolExecutor | None) -> "_Running":
         """Starts the network on windows, at most `batch_size`."""
         padding = [windows[-1]] * (self._options.batch_size - len(windows))
         video = np.stack([np.stack(frames) for _, frames in windows + padding])  # [B, T, H, W, C]
         self.count += len(windows)
-        run = contextvars.copy_context().run
-        return _Running([start for start, _ in windows], thread.submit(run, self._outputs, video))
-
-    def _outputs(self, video: UInt8[np.ndarray, "B T H W C"]) -> list[Float32[np.ndarray, "..."]]:
-        return [np.asarray(array, np.float32) for array in self._forward(video)]
+        starts = [start for start, _ in windows]
+        if thread is not None:
+            return _Running(starts, thread.submit(self._forward, video).result)
+        outputs = self._forward(video)
+        return _Running(starts, lambda: outputs)
 
     def _add(self, running: "_Running | None", sums: "_WindowSums", count: int) -> None:
         """Adds the network's answers for windows of a video with `count` frames so far to the sums; waits for them."""
         if running is None:
             return
-        outputs = running.outputs.result()
+        outputs = [np.asarray(array, np.float32) for array in running.wait()]
         _check_outputs(outputs, (self._options.batch_size, self._options.clip_frames), self._space)
         for row, start in enumerate(running.starts):
             actor, action, mask = (array[row] for array in outputs)
@@ -152,10 +159,10 @@ class SlidingWindow:
 
 
 class _Running(NamedTuple):
-    """Windows that the network works on: the numbers of their first frames, and what it will return."""
+    """Windows that the network works on: the numbers of their first frames, and what waits for its answers."""
 
     starts: list[int]
-    outputs: Future[list[Float32[np.ndarray, "..."]]]
+    wait: Callable[[], Outputs]
 
 
 class _WindowSums:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from ssa2d_jax.data.backends import BACKENDS
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.export_formats import EXPORT_SHAPES, FORMATS_RULE, are_formats
 from ssa2d_jax.data.layouts import LAYOUT_TITLES
@@ -263,19 +264,18 @@ _RULES = (
     ),
     Rule("eval.threshold", lambda threshold: 0 < threshold < 1, "more than 0, less than 1"),
     _at_least("predict.batch_size", 1),
-    _share("predict.opacity"),
+    *map(_share, ("predict.opacity", "predict.track_confidence", "predict.export_iou")),
     _at_least("predict.scale", 0),
     _at_least("predict.track_frames", 1),
-    _share("predict.track_confidence"),
     Rule(
         "predict.draw_tracks", lambda draws, tracks: tracks or not draws, "True only with config.predict.tracks=True",
         uses=("predict.tracks",),
     ),
     _at_least("predict.max_pixels", 1),
     _at_least("predict.video_stream", -1),
+    _one_of("predict.backend", BACKENDS),
     Rule("predict.formats", are_formats, FORMATS_RULE),
     _one_of("predict.export_shapes", EXPORT_SHAPES),
-    _share("predict.export_iou"),
     _at_least("predict.export_step", 1),
 )  # fmt: skip
 

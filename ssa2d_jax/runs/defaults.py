@@ -6,6 +6,8 @@ a run that was saved before an option existed has a value for it. configs/defaul
 
 from typing import Any
 
+from ssa2d_jax.data.backends import AUTO
+
 THRESHOLD = 0.5  # of `config.eval`
 
 
@@ -27,7 +29,7 @@ def predict_defaults() -> dict[str, Any]:
         "batch_size": 1,  # windows at a time
         # What runs the network: "jax", "openvino", or "auto": OpenVINO where it is installed and jax computes on an
         # x86-64 processor. It is faster there, and its probabilities differ by float32's rounding.
-        "backend": "auto",
+        "backend": AUTO,
         "opacity": 0.55,  # of the labels in the overlay, 0 to 1
         # The overlay is this many times as large as the video, a whole number; 0 = automatic: clips whose shorter side
         # is under 256 pixels are enlarged, so that names can be read; 1 = as large as the video.

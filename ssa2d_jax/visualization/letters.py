@@ -3,7 +3,7 @@
 DejaVu Sans, which comes with matplotlib, has those of Europe, Arabic and Hebrew. Others (Chinese, Hindi, Thai, ...) are
 looked for in the fonts of the system. A text is never drawn with boxes in place of letters.
 
-matplotlib takes long to import, and is not for ASCII.
+matplotlib takes long to import and is not needed for ASCII.
 """
 
 import functools

@@ -13,7 +13,6 @@ from ssa2d_jax.backends import choice
 from ssa2d_jax.backends.choice import Network, Unsupported, make_network
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.inference.detector import Detector
-from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures.toy import toy_run
 from tests.fixtures.toy_detector import SETTINGS
@@ -66,7 +65,7 @@ def test_an_old_openvino_is_not_used(run, monkeypatch):
 def test_a_network_in_bfloat16_is_jax_own(run):
     model = run.model.clone(dtype="bfloat16")
     assert make_network(model, run.variables).backend == "jax"
-    with pytest.raises(InputError, match=r"computes in bfloat16 \(model.bfloat16=True\); choose backend=jax"):
+    with pytest.raises(InputError, match=r"computes in bfloat16 \(model.bfloat16=True\); .* or choose backend=jax"):
         make_network(model, run.variables, backend="openvino")
 
 
@@ -80,14 +79,15 @@ def test_a_network_with_an_unknown_operation_falls_back_to_jax(capsys):
 
     def refuse(clips):
         calls.append("openvino")
-        raise Unsupported("there is no rule for jax' operation sin")
+        raise Unsupported("there is no rule for jax's operation sin")
 
     network = Network(refuse, "openvino", lambda: lambda clips: (clips, clips, clips))
     clips = np.zeros((1, 2, 3, 4, 3), np.uint8)
     assert network(clips)[0] is clips and network(clips)[2] is clips
     assert network.backend == "jax" and calls == ["openvino"]
     assert (
-        "OpenVINO can't run this network, jax does (there is no rule for jax' operation sin)" in capsys.readouterr().err
+        "OpenVINO can't run this network, jax does (there is no rule for jax's operation sin)"
+        in capsys.readouterr().err
     )
     with pytest.raises(InputError, match="can't run this network: there is no rule for .* sin; choose backend=jax"):
         Network(refuse, "openvino")(clips)
@@ -99,11 +99,11 @@ def test_an_error_of_openvino_is_a_sentence(run, monkeypatch):
 
     class Broken:
         def compile_model(self, *_):
-            raise RuntimeError("Exception from src/plugin.cpp:1\nno such device")
+            raise RuntimeError("Exception from src/plugin.cpp:1:\nCheck 'false' failed at a.cpp:2:\nno such device")
 
     monkeypatch.setattr(openvino_network.openvino, "Core", Broken)
     network = make_network(run.model, run.variables, backend="openvino")
-    with pytest.raises(InputError, match="OpenVINO can't run this network: Exception from .*; choose backend=jax"):
+    with pytest.raises(InputError, match="OpenVINO can't run this network: no such device; choose backend=jax"):
         network(np.zeros((1, 4, 32, 32, 3), np.uint8))
 
 
@@ -149,8 +149,53 @@ def test_a_detector_says_what_runs_its_network(run):
     assert Detector(**SETTINGS, forward=lambda clips: ()).backend == ""
 
 
-def test_the_table_of_backends_is_that_of_the_defaults():
-    from ssa2d_jax.runs.defaults import predict_defaults
+@needs_openvino
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_a_network_that_diverged_is_jax_own_since_openvino_would_hide_it(run, value):
+    variables = jax.tree.map(np.array, run.variables)
+    kernels = [x for x in jax.tree.leaves(variables) if x.ndim == 5]
+    kernels[3].flat[0] = value
+    network = make_network(run.model, variables)
+    assert network.backend == "jax"
+    if np.isnan(value):
+        outputs = network(np.full((1, 4, 32, 32, 3), 200, np.uint8))
+        assert not all(np.isfinite(output).all() for output in outputs)  # so that it is said
+    with pytest.raises(InputError, match="has parameters that are not finite: .* earlier step, or choose backend=jax"):
+        make_network(run.model, variables, backend="openvino")
 
-    assert predict_defaults()["backend"] in choice.BACKENDS
-    assert isinstance(SSA2D, type) and jax.default_backend() == "cpu"
+
+@needs_openvino
+def test_an_openvino_that_is_broken_is_said_or_left_alone(run, monkeypatch):
+    def broken(name):
+        raise error
+
+    for error in (metadata.PackageNotFoundError("openvino"), ValueError("invalid literal"), OSError("no libtbb.so")):
+        monkeypatch.setattr(metadata, "version", broken)
+        assert make_network(run.model, run.variables).backend == "jax"
+        with pytest.raises(InputError, match=rf"can't be loaded \({type(error).__name__}: .*; pip install --force-re"):
+            make_network(run.model, run.variables, backend="openvino")
+    monkeypatch.setattr(metadata, "version", lambda name: "2026.4.1")
+    monkeypatch.setitem(sys.modules, "ssa2d_jax.backends.quiet_openvino", None)  # importing it is an ImportError
+    assert make_network(run.model, run.variables).backend == "jax"
+    with pytest.raises(InputError, match="can't be loaded .ModuleNotFoundError"):
+        make_network(run.model, run.variables, backend="openvino")
+
+
+def test_threads_that_meet_an_unknown_operation_at_once_make_one_network_of_jax(capsys):
+    together, made = threading.Barrier(4), []
+
+    def refuse(clips):
+        together.wait(10)
+        raise Unsupported("no rule")
+
+    def fallback():
+        made.append(1)
+        return lambda clips: (clips, clips, clips)
+
+    network = Network(refuse, "openvino", fallback)
+    threads = [threading.Thread(target=network, args=(np.zeros((1, 1, 1, 1, 3), np.uint8),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1 and capsys.readouterr().err.count("jax does (no rule)") == 1

@@ -90,6 +90,16 @@ OPERATIONS = {
     "relu": jax.nn.relu,
     "batch norm's root": lambda x: lax.rsqrt(x * x + 1e-3),
     "sums and maxima of several axes": lambda x: (x.sum((1, 3)), x.max((0, 4)), x.sum()),
+    "numbers without axes": lambda x: x / x.sum() - x.max(),
+    "a number of no axes times a constant": lambda x: x.sum() * jnp.ones(5),
+    "axes of length 1": lambda x: layers.upsample_linear(x[:, :, :1, :1], (8, 4, 2)),
+    "a product along an axis before axes of length 1": lambda x: jnp.tensordot(
+        kernel(3, 4), x[:, :, :1, :1, :1], (1, 1)
+    ),
+    "constants that repeat themselves": lambda x: (
+        x[:1, :1, :1] * jnp.ones((1, 1, 1, 7, 5)) + jnp.zeros((1, 1, 1, 7, 1))
+    ),
+    "a constant of a quotient": lambda x: x * (jnp.arange(5) // 2).astype(jnp.float32),
     "an input as it is": lambda x: x,
     "a constant alone": lambda x: (x * 1.0, jnp.arange(3.0)),
 }
@@ -115,6 +125,12 @@ def test_several_inputs():
         lambda x: x.astype(jnp.bfloat16) * 2,
         lambda x: layers.conv3d(x, jnp.asarray(x[:1, :3, :3, :5])),  # the kernel is no constant
         lambda x: jnp.einsum("bthwc,bthwd->cd", x, x),
+        lambda x: lax.reshape(x, (4, 420), dimensions=(1, 0, 2, 3, 4)),
+        lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 1, 1, 1), (1, 1, 1, 1, 1), [(0, 0)] * 4 + [(0, 1)]),
+        lambda x: lax.reduce_window(
+            x, -jnp.inf, lax.max, (1, 2, 1, 1, 1), (1, 1, 1, 1, 1), [(0, 0), (2, 0)] + [(0, 0)] * 3
+        ),
+        lambda x: (x.astype(jnp.uint8) + x.astype(jnp.uint8)).astype(jnp.float32),
         lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (2, 1, 1, 1, 1), (1, 1, 1, 1, 1), "VALID"),
         lambda x: lax.conv_general_dilated(
             x, kernel(1, 1, 1, 1, 5), (1, 1, 1), "SAME", dimension_numbers=layers.NDHWC, feature_group_count=5
@@ -175,7 +191,11 @@ def test_a_network_is_the_same(name, multilabel):
         np.testing.assert_allclose(other, one, atol=5e-6)
     # Another shape gets a program of its own, and what was returned before stays as it is.
     kept = [array.copy() for array in found]
-    assert forward(clips[:1, :, :, :32])[0].shape == (1, 4, 8, 8, 8)
+    if name.startswith("pooled"):  # as narrow as a clip may be
+        for one, other in zip(
+            make_forward(model, variables)(clips[:1, :, :, :16]), forward(clips[:1, :, :, :16]), strict=True
+        ):
+            np.testing.assert_allclose(other, one, atol=5e-6)
     forward(255 - clips)
     for one, other in zip(kept, found, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from ssa2d_jax.backends.choice import OLDEST_OPENVINO
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OWN = {"ssa2d_jax", "input_pipeline", "configs", "main", "tools", "benchmarks"}
@@ -56,6 +58,12 @@ def test_the_pinned_set_is_the_package_with_its_extras_train_and_openvino():
         for specifier in one.specifier:
             if specifier.operator == "==":
                 assert specifier.version in allowed[one.name, str(one.marker)], one
+
+
+def test_the_oldest_openvino_is_the_same_everywhere():
+    oldest = ".".join(map(str, OLDEST_OPENVINO))
+    found = [one for one in (*PINNED, *EXTRAS["openvino"], *EXTRAS["test"]) if one.name == "openvino"]
+    assert [str(one.specifier) for one in found] == [f"<2027,>={oldest}"] * 3
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])

@@ -1,3 +1,10 @@
+import gc
+import itertools
+import subprocess
+import sys
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -125,3 +132,90 @@ def test_settings_and_outputs_are_checked():
         run(ByWindow([np.nan]), 4)
     with pytest.raises(ValueError, match=r"\(1, 4, 2, 2, 7\).*expected.*\(1, 4, 2, 2, 8\)"):
         run(lambda video: (np.zeros((1, 4, 2, 2, 7)), np.zeros((1, 4, 2, 2, 10)), np.zeros((1, 4, 2, 2))), 4)
+
+
+def _network_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("network")]
+
+
+def _gone(seconds=5.0):
+    """Whether the windows' threads end."""
+    end = time.monotonic() + seconds
+    while _network_threads() and time.monotonic() < end:
+        gc.collect()
+        time.sleep(0.01)
+    return not _network_threads()
+
+
+def _background(forward, frames):
+    options = WindowOptions(clip_frames=4, overlap=2)
+    return SlidingWindow(forward, A2D, options, background=True).probabilities(frames)
+
+
+def test_in_the_background_the_network_runs_beside_the_frames_in_one_thread():
+    threads, own = set(), threading.current_thread()
+    forward = ByWindow()
+
+    def noting(video):
+        threads.add(threading.current_thread())
+        return forward(video)
+
+    frames = [np.full((4, 4, 3), i, np.uint8) for i in range(13)]
+    found = list(_background(noting, iter(frames)))
+    np.testing.assert_array_equal(found, run(ByWindow(), 13))
+    assert len(threads) == 1 and own not in threads and _gone()
+    threads.clear()
+    run(noting, 5)
+    assert threads == {own}
+
+
+def test_a_frame_is_read_while_the_network_works_on_those_before():
+    reading, forward = threading.Event(), ByWindow()
+
+    def waiting(video):
+        assert reading.wait(10), "no frame was read meanwhile"
+        return forward(video)
+
+    def frames():
+        for i in range(9):
+            if i == 4:  # the first window is on its way
+                reading.set()
+            yield np.full((4, 4, 3), i, np.uint8)
+
+    assert len(list(_background(waiting, frames()))) == 9
+
+
+def test_no_thread_stays_after_an_early_end_or_an_error():
+    endless = (np.full((4, 4, 3), i % 250, np.uint8) for i in itertools.count())
+    results = _background(ByWindow(), endless)
+    next(results)
+    results.close()
+    assert _gone()
+
+    def broken():
+        yield from (np.zeros((4, 4, 3), np.uint8) for _ in range(6))
+        raise InputError("frame 6 is damaged")
+
+    with pytest.raises(InputError, match="frame 6 is damaged"):
+        list(_background(ByWindow(), broken()))
+    assert _gone()
+
+    def fails(video):
+        raise InputError("the network fails")
+
+    with pytest.raises(InputError, match="the network fails"):
+        list(_background(fails, iter(np.zeros((9, 4, 4, 3), np.uint8))))
+    assert _gone()
+
+
+def test_a_program_may_end_within_a_stream():
+    script = """
+import itertools
+import numpy as np
+from tests.inference.windows_test import ByWindow, _background
+results = _background(ByWindow(), (np.zeros((4, 4, 3), np.uint8) for _ in itertools.count()))
+next(results)
+print("ends")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ends\n", "")
