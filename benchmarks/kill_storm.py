@@ -3,7 +3,8 @@
 python -m benchmarks.kill_storm
 
 Two processes of two fake devices each train in one workdir; one of them is killed (SIGKILL), the other has to end by
-itself. Exits with 1 if the parameters, batch norm's statistics, the losses or the scores differ in one bit.
+itself. Three of four kills come while steps are done and saved, the fourth at any moment after the start. Exits with 1
+if the parameters, batch norm's statistics, the losses or the scores differ in one bit.
 """
 
 import argparse
@@ -19,14 +20,17 @@ from benchmarks.processes import checkpoint_arrays, options, start
 
 PROCESSES = 2
 _EARLIEST = 8.0  # seconds; before the processes have met, they wait for one another for five minutes
+_SLOWEST_START = 300.0  # seconds until the first step
+_FIRST_STEP = "compiled; step"  # what process 0 says after it
 _ONES_OWN_END = 90.0  # seconds in which the process that was not killed must end
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--epochs", type=float, default=55.0, help="enough that no start before the last one ends it")
-    parser.add_argument("--longest", type=float, default=40.0, help="seconds until a kill; a start takes about 20")
+    parser.add_argument("--epochs", type=float, default=80.0, help="enough that no start before the last one ends it")
+    parser.add_argument("--longest", type=float, default=40.0, help="seconds from the start to every fourth kill")
+    parser.add_argument("--steps", type=float, default=10.0, help="seconds from the first step to the others, at most")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
@@ -42,13 +46,16 @@ def main() -> None:
         print(f"unbroken: {seconds:.0f} s", flush=True)
         ends = []
         for number in range(arguments.kills):
-            moment, victim = rng.uniform(_EARLIEST, arguments.longest), rng.randrange(PROCESSES)
-            own_end, code = _kill(start(folder / "killed", PROCESSES, flags, log=True), victim, moment)
+            victim, in_training = rng.randrange(PROCESSES), number % 4 != 3
+            moment = rng.uniform(0, arguments.steps) if in_training else rng.uniform(_EARLIEST, arguments.longest)
+            processes = start(folder / "killed", PROCESSES, flags, log=True)
+            own_end, code = _kill(processes, victim, moment, folder / "killed.0" if in_training else None)
             ends.append(own_end)
             last = _last_line(folder / f"killed.{1 - victim}")
+            since = "first step" if in_training else "start"
             print(
-                f"kill {number + 1}: process {victim} after {moment:.1f} s; the other ended after {own_end:.1f} s with "
-                f"code {code}: {last!r}; saved: step {_saved(folder / 'killed')}",
+                f"kill {number + 1}: process {victim}, {moment:.1f} s after the {since}; the other ended after "
+                f"{own_end:.1f} s with code {code}: {last!r}; saved: step {_saved(folder / 'killed')}",
                 flush=True,
             )
         codes = [process.wait() for process in start(folder / "killed", PROCESSES, flags, log=True)]
@@ -59,9 +66,15 @@ def main() -> None:
         _compare(folder / "unbroken_1", folder / "killed")
 
 
-def _kill(processes: list[subprocess.Popen[bytes]], victim: int, moment: float) -> tuple[float, int]:
-    """Kills one of the processes and waits for the other to end by itself -> the seconds that took, its exit code."""
+def _kill(processes: list[subprocess.Popen[bytes]], victim: int, moment: float, log: Path | None) -> tuple[float, int]:
+    """Kills one of the processes and waits for the other to end by itself -> the seconds that took, its exit code.
+
+    `moment` counts from the first step that `log` tells of; None: from now.
+    """
     try:
+        end = time.monotonic() + _SLOWEST_START
+        while log is not None and _FIRST_STEP not in log.read_text(errors="replace") and time.monotonic() < end:
+            time.sleep(0.1)
         time.sleep(moment)
         codes = [process.poll() for process in processes]
         if codes != [None] * len(processes):

@@ -68,6 +68,11 @@ class Workdir:
         return self.metrics / "training.csv"
 
     @property
+    def open_rows(self) -> Path:
+        """Rows of the training history that were not full when a checkpoint was saved."""
+        return self.folder / "open_rows.json"
+
+    @property
     def score_history(self) -> Path:
         """The scores of every evaluation."""
         return self.metrics / "scores.csv"

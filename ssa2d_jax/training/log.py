@@ -8,6 +8,7 @@ from typing import Protocol
 import jax
 import optax
 
+from ssa2d_jax.training.open_rows import EMPTY, OpenRow
 from ssa2d_jax.utils.errors import Diverged
 from ssa2d_jax.utils.progress import duration, is_due, log
 
@@ -55,20 +56,23 @@ class RateTimer:
 
 
 class RunningMeans:
-    """Means of named values since `reset`."""
+    """Means of named values since `reset`; `so_far` of a run before counts, too."""
 
-    def __init__(self) -> None:
-        self.reset()
+    def __init__(self, so_far: OpenRow = EMPTY) -> None:
+        self._sums, self._count = dict(so_far.sums), so_far.steps
 
     def reset(self) -> None:
         """Forgets everything."""
-        self._sums: dict[str, float] = {}
-        self._count = 0
+        self._sums, self._count = {}, 0
 
     def add(self, values: Values) -> None:
         """Counts one set of values."""
         self._sums = {name: self._sums.get(name, 0.0) + value for name, value in values.items()}
         self._count += 1
+
+    def so_far(self) -> OpenRow:
+        """What another one can go on from."""
+        return OpenRow(dict(self._sums), self._count)
 
     def means(self) -> dict[str, float]:
         """The mean of each value."""
@@ -100,7 +104,7 @@ class TrainLog:
     """Logs a run of `total` training steps, after step `step`.
 
     Metrics are fetched one step late, so that the device never waits. Raises Diverged as soon as a loss or gradient is
-    not finite; `usable_checkpoints` names what is left then.
+    not finite; `usable_checkpoints` names what is left then. `open_row` is what the checkpoint came amid.
     """
 
     def __init__(
@@ -114,6 +118,7 @@ class TrainLog:
         writer: ScalarWriter,
         table: RowTable,
         usable_checkpoints: Callable[[], str],
+        open_row: OpenRow = EMPTY,
     ):
         self.total, self.batch_size, self.log_every, self.schedule = total, batch_size, log_every, schedule
         self.writer, self.table, self._usable_checkpoints = writer, table, usable_checkpoints
@@ -121,7 +126,7 @@ class TrainLog:
         self.start = self._last_line = time.monotonic()
         self._timer = RateTimer(step, self.start)  # since the row before
         self._whole_timer = RateTimer(step, self.start)  # since the first step, for the time that is left
-        self._since_row, self._since_line = RunningMeans(), RunningMeans()
+        self._since_row, self._since_line = RunningMeans(open_row), RunningMeans()
         self._pending: tuple[int, Mapping[str, jax.Array], float] | None = None  # with the time at which they came
 
     def add(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
@@ -135,6 +140,10 @@ class TrainLog:
             self._timer.restart(step, self._last_line)
             self._whole_timer.restart(step, self._last_line)
             log(f"compiled; step {step} of {self.total} done in {duration(self._last_line - self.start)}")
+
+    def open_row(self) -> OpenRow:
+        """The row that is not full yet, with all steps that were added; to be called after `flush`."""
+        return self._since_row.so_far()
 
     def exclude_pause(self) -> None:
         """Leaves the time since the last step out of the rate: it was not training."""

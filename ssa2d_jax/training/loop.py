@@ -94,7 +94,7 @@ def _train(training: Training) -> Results:
                 joint_miou = results[training.config.train.eval_splits[0]]["joint"]["miou"]
             if joint_miou is not None or stopped or is_due(step, training.config.train.save_every, total):
                 train_log.flush()
-                training.save(state, joint_miou)
+                training.save(state, joint_miou, train_log.open_row())
             if stopped:
                 raise _stopped(stopped, step)
     training.writer.flush()
@@ -190,7 +190,7 @@ def _evaluate(training: Training, state: TrainState, train_log: TrainLog) -> Res
     except Diverged:
         raise
     except BaseException:  # perhaps of this process alone, then no other one waits for it
-        training.save_here(state, None)
+        training.save_here(state, None, train_log.open_row())
         raise
     train_log.exclude_pause()
     return results

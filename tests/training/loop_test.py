@@ -104,6 +104,10 @@ def test_a_stopped_run_goes_on_to_the_same_bits(unbroken, tmp_path):
     assert step == expected_step == 4
     for one, other in zip(arrays, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+    # The row of losses, a mean over steps before and after, is the unbroken run's, too.
+    rows = [csv_history.read_rows(workdir / "metrics/training.csv") for workdir in (tmp_path, unbroken[0])]
+    without_times = [[{key: x for key, x in row.items() if "second" not in key} for row in one] for one in rows]
+    assert without_times[0] == without_times[1] and len(rows[0]) == 1
 
 
 def test_a_signal_while_the_step_is_compiled_says_what_it_waits_for(capsys):
