@@ -26,7 +26,7 @@ from ssa2d_jax.backends.openvino_values import (
     only_tensor,
     reshaped,
     result,
-    whole,
+    unmerged,
 )
 from ssa2d_jax.backends.quiet_openvino import openvino, ops
 
@@ -148,7 +148,7 @@ def _product(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
         map_shape = (*tensor.map_shape[:4], matrix.shape[1])
         node = _pointwise(dataclasses.replace(tensor, shape=tensor.map_shape, map_shape=()), matrix)
         return [Tensor(node.output(0), outputs_of(equation)[0].shape, CHANNELS_FIRST, map_shape)]
-    tensor = whole(tensor)
+    tensor = unmerged(tensor)
     place = tensor.order.index(axis)
     lengths = [tensor.shape[number] for number in tensor.order]
     inner = math.prod(lengths[place + 1 :])
@@ -172,7 +172,7 @@ def _pointwise(tensor: Tensor, matrix: np.ndarray) -> Any:
 
 
 def _transpose(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
-    tensor, permutation = whole(only_tensor(values)), list(equation.params["permutation"])
+    tensor, permutation = unmerged(only_tensor(values)), list(equation.params["permutation"])
     shape = tuple(tensor.shape[axis] for axis in permutation)
     return [Tensor(tensor.output, shape, tuple(permutation.index(axis) for axis in tensor.order))]
 
@@ -203,14 +203,14 @@ def _concatenate(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
 
 
 def _split(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
-    tensor, lengths = whole(only_tensor(values)), np.array(equation.params["sizes"], np.int64)
+    tensor, lengths = unmerged(only_tensor(values)), np.array(equation.params["sizes"], np.int64)
     place = np.int64(tensor.order.index(equation.params["axis"]))
     node = ops.variadic_split(tensor.output, constant(np.array(place)), constant(lengths))
     return [Tensor(node.output(i), array.shape, tensor.order) for i, array in enumerate(outputs_of(equation))]
 
 
 def _slice(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
-    tensor, parameters = whole(only_tensor(values)), equation.params
+    tensor, parameters = unmerged(only_tensor(values)), equation.params
     steps = parameters["strides"] or (1,) * len(tensor.shape)
     triple = [
         constant(np.array([numbers[axis] for axis in tensor.order], np.int64))
@@ -221,7 +221,7 @@ def _slice(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
 
 def _reduce(operation: Callable[..., Any]) -> Rule:
     def rule(equation: JaxprEqn, values: Sequence[Value]) -> list[Tensor]:
-        tensor, axes = whole(only_tensor(values)), equation.params["axes"]
+        tensor, axes = unmerged(only_tensor(values)), equation.params["axes"]
         places = constant(np.array([tensor.order.index(axis) for axis in axes], np.int64))
         left = [axis for axis in tensor.order if axis not in axes]
         order = [sorted(left).index(axis) for axis in left]

@@ -43,14 +43,14 @@ def natural_order(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def constant(x: np.ndarray | Sequence[int]) -> openvino.Output:
-    return ops.constant(np.ascontiguousarray(x)).output(0)
+    return ops.constant(np.asarray(x, order="C")).output(0)
 
 
 def in_order(value: Value, order: Sequence[int], *, whole: bool = False) -> openvino.Output:
     """The value with its axes in this order; a constant that repeats itself stays small, unless `whole`."""
     if isinstance(value, np.ndarray):
-        constant_value = value if whole else without_repetitions(value)
-        return constant(constant_value.transpose(order) if value.ndim else value)
+        stored = value if whole else without_repetitions(value)
+        return constant(stored.transpose(order) if value.ndim else value)
     if not value.shape:
         return value.output
     if value.map_shape:
@@ -88,7 +88,8 @@ def only_tensor(values: Sequence[Value]) -> Tensor:
     return value
 
 
-def whole(tensor: Tensor) -> Tensor:
+def unmerged(tensor: Tensor) -> Tensor:
+    """The tensor with all of its own axes in its output."""
     return from_rows(tensor) if tensor.map_shape else tensor
 
 

@@ -101,7 +101,7 @@ OPERATIONS = {
     ),
     "a constant of a quotient": lambda x: x * (jnp.arange(5) // 2).astype(jnp.float32),
     "an input as it is": lambda x: x,
-    "a constant alone": lambda x: (x * 1.0, jnp.arange(3.0)),
+    "constants alone": lambda x: (x * 1.0, jnp.arange(3.0), jnp.float32(3)),
 }
 
 
