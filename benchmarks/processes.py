@@ -32,8 +32,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for count in counts:
-            # Adam divides by the gradient's size: where that is rounding alone, parameters differ by whole steps.
-            flags = [*options(folder, arguments.epochs), "--config.train.optimizer=muon"]
+            # Adam divides by the gradient's size. Where that is rounding alone, parameters would differ by whole steps.
+            flags = [*options(folder, arguments.epochs), "--config.train.adam_eps=1e-3"]
             codes = [process.wait() for process in start(folder / str(count), count, flags)]
             if any(codes):
                 sys.exit(f"{count} processes ended with the codes {codes}")

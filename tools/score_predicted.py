@@ -57,7 +57,7 @@ def score(layout: str, root: Path, predicted: Path) -> dict[str, Any]:
     test = release.splits["test"]
     videos = [name for name in test if (predicted / name / "labels.npz").is_file()]
     if not videos:
-        raise InputError(f"{predicted} has no folder with labels.npz of a test video of {root}; predict them first")
+        raise InputError(_nothing_predicted(root, predicted))
     log(f"{len(videos)} of the {plural(len(test), 'test video')} are predicted")
     steps = {_check_summary(predicted / name / "summary.json", release.space) for name in videos}
     if len(steps) > 1:
@@ -76,6 +76,19 @@ def score(layout: str, root: Path, predicted: Path) -> dict[str, Any]:
         flicker.add((frame.rgb for frame in read_frames(release.video(name))), maps["joint"])
         progress.add(1)
     return totals.to_result(steps.pop()) | {"boundary": outlines.to_result(), "flicker": flicker.percent}
+
+
+def _nothing_predicted(root: Path, predicted: Path) -> str:
+    """Why no test video has predictions in a folder, and what to do."""
+    if not predicted.is_dir():
+        return f"{predicted}: no such folder; predict the test videos of {root} into it first"
+    if (predicted / "labels.npz").is_file():
+        name = "the folder of one video, whose name says which; name the folder around it"
+        return f"{predicted} holds labels.npz itself: it must be {name}"
+    return (
+        f"{predicted} has no folder with labels.npz of a test video of {root}; predict these first (videos of the "
+        "training split don't count)"
+    )
 
 
 def _check_summary(path: Path, space: LabelSpace) -> int:

@@ -69,6 +69,14 @@ class Network:
                 self._forward, self.backend = self._fallback(), JAX
 
 
+def check_backend(backend: str) -> None:
+    """Raises InputError unless there is such a backend, here; whatever the network is."""
+    if backend not in BACKENDS:
+        raise InputError(f"backend is {backend!r}; allowed: one of {', '.join(BACKENDS)}")
+    if backend == OPENVINO and (obstacle := _missing()):
+        raise InputError(f"backend is openvino, but {obstacle}, or choose backend=jax")
+
+
 def make_network(model: SSA2D, variables: VariableDict, multilabel: bool = False, backend: str = AUTO) -> Network:
     """Makes a network ready to run.
 
@@ -82,12 +90,14 @@ def make_network(model: SSA2D, variables: VariableDict, multilabel: bool = False
     Raises:
         InputError: there is no such backend, or it is not to be had here.
     """
-    if backend not in BACKENDS:
-        raise InputError(f"backend is {backend!r}, allowed is {', '.join(BACKENDS)}")
+    check_backend(backend)
     make_fallback = lambda: make_jax_forward(model, variables, multilabel)
     if backend == JAX or (backend == AUTO and not _is_measured()):
         return Network(make_fallback(), JAX)
-    obstacle = _missing() or _obstacle(model, variables)
+    obstacle = _missing()
+    if obstacle and _is_installed():  # who installed it expects it
+        log(f"note: {obstacle}; jax runs the network")
+    obstacle = obstacle or _obstacle(model, variables)
     if backend == OPENVINO and obstacle:
         raise InputError(f"backend is openvino, but {obstacle}, or choose backend=jax")
     if obstacle:
@@ -98,9 +108,13 @@ def make_network(model: SSA2D, variables: VariableDict, multilabel: bool = False
     return Network(forward, OPENVINO, make_fallback if backend == AUTO else None)
 
 
+def _is_installed() -> bool:
+    return importlib.util.find_spec("openvino") is not None
+
+
 def _missing() -> str:
     """What is wrong with OpenVINO here, and what to do; empty if it can be used."""
-    if importlib.util.find_spec("openvino") is None:
+    if not _is_installed():
         return "OpenVINO is not installed; pip install openvino"
     oldest = ".".join(map(str, OLDEST_OPENVINO))
     try:

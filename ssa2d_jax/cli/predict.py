@@ -15,6 +15,7 @@ def run(config: ConfigDict, workdir: Callable[[], Path], source: str, folder: Pa
         source: a video, a folder, an address, a camera's number, or a tracks.json.
         folder: where the files go.
     """
+    from ssa2d_jax.backends.choice import check_backend
     from ssa2d_jax.data.export_formats import split_formats
     from ssa2d_jax.inference.detector import Detector
     from ssa2d_jax.inference.exports.options import ExportOptions
@@ -28,6 +29,7 @@ def run(config: ConfigDict, workdir: Callable[[], Path], source: str, folder: Pa
     if source.endswith(".json"):
         convert_tracks(Path(source), folder, split_formats(options.formats), export)
         return
+    check_backend(options.backend)
     host_memory.keep_freed_memory()
     detector = Detector.from_loaded_run(
         load_run(workdir(), config),

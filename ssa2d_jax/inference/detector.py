@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from ssa2d_jax.backends.choice import Forward, Network, Outputs, make_network
+from ssa2d_jax.backends.choice import Forward, Network, Outputs, check_backend, make_network
 from ssa2d_jax.data.backends import AUTO, OPENVINO
 from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.frame_labels import frame_labels
@@ -146,6 +146,7 @@ class Detector:
         Raises:
             InputError: there is no such run, checkpoint or backend, or the windows do not fit.
         """
+        check_backend(backend)
         loaded = load_run_as_saved(shipped.find_run(run), step)
         return cls.from_loaded_run(loaded, overlap=overlap, batch_size=batch_size, threshold=threshold, backend=backend)
 

@@ -143,7 +143,7 @@ def test_what_is_no_run_and_windows_that_do_not_fit_are_said(workdir, tmp_path):
         Detector.from_run(workdir, overlap=4)
     with pytest.raises(InputError, match="no checkpoint of step 3"):
         Detector.from_run(workdir, step=3)
-    with pytest.raises(InputError, match="backend is 'tpu', allowed is auto, jax, openvino"):
+    with pytest.raises(InputError, match="backend is 'tpu'; allowed: one of auto, jax, openvino"):
         Detector.from_run(workdir, backend="tpu")
 
 

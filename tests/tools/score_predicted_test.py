@@ -61,8 +61,13 @@ def test_a_wrong_action_costs_the_classes_concerned_and_no_actor(release, tmp_pa
 
 
 def test_predictions_of_another_size_or_none_are_an_error(release, tmp_path):
-    with pytest.raises(InputError, match="has no folder with labels.npz of a test video"):
+    with pytest.raises(InputError, match="nothing: no such folder; predict the test videos of"):
         score("a2d", release, tmp_path / "nothing")
+    with pytest.raises(InputError, match="has no folder with labels.npz of a test video"):
+        score("a2d", release, tmp_path)
+    one = _predict(tmp_path / "one") / "clip"
+    with pytest.raises(InputError, match="holds labels.npz itself: .* name the folder around it"):
+        score("a2d", release, one)
     predicted = _predict(tmp_path / "predicted", lambda maps: maps.update(actor=maps["actor"][:, ::2]))
     with pytest.raises(InputError, match=r"clip, frame 6: the label is \(32, 48\), the predictions are .*again"):
         score("a2d", release, predicted)
