@@ -24,7 +24,7 @@ from ssa2d_jax.steps import devices, optimizer, schedule
 from ssa2d_jax.steps.device_axis import DEVICES
 from ssa2d_jax.steps.state import TrainState, build_model, init_state
 from ssa2d_jax.training.log import ADVICE, COLUMNS, NoTable, RowTable, TrainLog
-from ssa2d_jax.training.open_rows import OpenRow, read_open_row, write_open_row
+from ssa2d_jax.training.open_rows import EMPTY, OpenRow, read_open_row, write_open_row
 from ssa2d_jax.utils.csv_history import CsvHistory
 from ssa2d_jax.utils.errors import Diverged
 from ssa2d_jax.utils.files import replace_text
@@ -195,12 +195,12 @@ class Training:
         self.writer.write_scalars(step, scalars)
         self.scores.add({"step": step, "split": split, **values})
 
-    def save(self, state: TrainState, joint_miou: float | None, open_row: OpenRow) -> None:
+    def save(self, state: TrainState, joint_miou: float | None, open_row: OpenRow = EMPTY) -> None:
         """Saves a checkpoint; `joint_miou` in percent if the state was just evaluated. Raises Diverged, see `check`."""
         self.check(state)
         processes.on_first(lambda: self.save_here(state, joint_miou, open_row))
 
-    def save_here(self, state: TrainState, joint_miou: float | None, open_row: OpenRow) -> None:
+    def save_here(self, state: TrainState, joint_miou: float | None, open_row: OpenRow = EMPTY) -> None:
         """Saves a checkpoint if this is the first process, without waiting for the others."""
         if not processes.is_first():
             return
