@@ -155,7 +155,7 @@ def test_a_clip_is_uploaded_and_its_labels_are_seen_and_downloaded(visit, folder
     press(page)
     page.get_by_text("6 frames labelled").wait_for()
     page.locator("video").wait_for()
-    page.wait_for_function("document.querySelector('video').videoWidth == 480")  # five times the width of the clip
+    page.wait_for_function("document.querySelector('video').videoWidth == 384")  # four times the width of the clip
     assert page.locator("table.shares tr").count() > 2
     files = {}
     for name in ("overlay.mp4", "tracks.csv"):
