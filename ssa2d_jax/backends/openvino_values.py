@@ -62,7 +62,7 @@ def in_order(value: Value, order: Sequence[int], *, whole: bool = False) -> open
 
 def natural(value: Value) -> openvino.Output:
     """The value as it is in jax."""
-    return constant(value) if isinstance(value, np.ndarray) else in_order(value, natural_order(value.shape))
+    return in_order(value, natural_order(value.shape), whole=True)
 
 
 def from_rows(tensor: Tensor) -> Tensor:
