@@ -1,6 +1,8 @@
 """Saving and restoring runs with Orbax: atomic, checked when read, the newest and the best kept."""
 
 import json
+import os
+import re
 import zlib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -199,6 +201,8 @@ def _this_process_alone() -> MultiprocessingOptions:
 
 def _first_line(error: Exception) -> str:
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if code := re.search(r"os_error_code\W+(\d+)", line):  # tensorstore has the system's words only in some messages
+        return f"{os.strerror(int(code[1]))}; {line[:80]} ..."
     return line if len(line) <= 200 else f"{line[:80]} ... {line[-120:]}"  # the cause is at the end
 
 
