@@ -35,7 +35,9 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         config.model.encoder_width = config.model.decoder_width = 0.25
         config.train.batch_size = 8
         config.train.lr_phases = ((0.5, 0.0, 1e-3), (14.5, 1e-3, 0.0))
-    if "kinetics" in words or "scratch" in words:
+    if "kinetics" in words:
+        _learn_from_few_clips(config)
+    if "scratch" in words:
         config.data.size = (96, 160)
         config.data.store_height = 160
         config.model.decoder_width = 0.25
@@ -43,7 +45,20 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         config.train.optimizer = "muon"
         config.train.temporal_lr_scale = 0.5
         config.train.lr_phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
-    if "kinetics" in words:
-        default.freeze_kinetics_encoder(config)
     default.shape_network(config, words)
     return config
+
+
+def _learn_from_few_clips(config: ml_collections.ConfigDict) -> None:
+    """About a hundred clips and two CPU cores: a frozen encoder, narrow decoders, and the clip's own context."""
+    default.freeze_kinetics_encoder(config)
+    config.data.size = (144, 192)
+    config.data.store_height = 240
+    config.model.decoder_width = 0.125
+    config.model.decoder_input = "Mixed_4f"
+    config.model.action_context, config.model.context_dropout = True, 0.5
+    config.train.batch_size = 8
+    config.train.optimizer = "muon"
+    config.train.temporal_lr_scale = 0.5
+    config.train.ema_decay = 0.98
+    config.train.lr_phases = ((1.0, 0.0, 2e-3), (23.0, 2e-3, 0.0))

@@ -101,6 +101,9 @@ def get_config() -> ml_collections.ConfigDict:
     model.ssa_masking = True  # SSA-Masking of the action features
     model.atrous = True  # false: the four convolutions of the atrous pyramid have rate 1
     model.multi_scale = True  # false: the feature pyramid has no lateral connections
+    model.decoder_input = "Mixed_5c"  # or "Mixed_4f", where a frozen encoder knows better where things are
+    model.action_context = False  # the clip as a whole, and its foreground, add to the actions' logits; not the paper's
+    model.context_dropout = 0.0  # share of the action context's features that training leaves out, 0 up to 1
     model.bfloat16 = False  # activations in bfloat16; parameters, statistics and losses stay float32
     model.batch_norm_momentum = 0.9  # momentum of the running statistics
     # The encoder's batch norm uses its running statistics in training, too: useful only with trained weights.

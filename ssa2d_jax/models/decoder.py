@@ -12,6 +12,7 @@ from ssa2d_jax.models import layers
 from ssa2d_jax.models.units import Endpoints, Unit3d, scaled_width
 
 ATROUS_RATES = (3, 6, 9, 12)
+DECODER_INPUTS = ("Mixed_5c", "Mixed_4f")
 
 
 class Decoder(nn.Module):
@@ -19,12 +20,14 @@ class Decoder(nn.Module):
 
     It turns the encoder's endpoints into features [B, T/2, H/4, W/4, 160 * width] (64 * width without `multi_scale`).
     `atrous=False` gives the atrous pyramid's convolutions rate 1; `multi_scale=False` leaves the feature
-    pyramid out. `temporal_kernels=False` cuts every temporal kernel to one frame (a control, not a model).
+    pyramid out. `deepest` names the endpoint on the coarsest grid: the paper's Mixed_5c, or Mixed_4f, which is two blocks
+    nearer to the picture and, in a frozen encoder, tells better where things are. `temporal_kernels=False` cuts every temporal kernel to one frame (a control, not a model).
     """
 
     width: float = 1.0
     atrous: bool = True
     multi_scale: bool = True
+    deepest: str = DECODER_INPUTS[0]
     temporal_kernels: bool = True
     train: bool = False
     momentum: float = 0.9
@@ -35,7 +38,7 @@ class Decoder(nn.Module):
     def __call__(self, endpoints: Endpoints) -> Float[jax.Array, "B t y x C"]:
         unit = partial(Unit3d, train=self.train, momentum=self.momentum, stats_axis=self.stats_axis, dtype=self.dtype)
         scale = partial(scaled_width, multiplier=self.width)
-        f_enc = endpoints["Mixed_5c"]
+        f_enc = endpoints[self.deepest]
         taps = 3 if self.temporal_kernels else 1
 
         x = unit(scale(144), (taps, 3, 3), (1, 2, 2), transposed=True, name="deconv_8")(f_enc)

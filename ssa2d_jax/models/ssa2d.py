@@ -6,10 +6,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Key
 
 from ssa2d_jax.models import layers
-from ssa2d_jax.models.decoder import Decoder
+from ssa2d_jax.models.action_context import ActionContext
+from ssa2d_jax.models.decoder import DECODER_INPUTS, Decoder
 from ssa2d_jax.models.encoders import ENCODER, ENCODERS
 from ssa2d_jax.models.units import Endpoints, Unit3d, scaled_width
 
@@ -34,7 +35,10 @@ class SSA2D(nn.Module):
     `encoder`: one of ENCODERS. `feature_gating` is passed on to an encoder that has gates.
     `actor_prior`: how the actor branch's features f_ap enter the action branch (AP-Infusion, section 3.3):
     "concat", "add", or "off". `ssa_masking`: whether the mask branch weighs the action features (section 3.4).
-    `classes`: number of actor and of action classes, background included.
+    `decoder_input`: one of DECODER_INPUTS, the decoders' deepest endpoint; not every encoder has Mixed_4f.
+    `action_context`: whether the clip as a whole has a say in its actions (ActionContext, not of the paper).
+    `classes`: number of actor and of action classes, background included; without `has_background`, which is for
+    several actions a pixel, the actions have none.
     """
 
     classes: tuple[int, int]
@@ -49,6 +53,10 @@ class SSA2D(nn.Module):
     ssa_masking: bool = True
     atrous: bool = True
     multi_scale: bool = True
+    decoder_input: str = DECODER_INPUTS[0]
+    action_context: bool = False
+    context_dropout: float = 0.0
+    has_background: bool = True
     batch_norm_momentum: float = 0.9
     freeze_encoder_stats: bool = False
     stats_axis: str | None = None
@@ -62,6 +70,7 @@ class SSA2D(nn.Module):
         mask_truth: Float[jax.Array, "B t y x"] | None = None,
         mask_known: Bool[jax.Array, "B t y x"] | None = None,
         train: bool = False,
+        clip_keys: Key[jax.Array, " B"] | None = None,
     ) -> Outputs:
         """Computes the logits of the three branches. It checks the shapes of video and flow itself.
 
@@ -72,6 +81,7 @@ class SSA2D(nn.Module):
                 branch's foreground in SSA-Masking wherever `mask_known` is true, as training does.
             mask_known: given exactly where `mask_truth` is.
             train: whether batch norm uses, and moves, the batch's statistics.
+            clip_keys: random keys, one for each clip; with them the action context has dropout.
 
         Raises:
             ValueError: video or flow has another shape, or flow is missing or unexpected.
@@ -86,10 +96,14 @@ class SSA2D(nn.Module):
 
         f_a = infuse_actor_prior(self._decoder("action", train)(endpoints), f_ap, self.actor_prior)
         f_act = self._action_conv(train)(f_a)  # [B, T/4, H/4, W/4, 64 * decoder_width]
+        weights = foreground_weights(mask, mask_truth, mask_known)
         if self.ssa_masking:
-            f_act = mask_features(f_act, foreground_weights(mask, mask_truth, mask_known))
+            f_act = mask_features(f_act, weights)
+        action = self._head("action", self.classes[1])(f_act)
+        if self.action_context:
+            action += self._action_context()(endpoints, weights, clip_keys)
         # A 1^3 convolution and linear interpolation commute, so classes are interpolated, not features.
-        action = layers.upsample_linear(self._head("action", self.classes[1])(f_act), actor.shape[1:4])
+        action = layers.upsample_linear(action, actor.shape[1:4])
         return Outputs(actor=actor, action=action, mask=mask)
 
     @nn.nowrap
@@ -117,6 +131,7 @@ class SSA2D(nn.Module):
             width=self.decoder_width,
             atrous=self.atrous,
             multi_scale=self.multi_scale,
+            deepest=self.decoder_input,
             temporal_kernels=self.decoder_temporal_kernels,
             train=train,
             name=f"{branch}_decoder",
@@ -133,6 +148,10 @@ class SSA2D(nn.Module):
             name="action_conv",
             **self._shared_fields(),
         )
+
+    @nn.nowrap
+    def _action_context(self) -> nn.Module:
+        return ActionContext(self.classes[1], self.has_background, self.context_dropout, name="action_context")
 
     @nn.nowrap
     def _head(self, branch: str, classes: int) -> nn.Module:

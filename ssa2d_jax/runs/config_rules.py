@@ -11,6 +11,7 @@ from ssa2d_jax.data.backends import BACKENDS
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.export_formats import EXPORT_SHAPES, FORMATS_RULE, are_formats
 from ssa2d_jax.data.layouts import LAYOUT_TITLES
+from ssa2d_jax.models.decoder import DECODER_INPUTS
 from ssa2d_jax.models.encoders import ENCODERS
 from ssa2d_jax.models.ssa2d import ACTOR_PRIORS
 from ssa2d_jax.runs.saved_config import RENAMED_KEYS
@@ -156,15 +157,17 @@ def _one_of(key: str, names: Collection[str], allowed: str = "") -> Rule:
 
 _INIT = ("init.run", "init.encoder_weights", "init.flow_weights", "model.flow")
 _UNLESS_LOADED = "unless config.init gives weights to every stream of the encoder"
+_LACKING = ("pooled", "Mixed_4f")  # an encoder and the endpoint that it doesn't have
 _FLOW_METHODS = ("", *optical_flow.METHODS)
 
 _RULES = (
     _one_of("data.layout", LAYOUT_TITLES),
-    _at_least("data.clips_per_video", 1),
-    _at_least("data.processes", 1),
+    *(_at_least(f"data.{name}", 1) for name in ("clips_per_video", "processes", "frame_step", "shuffle_buffer")),
+    *(_at_least(f"train.{name}", 1) for name in ("grad_accum_steps", "keep_checkpoints", "log_every")),
+    *(_at_least(f"predict.{name}", 1) for name in ("batch_size", "track_frames", "max_pixels", "export_step")),
+    _at_least("data.sprites.processes", 1),
     Rule("data.clip_frames", lambda frames: frames > 0 and frames % 4 == 0, "a multiple of 4"),
     Rule("data.size", lambda size: _is_size(size, 16), "(height, width), both multiples of 16"),
-    _at_least("data.frame_step", 1),
     Rule(
         "data.frame_step", lambda step, layout: layout != "vidor" or step == 1,
         "1 with data.layout 'vidor', whose clips have steps of their own", uses=("data.layout",),
@@ -190,20 +193,22 @@ _RULES = (
         "data.flow", lambda method, flow: bool(method) or not flow,
         "with model.flow a method: 'tvl1' or 'dis' (then run --mode=prepare)", uses=("model.flow",),
     ),
-    _at_least("data.shuffle_buffer", 1),
     _at_least("data.decode_threads", 0),
-    _at_least("data.sprites.processes", 1),
     Rule("data.sprites.size", lambda size: _is_size(size, 1), "(height, width) in pixels"),
     Rule("augment.crop_scale", lambda scale: _is_range(scale, 1), "(low, high) with 0 < low <= high <= 1"),
     Rule("augment.crop_aspect", _is_range, "(low, high) with 0 < low <= high"),
     *map(_share, ("augment.brightness", "augment.contrast", "augment.saturation", "augment.hue")),
-    _below_one("model.batch_norm_momentum"),
+    *map(_below_one, ("model.batch_norm_momentum", "model.context_dropout")),
     _one_of("model.actor_prior", ACTOR_PRIORS),
     _one_of("model.encoder", ENCODERS),
     Rule(
         "model.feature_gating", lambda gating, encoder, temporal: not gating or _has_gates(encoder, temporal),
         "True only with config.model.encoder='s3d' and temporal_kernels=True: gates follow temporal kernels",
         uses=("model.encoder", "model.temporal_kernels"),
+    ),
+    Rule(
+        "model.decoder_input", lambda name, encoder: name in DECODER_INPUTS and (encoder, name) != _LACKING,
+        "Mixed_5c, or, where the encoder isn't pooled, Mixed_4f", uses=("model.encoder",),
     ),
     Rule("model.encoder_width", lambda width: width > 0, "more than 0"),
     Rule("model.decoder_width", lambda width: width > 0, "more than 0"),
@@ -212,11 +217,8 @@ _RULES = (
         "train.eval_splits", lambda splits: len(splits) > 0 and set(splits) <= set(SPLITS),
         "one split or more of " + ", ".join(SPLITS),
     ),
-    _at_least("train.grad_accum_steps", 1),
     Rule("train.lr_phases", _are_phases, "rows of (epochs > 0, learning rate at start, at end)"),
     _below_one("train.ema_decay", zero="0 (off)"),
-    _at_least("train.keep_checkpoints", 1),
-    _at_least("train.log_every", 1),
     *(_at_least(f"train.{name}", 0) for name in ("eval_every", "save_every", "image_clips")),
     _at_least("seed", 0),
     _below_one("train.adam_b1"),
@@ -263,20 +265,16 @@ _RULES = (
         "different whole numbers from 0 up, one or more",
     ),
     Rule("eval.threshold", lambda threshold: 0 < threshold < 1, "more than 0, less than 1"),
-    _at_least("predict.batch_size", 1),
     *map(_share, ("predict.opacity", "predict.track_confidence", "predict.export_iou")),
     _at_least("predict.scale", 0),
-    _at_least("predict.track_frames", 1),
     Rule(
         "predict.draw_tracks", lambda draws, tracks: tracks or not draws, "True only with config.predict.tracks=True",
         uses=("predict.tracks",),
     ),
-    _at_least("predict.max_pixels", 1),
     _at_least("predict.video_stream", -1),
     _one_of("predict.backend", BACKENDS),
     Rule("predict.formats", are_formats, FORMATS_RULE),
     _one_of("predict.export_shapes", EXPORT_SHAPES),
-    _at_least("predict.export_step", 1),
 )  # fmt: skip
 
 

@@ -32,7 +32,14 @@ RENAMED_KEYS = {
     "ablate.forms": "ablate.variants",
 }
 # What runs did before an option existed, so that runs of older versions can still be evaluated and resumed.
-ADDED_KEYS = {"model.encoder": "i3d", "model.feature_gating": False, "train.temporal_lr_scale": 1.0}
+ADDED_KEYS = {
+    "model.encoder": "i3d",
+    "model.feature_gating": False,
+    "model.decoder_input": "Mixed_5c",
+    "model.action_context": False,
+    "model.context_dropout": 0.0,
+    "train.temporal_lr_scale": 1.0,
+}
 
 
 def renamed_key(key: str) -> str | None:

@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict, cast
 import jax
 import jax.numpy as jnp
 from flax.typing import VariableDict
-from jaxtyping import Bool, Float32, Int32, UInt8
+from jaxtyping import Bool, Float32, Int32, Key, UInt8
 
 from ssa2d_jax.models.ssa2d import SSA2D, Outputs
 
@@ -21,6 +21,7 @@ class DeviceBatch(TypedDict):
     label_size: Int32[jax.Array, "B 2"]
     clip_valid: Bool[jax.Array, " B"]
     flow: NotRequired[Float32[jax.Array, "B T H W 2"]]
+    clip_key: NotRequired[Key[jax.Array, " B"]]  # for what training draws at random; the step makes it
 
 
 def normalize(video: UInt8[jax.Array, "*clip H W 3"]) -> Float32[jax.Array, "*clip H W 3"]:

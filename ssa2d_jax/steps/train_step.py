@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax.typing import Collection
-from jaxtyping import Float
+from jaxtyping import Float, Int32, Key
 
 from ssa2d_jax.models.encoders import ENCODER
 from ssa2d_jax.models.ssa2d import SSA2D, Outputs
@@ -63,6 +63,7 @@ def summed_loss(
         mask_truth,
         mask_known,
         train=True,
+        clip_keys=batch.get("clip_key"),
         mutable=["batch_stats"],
     )
     valid = batch["clip_valid"].astype(jnp.float32)
@@ -85,11 +86,14 @@ def train_step(
     """Does one training step on this device's share of a batch; it runs under `DEVICES`.
 
     Sums are added over microbatches and devices and divided once, by the number of valid clips. Running statistics
-    move once per step, by the mean over microbatches.
+    move once per step, by the mean over microbatches. What is random is drawn by the step and a clip's position in the
+    whole batch, so it is the same for any number of devices and microbatches.
 
     Returns:
         The new state, and means over all clips of all devices (loss, actor, action, mask) and `gradient_norm`.
     """
+    if model.action_context and model.context_dropout > 0:
+        batch = {**batch, "clip_key": _clip_keys(state.step, len(batch["clip_valid"]))}
     gradients, batch_stats, sums = _accumulate(
         partial(summed_loss, model=model, loss_weights=loss_weights, freeze_encoder=freeze_encoder),
         state,
@@ -109,6 +113,12 @@ def train_step(
         ema=optax.incremental_update(params, state.ema, 1 - ema_decay) if ema_decay > 0 else {},
     )
     return state, metrics | {"gradient_norm": optax.tree.norm(gradients)}
+
+
+def _clip_keys(step: Int32[jax.Array, ""], clips: int) -> Key[jax.Array, " {clips}"]:
+    """A random key for each of this device's clips in this step."""
+    positions = jax.lax.axis_index(DEVICES) * clips + jnp.arange(clips)
+    return jax.vmap(partial(jax.random.fold_in, jax.random.fold_in(jax.random.key(0), step)))(positions)
 
 
 def _accumulate(

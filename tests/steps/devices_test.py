@@ -24,10 +24,11 @@ WEIGHTS = {"actor": 1.3, "action": 1.3, "mask": 0.3}
 
 
 @functools.cache
-def _start(device_count, microbatches=1, ema_decay=0.0):
+def _start(device_count, microbatches=1, ema_decay=0.0, context_dropout=0.0):
     """The toy with its own optimizer in float64, where agreement shows errors and not rounding -> state, step."""
     config = pooled_config()
     config.train.ema_decay = ema_decay
+    config.model.action_context, config.model.context_dropout = context_dropout > 0, context_dropout
     model = build_model(config.model, A2D, stats_axis=DEVICES).clone(dtype=jnp.float64)
     optimizer = make_optimizer(config.train, lambda _: 1e-3)
     state = _in_float64(init_state(model.clone(stats_axis=None), optimizer, config))
@@ -77,6 +78,17 @@ def test_one_device_and_four_agree_after_three_steps():
     fresh = init_state(build_model(pooled_config().model, A2D, None), optax.sgd(1e-4), pooled_config())
     moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), fresh.params, one.params)
     assert min(jax.tree.leaves(moved)) > 1e-4  # so that agreement says something
+
+
+def test_devices_and_microbatches_drop_the_same_of_the_action_context():
+    batches = [toy_batch(seed) for seed in range(3)]
+    one, _ = _train(1, batches, context_dropout=0.5)
+    four, _ = _train(4, batches, context_dropout=0.5)
+    _close(one.params, four.params, 1e-5)
+    context = lambda state: state.params["action_context"]["kernel"]
+    assert np.abs(context(one)).max() > 1e-4
+    kept, _ = _train(1, batches, context_dropout=1e-9)
+    assert np.abs(context(one) - context(kept)).max() > 1e-4
 
 
 def test_padding_clips_do_not_count_and_do_not_unbalance_the_devices():
