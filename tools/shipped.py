@@ -70,7 +70,7 @@ def train(workdir: Path) -> int:
     runs = _runs(workdir)
     for variant in sprites.SHIPPED[_current(runs) :]:
         start = [] if variant == sprites.SHIPPED[0] else [f"--config.init.run={_beginning(runs, variant)}"]
-        if code := _call(f"--config=configs/sprites.py:{variant}", f"--workdir={runs[variant]}", *start):
+        if code := call_main(f"--config=configs/sprites.py:{variant}", f"--workdir={runs[variant]}", *start):
             return code
     root = Path(sprites.get_config(LAST).data.root)
     options = standard_split(root.with_name("Standard"), root.with_name("prepared_standard"))
@@ -79,7 +79,7 @@ def train(workdir: Path) -> int:
     frames = standard.test_clips * standard.labelled
     print(f"scoring on the standard test split of configs/sprites.py, {frames} labelled frames", flush=True)
     words = [f"--config.{name}={value}" for name, value in {**options, "train.image_clips": 0}.items()]
-    if code := _call("--mode=eval", f"--config={CONFIG}", f"--workdir={workdir}", *words):
+    if code := call_main("--mode=eval", f"--config={CONFIG}", f"--workdir={workdir}", *words):
         return code
     print(f"the scores on the standard test split are now {_replace_scores(workdir)}", flush=True)
     return 0
@@ -164,7 +164,7 @@ def _steps_done(workdir: Path) -> int:
     )
 
 
-def _call(*words: str) -> int:
+def call_main(*words: str) -> int:
     """Runs main.py and returns its exit code; SIGTERM and Ctrl-C are left to it, so that it can save."""
     process = subprocess.Popen([sys.executable, str(ROOT / "main.py"), *words])
     earlier = signal.signal(signal.SIGTERM, lambda *_: process.terminate())

@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Float32, Key
+from jaxtyping import Float, Key
 
 from ssa2d_jax.models import layers
 from ssa2d_jax.models.units import Endpoints
@@ -33,7 +33,7 @@ class ActionContext(nn.Module):
         endpoints: Endpoints,
         foreground: Float[jax.Array, "B t y x"],
         clip_keys: Key[jax.Array, " B"] | None = None,
-    ) -> Float32[jax.Array, "B 1 1 1 actions"]:
+    ) -> Float[jax.Array, "B 1 1 1 actions"]:
         """Computes the logits.
 
         Args:
@@ -44,8 +44,8 @@ class ActionContext(nn.Module):
         features = []
         for name in ENDPOINTS:
             if name in endpoints:
-                x = endpoints[name].astype(jnp.float32)
-                weights = _shrink(foreground, x.shape[2:4])
+                x = endpoints[name].astype(jnp.promote_types(endpoints[name].dtype, jnp.float32))
+                weights = _shrink(foreground, *x.shape[2:4])
                 cells = jnp.sum(weights, (1, 2, 3), keepdims=True) + _LEAST_FOREGROUND
                 within = jnp.sum(x * weights, (1, 2, 3), keepdims=True) / cells
                 features += [jnp.mean(x, (1, 2, 3), keepdims=True), within]
@@ -53,18 +53,18 @@ class ActionContext(nn.Module):
         if clip_keys is not None:
             x = _drop(x, clip_keys, self.dropout)
         shape = (1, 1, 1, x.shape[-1], self.actions - self.has_background)
-        logits = layers.conv3d(x, self.param("kernel", nn.initializers.zeros_init(), shape))
+        kernel = self.param("kernel", nn.initializers.zeros_init(), shape)
+        logits = layers.conv3d(x, jnp.asarray(kernel, x.dtype))
         if self.has_background:
             logits = jnp.concatenate([jnp.zeros_like(logits[..., :1]), logits], axis=-1)
         return logits
 
 
 def _shrink(
-    weights: Float[jax.Array, "B t y x"], size: tuple[int, int]
-) -> Float[jax.Array, "B t {size[0]} {size[1]} 1"]:
+    weights: Float[jax.Array, "B t y x"], rows: int, columns: int
+) -> Float[jax.Array, "B t {rows} {columns} 1"]:
     """Means over blocks."""
     batch, time, height, width = weights.shape
-    rows, columns = size
     return weights.reshape(batch, time, rows, height // rows, columns, width // columns).mean((3, 5))[..., None]
 
 

@@ -20,8 +20,9 @@ class Decoder(nn.Module):
 
     It turns the encoder's endpoints into features [B, T/2, H/4, W/4, 160 * width] (64 * width without `multi_scale`).
     `atrous=False` gives the atrous pyramid's convolutions rate 1; `multi_scale=False` leaves the feature
-    pyramid out. `deepest` names the endpoint on the coarsest grid: the paper's Mixed_5c, or Mixed_4f, which is two blocks
-    nearer to the picture and, in a frozen encoder, tells better where things are. `temporal_kernels=False` cuts every temporal kernel to one frame (a control, not a model).
+    pyramid out. `deepest` names the endpoint on the coarsest grid: the paper's Mixed_5c, or Mixed_4f, which is two
+    blocks nearer to the picture and, in a frozen encoder, tells better where things are. `temporal_kernels=False` cuts
+    every temporal kernel to one frame (a control, not a model).
     """
 
     width: float = 1.0

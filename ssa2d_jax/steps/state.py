@@ -41,9 +41,7 @@ def build_model(config: ConfigDict, space: LabelSpace, stats_axis: str | None) -
     """
     fields = dict(config)
     dtype = jnp.bfloat16 if fields.pop("bfloat16") else jnp.float32
-    return SSA2D(
-        classes=space.heads, has_background=not space.multilabel, stats_axis=stats_axis, dtype=dtype, **fields
-    )
+    return SSA2D(classes=space.heads, has_background=not space.multilabel, stats_axis=stats_axis, dtype=dtype, **fields)
 
 
 def init_state(

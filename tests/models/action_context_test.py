@@ -11,17 +11,16 @@ from ssa2d_jax.models.ssa2d import SSA2D
 
 def _endpoints(clips=2):
     random = np.random.default_rng(0)
-    return {
-        "Mixed_3c": random.random((clips, 4, 4, 4, 5), np.float32),
-        "Mixed_4f": random.random((clips, 2, 2, 2, 6), np.float32),
-        "Mixed_5c": random.random((clips, 2, 2, 2, 7), np.float32),
-    }
+    shapes = {"Mixed_3c": (clips, 4, 4, 4, 5), "Mixed_4f": (clips, 2, 2, 2, 6), "Mixed_5c": (clips, 2, 2, 2, 7)}
+    return {name: jnp.asarray(random.random(shape, np.float32)) for name, shape in shapes.items()}
 
 
 def _variables(context, endpoints, foreground):
     """The module's variables with a random kernel: its own is 0."""
     shapes = jax.eval_shape(context.init, jax.random.key(0), endpoints, foreground)["params"]
-    return {"params": {"kernel": np.random.default_rng(1).standard_normal(shapes["kernel"].shape, np.float32)}}
+    return {
+        "params": {"kernel": jnp.asarray(np.random.default_rng(1).standard_normal(shapes["kernel"].shape, np.float32))}
+    }
 
 
 def _plain(features):
@@ -31,14 +30,14 @@ def _plain(features):
 
 
 def test_it_is_a_matrix_times_the_means_over_the_clip_and_over_its_foreground():
-    endpoints, foreground = _endpoints(), np.zeros((2, 2, 8, 8), np.float32)
-    foreground[:, 1, :4, 4:] = 1  # the cell (1, 0, 1) of an endpoint
+    endpoints = _endpoints()
+    foreground = jnp.zeros((2, 2, 8, 8)).at[:, 1, :4, 4:].set(1)  # the cell (1, 0, 1) of an endpoint
     context = ActionContext(actions=4)
     variables = _variables(context, endpoints, foreground)
     logits = np.asarray(context.apply(variables, endpoints, foreground))
     parts = []
     for name in ("Mixed_4f", "Mixed_5c"):
-        x = endpoints[name]
+        x = np.asarray(endpoints[name])
         parts += [_plain(x.mean((1, 2, 3))), _plain(x[:, 1, 0, 1] / 1.001)]
     expected = np.concatenate(parts, -1) @ variables["params"]["kernel"][0, 0, 0]
     assert logits.shape == (2, 1, 1, 1, 4)
@@ -47,21 +46,21 @@ def test_it_is_a_matrix_times_the_means_over_the_clip_and_over_its_foreground():
 
 
 def test_without_a_background_every_class_gets_a_logit():
-    endpoints, foreground = _endpoints(), np.ones((2, 2, 8, 8), np.float32)
+    endpoints, foreground = _endpoints(), jnp.ones((2, 2, 8, 8))
     context = ActionContext(actions=4, has_background=False)
     logits = context.apply(_variables(context, endpoints, foreground), endpoints, foreground)
     assert np.asarray(logits).shape == (2, 1, 1, 1, 4) and np.asarray(logits).all()
 
 
 def test_a_clip_without_foreground_still_has_its_whole():
-    endpoints, foreground = _endpoints(), np.zeros((2, 2, 8, 8), np.float32)
+    endpoints, foreground = _endpoints(), jnp.zeros((2, 2, 8, 8))
     context = ActionContext(actions=4)
     logits = np.asarray(context.apply(_variables(context, endpoints, foreground), endpoints, foreground))
     assert np.isfinite(logits).all() and logits[..., 1:].all()
 
 
 def test_dropout_is_drawn_by_a_clips_own_key():
-    endpoints, foreground = _endpoints(), np.ones((2, 2, 8, 8), np.float32)
+    endpoints, foreground = _endpoints(), jnp.ones((2, 2, 8, 8))
     context = ActionContext(actions=4, dropout=0.5)
     variables = _variables(context, endpoints, foreground)
     keys = jax.random.split(jax.random.key(0), 2)
@@ -74,7 +73,7 @@ def test_dropout_is_drawn_by_a_clips_own_key():
 
 
 def test_dropout_keeps_the_expected_logits():
-    endpoints, foreground = _endpoints(1), np.ones((1, 2, 8, 8), np.float32)
+    endpoints, foreground = _endpoints(1), jnp.ones((1, 2, 8, 8))
     context = ActionContext(actions=3, dropout=0.3)
     variables = _variables(context, endpoints, foreground)
     draw = jax.jit(jax.vmap(lambda key: context.apply(variables, endpoints, foreground, key[None])))

@@ -112,7 +112,7 @@ def test_sigterm_ends_the_training_too(tmp_path):
     )
     program = (
         f"import pathlib, sys\nfrom tools import shipped\nshipped.ROOT = pathlib.Path({str(tmp_path)!r})\n"
-        "sys.exit(shipped._call())"
+        "sys.exit(shipped.call_main())"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "training\n"
