@@ -5,10 +5,11 @@
 Variants:
     a2d.py              the paper's size, RGB
     a2d.py:small        narrower network and smaller frames, for two CPU cores
-    a2d.py:kinetics     the whole I3D with Kinetics weights, frozen, and small decoders; also for two CPU cores
-    a2d.py:scratch      the network of `kinetics` with random initial weights
+    a2d.py:kinetics     the whole I3D with Kinetics weights, frozen, and narrow decoders: for few clips, two CPU cores
+    a2d.py:scratch      the paper's network with narrower decoders and random initial weights
     a2d.py:flow         RGB and TV-L1 optical flow
     a2d.py:s3d, s3d_g   another encoder, without and with feature gating
+    a2d.py:action_context, mixed_4f    what `kinetics` has; it can do without: no_action_context, mixed_5c
 Ablations: no_actor_prior, add_actor_prior, no_ssa_masking, no_atrous, no_multi_scale.
 Variants can be combined: `a2d.py:small,flow`.
 """

@@ -6,12 +6,16 @@ from ssa2d_jax.runs import defaults
 
 # Ablations (the paper's Table 2) and other variants of the network, for every data set: name -> options of
 # config.model.
-NETWORK_VARIANTS: dict[str, dict[str, str | bool]] = {
+NETWORK_VARIANTS: dict[str, dict[str, str | bool | float]] = {
     "no_actor_prior": {"actor_prior": "off"},
     "add_actor_prior": {"actor_prior": "add"},
     "no_ssa_masking": {"ssa_masking": False},
     "no_atrous": {"atrous": False},
     "no_multi_scale": {"multi_scale": False},
+    "action_context": {"action_context": True, "context_dropout": 0.5},
+    "no_action_context": {"action_context": False},
+    "mixed_4f": {"decoder_input": "Mixed_4f"},
+    "mixed_5c": {"decoder_input": "Mixed_5c"},
     "flow": {"flow": True},
     "s3d": {"encoder": "s3d", "feature_gating": False},
     "s3d_g": {"encoder": "s3d", "feature_gating": True},

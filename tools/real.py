@@ -111,7 +111,7 @@ def _predict(run_folder: Path, videos: dict[str, Path], folder: Path) -> None:
         predict_video(path, folder / name, detector=detector)
 
 
-def _is_labelled(folder: Path, step: int) -> bool:
+def _is_labelled(folder: Path, step: int | None) -> bool:
     try:
         summary = json.loads((folder / SUMMARY).read_text())
         return bool(summary["complete"]) and summary["step"] == step and (folder / "labels.npz").is_file()
