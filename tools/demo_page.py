@@ -199,7 +199,7 @@ def _new_class(paths: Paths, results: Results) -> list[str]:
         _video(paths, paths.after / "overlay.mp4", "After the training."),
         "</div>",
         "<p>IoU on its test clips, in percent. Before: the weights as they are, with all their classes; they have no "
-        f"fish, so that is 0. Cat and ball are known, and carry over.{results.training_size()}</p>",
+        f"fish, so that is 0. Cat and ball it knew before.{results.training_size()}</p>",
         _table(["class", "before", "after"], table, new=new),
         "<div class=pair>",
         _figure(charts.curves(curves, "loss on training clips"), "The training: the loss and two of its parts."),
