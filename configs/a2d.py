@@ -6,7 +6,8 @@ Variants:
     a2d.py              the paper's size, RGB
     a2d.py:small        narrower network and smaller frames, for two CPU cores
     a2d.py:kinetics     the whole I3D with Kinetics weights, frozen, and narrow decoders: for few clips, two CPU cores
-    a2d.py:scratch      the paper's network with narrower decoders and random initial weights
+    a2d.py:frozen       the paper's network with narrower decoders, its encoder frozen with Kinetics weights
+    a2d.py:scratch      the same with random initial weights, trained completely
     a2d.py:flow         RGB and TV-L1 optical flow
     a2d.py:s3d, s3d_g   another encoder, without and with feature gating
     a2d.py:action_context, mixed_4f    what `kinetics` has; it can do without: no_action_context, mixed_5c
@@ -18,13 +19,13 @@ import ml_collections
 
 from configs import default
 
-SIZES = ("small", "kinetics", "scratch")
+SIZES = ("small", "kinetics", "frozen", "scratch")
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
     words = default.variants(variant, "configs/a2d.py", SIZES)
     if len(set(SIZES) & set(words)) > 1:
-        raise ValueError("configs/a2d.py: small, kinetics and scratch can't be combined; choose one")
+        raise ValueError("configs/a2d.py: small, kinetics, frozen and scratch can't be combined; choose one")
     config = default.get_config()
     config.data.shards_dir = "data/a2d"
     config.data.store_height = 256
@@ -38,7 +39,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         config.train.lr_phases = ((0.5, 0.0, 1e-3), (14.5, 1e-3, 0.0))
     if "kinetics" in words:
         _learn_from_few_clips(config)
-    if "scratch" in words:
+    if "frozen" in words or "scratch" in words:
         config.data.size = (96, 160)
         config.data.store_height = 160
         config.model.decoder_width = 0.25
@@ -46,6 +47,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         config.train.optimizer = "muon"
         config.train.temporal_lr_scale = 0.5
         config.train.lr_phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
+    if "frozen" in words:
+        default.freeze_kinetics_encoder(config)
     default.shape_network(config, words)
     return config
 

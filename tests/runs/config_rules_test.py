@@ -23,7 +23,7 @@ def test_the_shipped_configs_are_allowed(get):
     ("module", "variant"),
     [
         *[(sprites, word) for word in ("still", "stills", "tiny", "s3d", "s3d_g")],
-        *[(a2d, word) for word in ("small", "kinetics", "scratch", "s3d")],
+        *[(a2d, word) for word in ("small", "kinetics", "frozen", "scratch", "s3d")],
         (vidor, "sprites"),
     ],
 )
@@ -31,9 +31,9 @@ def test_the_shipped_variants_are_allowed(module, variant):
     config_rules.check_config(module.get_config(variant), devices=2)
 
 
-@pytest.mark.parametrize("variant", ["kinetics,scratch", "small,kinetics", "scratch,small"])
+@pytest.mark.parametrize("variant", ["kinetics,scratch", "small,kinetics", "scratch,small", "frozen,kinetics"])
 def test_variants_that_exclude_one_another_are_named(variant):
-    with pytest.raises(ValueError, match="small, kinetics and scratch can't be combined"):
+    with pytest.raises(ValueError, match="small, kinetics, frozen and scratch can't be combined"):
         a2d.get_config(variant)
 
 
