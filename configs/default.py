@@ -108,7 +108,8 @@ def get_config() -> ml_collections.ConfigDict:
     model.multi_scale = True  # false: the feature pyramid has no lateral connections
     model.decoder_input = "Mixed_5c"  # or "Mixed_4f", where a frozen encoder knows better where things are
     model.action_context = False  # the clip as a whole, and its foreground, add to the actions' logits; not the paper's
-    model.context_dropout = 0.0  # share of the action context's features that training leaves out, 0 up to 1
+    # Share of the action context's features that training leaves out, 0 up to 1; drawn by step and place in the batch.
+    model.context_dropout = 0.0
     # A pixel is background only if that is more probable than all actors (all actions) together; not the paper's.
     model.foreground_first = False
     model.bfloat16 = False  # activations in bfloat16; parameters, statistics and losses stay float32

@@ -5,8 +5,8 @@ See docs/own_data.md.
     python main.py --config=configs/folder.py --mode=check --config.data.root=path/to/folder
     python main.py --config=configs/folder.py:kinetics --workdir=runs/own --config.data.root=path/to/folder
 
-The variants are those of `a2d.py`: the paper's size, `small`, `kinetics`, `frozen`, `scratch`, `flow`, `s3d`, `s3d_g` and the
-ablations; and one more:
+The variants are those of `a2d.py`: the paper's size, `small`, `kinetics`, `frozen`, `scratch`, `flow`, `s3d`, `s3d_g`
+and the ablations; and one more:
 
     folder.py:sprites   the small network of sprites.py, from the included weights; the encoder's kernels are frozen,
                         the statistics of its batch norm adapt: minutes on two CPU cores. For a first try and for drawn

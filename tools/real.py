@@ -4,28 +4,32 @@ python -m tools.real --release=path/to/Release [--layout=folder] [--seeds=0,1,2]
 
 For every seed it trains `configs/<layout>.py:kinetics`, which takes 35 minutes on two cores for 100 clips. The videos
 of the test split are then labelled by the first seed's network and scored from these files: mIoU, how well outlines
-fit, and how much labels flicker. Everything is in --workdir; report.html shows it. The same command goes on where it
-was interrupted.
+fit, and how much labels flicker (printed, and in predicted_scores.json). report.html shows the trainings: scores,
+classes, curves, best and worst clips. Everything is in --workdir. The same command goes on where it was interrupted.
 """
 
 import argparse
 import json
 import sys
+import zlib
 from pathlib import Path
 
-from input_pipeline.releases.layouts import LAYOUTS, open_release
+from input_pipeline.releases.layouts import LAYOUTS, AnyRelease, open_release
 from ssa2d_jax.evaluation import boundaries, metrics
 from ssa2d_jax.inference.exports.output_folder import SUMMARY
+from ssa2d_jax.runs.checkpoints import CHECKSUMS
+from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import log
+from ssa2d_jax.utils.signals import Stopped
 from tools import fetch_weights
 from tools.score_predicted import score
 from tools.shipped import call_main
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "weights/i3d_kinetics400_rgb.safetensors"
-PREDICTED, SCORES = "predicted", "predicted_scores.json"
+PREDICTED, LABELS, SCORES = "predicted", "labels.npz", "predicted_scores.json"
 
 
 def main() -> int:
@@ -39,9 +43,12 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         return run(arguments.layout, arguments.release, arguments.workdir, arguments.seeds, arguments.options)
-    except InputError as error:
+    except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        return 128 + stopped.signal
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from there", file=sys.stderr)
         return 130
@@ -62,12 +69,15 @@ def run(layout: str, release: Path, workdir: Path, seeds: tuple[int, ...], optio
         options: further words of main.py for all of them.
 
     Returns:
-        The exit code of the command that failed, or 0.
+        The exit code of the command that failed, 1 if test videos were left out, or 0.
 
     Raises:
-        InputError: the release can't be read, or a prediction can't be scored.
+        InputError: the release can't be read, or nothing can be scored.
+        Stopped: after SIGTERM or Ctrl-C.
     """
-    videos = _test_videos(layout, release)
+    opened = open_release(layout, release)
+    if not opened.splits["test"]:
+        raise InputError(f"{release} has no test video; nothing could be scored")
     if not WEIGHTS.is_file():
         log(f"fetching Kinetics weights, 47 MB, to {WEIGHTS}")
         fetch_weights.fetch(WEIGHTS)
@@ -81,40 +91,58 @@ def run(layout: str, release: Path, workdir: Path, seeds: tuple[int, ...], optio
         words = [f"--config=configs/{layout}.py:kinetics", f"--workdir={folder}", f"--config.seed={seed}"]
         if code := call_main(*words, *data, *options):
             return code
-    _predict(runs[0], videos, workdir / PREDICTED)
-    result = score(layout, release, workdir / PREDICTED)
-    replace_text(workdir / SCORES, json.dumps(result, indent=1) + "\n")
-    log(f"from the files that predict wrote, {workdir / PREDICTED} ({workdir / SCORES}):")
+    predicted = workdir / PREDICTED / runs[0].name
+    failures = _predict(runs[0], opened, predicted)
+    result = score(layout, release, predicted)
+    replace_text(workdir / SCORES, json.dumps(result | {"left_out": failures}, indent=1) + "\n")
+    log(f"from the files that predict wrote, {predicted} ({workdir / SCORES}):")
     print(metrics.table(result, published=False))
     print(boundaries.describe(result["boundary"], result["flicker"]), flush=True)
-    return call_main("--mode=report", f"--workdir={workdir}")
+    code = call_main("--mode=report", f"--workdir={workdir}")
+    for failure in failures:
+        print(f"not labelled, and not scored: {failure}", file=sys.stderr)
+    return code or int(bool(failures))
 
 
-def _test_videos(layout: str, release: Path) -> dict[str, Path]:
-    """The videos of the test split by name; InputError if there is none."""
-    opened = open_release(layout, release)
-    videos = {name: Path(opened.video(name)) for name in opened.splits["test"]}
-    if not videos:
-        raise InputError(f"{release} has no test video; nothing could be scored")
-    return videos
-
-
-def _predict(run_folder: Path, videos: dict[str, Path], folder: Path) -> None:
-    """Labels the videos that are not yet labelled with the run's newest step."""
+def _predict(run_folder: Path, release: AnyRelease, folder: Path) -> list[str]:
+    """Labels the test videos that this network has not labelled yet; returns what was wrong with which."""
     from ssa2d_jax.inference.detector import Detector
     from ssa2d_jax.inference.predict import predict_video
 
     detector = Detector.from_run(run_folder)
-    left = {name: path for name, path in videos.items() if not _is_labelled(folder / name, detector.step)}
-    for number, (name, path) in enumerate(left.items(), 1):
+    _forget_other_networks(folder, _network(run_folder, detector.step))
+    left = [name for name in release.splits["test"] if not _is_labelled(folder / name)]
+    failures = []
+    for number, name in enumerate(left, 1):
         log(f"labelling {name}, {number} of {len(left)}")
-        predict_video(path, folder / name, detector=detector)
+        try:
+            predict_video(release.video(name), folder / name, detector=detector)
+        except InputError as error:
+            failures.append(f"{name}: {error}")
+            (folder / name / LABELS).unlink(missing_ok=True)  # of its beginning
+    return failures
 
 
-def _is_labelled(folder: Path, step: int | None) -> bool:
+def _network(run_folder: Path, step: int | None) -> str:
+    """What tells a trained network from others: the checksums of its checkpoint."""
+    checksums = Workdir(run_folder).checkpoints / str(step) / CHECKSUMS
+    return f"step {step}, {zlib.crc32(checksums.read_bytes()):08x}\n"
+
+
+def _forget_other_networks(folder: Path, network: str) -> None:
+    """Lets what another network has labelled count as not labelled."""
+    marker = folder / "network.txt"
+    if marker.is_file() and marker.read_text() == network:
+        return
+    for path in folder.glob(f"*/{SUMMARY}"):
+        path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_text(marker, network)
+
+
+def _is_labelled(folder: Path) -> bool:
     try:
-        summary = json.loads((folder / SUMMARY).read_text())
-        return bool(summary["complete"]) and summary["step"] == step and (folder / "labels.npz").is_file()
+        return bool(json.loads((folder / SUMMARY).read_text())["complete"]) and (folder / LABELS).is_file()
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -10,3 +10,4 @@ from ssa2d_jax.models.s3d import S3D
 
 ENCODERS: dict[str, Callable[..., nn.Module]] = {"i3d": I3D, "s3d": S3D, "pooled": PooledEncoder}
 ENCODER = "encoder"  # the name of the encoder's submodule in SSA2D
+WITHOUT_MIXED_4F = ("pooled",)  # encoders without that endpoint

@@ -12,7 +12,7 @@ from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.export_formats import EXPORT_SHAPES, FORMATS_RULE, are_formats
 from ssa2d_jax.data.layouts import LAYOUT_TITLES
 from ssa2d_jax.models.decoder import DECODER_INPUTS
-from ssa2d_jax.models.encoders import ENCODERS
+from ssa2d_jax.models.encoders import ENCODERS, WITHOUT_MIXED_4F
 from ssa2d_jax.models.ssa2d import ACTOR_PRIORS
 from ssa2d_jax.runs.saved_config import RENAMED_KEYS
 from ssa2d_jax.steps.optimizer import OPTIMIZERS
@@ -122,6 +122,10 @@ def _are_different(values: Any, is_allowed: Callable[[Any], bool]) -> bool:
     return len(values) > 0 and all(map(is_allowed, values)) and len(set(values)) == len(values)
 
 
+def _decoder_inputs(encoder: str) -> tuple[str, ...]:
+    return DECODER_INPUTS[:1] if encoder in WITHOUT_MIXED_4F else DECODER_INPUTS
+
+
 def _has_gates(encoder: str, temporal_kernels: bool) -> bool:
     return temporal_kernels and hasattr(ENCODERS.get(encoder), "feature_gating")
 
@@ -157,7 +161,6 @@ def _one_of(key: str, names: Collection[str], allowed: str = "") -> Rule:
 
 _INIT = ("init.run", "init.encoder_weights", "init.flow_weights", "model.flow")
 _UNLESS_LOADED = "unless config.init gives weights to every stream of the encoder"
-_LACKING = ("pooled", "Mixed_4f")  # an encoder and the endpoint that it doesn't have
 _FLOW_METHODS = ("", *optical_flow.METHODS)
 
 _RULES = (
@@ -207,8 +210,8 @@ _RULES = (
         uses=("model.encoder", "model.temporal_kernels"),
     ),
     Rule(
-        "model.decoder_input", lambda name, encoder: name in DECODER_INPUTS and (encoder, name) != _LACKING,
-        "Mixed_5c, or, where the encoder isn't pooled, Mixed_4f", uses=("model.encoder",),
+        "model.decoder_input", lambda name, encoder: name in _decoder_inputs(encoder),
+        lambda encoder: f"{' or '.join(_decoder_inputs(encoder))} with the encoder {encoder}", uses=("model.encoder",),
     ),
     Rule("model.encoder_width", lambda width: width > 0, "more than 0"),
     Rule("model.decoder_width", lambda width: width > 0, "more than 0"),
@@ -220,7 +223,7 @@ _RULES = (
     Rule("train.lr_phases", _are_phases, "rows of (epochs > 0, learning rate at start, at end)"),
     _below_one("train.ema_decay", zero="0 (off)"),
     *(_at_least(f"train.{name}", 0) for name in ("eval_every", "save_every", "image_clips")),
-    _at_least("seed", 0),
+    *(_at_least(name, 0) for name in ("seed", "train.encoder_frozen_steps")),
     _below_one("train.adam_b1"),
     _below_one("train.adam_b2"),
     _positive("train.adam_eps"),
@@ -230,7 +233,6 @@ _RULES = (
     _positive("train.muon_factor"),
     Rule("train.temporal_lr_scale", lambda scale: 0 < scale <= 1, "more than 0, at most 1"),
     Rule("train.encoder_lr_scale", lambda scale: 0 <= scale < math.inf, "0 (frozen) or more"),
-    _at_least("train.encoder_frozen_steps", 0),
     Rule(
         "train.encoder_lr_scale", lambda scale, *init: scale != 0 or _is_loaded(*init),
         f"more than 0 {_UNLESS_LOADED}", uses=_INIT,

@@ -24,6 +24,7 @@ from ssa2d_jax.utils.text import first_few
 ReadWeights = Callable[[str], Weights]
 Origin = dict[str, str]  # name of a tensor -> where its values are from
 RANDOM = "random"
+_BACKGROUND = "background"  # the first actor and, unless there are several actions a pixel, the first action
 _SHOWN = 6
 
 
@@ -108,7 +109,7 @@ class HeadOutputs:
     def shared(self) -> list[str]:
         """Classes that both have; empty if only the background is shared."""
         shared = [name for name in self.names if name in self.run_names]
-        return shared if set(shared) - {"background"} else []
+        return shared if set(shared) - {_BACKGROUND} else []
 
     def origin(self, source: str) -> str:
         """Where the head's tensors are from, if the run's are from `source`."""
@@ -130,11 +131,16 @@ class HeadOutputs:
 
 
 def head_outputs(space: LabelSpace, run_space: LabelSpace) -> dict[str, HeadOutputs]:
-    """The outputs of both heads, of a network for `space` and of a run for `run_space`."""
+    """The outputs of the modules with one for each class, of a network for `space` and of a run for `run_space`."""
     actions, run_actions = space.action_outputs, run_space.action_outputs
     if space.multilabel != run_space.multilabel:  # one has a sigmoid, the other a softmax
         run_actions = ()
-    return {"actor_head": HeadOutputs(space.actors, run_space.actors), "action_head": HeadOutputs(actions, run_actions)}
+    without = lambda names: tuple(name for name in names if name != _BACKGROUND)
+    return {
+        "actor_head": HeadOutputs(space.actors, run_space.actors),
+        "action_head": HeadOutputs(actions, run_actions),
+        "action_context": HeadOutputs(without(actions), without(run_actions)),
+    }
 
 
 def from_run(

@@ -101,4 +101,4 @@ def _init_without_computing(model: SSA2D) -> Callable[..., VariableDict]:
 
 
 def _chosen(params: Collection, names: Sequence[str]) -> Collection:
-    return {name: params[name] for name in names}
+    return {name: params[name] for name in names if name in params}  # not every network has all modules

@@ -24,7 +24,10 @@ from ssa2d_jax.utils.errors import Diverged, InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import log
 
-BASE_OPTIONS = {"flow", "encoder", "feature_gating"}  # the full model may have any value of these
+# The full model may have any value of these.
+BASE_OPTIONS = {
+    "flow", "encoder", "feature_gating", "decoder_input", "action_context", "context_dropout", "foreground_first",
+}  # fmt: skip
 Variants = Mapping[str, Mapping[str, Any]]  # name -> the options of config.model that it changes
 Scores = dict[str, dict[int, dict[str, float]]]  # variant -> seed -> mIoU by kind of label, of the finished runs
 

@@ -183,3 +183,14 @@ def test_options_that_a_config_lacks_are_not_checked():
     with config.unlocked():
         del config.predict, config.model.encoder, config.data.clip_frames
     config_rules.check_config(config, devices=1)
+
+
+def test_the_decoders_begin_where_the_encoder_has_an_endpoint():
+    config = a2d.get_config("mixed_4f")
+    config_rules.check_config(config, devices=1)
+    config.model.encoder = "pooled"
+    with pytest.raises(InputError, match="decoder_input is 'Mixed_4f'; allowed: Mixed_5c with the encoder pooled"):
+        config_rules.check_config(config, devices=1)
+    config.model.encoder, config.model.decoder_input = "s3d", "Mixed_4e"
+    with pytest.raises(InputError, match="allowed: Mixed_5c or Mixed_4f with the encoder s3d"):
+        config_rules.check_config(config, devices=1)

@@ -19,7 +19,7 @@ from ssa2d_jax.runs.claim import claim_workdir
 from ssa2d_jax.runs.load_run import check_label_space, load_run, load_variables
 from ssa2d_jax.runs.saved_config import RENAMED_KEYS
 from ssa2d_jax.steps import optimizer
-from ssa2d_jax.steps.state import TrainState, build_model, variable_shapes
+from ssa2d_jax.steps.state import TrainState, build_model, init_variables, variable_shapes
 from ssa2d_jax.steps.train_step import summed_loss
 from ssa2d_jax.training import setup
 from ssa2d_jax.training.loop import train
@@ -155,6 +155,34 @@ def test_outputs_are_taken_by_name_wherever_they_are(tmp_path, actors):
     assert lines["action_head"].endswith("x.safetensors")
 
 
+@pytest.mark.parametrize("actions", [("climbing", "jumping"), ("jumping", "zooming", "climbing"), ("zooming",)])
+def test_the_action_context_goes_by_the_names_of_the_actions(tmp_path, actions):
+    config = toy_config("pooled")
+    config.model.action_context = True
+    old_space = LabelSpace.from_names(("dog",), ("jumping", "running"), (("dog", "jumping"), ("dog", "running")))
+    before = _variables(config, old_space)
+    config.init.run = str(_exported(tmp_path / "x.safetensors", config, before, space=old_space))
+    space = LabelSpace.from_names(("dog",), actions, tuple(("dog", action) for action in actions))
+    fresh = _variables(config, space, seed=1)
+    state, table = initial_weights.apply_weights(_state(fresh), initial_weights.read_sources(config.init, None), space)
+    kernel, old, new = (one["action_context"]["kernel"] for one in (state.params, before["params"], fresh["params"]))
+    for number, action in enumerate(actions):
+        known = action in old_space.actions
+        there = old[..., old_space.actions.index(action) - 1] if known else new[..., number]
+        np.testing.assert_array_equal(kernel[..., number], there)
+    line = next(line for line in table.splitlines() if line.startswith("action_context"))
+    assert "jumping" not in line and ("climbing" in line) == ("climbing" in actions)
+
+
+def test_a_network_without_action_context_has_no_outputs_for_it(tmp_path):
+    config = toy_config("pooled")
+    model = build_model(config.model, A2D, stats_axis=None)
+    only = tuple(initial_weights.head_outputs(A2D, A2D))
+    assert "action_context" in only
+    variables = init_variables(model, config, only)
+    assert "action_context" not in variables["params"] and np.asarray(variables["params"]["actor_head"]["kernel"]).any()
+
+
 def test_heads_of_as_many_other_classes_start_afresh(tmp_path):
     config, before = toy_config(), _variables(toy_config())
     config.init.run = str(_exported(tmp_path / "x.safetensors", config, before))
@@ -281,7 +309,7 @@ def test_only_a_fresh_run_reads_what_it_begins_with(tmp_path, capsys, monkeypatc
 class _TwoNumbers(SSA2D):
     """In place of SSA2D: logits that are the product of a number of the encoder and one of a head."""
 
-    def apply(self, variables, video, *_, train, mutable):
+    def apply(self, variables, video, *_, train, clip_keys, mutable):
         batch, time, height, width, _ = video.shape
         scale = variables["params"]["encoder"]["a"] * variables["params"]["head"]["b"]
         grid = lambda classes, stride: (

@@ -67,3 +67,52 @@ def test_too_few_videos_or_folds_are_an_error(tmp_path, folds):
         make_folds("a2d", root, tmp_path / "folds", folds)
     with pytest.raises(InputError, match="labels.csv: no such file"):
         make_folds("folder", root, tmp_path / "folds", 2)
+
+
+def test_rows_of_the_test_split_never_come_in(tmp_path):
+    root = tmp_path / "own"
+    folder_release.write_folder(root)
+    for folder in ("videos", "labels"):  # a training video whose name begins with that of a test video
+        for path in (root / folder).glob("a*"):
+            path.rename(path.with_name(path.name.replace("a", "d.x", 1)))
+    rows = [line for line in folder_release.TABLE.splitlines() if not line.startswith("a,")]
+    (root / "labels.csv").write_text(
+        "\ufeff" + "\n".join([*rows, "d.x.mp4,1,worker,lifting,,", "d.x,2,fork lift,driving,,"])
+    )
+    original = open_release("folder", root).splits
+    assert {*original["train"], *original["test"]} == {"b", "c", "d", "d.x"}
+    for folder in make_folds("folder", root, tmp_path / "folds", 2):
+        splits = open_release("folder", folder).splits
+        assert {*splits["train"], *splits["test"]} == set(original["train"])
+
+
+def test_a_videoset_as_spreadsheets_save_it(tmp_path):
+    root = tmp_path / "Release"
+    for name in ("one", "two", "three"):
+        a2d_release.write_video(root, name)
+    a2d_release.write_videoset(root, {"one": 0, "two": 0, "three": 1}, header=True)
+    path = root / "videoset.csv"
+    path.write_text("\ufeff" + path.read_text().replace(",", ", "))
+    tested = [open_release("a2d", folder).splits["test"] for folder in make_folds("a2d", root, tmp_path / "folds", 2)]
+    assert sorted(tested) == [("one",), ("two",)]
+
+
+def test_the_output_is_a_folder_of_its_own(tmp_path):
+    root, other = tmp_path / "Release", tmp_path / "Other"
+    for release in (root, other):
+        for name in ("one", "two"):
+            a2d_release.write_video(release, name)
+        a2d_release.write_videoset(release, {"one": 0, "two": 0})
+    with pytest.raises(InputError, match="is in the release"):
+        make_folds("a2d", root, root / "folds", 2)
+    make_folds("a2d", root, tmp_path / "folds", 2)
+    with pytest.raises(InputError, match="is not of this release; choose an empty folder"):
+        make_folds("a2d", other, tmp_path / "folds", 2)
+
+
+def test_tracks_beside_the_table_are_refused(tmp_path):
+    root = tmp_path / "own"
+    folder_release.write_folder(root)
+    (root / "labels/b/tracks.json").write_text("{}")
+    with pytest.raises(InputError, match="has tracks.json beside labels.csv .videos b"):
+        make_folds("folder", root, tmp_path / "folds", 2)

@@ -1,12 +1,14 @@
 """make real: what it runs, in which order, and what it leaves out when it goes on."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ssa2d_jax.data.label_space import A2D, KINDS
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.signals import Stopped
 from tests.fixtures import a2d_release
 from tools import real
 
@@ -32,6 +34,8 @@ def calls(monkeypatch, tmp_path):
     found = []
 
     def predict(path, folder, *, detector):
+        if path.read_bytes() == b"broken":
+            raise InputError(f"{path} is broken")
         found.append(folder.name)
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(folder / "labels.npz", **{kind: np.zeros((COUNT, *a2d_release.SIZE), np.uint8) for kind in KINDS})
@@ -39,7 +43,16 @@ def calls(monkeypatch, tmp_path):
         (folder / "summary.json").write_text(json.dumps({"step": detector.step, "complete": True} | classes))
 
     monkeypatch.setattr(real, "WEIGHTS", tmp_path / "weights.safetensors")
-    monkeypatch.setattr(real, "call_main", lambda *words: found.append(words) or 0)
+
+    def call_main(*words):
+        found.append(words)
+        if words[0] != "--mode=report":
+            folder = Path(words[1].removeprefix("--workdir=")) / "checkpoints/7"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "crc32.json").write_text(words[2])
+        return 0
+
+    monkeypatch.setattr(real, "call_main", call_main)
     monkeypatch.setattr(real.fetch_weights, "fetch", lambda path: found.append("weights") or path.write_text(""))
     monkeypatch.setattr("ssa2d_jax.inference.detector.Detector.from_run", lambda folder: _Detector())
     monkeypatch.setattr("ssa2d_jax.inference.predict.predict_video", predict)
@@ -65,13 +78,45 @@ def test_it_trains_every_seed_labels_the_test_videos_once_and_reports(release, t
     assert [words[:1] for words in calls] == [("--config=configs/a2d.py:kinetics",)] * 2 + [("--mode=report",)]
 
 
-def test_what_an_older_step_labelled_is_labelled_again(release, tmp_path, calls):
+def test_what_another_network_labelled_is_labelled_again(release, tmp_path, calls):
     real.run("a2d", release, tmp_path / "real", (0,), [])
-    path = tmp_path / "real/predicted/first/summary.json"
-    path.write_text(path.read_text().replace('"step": 7', '"step": 6'))
+    (tmp_path / "real/seed_0/checkpoints/7/crc32.json").write_text("of a training with other options")
     calls.clear()
-    real.run("a2d", release, tmp_path / "real", (0,), [])
-    assert [name for name in calls if isinstance(name, str)] == ["first"]
+    original = real.call_main
+    real.call_main = lambda *words: 0  # which is finished
+    try:
+        real.run("a2d", release, tmp_path / "real", (0,), [])
+    finally:
+        real.call_main = original
+    assert sorted(calls) == ["first", "second"]
+
+
+def test_another_seeds_labels_are_not_taken(release, tmp_path, calls):
+    for seed in (0, 1):
+        calls.clear()
+        real.run("a2d", release, tmp_path / "real", (seed,), [])
+        assert sorted(name for name in calls if isinstance(name, str))[:2] == ["first", "second"]
+
+
+def test_a_test_video_that_cant_be_read_is_left_out_and_listed(release, tmp_path, calls, capsys):
+    (release / "clips320H/first.mp4").write_bytes(b"broken")
+    assert real.run("a2d", release, tmp_path / "real", (0,), []) == 1
+    assert "not labelled, and not scored: first: " in capsys.readouterr().err
+    scores = json.loads((tmp_path / "real/predicted_scores.json").read_text())
+    assert scores["frames"] == 3 and len(scores["left_out"]) == 1 and calls[-1][0] == "--mode=report"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(Stopped(15, "amid a video"), 143), (InputError("bad"), 2), (OSError("full"), 2)]
+)
+def test_what_ends_it_is_one_line_and_an_exit_code(monkeypatch, capsys, error, code):
+    def run(*arguments):
+        raise error
+
+    monkeypatch.setattr(real, "run", run)
+    monkeypatch.setattr("sys.argv", ["real", "--release=somewhere"])
+    assert real.main() == code
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_a_training_that_fails_ends_it_with_its_exit_code(release, tmp_path, calls, monkeypatch):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from configs import default
+from configs import a2d, default
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.runtime import processes
@@ -137,6 +137,14 @@ def test_a_config_that_is_an_ablation_already_is_refused(trained, tmp_path):
     with pytest.raises(InputError, match="an ablation already .model.atrous = False."):
         run(config, tmp_path)
     assert not trained
+
+
+@pytest.mark.parametrize("config", [a2d.get_config(name) for name in ("", "kinetics", "frozen", "mixed_4f,flow")])
+def test_every_full_model_of_the_configs_can_be_ablated(config):
+    config.ablate.variants = ("full", "no_actor_prior", "no_ssa_masking", "no_atrous", "no_multi_scale")
+    ablation._check_variants(config, default.NETWORK_VARIANTS)
+    config.ablate.variants = ("full", "no_action_context" if config.model.action_context else "action_context")
+    ablation._check_variants(config, default.NETWORK_VARIANTS)
 
 
 def test_a_variant_that_changes_nothing_is_refused(trained, tmp_path):
