@@ -13,7 +13,6 @@ NETWORK_VARIANTS: dict[str, dict[str, str | bool | float]] = {
     "no_atrous": {"atrous": False},
     "no_multi_scale": {"multi_scale": False},
     "action_context": {"action_context": True, "context_dropout": 0.5},
-    "foreground_first": {"foreground_first": True},
     "no_action_context": {"action_context": False},
     "mixed_4f": {"decoder_input": "Mixed_4f"},
     "mixed_5c": {"decoder_input": "Mixed_5c"},
@@ -110,8 +109,6 @@ def get_config() -> ml_collections.ConfigDict:
     model.action_context = False  # the clip as a whole, and its foreground, add to the actions' logits; not the paper's
     # Share of the action context's features that training leaves out, 0 up to 1; drawn by step and place in the batch.
     model.context_dropout = 0.0
-    # A pixel is background only if that is more probable than all actors (all actions) together; not the paper's.
-    model.foreground_first = False
     model.bfloat16 = False  # activations in bfloat16; parameters, statistics and losses stay float32
     model.batch_norm_momentum = 0.9  # momentum of the running statistics
     # The encoder's batch norm uses its running statistics in training, too: useful only with trained weights.

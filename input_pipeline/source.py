@@ -62,6 +62,9 @@ def open_batches(config: ConfigDict, process_index: int = 0, process_count: int 
     builder = prepare_shards(config)
     dataset.check_shards(builder)  # now, and not only before the first evaluation
     data, space = config.data, builder.space
+    # Shards of earlier versions don't say which pairs they show.
+    if pairs := builder.info.metadata.get("pairs", {}).get("train"):
+        space = space.taught([(actor, action) for actor, action in pairs])
     clip = ClipOptions(
         size=data.size,
         clip_frames=data.clip_frames,

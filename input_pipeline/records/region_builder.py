@@ -59,7 +59,9 @@ class A2d(tfds.core.GeneratorBasedBuilder):
             description="Clips round the labelled frames of an Actor-Action Dataset release.",
             features=record_features(len(self.space.actions)),
             homepage="https://web.eecs.umich.edu/~jjcorso/r/a2d/",
-            metadata=tfds.core.MetadataDict(label_frames={}, labels_a_clip={}, label_size={}, ignored_codes={}),
+            metadata=tfds.core.MetadataDict(
+                label_frames={}, labels_a_clip={}, label_size={}, ignored_codes={}, pairs={}
+            ),
         )
 
     @property
@@ -85,6 +87,7 @@ class A2d(tfds.core.GeneratorBasedBuilder):
         empty: list[str] = []  # the video of every label that shows no instance
         size = np.zeros(2, np.int64)
         ignored: collections.Counter[str] = collections.Counter()
+        pairs = set[tuple[int, int]]()
         config = self.builder_config
         work = functools.partial(
             region_clips.records_of_video, root=root, fingerprint=config.fingerprint, options=config.options
@@ -99,6 +102,7 @@ class A2d(tfds.core.GeneratorBasedBuilder):
                 label_frames, labels_per_clip = label_frames + count, max(labels_per_clip, count)
                 size = np.maximum(size, record["label_size"])
                 instances += int((~record["region_ignore"]).sum())
+                pairs |= _pairs(record)
                 yield f"{name}:{record['label_frame'][0]:05d}", record
             ignored.update(result.ignored)
             remarks += result.remarks
@@ -113,6 +117,7 @@ class A2d(tfds.core.GeneratorBasedBuilder):
         metadata["label_frames"][split], metadata["labels_a_clip"][split] = label_frames, labels_per_clip
         metadata["label_size"][split] = size.tolist()  # the largest height and the largest width
         metadata["ignored_codes"][split] = dict(ignored)
+        metadata["pairs"][split] = sorted(map(list, pairs))
 
     def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
         with Workers(self.builder_config.processes) as self._workers:
@@ -134,6 +139,12 @@ def log_problems(problems: list[Problem]) -> None:
     reasons = [f"{split}: {reason}" for _, split, reason in problems]
     lines = first_few(reasons, _SHOWN, separator="\n  ")
     log(f"{plural(len(problems), 'video')} left out:\n  {lines}")
+
+
+def _pairs(record: Record) -> set[tuple[int, int]]:
+    """The pairs of actor and action class in a record."""
+    regions = zip(record["region_actor"], record["region_actions"], record["region_ignore"], strict=True)
+    return {(int(actor), int(actions.argmax())) for actor, actions, ignored in regions if not ignored}
 
 
 def _log_remarks(split: str, remarks: Sequence[str], empty: Sequence[str]) -> None:

@@ -248,7 +248,6 @@ _RULES: dict[str, Rule] = {
     "div": _elementwise(ops.divide),
     "max": _elementwise(ops.maximum),
     "exp": _elementwise(ops.exp),
-    "log": _elementwise(ops.log),
     "logistic": _elementwise(ops.sigmoid),
     "rsqrt": _elementwise(_rsqrt),
     "convert_element_type": _convert,

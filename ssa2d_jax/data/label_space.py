@@ -5,7 +5,7 @@ A label space is multi-label if a pixel may have any number of actions, as in Vi
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,8 @@ class LabelSpace:
             has no class for it.
         frequent: actor classes and action classes that also get scores of their own.
         pair_colours: the colours of `pairs` if they don't follow A2D's rule.
+        learned: those of `pairs` that the training clips show, which are all that a network is taught; a joint decision
+            chooses among them. None: all, or unknown.
     """
 
     actors: tuple[str, ...]
@@ -60,6 +62,7 @@ class LabelSpace:
     multilabel: bool = False
     frequent: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     pair_colours: tuple[Colour, ...] = ()
+    learned: tuple[tuple[int, int], ...] | None = None
 
     @classmethod
     def from_names(
@@ -77,19 +80,32 @@ class LabelSpace:
 
     def to_json(self) -> dict[str, Any]:
         """The space as JSON for `from_json`, without colours."""
-        pairs = [[self.actors[a], self.actions[b]] for a, b in self.pairs] if not self.multilabel else []
-        return {"actors": list(self.actors), "actions": list(self.actions), "several": self.multilabel, "pairs": pairs}
+        names = lambda pairs: [[self.actors[a], self.actions[b]] for a, b in pairs]
+        saved = {"actors": list(self.actors), "actions": list(self.actions), "several": self.multilabel}
+        saved["pairs"] = [] if self.multilabel else names(self.pairs)
+        return saved if self.learned is None else saved | {"learned": names(self.learned)}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> "LabelSpace":
         """The space that `to_json` saved; raises KeyError, TypeError or ValueError for other values."""
-        for space in (A2D, VIDOR, vidor(spatial=True)):
-            if space.matches(saved):
-                return space
-        if saved["several"]:
-            raise ValueError("multi-label classes that are not VidOR's; only VidOR's classes may be multi-label")
-        actors, actions = tuple(saved["actors"][1:]), tuple(saved["actions"][1:])
-        return cls.from_names(actors, actions, tuple((actor, action) for actor, action in saved["pairs"]))
+        space = next((space for space in (A2D, VIDOR, vidor(spatial=True)) if space.matches(saved)), None)
+        if space is None:
+            if saved["several"]:
+                raise ValueError("multi-label classes that are not VidOR's; only VidOR's classes may be multi-label")
+            actors, actions = tuple(saved["actors"][1:]), tuple(saved["actions"][1:])
+            space = cls.from_names(actors, actions, tuple((actor, action) for actor, action in saved["pairs"]))
+        if "learned" not in saved:
+            return space
+        return space.taught([(space.actors.index(a), space.actions.index(b)) for a, b in saved["learned"]])
+
+    def taught(self, pairs: Collection[tuple[int, int]]) -> "LabelSpace":
+        """The same classes, of which training clips show these pairs (of actor and action class)."""
+        learned = tuple(pair for pair in self.pairs if pair in pairs)
+        return dataclasses.replace(self, learned=None if len(learned) == len(self.pairs) else learned)
+
+    def has_classes_of(self, other: "LabelSpace") -> bool:
+        """Whether both have the same classes and pairs, whichever of them were learned."""
+        return all(self.to_json()[key] == other.to_json()[key] for key in ("actors", "actions", "several", "pairs"))
 
     def matches(self, saved: Mapping[str, Any]) -> bool:
         """Whether `to_json` of these classes gave `saved`; in files of older versions, pairs may be missing."""
@@ -135,6 +151,20 @@ class LabelSpace:
         assert not self.multilabel
         table = np.full((256, 256), IGNORE, np.uint8)
         table[self.pair_actor, self.pair_action] = np.arange(len(self.joint), dtype=np.uint8)
+        return table
+
+    @functools.cached_property
+    def choices(self) -> tuple[int, ...]:
+        """The joint classes besides the background among which a decision chooses."""
+        learned = self.pairs if self.learned is None else self.learned
+        return tuple(number for number, pair in enumerate(self.pairs, 1) if pair in learned)
+
+    @functools.cached_property
+    def choice_of(self) -> UInt8[np.ndarray, "256 256"]:
+        """`joint_of`, but IGNORE for pairs that no decision chooses."""
+        table = np.full((256, 256), IGNORE, np.uint8)
+        chosen = [0, *self.choices]
+        table[self.pair_actor[chosen], self.pair_action[chosen]] = chosen
         return table
 
     @functools.cached_property

@@ -50,7 +50,7 @@ def frame_labels(
 
     With one action per pixel: the logarithms are interpolated linearly, which decides as training does, by
     interpolated logits. Labels are the argmax of actor and of action, independently, and the joint decision, the
-    argmax over background and the valid pairs of log p(actor) + log p(action).
+    argmax over background and the valid pairs that were learned of log p(actor) + log p(action).
 
     Multi-label: the probabilities are interpolated linearly. `actor` is the most probable class, `actions` are the
     actions whose probability reaches `threshold`, and `action` is the most probable of these, from 1, or 0. Statistics
@@ -185,8 +185,8 @@ def _decide(logs: Float32[np.ndarray, "P N"], actors: int, space: LabelSpace) ->
     """Classes and confidence of pixels by kind of label."""
     actor, log_actor = _largest(logs[:actors])
     action, log_action = _largest(logs[actors:])
-    # Where the most probable actor and action form a valid pair, no other pair can score higher.
-    joint, log_joint = np.take(space.joint_of, actor * np.intp(256) + action), log_actor + log_action
+    # Where the most probable actor and action form a pair that may be chosen, no other pair can score higher.
+    joint, log_joint = np.take(space.choice_of, actor * np.intp(256) + action), log_actor + log_action
     invalid = np.flatnonzero(joint == IGNORE)
     if invalid.size:
         joint[invalid], log_joint[invalid] = _best_pair(logs[:, invalid], actors, space)
@@ -209,9 +209,9 @@ def _largest(planes: Float32[np.ndarray, "C N"]) -> _Decision:
 
 
 def _best_pair(logs: Float32[np.ndarray, "P N"], actors: int, space: LabelSpace) -> _Decision:
-    """Running maximum over background and the valid pairs: 44 maps together would not fit."""
+    """Running maximum over background and the pairs that may be chosen: 44 maps together would not fit."""
     label, best = np.zeros(logs.shape[1], np.uint8), logs[0] + logs[actors]
-    for number in range(1, len(space.joint)):
+    for number in space.choices:
         score = logs[space.pair_actor[number]] + logs[actors + space.pair_action[number]]
         np.copyto(label, number, where=score > best)
         np.maximum(best, score, out=best)

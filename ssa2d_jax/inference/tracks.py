@@ -172,14 +172,17 @@ def _moving_average(actions: Sequence[Float32[np.ndarray, " A"]], smooth: int) -
 def _possible(
     actions: Float[np.ndarray, "frames A"], actor: int, space: LabelSpace
 ) -> Float[np.ndarray, "frames classes"]:
-    """Probabilities by action class; -1 for the background and for actions that this actor cannot do.
+    """Probabilities by action class; -1 for the background and for actions that this actor cannot do, or never did.
 
     Multi-label: every actor can do all actions, and the background's column is added.
     """
     if space.multilabel:
         return np.pad(actions, ((0, 0), (1, 0)), constant_values=-1)
     valid = np.zeros(len(space.actions), bool)
-    valid[[action for pair_actor, action in space.pairs if pair_actor == actor]] = True
+    pairs = [space.pairs[number - 1] for number in space.choices]
+    if all(pair_actor != actor for pair_actor, _ in pairs):  # the training clips did not show this actor
+        pairs = list(space.pairs)
+    valid[[action for pair_actor, action in pairs if pair_actor == actor]] = True
     return np.where(valid, actions, -1)
 
 

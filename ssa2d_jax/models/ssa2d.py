@@ -37,8 +37,6 @@ class SSA2D(nn.Module):
     "concat", "add", or "off". `ssa_masking`: whether the mask branch weighs the action features (section 3.4).
     `decoder_input`: one of DECODER_INPUTS, the decoders' deepest endpoint; not every encoder has Mixed_4f.
     `action_context`: whether the clip as a whole has a say in its actions (ActionContext, not of the paper).
-    `foreground_first`: outside training, a pixel is background only if that is more probable than all other classes
-    of its branch together (`let_foreground_decide`, not of the paper).
     `classes`: number of actor and of action classes, background included; without `has_background`, which is for
     several actions a pixel, the actions have none.
     """
@@ -58,7 +56,6 @@ class SSA2D(nn.Module):
     decoder_input: str = DECODER_INPUTS[0]
     action_context: bool = False
     context_dropout: float = 0.0
-    foreground_first: bool = False
     has_background: bool = True
     batch_norm_momentum: float = 0.9
     freeze_encoder_stats: bool = False
@@ -107,9 +104,6 @@ class SSA2D(nn.Module):
             action += self._action_context()(endpoints, weights, clip_keys)
         # A 1^3 convolution and linear interpolation commute, so classes are interpolated, not features.
         action = layers.upsample_linear(action, actor.shape[1:4])
-        if self.foreground_first and not train:
-            actor = let_foreground_decide(actor)
-            action = let_foreground_decide(action) if self.has_background else action
         return Outputs(actor=actor, action=action, mask=mask)
 
     @nn.nowrap
@@ -175,17 +169,6 @@ def infuse_actor_prior(
     if actor_prior == "concat":
         return jnp.concatenate([f_a, f_ap], axis=-1)
     return {"add": f_a + f_ap, "off": f_a}[actor_prior]
-
-
-def let_foreground_decide(logits: Float32[jax.Array, "*grid C"]) -> Float32[jax.Array, "*grid C"]:
-    """Lowers the background's logit, class 0, so that it is the greatest only if p(background) > 0.5.
-
-    It loses log sum_c exp(l_c - max l) over the other classes, 0 if one of them is certain. Where it is unclear which
-    of them a pixel has, each alone is less probable than the background although together they are more probable.
-    """
-    others = logits[..., 1:]
-    spread = jnp.log(jnp.sum(jnp.exp(others - jnp.max(others, -1, keepdims=True)), -1, keepdims=True))
-    return jnp.concatenate([logits[..., :1] - spread, others], axis=-1)
 
 
 def coarse_mask(mask_logits: Float[jax.Array, "B t2 y2 x2 2"]) -> Float[jax.Array, "B t2//2 y2//2 x2//2"]:

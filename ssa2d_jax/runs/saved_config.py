@@ -38,7 +38,6 @@ ADDED_KEYS = {
     "model.decoder_input": "Mixed_5c",
     "model.action_context": False,
     "model.context_dropout": 0.0,
-    "model.foreground_first": False,
     "train.temporal_lr_scale": 1.0,
 }
 

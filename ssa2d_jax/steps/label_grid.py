@@ -113,13 +113,14 @@ def joint_decision(
 ) -> UInt8[jax.Array, "*pixels"]:
     """Decides the joint class of every pixel.
 
-    It is the argmax over background and the valid pairs of log p(actor) + log p(action), never an invalid pair.
+    It is the argmax over background and the valid pairs of log p(actor) + log p(action): never an invalid pair, nor one
+    that the training clips did not show (`LabelSpace.choices`).
     """
     actor = jax.nn.log_softmax(actor_logits.astype(jnp.float32), axis=-1)
     action = jax.nn.log_softmax(action_logits.astype(jnp.float32), axis=-1)
     best = actor[..., 0] + action[..., 0]
     decision = jnp.zeros(best.shape, jnp.uint8)
-    for joint in range(1, len(space.joint)):  # a running maximum, because 44 maps at once need too much memory
+    for joint in space.choices:  # a running maximum, because 44 maps at once need too much memory
         score = actor[..., space.pair_actor[joint]] + action[..., space.pair_action[joint]]
         decision = jnp.where(score > best, jnp.uint8(joint), decision)
         best = jnp.maximum(best, score)

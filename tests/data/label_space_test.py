@@ -94,3 +94,23 @@ def test_a_pair_that_does_not_occur_has_the_colour_of_its_actor():
 def test_vidors_colours_are_not_dark_and_its_actors_differ():
     assert min(_xyz(colour)[1] for colour in VIDOR.joint_colours[1:].tolist()) > 0.08
     assert _nearest(VIDOR.actor_colours) > 12
+
+
+def test_pairs_that_were_learned_are_the_choices_of_a_decision():
+    taught = A2D.taught([(7, 8), (1, 8), (2, 4)])  # the last is no pair
+    assert taught.learned == ((1, 8), (7, 8)) and taught.joint == A2D.joint
+    assert [A2D.joint[number] for number in taught.choices] == ["adult-walking", "dog-walking"]
+    assert A2D.choices == tuple(range(1, 44)) and (A2D.choice_of == A2D.joint_of).all()
+    assert taught.choice_of[7, 8] == A2D.joint_of[7, 8] and taught.choice_of[7, 7] == IGNORE
+    assert taught.choice_of[0, 0] == 0 and int((taught.choice_of != IGNORE).sum()) == 3
+    assert A2D.taught(A2D.pairs) == A2D  # all of them is no choice
+
+
+def test_learned_pairs_are_saved_and_make_no_other_classes():
+    own = LabelSpace.from_names(("dog", "cat"), ("run", "sit"), (("dog", "run"), ("cat", "sit"), ("cat", "run")))
+    for space in (A2D, own):
+        taught = space.taught(space.pairs[1:2])
+        assert LabelSpace.from_json(taught.to_json()) == taught != space
+        assert LabelSpace.from_json(space.to_json()) == space and "learned" not in space.to_json()
+        assert taught.has_classes_of(space) and space.has_classes_of(taught)
+    assert not own.has_classes_of(A2D)

@@ -119,3 +119,16 @@ def test_the_threshold_decides():
     for threshold, expected in ((0.5, CHASE), (0.6, 0)):
         labels = frame_labels(grid, 1, 1, VIDOR, threshold)
         assert labels.maps["action"].item() == expected and labels.maps["actions"].any() == (expected > 0)
+
+
+def test_pairs_that_were_not_learned_are_never_decided():
+    taught = A2D.taught([(DOG, RUNNING), (BIRD, FLYING), (BIRD, RUNNING)])
+    grid = (
+        np.random.RandomState(0).dirichlet(np.ones(8), (6, 9)),
+        np.random.RandomState(1).dirichlet(np.ones(10), (6, 9)),
+    )
+    labels = frame_labels(np.concatenate(grid, -1).astype(np.float32), 6, 9, taught, THRESHOLD)
+    chosen = [0, *taught.choices]
+    scores = np.log(grid[0])[..., A2D.pair_actor[chosen]] + np.log(grid[1])[..., A2D.pair_action[chosen]]
+    np.testing.assert_array_equal(labels.maps["joint"], np.array(chosen)[scores.argmax(-1)])
+    assert len(np.unique(labels.maps["joint"])) > 2

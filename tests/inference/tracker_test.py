@@ -10,7 +10,7 @@ from pycocotools import mask as coco
 from ssa2d_jax.data.label_space import A2D, VIDOR
 from ssa2d_jax.inference import track_files
 from ssa2d_jax.inference.tracker import Tracker, find_regions
-from ssa2d_jax.inference.tracks import Track
+from ssa2d_jax.inference.tracks import Track, _strongest
 from ssa2d_jax.runs.defaults import THRESHOLD
 from ssa2d_jax.visualization.overlay import draw_boxes
 
@@ -154,3 +154,11 @@ def test_short_and_doubtful_tracks_are_dropped():
     assert (dog.actor, cat.actor) == (DOG, CAT) and dog.confidence > 0.8 > 0.5 > cat.confidence
     assert numbers(min_frames=6) == sorted([dog.number, cat.number]) and numbers(min_frames=7) == [cat.number]
     assert numbers(min_confidence=0.5) == [dog.number] and numbers(min_confidence=0.9) == []
+
+
+def test_a_track_does_what_its_actor_was_seen_to_do_in_training():
+    actions = np.zeros(10)
+    actions[[RUNNING, WALKING]] = 0.3, 0.7
+    assert _strongest(actions[None], DOG, A2D, THRESHOLD) == [WALKING]
+    assert _strongest(actions[None], DOG, A2D.taught([(DOG, RUNNING), (CAT, WALKING)]), THRESHOLD) == [RUNNING]
+    assert _strongest(actions[None], DOG, A2D.taught([(CAT, RUNNING)]), THRESHOLD) == [WALKING]  # no dog was seen

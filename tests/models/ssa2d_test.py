@@ -8,7 +8,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from ssa2d_jax.models.decoder import Decoder
 from ssa2d_jax.models.i3d import I3D
-from ssa2d_jax.models.ssa2d import SSA2D, coarse_mask, let_foreground_decide
+from ssa2d_jax.models.ssa2d import SSA2D, coarse_mask
 
 toy = partial(SSA2D, classes=(8, 10), encoder_width=0.0625, decoder_width=0.0625)
 branches = partial(toy, encoder="pooled")  # where the decoders and heads matter: it compiles sooner
@@ -239,29 +239,3 @@ def test_flow_is_given_exactly_if_there_are_two_streams():
         toy(flow=True).init(jax.random.key(0), video)
     with pytest.raises(ValueError, match=r"must be \(1, 4, 32, 32, 2\)"):
         toy(flow=True).init(jax.random.key(0), video, flow[:, :2])
-
-
-def test_the_background_wins_only_against_all_other_classes_together():
-    p = np.array([[0.4, 0.3, 0.3], [0.6, 0.3, 0.1], [0.4, 0.6, 0.0], [0.51, 0.25, 0.24]], np.float32)
-    logits = let_foreground_decide(jnp.log(jnp.asarray(p) + 1e-9) + 5.0)
-    assert np.asarray(logits).argmax(-1).tolist() == [1, 0, 1, 0]
-    np.testing.assert_allclose(logits[:, 1:], np.log(p[:, 1:] + 1e-9) + 5, rtol=1e-5)
-    np.testing.assert_allclose(logits[2, 0], np.log(0.4) + 5, rtol=1e-5)  # where one class is certain nothing changes
-
-
-def test_foreground_first_changes_predictions_and_no_training():
-    model = branches(foreground_first=True)
-    variables, video = _init(model)
-    plain = branches().apply(variables, video)
-    changed = model.apply(variables, video)
-    for name in ("actor", "action"):
-        np.testing.assert_array_equal(getattr(changed, name)[..., 1:], getattr(plain, name)[..., 1:])
-        assert (np.asarray(getattr(changed, name)[..., 0]) < np.asarray(getattr(plain, name)[..., 0])).all()
-    np.testing.assert_array_equal(changed.mask, plain.mask)
-    multilabel = branches(foreground_first=True, has_background=False).apply(variables, video)
-    np.testing.assert_array_equal(multilabel.action, plain.action)
-    train = dict(train=True, mutable=["batch_stats"])
-    for one, other in zip(
-        model.apply(variables, video, **train)[0], branches().apply(variables, video, **train)[0], strict=True
-    ):
-        np.testing.assert_array_equal(one, other)

@@ -116,3 +116,14 @@ def test_joint_labels_by_hand():
     actor = jnp.array([0, 1, 7, IGNORE, 2], jnp.uint8)
     action = jnp.array([0, 1, 9, 1, 4], jnp.uint8)
     np.testing.assert_array_equal(label_grid.joint_labels(actor, action, A2D), [0, 1, 43, IGNORE, IGNORE])
+
+
+def test_joint_decision_takes_no_pair_that_was_not_learned():
+    logits = jax.random.normal(jax.random.key(0), (50, 8)), jax.random.normal(jax.random.key(1), (50, 10))
+    taught = A2D.taught(A2D.pairs[::4])
+    actor, action = (np.asarray(jax.nn.log_softmax(x)) for x in logits)
+    scores = actor[:, A2D.pair_actor] + action[:, A2D.pair_action]
+    chosen = [0, *taught.choices]
+    expected = np.array(chosen)[scores[:, chosen].argmax(1)]
+    np.testing.assert_array_equal(label_grid.joint_decision(*logits, taught), expected)
+    assert (expected != label_grid.joint_decision(*logits, A2D)).any()
