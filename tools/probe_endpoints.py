@@ -30,6 +30,7 @@ from ssa2d_jax.pretrained.reader import read_weights
 from ssa2d_jax.steps.inputs import normalize
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress
+from tools import fetch_weights
 
 FOLDS, PENALTY, THRESHOLD = 3, 0.1, 0.35
 CELL = 8  # pixels of the input on a side
@@ -43,7 +44,7 @@ def main() -> int:
     parser.add_argument("--layout", choices=sorted(set(LAYOUTS) - {"vidor"}), default="a2d")
     parser.add_argument("--size", default="96,128", help="height and width of the encoder's input")
     parser.add_argument("--shards", default="data/probe", help="folder for the prepared clips")
-    parser.add_argument("--weights", default="weights/i3d_kinetics400_rgb.safetensors")
+    parser.add_argument("--weights", default=str(fetch_weights.OUTPUT))
     arguments = parser.parse_args()
     try:
         config = {"a2d": a2d, "folder": folder}[arguments.layout].get_config("kinetics")

@@ -2,7 +2,7 @@
 
 python -m tools.real --release=path/to/Release [--layout=folder] [--seeds=0,1,2]     # make real RELEASE=...
 
-For every seed it trains `configs/<layout>.py:kinetics`, which takes 35 minutes on two cores for 100 clips. The videos
+For every seed it trains `configs/<layout>.py:kinetics`, which takes about 40 minutes on two cores for 100 clips. The videos
 of the test split are then labelled by the first seed's network and scored from these files: mIoU, how well outlines
 fit, and how much labels flicker (printed, and in predicted_scores.json). report.html shows the trainings: scores,
 classes, curves, best and worst clips. Everything is in --workdir. The same command goes on where it was interrupted.
@@ -17,6 +17,7 @@ from pathlib import Path
 from input_pipeline.releases.layouts import LAYOUTS, AnyRelease, open_release
 from ssa2d_jax.evaluation import boundaries, metrics
 from ssa2d_jax.inference.exports.output_folder import SUMMARY
+from ssa2d_jax.inference.predict import LABELS
 from ssa2d_jax.runs.checkpoints import CHECKSUMS
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils.errors import InputError
@@ -28,8 +29,8 @@ from tools.score_predicted import score
 from tools.shipped import call_main
 
 ROOT = Path(__file__).resolve().parent.parent
-WEIGHTS = ROOT / "weights/i3d_kinetics400_rgb.safetensors"
-PREDICTED, LABELS, SCORES = "predicted", "labels.npz", "predicted_scores.json"
+WEIGHTS = ROOT / fetch_weights.OUTPUT
+PREDICTED, SCORES = "predicted", "predicted_scores.json"
 
 
 def main() -> int:

@@ -105,7 +105,8 @@ class LabelSpace:
 
     def has_classes_of(self, other: "LabelSpace") -> bool:
         """Whether both have the same classes and pairs, whichever of them were learned."""
-        return all(self.to_json()[key] == other.to_json()[key] for key in ("actors", "actions", "several", "pairs"))
+        plain, other_plain = (dataclasses.replace(space, learned=None).to_json() for space in (self, other))
+        return plain == other_plain
 
     def matches(self, saved: Mapping[str, Any]) -> bool:
         """Whether `to_json` of these classes gave `saved`; in files of older versions, pairs may be missing."""
@@ -148,10 +149,7 @@ class LabelSpace:
 
         Not for multi-label spaces: they have more pairs than a byte can count.
         """
-        assert not self.multilabel
-        table = np.full((256, 256), IGNORE, np.uint8)
-        table[self.pair_actor, self.pair_action] = np.arange(len(self.joint), dtype=np.uint8)
-        return table
+        return self._joint_table(range(1, len(self.joint)))
 
     @functools.cached_property
     def choices(self) -> tuple[int, ...]:
@@ -162,9 +160,13 @@ class LabelSpace:
     @functools.cached_property
     def choice_of(self) -> UInt8[np.ndarray, "256 256"]:
         """`joint_of`, but IGNORE for pairs that no decision chooses."""
-        table = np.full((256, 256), IGNORE, np.uint8)
-        chosen = [0, *self.choices]
-        table[self.pair_actor[chosen], self.pair_action[chosen]] = chosen
+        return self._joint_table(self.choices)
+
+    def _joint_table(self, numbers: Collection[int]) -> UInt8[np.ndarray, "256 256"]:
+        """The joint class of every (actor, action) among the background and these joint classes; IGNORE elsewhere."""
+        assert not self.multilabel
+        table, known = np.full((256, 256), IGNORE, np.uint8), [0, *numbers]
+        table[self.pair_actor[known], self.pair_action[known]] = known
         return table
 
     @functools.cached_property
