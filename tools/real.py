@@ -2,10 +2,11 @@
 
 python -m tools.real --release=path/to/Release [--layout=folder] [--seeds=0,1,2]     # make real RELEASE=...
 
-For every seed it trains `configs/<layout>.py:kinetics`, which takes about 40 minutes on two cores for 100 clips. The videos
-of the test split are then labelled by the first seed's network and scored from these files: mIoU, how well outlines
-fit, and how much labels flicker (printed, and in predicted_scores.json). report.html shows the trainings: scores,
-classes, curves, best and worst clips. Everything is in --workdir. The same command goes on where it was interrupted.
+For every seed it trains `configs/<layout>.py:kinetics`, which takes about 40 minutes on two cores for 100 clips. The
+videos of the test split are then labelled by the first seed's network and scored from these files: mIoU, how well
+outlines fit, and how much labels flicker (printed, and in predicted_scores.json). report.html shows the trainings:
+scores, classes, curves, best and worst clips. Everything is in --workdir. The same command goes on where it was
+interrupted.
 """
 
 import argparse
