@@ -14,6 +14,10 @@ NETWORK_VARIANTS: dict[str, dict[str, str | bool | float]] = {
     "no_multi_scale": {"multi_scale": False},
     "action_context": {"action_context": True, "context_dropout": 0.5},
     "no_action_context": {"action_context": False},
+    "actor_context": {"actor_context": True, "context_dropout": 0.5},
+    "no_actor_context": {"actor_context": False},
+    "mask_vote": {"mask_vote": 1.0},
+    "no_mask_vote": {"mask_vote": 0.0},
     "mixed_4f": {"decoder_input": "Mixed_4f"},
     "mixed_5c": {"decoder_input": "Mixed_5c"},
     "flow": {"flow": True},
@@ -107,8 +111,12 @@ def get_config() -> ml_collections.ConfigDict:
     model.multi_scale = True  # false: the feature pyramid has no lateral connections
     model.decoder_input = "Mixed_5c"  # or "Mixed_4f", where a frozen encoder knows better where things are
     model.action_context = False  # the clip as a whole, and its foreground, add to the actions' logits; not the paper's
-    # Share of the action context's features that training leaves out, 0 up to 1; drawn by step and place in the batch.
+    model.actor_context = False  # the same for the actors' logits
+    model.context_endpoints = ("Mixed_3c", "Mixed_4f")  # what the context goes by; also "Mixed_5c"
+    # Share of the context's features that training leaves out, 0 up to 1; drawn by step and place in the batch.
     model.context_dropout = 0.0
+    # Outside training: the mask branch's log-odds of foreground, times this, join the logits of actors and actions.
+    model.mask_vote = 0.0
     model.bfloat16 = False  # activations in bfloat16; parameters, statistics and losses stay float32
     model.batch_norm_momentum = 0.9  # momentum of the running statistics
     # The encoder's batch norm uses its running statistics in training, too: useful only with trained weights.

@@ -9,7 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Bool, Float, Float32, Key
 
 from ssa2d_jax.models import layers
-from ssa2d_jax.models.action_context import ActionContext
+from ssa2d_jax.models.clip_context import CONTEXT_ENDPOINTS, ContextLogits, context_features
 from ssa2d_jax.models.decoder import DECODER_INPUTS, Decoder
 from ssa2d_jax.models.encoders import ENCODER, ENCODERS
 from ssa2d_jax.models.units import Endpoints, Unit3d, scaled_width
@@ -36,7 +36,10 @@ class SSA2D(nn.Module):
     `actor_prior`: how the actor branch's features f_ap enter the action branch (AP-Infusion, section 3.3):
     "concat", "add", or "off". `ssa_masking`: whether the mask branch weighs the action features (section 3.4).
     `decoder_input`: one of DECODER_INPUTS, the decoders' deepest endpoint; not every encoder has Mixed_4f.
-    `action_context`: whether the clip as a whole has a say in its actions (ActionContext, not of the paper).
+    `action_context`, `actor_context`: whether the clip as a whole has a say in its actions and in its actors
+    (ContextLogits, not of the paper). It goes by `context_endpoints`, of which training leaves out `context_dropout`.
+    `mask_vote`: outside training, the log-odds of foreground of the mask branch, times this, are added to the logits of
+    every actor and action but the background (not of the paper).
     `classes`: number of actor and of action classes, background included; without `has_background`, which is for
     several actions a pixel, the actions have none.
     """
@@ -55,7 +58,10 @@ class SSA2D(nn.Module):
     multi_scale: bool = True
     decoder_input: str = DECODER_INPUTS[0]
     action_context: bool = False
+    actor_context: bool = False
+    context_endpoints: tuple[str, ...] = CONTEXT_ENDPOINTS[:2]
     context_dropout: float = 0.0
+    mask_vote: float = 0.0
     has_background: bool = True
     batch_norm_momentum: float = 0.9
     freeze_encoder_stats: bool = False
@@ -81,7 +87,7 @@ class SSA2D(nn.Module):
                 branch's foreground in SSA-Masking wherever `mask_known` is true, as training does.
             mask_known: given exactly where `mask_truth` is.
             train: whether batch norm uses, and moves, the batch's statistics.
-            clip_keys: random keys, one for each clip; with them the action context has dropout.
+            clip_keys: random keys, one for each clip; with them the clip's context has dropout.
 
         Raises:
             ValueError: video or flow has another shape, or flow is missing or unexpected.
@@ -90,7 +96,9 @@ class SSA2D(nn.Module):
         check_flow(self.flow, video.shape, flow)
         endpoints = self._encoder(train)(video.astype(self.dtype), None if flow is None else flow.astype(self.dtype))
 
-        mask = self._mask_branch(endpoints, train)
+        coarse = self._head("mask", 2)(self._decoder("mask", train)(endpoints))  # [B, T/2, H/4, W/4, 2]
+        _, time, height, width, _ = coarse.shape
+        mask = layers.upsample_linear(coarse, (time, 2 * height, 2 * width))
         f_ap = self._decoder("actor", train)(endpoints)
         actor = self._head("actor", self.classes[0])(f_ap)
 
@@ -100,18 +108,24 @@ class SSA2D(nn.Module):
         if self.ssa_masking:
             f_act = mask_features(f_act, weights)
         action = self._head("action", self.classes[1])(f_act)
-        if self.action_context:
-            action += self._action_context()(endpoints, weights, clip_keys)
+        if self.has_context:
+            context = context_features(endpoints, weights, self.context_endpoints, clip_keys, self.context_dropout)
+            if self.actor_context:
+                actor += ContextLogits(self.classes[0], name="actor_context")(context)
+            if self.action_context:
+                action += ContextLogits(self.classes[1], self.has_background, name="action_context")(context)
         # A 1^3 convolution and linear interpolation commute, so classes are interpolated, not features.
         action = layers.upsample_linear(action, actor.shape[1:4])
+        if self.mask_vote and not train:
+            vote = self.mask_vote * (coarse[..., FOREGROUND] - coarse[..., 1 - FOREGROUND])
+            actor = favour_foreground(actor, vote)
+            action = favour_foreground(action, vote) if self.has_background else action
         return Outputs(actor=actor, action=action, mask=mask)
 
-    @nn.nowrap
-    def _mask_branch(self, endpoints: Endpoints, train: bool) -> Float32[jax.Array, "B t y x 2"]:
-        """Mask logits, interpolated to twice the decoder's height and width."""
-        mask = self._head("mask", 2)(self._decoder("mask", train)(endpoints))
-        _, time, height, width, _ = mask.shape
-        return layers.upsample_linear(mask, (time, 2 * height, 2 * width))
+    @property
+    def has_context(self) -> bool:
+        """Whether the clip as a whole has a say in anything."""
+        return self.action_context or self.actor_context
 
     @nn.nowrap
     def _encoder(self, train: bool) -> nn.Module:
@@ -148,10 +162,6 @@ class SSA2D(nn.Module):
             name="action_conv",
             **self._shared_fields(),
         )
-
-    @nn.nowrap
-    def _action_context(self) -> nn.Module:
-        return ActionContext(self.classes[1], self.has_background, self.context_dropout, name="action_context")
 
     @nn.nowrap
     def _head(self, branch: str, classes: int) -> nn.Module:
@@ -195,6 +205,13 @@ def mask_features(
 ) -> Float[jax.Array, "B t y x 2*C"]:
     """SSA-Masking (section 3.4): the action features times the foreground, beside the features themselves."""
     return jnp.concatenate([f_act * weights[..., None].astype(f_act.dtype), f_act], axis=-1)
+
+
+def favour_foreground(
+    logits: Float[jax.Array, "B t y x classes"], odds: Float[jax.Array, "B t y x"]
+) -> Float[jax.Array, "B t y x classes"]:
+    """Adds `odds` to the logits of all classes but the background."""
+    return jnp.concatenate([logits[..., :1], logits[..., 1:] + odds[..., None]], axis=-1)
 
 
 def check_video_shape(shape: Shape) -> None:

@@ -11,8 +11,9 @@ from ssa2d_jax.data.backends import BACKENDS
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.export_formats import EXPORT_SHAPES, FORMATS_RULE, are_formats
 from ssa2d_jax.data.layouts import LAYOUT_TITLES
+from ssa2d_jax.models.clip_context import CONTEXT_ENDPOINTS
 from ssa2d_jax.models.decoder import DECODER_INPUTS
-from ssa2d_jax.models.encoders import ENCODERS, WITHOUT_MIXED_4F
+from ssa2d_jax.models.encoders import ENCODERS, deeper_endpoints
 from ssa2d_jax.models.ssa2d import ACTOR_PRIORS
 from ssa2d_jax.runs.saved_config import RENAMED_KEYS
 from ssa2d_jax.steps.optimizer import OPTIMIZERS
@@ -122,8 +123,8 @@ def _are_different(values: Any, is_allowed: Callable[[Any], bool]) -> bool:
     return len(values) > 0 and all(map(is_allowed, values)) and len(set(values)) == len(values)
 
 
-def _decoder_inputs(encoder: str) -> tuple[str, ...]:
-    return DECODER_INPUTS[:1] if encoder in WITHOUT_MIXED_4F else DECODER_INPUTS
+def _decoder_inputs(encoder: str) -> list[str]:
+    return [name for name in DECODER_INPUTS if name in deeper_endpoints(encoder)]
 
 
 def _has_gates(encoder: str, temporal_kernels: bool) -> bool:
@@ -161,6 +162,7 @@ def _one_of(key: str, names: Collection[str], allowed: str = "") -> Rule:
 
 _INIT = ("init.run", "init.encoder_weights", "init.flow_weights", "model.flow")
 _UNLESS_LOADED = "unless config.init gives weights to every stream of the encoder"
+_SPLITS_RULE = "one split or more of " + ", ".join(SPLITS)
 _FLOW_METHODS = ("", *optical_flow.METHODS)
 
 _RULES = (
@@ -196,7 +198,7 @@ _RULES = (
         "data.flow", lambda method, flow: bool(method) or not flow,
         "with model.flow a method: 'tvl1' or 'dis' (then run --mode=prepare)", uses=("model.flow",),
     ),
-    _at_least("data.decode_threads", 0),
+    *(_at_least(name, 0) for name in ("data.decode_threads", "seed")),
     Rule("data.sprites.size", lambda size: _is_size(size, 1), "(height, width) in pixels"),
     Rule("augment.crop_scale", lambda scale: _is_range(scale, 1), "(low, high) with 0 < low <= high <= 1"),
     Rule("augment.crop_aspect", _is_range, "(low, high) with 0 < low <= high"),
@@ -213,24 +215,20 @@ _RULES = (
         "model.decoder_input", lambda name, encoder: name in _decoder_inputs(encoder),
         lambda encoder: f"{' or '.join(_decoder_inputs(encoder))} with the encoder {encoder}", uses=("model.encoder",),
     ),
-    Rule("model.encoder_width", lambda width: width > 0, "more than 0"),
-    Rule("model.decoder_width", lambda width: width > 0, "more than 0"),
-    *map(_finite, ("loss.actor_weight", "loss.action_weight", "loss.mask_weight")),
     Rule(
-        "train.eval_splits", lambda splits: len(splits) > 0 and set(splits) <= set(SPLITS),
-        "one split or more of " + ", ".join(SPLITS),
+        "model.context_endpoints", lambda names, encoder: _are_different(names, CONTEXT_ENDPOINTS.__contains__)
+        and not set(names).isdisjoint(deeper_endpoints(encoder)),
+        lambda encoder: f"one or more of {', '.join(deeper_endpoints(encoder))}, none twice", uses=("model.encoder",),
     ),
+    *map(_positive, ("model.encoder_width", "model.decoder_width", "train.adam_eps", "train.muon_factor")),
+    *map(_finite, ("model.mask_vote", "loss.actor_weight", "loss.action_weight", "loss.mask_weight")),
+    Rule("train.eval_splits", lambda names: len(names) > 0 and set(names) <= set(SPLITS), _SPLITS_RULE),
     Rule("train.lr_phases", _are_phases, "rows of (epochs > 0, learning rate at start, at end)"),
     _below_one("train.ema_decay", zero="0 (off)"),
-    *(_at_least(f"train.{name}", 0) for name in ("eval_every", "save_every", "image_clips")),
-    *(_at_least(name, 0) for name in ("seed", "train.encoder_frozen_steps")),
-    _below_one("train.adam_b1"),
-    _below_one("train.adam_b2"),
-    _positive("train.adam_eps"),
-    _finite("train.weight_decay"),
-    _finite("train.clip_gradient"),
+    *(_at_least(f"train.{name}", 0) for name in ("eval_every", "save_every", "image_clips", "encoder_frozen_steps")),
+    *map(_below_one, ("train.adam_b1", "train.adam_b2")),
+    *map(_finite, ("train.weight_decay", "train.clip_gradient")),
     _one_of("train.optimizer", OPTIMIZERS, " or ".join(map(repr, OPTIMIZERS))),
-    _positive("train.muon_factor"),
     Rule("train.temporal_lr_scale", lambda scale: 0 < scale <= 1, "more than 0, at most 1"),
     Rule("train.encoder_lr_scale", lambda scale: 0 <= scale < math.inf, "0 (frozen) or more"),
     Rule(

@@ -139,6 +139,7 @@ def head_outputs(space: LabelSpace, run_space: LabelSpace) -> dict[str, HeadOutp
     return {
         "actor_head": HeadOutputs(space.actors, run_space.actors),
         "action_head": HeadOutputs(actions, run_actions),
+        "actor_context": HeadOutputs(without(space.actors), without(run_space.actors)),
         "action_context": HeadOutputs(without(actions), without(run_actions)),
     }
 

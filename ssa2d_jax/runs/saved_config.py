@@ -37,7 +37,10 @@ ADDED_KEYS = {
     "model.feature_gating": False,
     "model.decoder_input": "Mixed_5c",
     "model.action_context": False,
+    "model.actor_context": False,
+    "model.context_endpoints": ("Mixed_4f", "Mixed_5c"),
     "model.context_dropout": 0.0,
+    "model.mask_vote": 0.0,
     "train.temporal_lr_scale": 1.0,
 }
 

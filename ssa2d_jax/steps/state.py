@@ -40,6 +40,7 @@ def build_model(config: ConfigDict, space: LabelSpace, stats_axis: str | None) -
         stats_axis: the device axis over which batch norm shares statistics, None for one device.
     """
     fields = dict(config)
+    fields["context_endpoints"] = tuple(fields["context_endpoints"])
     dtype = jnp.bfloat16 if fields.pop("bfloat16") else jnp.float32
     return SSA2D(classes=space.heads, has_background=not space.multilabel, stats_axis=stats_axis, dtype=dtype, **fields)
 

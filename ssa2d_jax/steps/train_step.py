@@ -92,7 +92,7 @@ def train_step(
     Returns:
         The new state, and means over all clips of all devices (loss, actor, action, mask) and `gradient_norm`.
     """
-    if model.action_context and model.context_dropout > 0:
+    if model.has_context and model.context_dropout > 0:
         batch = {**batch, "clip_key": _clip_keys(state.step, len(batch["clip_valid"]))}
     gradients, batch_stats, sums = _accumulate(
         partial(summed_loss, model=model, loss_weights=loss_weights, freeze_encoder=freeze_encoder),

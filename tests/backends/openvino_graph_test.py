@@ -149,8 +149,8 @@ NETWORKS = {
     "i3d": {},
     "flow": {"flow": True},
     "s3d with gates": {"encoder": "s3d", "feature_gating": True},
-    "the deepest endpoint Mixed_4f, with action context": {
-        "decoder_input": "Mixed_4f", "action_context": True,
+    "the deepest endpoint Mixed_4f, with the clip's context": {
+        "decoder_input": "Mixed_4f", "action_context": True, "actor_context": True,
     },
     "pooled, without the paper's parts": {
         "encoder": "pooled", "actor_prior": "off", "ssa_masking": False, "atrous": False, "multi_scale": False,

@@ -194,3 +194,25 @@ def test_the_decoders_begin_where_the_encoder_has_an_endpoint():
     config.model.encoder, config.model.decoder_input = "s3d", "Mixed_4e"
     with pytest.raises(InputError, match="allowed: Mixed_5c or Mixed_4f with the encoder s3d"):
         config_rules.check_config(config, devices=1)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "names", "allowed"),
+    [
+        ("i3d", ("Mixed_5c",), ""),
+        ("s3d", ("Mixed_4f", "Mixed_3c"), ""),
+        ("pooled", ("Mixed_3c", "Mixed_4f"), ""),  # it does without the second
+        ("pooled", ("Mixed_4f",), "one or more of Mixed_3c, Mixed_5c, none twice"),
+        ("i3d", (), "one or more of Mixed_3c, Mixed_4f, Mixed_5c, none twice"),
+        ("i3d", ("Mixed_4f", "Mixed_4f"), "none twice"),
+        ("i3d", ("Mixed_4e",), "one or more of Mixed_3c, Mixed_4f, Mixed_5c, none twice"),
+    ],
+)
+def test_the_context_goes_by_endpoints_that_the_encoder_has(encoder, names, allowed):
+    config = a2d.get_config("actor_context")
+    config.model.encoder, config.model.context_endpoints = encoder, names
+    if not allowed:
+        config_rules.check_config(config, devices=1)
+        return
+    with pytest.raises(InputError, match=f"context_endpoints is .*; allowed: .*{allowed}$"):
+        config_rules.check_config(config, devices=1)

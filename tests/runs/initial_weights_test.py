@@ -155,32 +155,37 @@ def test_outputs_are_taken_by_name_wherever_they_are(tmp_path, actors):
     assert lines["action_head"].endswith("x.safetensors")
 
 
-@pytest.mark.parametrize("actions", [("climbing", "jumping"), ("jumping", "zooming", "climbing"), ("zooming",)])
-def test_the_action_context_goes_by_the_names_of_the_actions(tmp_path, actions):
-    config = toy_config("pooled")
-    config.model.action_context = True
-    old_space = LabelSpace.from_names(("dog",), ("jumping", "running"), (("dog", "jumping"), ("dog", "running")))
-    before = _variables(config, old_space)
-    config.init.run = str(_exported(tmp_path / "x.safetensors", config, before, space=old_space))
-    space = LabelSpace.from_names(("dog",), actions, tuple(("dog", action) for action in actions))
+@pytest.mark.parametrize("branch", ["actor", "action"])
+@pytest.mark.parametrize("names", [("climbing", "jumping"), ("jumping", "zooming", "climbing"), ("zooming",)])
+def test_the_clips_context_goes_by_the_names_of_classes(tmp_path, names, branch):
+    def classes(names):
+        """Those of the branch, with one class of the other kind."""
+        sides = (names, ("one",)) if branch == "actor" else (("one",), names)
+        return LabelSpace.from_names(*sides, tuple((a, b) for a in sides[0] for b in sides[1]))
+
+    config, known = toy_config("pooled"), ("jumping", "running")
+    config.model.action_context = config.model.actor_context = True
+    before = _variables(config, classes(known))
+    config.init.run = str(_exported(tmp_path / "x.safetensors", config, before, space=classes(known)))
+    space, context = classes(names), f"{branch}_context"
     fresh = _variables(config, space, seed=1)
     state, table = initial_weights.apply_weights(_state(fresh), initial_weights.read_sources(config.init, None), space)
-    kernel, old, new = (one["action_context"]["kernel"] for one in (state.params, before["params"], fresh["params"]))
-    for number, action in enumerate(actions):
-        known = action in old_space.actions
-        there = old[..., old_space.actions.index(action) - 1] if known else new[..., number]
+    kernel, old, new = (one[context]["kernel"] for one in (state.params, before["params"], fresh["params"]))
+    for number, name in enumerate(names):
+        there = old[..., known.index(name)] if name in known else new[..., number]
         np.testing.assert_array_equal(kernel[..., number], there)
-    line = next(line for line in table.splitlines() if line.startswith("action_context"))
-    assert "jumping" not in line and ("climbing" in line) == ("climbing" in actions)
+    line = next(line for line in table.splitlines() if line.startswith(context))
+    assert "jumping" not in line and ("climbing" in line) == ("climbing" in names)
 
 
-def test_a_network_without_action_context_has_no_outputs_for_it(tmp_path):
+def test_a_network_without_context_has_no_outputs_for_it(tmp_path):
     config = toy_config("pooled")
     model = build_model(config.model, A2D, stats_axis=None)
     only = tuple(initial_weights.head_outputs(A2D, A2D))
-    assert "action_context" in only
+    assert {"actor_context", "action_context"} < set(only)
     variables = init_variables(model, config, only)
-    assert "action_context" not in variables["params"] and np.asarray(variables["params"]["actor_head"]["kernel"]).any()
+    assert not {"actor_context", "action_context"} & set(variables["params"])
+    assert np.asarray(variables["params"]["actor_head"]["kernel"]).any()
 
 
 def test_heads_of_as_many_other_classes_start_afresh(tmp_path):

@@ -28,7 +28,8 @@ def _start(device_count, microbatches=1, ema_decay=0.0, context_dropout=0.0):
     """The toy with its own optimizer in float64, where agreement shows errors and not rounding -> state, step."""
     config = pooled_config()
     config.train.ema_decay = ema_decay
-    config.model.action_context, config.model.context_dropout = context_dropout > 0, context_dropout
+    config.model.action_context = config.model.actor_context = context_dropout > 0
+    config.model.context_dropout = context_dropout
     model = build_model(config.model, A2D, stats_axis=DEVICES).clone(dtype=jnp.float64)
     optimizer = make_optimizer(config.train, lambda _: 1e-3)
     state = _in_float64(init_state(model.clone(stats_axis=None), optimizer, config))
@@ -88,15 +89,15 @@ def _darkened(batch):
     return batch
 
 
-def test_devices_drop_the_same_of_the_action_context():
+def test_devices_drop_the_same_of_the_clips_context():
     batches = [_darkened(toy_batch(seed)) for seed in range(3)]
     one, _ = _train(1, batches, context_dropout=0.5)
     four, _ = _train(4, batches, context_dropout=0.5)
     _close(one.params, four.params, 1e-5)
-    context = lambda state: state.params["action_context"]["kernel"]
-    assert np.abs(context(one)).max() > 1e-4
     kept, _ = _train(1, batches, context_dropout=1e-9)
-    assert np.abs(context(one) - context(kept)).max() > 1e-4
+    for context in ("actor_context", "action_context"):
+        dropped, whole = (state.params[context]["kernel"] for state in (one, kept))
+        assert np.abs(dropped).max() > 1e-4 and np.abs(dropped - whole).max() > 1e-4
 
 
 def test_padding_clips_do_not_count_and_do_not_unbalance_the_devices():
@@ -126,7 +127,7 @@ def test_accumulation_changes_nothing_where_the_parts_are_alike():
     assert whole.variables()["params"] is whole.params
 
 
-def test_microbatches_drop_the_same_of_the_action_context():
+def test_microbatches_drop_the_same_of_the_clips_context():
     batch = _darkened(toy_batch(0, batch=2))
     batch = {key: np.concatenate([value, value]) for key, value in batch.items()}
     whole, _ = _train(1, [batch], context_dropout=0.5)
