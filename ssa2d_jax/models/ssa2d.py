@@ -12,7 +12,7 @@ from ssa2d_jax.models import layers
 from ssa2d_jax.models.clip_context import CONTEXT_ENDPOINTS, ContextLogits, context_features
 from ssa2d_jax.models.decoder import DECODER_INPUTS, Decoder
 from ssa2d_jax.models.encoders import ENCODER, ENCODERS
-from ssa2d_jax.models.units import Endpoints, Unit3d, scaled_width
+from ssa2d_jax.models.units import Unit3d, scaled_width
 
 ACTOR_PRIORS = ("concat", "add", "off")
 FOREGROUND = 1

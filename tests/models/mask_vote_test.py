@@ -1,7 +1,6 @@
 """The vote of the mask branch: its log-odds of foreground in the logits of actors and actions."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
