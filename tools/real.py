@@ -2,11 +2,10 @@
 
 python -m tools.real --release=path/to/Release [--layout=folder] [--seeds=0,1,2]     # make real RELEASE=...
 
-For every seed it trains `configs/<layout>.py:kinetics`, which takes about 40 minutes on two cores for 100 clips. The
-videos of the test split are then labelled by the first seed's network and scored from these files: mIoU, how well
-outlines fit, and how much labels flicker (printed, and in predicted_scores.json). report.html shows the trainings:
-scores, classes, curves, best and worst clips. Everything is in --workdir. The same command goes on where it was
-interrupted.
+For every seed it trains `configs/<layout>.py:kinetics`, which takes about half an hour on two cores for 100 clips. Each
+network then labels the videos of the test split, and these files are scored: mIoU, how well outlines fit, and how much
+labels flicker. report.html shows it all: scores, classes, curves, best and worst clips. Everything is in --workdir. The
+same command goes on where it was interrupted.
 """
 
 import argparse
@@ -31,7 +30,7 @@ from tools.shipped import call_main
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / fetch_weights.OUTPUT
-PREDICTED, SCORES = "predicted", "predicted_scores.json"
+PREDICTED = "predicted"
 
 
 def main() -> int:
@@ -93,17 +92,25 @@ def run(layout: str, release: Path, workdir: Path, seeds: tuple[int, ...], optio
         words = [f"--config=configs/{layout}.py:kinetics", f"--workdir={folder}", f"--config.seed={seed}"]
         if code := call_main(*words, *data, *options):
             return code
-    predicted = workdir / PREDICTED / runs[0].name
-    failures = _predict(runs[0], opened, predicted)
-    result = score(layout, release, predicted)
-    replace_text(workdir / SCORES, json.dumps(result | {"left_out": failures}, indent=1) + "\n")
-    log(f"from the files that predict wrote, {predicted} ({workdir / SCORES}):")
-    print(metrics.table(result, published=False))
-    print(boundaries.describe(result["boundary"], result["flicker"]), flush=True)
+    failures = dict.fromkeys(  # the same video fails for every seed
+        failure for folder in runs for failure in _score_files(folder, layout, release, opened, workdir / PREDICTED)
+    )
     code = call_main("--mode=report", f"--workdir={workdir}")
     for failure in failures:
         print(f"not labelled, and not scored: {failure}", file=sys.stderr)
     return code or int(bool(failures))
+
+
+def _score_files(run_folder: Path, layout: str, root: Path, release: AnyRelease, predicted: Path) -> list[str]:
+    """Labels the test videos and writes the scores of these files; returns what was wrong with which video."""
+    folder, scores = predicted / run_folder.name, Workdir(run_folder).predicted_scores
+    failures = _predict(run_folder, release, folder)
+    result = score(layout, root, folder)
+    replace_text(scores, json.dumps(result | {"left_out": failures}, indent=1) + "\n")
+    log(f"{run_folder.name}, from the files that predict wrote, {folder} ({scores}):")
+    print(metrics.table(result, published=False))
+    print(boundaries.describe(result["boundary"], result["flicker"]), flush=True)
+    return failures
 
 
 def _predict(run_folder: Path, release: AnyRelease, folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.data.layouts import LAYOUT_TITLES
-from ssa2d_jax.evaluation import metrics
+from ssa2d_jax.evaluation import metrics, predicted_scores
 from ssa2d_jax.evaluation.published import PUBLISHED_A2D, PUBLISHED_VIDOR
 from ssa2d_jax.evaluation.scored_run import ScoredRun, read_run, unscored_message, unscored_runs
 from ssa2d_jax.runs.workdir import Workdir
@@ -105,6 +105,8 @@ def page(runs: Sequence[ScoredRun], split: str, tables: Sequence[str] = (), left
         group = [run for run in runs if (run.layout, run.data) == (layout, data)]
         of_data = _of_data(group, layout, len({run.data for run in runs}) > 1)
         sections.append((f"Scores{of_data}", [_describe_data(group), score_table(group, layout == "vidor")]))
+        whole = {run.name: run.predicted for run in group if run.predicted is not None}
+        sections.append((f"Whole videos{of_data}", predicted_scores.table(whole)))
         sections.append((f"Class by class{of_data}", _class_charts(group)))
     sections += [("Training", _curves(runs)), ("Time and score", _time_and_score(runs))]
     sections += [("Ablations", [_table_from_markdown(table)]) for table in tables]

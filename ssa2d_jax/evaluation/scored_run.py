@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.data.layouts import LAYOUT_TITLES
-from ssa2d_jax.evaluation import metrics
+from ssa2d_jax.evaluation import metrics, predicted_scores
 from ssa2d_jax.runs.saved_config import read_config
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils import commands, csv_history
@@ -47,6 +47,7 @@ class ScoredRun:
     published: bool  # config.eval.published: the papers' scores are on the same data
     losses: History
     joint_miou: History  # of the evaluations during training
+    predicted: predicted_scores.Scores | None = None  # predicted_scores.json: whole videos of the test split
     data_words: str = ""  # the data and how the network sees them, in words
 
     @property
@@ -83,6 +84,7 @@ def read_run(workdir: Path, split: str, name: str) -> ScoredRun:
         published=bool(config.get("eval", {}).get("published")),
         losses=_history(csv_history.read_rows(files.training_history), "loss"),
         joint_miou=_history(evaluations, "joint_miou"),
+        predicted=predicted_scores.read_scores(files.predicted_scores) if split == "test" else None,
         data_words=_describe_data(config["data"], str(scores.get("data", ""))),
     )
 

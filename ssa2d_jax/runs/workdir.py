@@ -83,6 +83,11 @@ class Workdir:
         return self.folder / "speed.json"
 
     @property
+    def predicted_scores(self) -> Path:
+        """The scores of the labels that predict wrote for the test videos."""
+        return self.folder / "predicted_scores.json"
+
+    @property
     def report(self) -> Path:
         """The page of --mode=report."""
         return self.folder / "report.html"

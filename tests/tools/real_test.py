@@ -63,15 +63,16 @@ def test_it_trains_every_seed_labels_the_test_videos_once_and_reports(release, t
     workdir = tmp_path / "real"
     assert real.run("a2d", release, workdir, (3, 4), ["--config.train.log_every=7"]) == 0
     weights, first, second, *labelled, report = calls
-    assert weights == "weights" and sorted(labelled) == ["first", "second"]
+    assert weights == "weights" and sorted(labelled) == ["first", "first", "second", "second"]
     for words, seed in ((first, 3), (second, 4)):
         assert words[:3] == (
             "--config=configs/a2d.py:kinetics", f"--workdir={workdir / f'seed_{seed}'}", f"--config.seed={seed}",
         )  # fmt: skip
         assert {f"--config.data.root={release}", "--config.train.log_every=7"} < set(words)
     assert report == ("--mode=report", f"--workdir={workdir}")
-    scores = json.loads((workdir / "predicted_scores.json").read_text())
-    assert scores["frames"] == 6 and scores["joint"]["glo"] > 0 and scores["flicker"] == 0
+    for seed in (3, 4):
+        scores = json.loads((workdir / f"seed_{seed}/predicted_scores.json").read_text())
+        assert scores["frames"] == 6 and scores["joint"]["glo"] > 0 and scores["flicker"] == 0
     assert "joint" in capsys.readouterr().out
     calls.clear()
     assert real.run("a2d", release, workdir, (3, 4), []) == 0
@@ -102,7 +103,7 @@ def test_a_test_video_that_cant_be_read_is_left_out_and_listed(release, tmp_path
     (release / "clips320H/first.mp4").write_bytes(b"broken")
     assert real.run("a2d", release, tmp_path / "real", (0,), []) == 1
     assert "not labelled, and not scored: first: " in capsys.readouterr().err
-    scores = json.loads((tmp_path / "real/predicted_scores.json").read_text())
+    scores = json.loads((tmp_path / "real/seed_0/predicted_scores.json").read_text())
     assert scores["frames"] == 3 and len(scores["left_out"]) == 1 and calls[-1][0] == "--mode=report"
 
 

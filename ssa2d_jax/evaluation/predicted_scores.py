@@ -1,0 +1,71 @@
+"""Scores of the labels that `predict` wrote for whole test videos, and their table for the report."""
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssa2d_jax.data.label_space import KINDS
+from ssa2d_jax.evaluation.boundaries import TOLERANCE
+from ssa2d_jax.utils.text import plural
+
+Scores = Mapping[str, Any]  # mIoU by kind of label, "boundary", "flicker", "frames" and "left_out"
+_TEXT = (
+    "From the files that predict wrote: windows are blended over whole videos. Boundary: F-score of outlines within "
+    f"{TOLERANCE * 320:.0f} pixels at a height of 320. Flicker: the share of pixels that change their class from frame "
+    "to frame where the picture is still. Percent."
+)
+
+
+def read_scores(path: Path) -> Scores | None:
+    """The scores in a file; None if there is none.
+
+    Raises:
+        ValueError, KeyError, TypeError, OSError: it is damaged.
+    """
+    if not path.is_file():
+        return None
+    scores: Scores = json.loads(path.read_text())
+    _row(scores)
+    _note("", scores)
+    return scores
+
+
+def _row(scores: Scores) -> list[float]:
+    """The numbers of a table's row."""
+    miou = [float(scores[kind]["miou"]) for kind in KINDS]
+    return [*miou, *(float(scores["boundary"][kind]) for kind in KINDS), float(scores["flicker"])]
+
+
+def _note(name: str, scores: Scores) -> str:
+    """What the scores are of."""
+    left_out = f", {plural(len(scores['left_out']), 'video')} left out" if scores["left_out"] else ""
+    return f"{name}: {plural(int(scores['frames']), 'labelled frame')}{left_out}"
+
+
+def table(scores: Mapping[str, Scores]) -> list[str]:
+    """Parts of an HTML page: the scores of each run, by its name, and their mean and sample standard deviation."""
+    if not scores:
+        return []
+    rows = {name: _row(of_run) for name, of_run in scores.items()}
+    cells = lambda texts: "".join(f"<td>{text}</td>" for text in texts)
+    body = [f"<tr class=ours><td>{html.escape(name)}</td>{cells(_texts(row))}</tr>" for name, row in rows.items()]
+    if len(rows) > 1:
+        values = np.array(list(rows.values()))
+        pairs = zip(_texts(values.mean(0)), _texts(values.std(0, ddof=1)), strict=True)
+        body.append(f"<tr><td>mean ± deviation</td>{cells(f'{mean} ± {spread}' for mean, spread in pairs)}</tr>")
+    kinds = "".join(f"<th>{kind}</th>" for kind in (*KINDS, *KINDS))
+    notes = "; ".join(html.escape(_note(name, of_run)) for name, of_run in scores.items())
+    return [
+        f"<p>{_TEXT} <span class=quiet>{notes}.</span></p>",
+        "<div class=spread><table><thead><tr><th></th><th colspan=3>mIoU</th><th colspan=3>boundary</th><th></th></tr>"
+        f"<tr><th></th>{kinds}<th>flicker</th></tr></thead><tbody>{''.join(body)}</tbody></table></div>",
+    ]
+
+
+def _texts(row: Sequence[float] | np.ndarray) -> list[str]:
+    *scores, flicker = row
+    return [*(f"{score:.1f}" for score in scores), f"{flicker:.2f}"]
