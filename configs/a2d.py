@@ -10,8 +10,8 @@ Variants:
     a2d.py:scratch      the same with random initial weights, trained completely
     a2d.py:flow         RGB and TV-L1 optical flow
     a2d.py:s3d, s3d_g   another encoder, without and with feature gating
-    a2d.py:action_context, actor_context, mask_vote, mixed_4f    what `kinetics` has; it does without with
-                        no_action_context, no_actor_context, no_mask_vote, mixed_5c
+    a2d.py:action_context, actor_context, mixed_4f    what `kinetics` has; it can do without: no_action_context,
+                        no_actor_context, mixed_5c
 Ablations: no_actor_prior, add_actor_prior, no_ssa_masking, no_atrous, no_multi_scale.
 Variants can be combined: `a2d.py:small,flow`.
 """
@@ -55,15 +55,15 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 
 
 def _learn_from_few_clips(config: ml_collections.ConfigDict) -> None:
-    """About a hundred clips and two CPU cores: a frozen encoder, narrow decoders, and the clip's own context."""
+    """About a hundred clips and two CPU cores: a frozen encoder, narrow decoders, the clip's context, and a vote."""
     default.freeze_kinetics_encoder(config)
     config.data.size = (144, 192)
     config.data.store_height = 240
     config.model.decoder_width = 0.125
     config.model.decoder_input = "Mixed_4f"
     config.model.action_context = config.model.actor_context = True
-    config.model.context_dropout = 0.5
-    config.model.mask_vote = 1.0
+    config.model.context_endpoints, config.model.context_dropout = ("Mixed_3c", "Mixed_4f"), 0.5
+    config.eval.mask_vote = 1.0
     config.train.batch_size = 8
     config.train.optimizer = "muon"
     config.train.temporal_lr_scale = 0.5

@@ -1,23 +1,24 @@
 """Every option with its comment; the defaults are SSA2D on A2D, RGB, at the paper's size."""
 
+from typing import Any
+
 import ml_collections
 
 from ssa2d_jax.runs import defaults
 
+_CONTEXT = {"context_endpoints": ("Mixed_3c", "Mixed_4f"), "context_dropout": 0.5}
 # Ablations (the paper's Table 2) and other variants of the network, for every data set: name -> options of
 # config.model.
-NETWORK_VARIANTS: dict[str, dict[str, str | bool | float]] = {
+NETWORK_VARIANTS: dict[str, dict[str, Any]] = {
     "no_actor_prior": {"actor_prior": "off"},
     "add_actor_prior": {"actor_prior": "add"},
     "no_ssa_masking": {"ssa_masking": False},
     "no_atrous": {"atrous": False},
     "no_multi_scale": {"multi_scale": False},
-    "action_context": {"action_context": True, "context_dropout": 0.5},
+    "action_context": {"action_context": True, **_CONTEXT},
     "no_action_context": {"action_context": False},
-    "actor_context": {"actor_context": True, "context_dropout": 0.5},
+    "actor_context": {"actor_context": True, **_CONTEXT},
     "no_actor_context": {"actor_context": False},
-    "mask_vote": {"mask_vote": 1.0},
-    "no_mask_vote": {"mask_vote": 0.0},
     "mixed_4f": {"decoder_input": "Mixed_4f"},
     "mixed_5c": {"decoder_input": "Mixed_5c"},
     "flow": {"flow": True},
@@ -112,11 +113,9 @@ def get_config() -> ml_collections.ConfigDict:
     model.decoder_input = "Mixed_5c"  # or "Mixed_4f", where a frozen encoder knows better where things are
     model.action_context = False  # the clip as a whole, and its foreground, add to the actions' logits; not the paper's
     model.actor_context = False  # the same for the actors' logits
-    model.context_endpoints = ("Mixed_3c", "Mixed_4f")  # what the context goes by; also "Mixed_5c"
+    model.context_endpoints = ("Mixed_4f", "Mixed_5c")  # what the context goes by; also "Mixed_3c"
     # Share of the context's features that training leaves out, 0 up to 1; drawn by step and place in the batch.
     model.context_dropout = 0.0
-    # Outside training: the mask branch's log-odds of foreground, times this, join the logits of actors and actions.
-    model.mask_vote = 0.0
     model.bfloat16 = False  # activations in bfloat16; parameters, statistics and losses stay float32
     model.batch_norm_momentum = 0.9  # momentum of the running statistics
     # The encoder's batch norm uses its running statistics in training, too: useful only with trained weights.

@@ -61,14 +61,14 @@ def main() -> int:
 
 def probe(source: Source, weights: str, size: tuple[int, int]) -> dict[str, float]:
     """The mean intersection over union of each endpoint's probe, by the endpoint's name."""
-    features, truth, videos = _read(source, _encoder(weights), size)
+    features, truth, videos = _read(source, make_encoder(weights), size)
     fold = {name: number % FOLDS for number, name in enumerate(sorted(set(videos)))}
     folds = np.array([fold[name] for name in videos])
     together = {"Mixed_3c and Mixed_4f": np.concatenate([features["Mixed_3c"], features["Mixed_4f"]], -1)}
     return {name: _score(x, truth, folds) for name, x in (features | together).items()}
 
 
-def _encoder(weights: str) -> Encoder:
+def make_encoder(weights: str) -> Encoder:
     """The encoder with trained weights, as a function of a batch's video."""
     model = I3D()
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4, 32, 32, 3)))

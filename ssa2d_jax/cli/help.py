@@ -70,7 +70,7 @@ PAGES: dict[str, Page] = {
         "a run or a file of its exported weights, and videos",
         "--output: overlay.mp4, labels.npz, summary.json, tracks and events, and files for labelling tools (--format); "
         "of a folder, a folder for each video",
-        ("predict", "eval.step", "eval.threshold"),
+        ("predict", "eval.step", "eval.threshold", "eval.mask_vote"),
         (
             "--input=clip.mp4 --output=out",
             "--workdir=runs/sprites --input=videos --output=out",
@@ -103,7 +103,7 @@ PAGES: dict[str, Page] = {
     "export": Page(
         "a run or a file of its exported weights",
         "--output: model_cpu.stablehlo, model_cuda.stablehlo, labels.json and run_exported.py",
-        ("eval.step", "eval.threshold"),
+        ("eval.step", "eval.threshold", "eval.mask_vote"),
         ("--workdir=runs/sprites --output=exported",),
         ("config",),
     ),

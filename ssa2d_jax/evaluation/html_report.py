@@ -2,7 +2,6 @@
 
 import base64
 import html
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.data.layouts import LAYOUT_TITLES
 from ssa2d_jax.evaluation import metrics, predicted_scores
 from ssa2d_jax.evaluation.published import PUBLISHED_A2D, PUBLISHED_VIDOR
-from ssa2d_jax.evaluation.scored_run import ScoredRun, read_run, unscored_message, unscored_runs
+from ssa2d_jax.evaluation.scored_run import ScoredRun, read_run, seeds_name, unscored_message, unscored_runs
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text, write_if_permitted
@@ -105,7 +104,7 @@ def page(runs: Sequence[ScoredRun], split: str, tables: Sequence[str] = (), left
         group = [run for run in runs if (run.layout, run.data) == (layout, data)]
         of_data = _of_data(group, layout, len({run.data for run in runs}) > 1)
         sections.append((f"Scores{of_data}", [_describe_data(group), score_table(group, layout == "vidor")]))
-        whole = {run.name: run.predicted for run in group if run.predicted is not None}
+        whole = [(run.group, run.name, run.predicted) for run in group if run.predicted is not None]
         sections.append((f"Whole videos{of_data}", predicted_scores.table(whole)))
         sections.append((f"Class by class{of_data}", _class_charts(group)))
     sections += [("Training", _curves(runs)), ("Time and score", _time_and_score(runs))]
@@ -219,14 +218,13 @@ def _class_charts(runs: Sequence[ScoredRun]) -> list[str]:
 def _mean_ious(runs: Sequence[ScoredRun], kind: str, names: Sequence[str]) -> dict[str, list[float]]:
     """The IoU of each class in `names`, by run; runs that differ in their seed only are one row, their mean."""
     seeds: dict[str, list[list[float]]] = {}
+    shown_names: dict[str, str] = {}
     for run in runs:
         ious = {score.name: score.iou for score in run.classes[kind]}
-        name = re.sub(r"(^|/)seed\d+$", "", run.name) or run.name
-        seeds.setdefault(name, []).append([ious.get(class_name, float("nan")) for class_name in names])
-    return {
-        f"{name}, mean of {len(rows)} seeds" if len(rows) > 1 else name: np.mean(rows, axis=0).tolist()
-        for name, rows in seeds.items()
-    }
+        seeds.setdefault(run.group, []).append([ious.get(class_name, float("nan")) for class_name in names])
+        count = len(seeds[run.group])
+        shown_names[run.group] = seeds_name(run.group, count) if count > 1 else run.group or run.name
+    return {shown_names[group]: np.mean(rows, axis=0).tolist() for group, rows in seeds.items()}
 
 
 def _curves(runs: Sequence[ScoredRun]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import html
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from ssa2d_jax.data.label_space import KINDS
 from ssa2d_jax.evaluation.boundaries import TOLERANCE
+from ssa2d_jax.utils.progress import log
 from ssa2d_jax.utils.text import plural
 
 Scores = Mapping[str, Any]  # mIoU by kind of label, "boundary", "flicker", "frames" and "left_out"
@@ -20,18 +22,21 @@ _TEXT = (
 )
 
 
-def read_scores(path: Path) -> Scores | None:
-    """The scores in a file; None if there is none.
-
-    Raises:
-        ValueError, KeyError, TypeError, OSError: it is damaged.
-    """
+def read_scores(path: Path, step: int) -> Scores | None:
+    """The scores in a file; None if there is none, and, with a line in the log, if it is damaged or of another step."""
     if not path.is_file():
         return None
-    scores: Scores = json.loads(path.read_text())
-    _row(scores)
-    _note("", scores)
-    return scores
+    try:
+        scores: Scores = json.loads(path.read_text())
+        if scores["step"] != step:
+            log(
+                f"left out: {path} is of step {scores['step']}, the other scores of step {step}; make real does it anew"
+            )
+            return None
+        return scores if _row(scores) and _note("", scores) else None
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        log(f"left out: {path} can't be read ({error!r}); make real writes it anew")
+        return None
 
 
 def _row(scores: Scores) -> list[float]:
@@ -46,19 +51,28 @@ def _note(name: str, scores: Scores) -> str:
     return f"{name}: {plural(int(scores['frames']), 'labelled frame')}{left_out}"
 
 
-def table(scores: Mapping[str, Scores]) -> list[str]:
-    """Parts of an HTML page: the scores of each run, by its name, and their mean and sample standard deviation."""
-    if not scores:
+def table(runs: Sequence[tuple[str, str, Scores]]) -> list[str]:
+    """Parts of an HTML page: the scores of runs.
+
+    Args:
+        runs: the group of each, its name and its scores. Groups of several seeds get a row with their mean and sample
+            standard deviation.
+    """
+    if not runs:
         return []
-    rows = {name: _row(of_run) for name, of_run in scores.items()}
     cells = lambda texts: "".join(f"<td>{text}</td>" for text in texts)
-    body = [f"<tr class=ours><td>{html.escape(name)}</td>{cells(_texts(row))}</tr>" for name, row in rows.items()]
-    if len(rows) > 1:
-        values = np.array(list(rows.values()))
-        pairs = zip(_texts(values.mean(0)), _texts(values.std(0, ddof=1)), strict=True)
-        body.append(f"<tr><td>mean ± deviation</td>{cells(f'{mean} ± {spread}' for mean, spread in pairs)}</tr>")
+    groups: dict[str, list[list[float]]] = defaultdict(list)
+    body = []
+    for group, name, scores in runs:
+        groups[group].append(_row(scores))
+        body.append(f"<tr class=ours><td>{html.escape(name)}</td>{cells(_texts(groups[group][-1]))}</tr>")
+    for group, rows in groups.items():
+        if len(rows) > 1:
+            pairs = zip(_texts(np.mean(rows, 0)), _texts(np.std(rows, 0, ddof=1)), strict=True)
+            name = html.escape(f"{group}, mean ± deviation".removeprefix(", "))
+            body.append(f"<tr><td>{name}</td>{cells(f'{mean} ± {spread}' for mean, spread in pairs)}</tr>")
     kinds = "".join(f"<th>{kind}</th>" for kind in (*KINDS, *KINDS))
-    notes = "; ".join(html.escape(_note(name, of_run)) for name, of_run in scores.items())
+    notes = "; ".join(html.escape(_note(name, scores)) for _, name, scores in runs)
     return [
         f"<p>{_TEXT} <span class=quiet>{notes}.</span></p>",
         "<div class=spread><table><thead><tr><th></th><th colspan=3>mIoU</th><th colspan=3>boundary</th><th></th></tr>"

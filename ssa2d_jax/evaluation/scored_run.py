@@ -51,9 +51,19 @@ class ScoredRun:
     data_words: str = ""  # the data and how the network sees them, in words
 
     @property
+    def group(self) -> str:
+        """Its name without the seed in which names end that `ablate` and `make real` give; "" if it has no more."""
+        return re.sub(r"(^|/)seed_?\d+$", "", self.name)
+
+    @property
     def data(self) -> str:
         """Which data it was scored on; "" if the run is too old to say so."""
         return str(self.scores.get("data", ""))
+
+
+def seeds_name(group: str, count: int) -> str:
+    """What several runs of a group are called together."""
+    return f"{group}, mean of {count} seeds" if group else f"mean of {count} seeds"
 
 
 def read_run(workdir: Path, split: str, name: str) -> ScoredRun:
@@ -84,7 +94,7 @@ def read_run(workdir: Path, split: str, name: str) -> ScoredRun:
         published=bool(config.get("eval", {}).get("published")),
         losses=_history(csv_history.read_rows(files.training_history), "loss"),
         joint_miou=_history(evaluations, "joint_miou"),
-        predicted=predicted_scores.read_scores(files.predicted_scores) if split == "test" else None,
+        predicted=predicted_scores.read_scores(files.predicted_scores, scores["step"]) if split == "test" else None,
         data_words=_describe_data(config["data"], str(scores.get("data", ""))),
     )
 

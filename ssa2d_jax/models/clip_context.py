@@ -8,9 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Float, Key
 
 from ssa2d_jax.models import layers
-from ssa2d_jax.models.units import Endpoints
+from ssa2d_jax.models.units import DEEPER_ENDPOINTS, Endpoints
 
-CONTEXT_ENDPOINTS = ("Mixed_3c", "Mixed_4f", "Mixed_5c")
 _EPSILON = 1e-6
 _LEAST_FOREGROUND = 1e-3  # in cells of an endpoint: with less, the mean over the foreground falls towards 0
 
@@ -27,13 +26,13 @@ def context_features(
     Args:
         endpoints: of the encoder.
         foreground: weights in [0, 1] on the grid of SSA-Masking, [B, T/4, H/4, W/4].
-        names: which of CONTEXT_ENDPOINTS; those that the encoder lacks are left out.
+        names: which of DEEPER_ENDPOINTS; those that the encoder lacks are left out.
         clip_keys: one random key for every clip, which its dropout is drawn with; None: no dropout.
         dropout: share of the features that are left out.
     """
     features = []
-    for name in names:
-        if name in endpoints:
+    for name in DEEPER_ENDPOINTS:  # in this order, whatever that of `names` is
+        if name in names and name in endpoints:
             x = endpoints[name].astype(jnp.promote_types(endpoints[name].dtype, jnp.float32))
             weights = _fit(foreground, *x.shape[1:4])
             cells = jnp.sum(weights, (1, 2, 3), keepdims=True) + _LEAST_FOREGROUND

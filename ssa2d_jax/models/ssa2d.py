@@ -9,7 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Bool, Float, Float32, Key
 
 from ssa2d_jax.models import layers
-from ssa2d_jax.models.clip_context import CONTEXT_ENDPOINTS, ContextLogits, context_features
+from ssa2d_jax.models.clip_context import ContextLogits, context_features
 from ssa2d_jax.models.decoder import DECODER_INPUTS, Decoder
 from ssa2d_jax.models.encoders import ENCODER, ENCODERS
 from ssa2d_jax.models.units import Unit3d, scaled_width
@@ -39,7 +39,8 @@ class SSA2D(nn.Module):
     `action_context`, `actor_context`: whether the clip as a whole has a say in its actions and in its actors
     (ContextLogits, not of the paper). It goes by `context_endpoints`, of which training leaves out `context_dropout`.
     `mask_vote`: outside training, the log-odds of foreground of the mask branch, times this, are added to the logits of
-    every actor and action but the background (not of the paper).
+    every actor and action but the background (not of the paper); not without `has_background`, where the mask's
+    foreground is what has any action.
     `classes`: number of actor and of action classes, background included; without `has_background`, which is for
     several actions a pixel, the actions have none.
     """
@@ -59,7 +60,7 @@ class SSA2D(nn.Module):
     decoder_input: str = DECODER_INPUTS[0]
     action_context: bool = False
     actor_context: bool = False
-    context_endpoints: tuple[str, ...] = CONTEXT_ENDPOINTS[:2]
+    context_endpoints: tuple[str, ...] = ("Mixed_4f", "Mixed_5c")
     context_dropout: float = 0.0
     mask_vote: float = 0.0
     has_background: bool = True
@@ -116,10 +117,9 @@ class SSA2D(nn.Module):
                 action += ContextLogits(self.classes[1], self.has_background, name="action_context")(context)
         # A 1^3 convolution and linear interpolation commute, so classes are interpolated, not features.
         action = layers.upsample_linear(action, actor.shape[1:4])
-        if self.mask_vote and not train:
+        if self.mask_vote and self.has_background and not train:
             vote = self.mask_vote * (coarse[..., FOREGROUND] - coarse[..., 1 - FOREGROUND])
-            actor = favour_foreground(actor, vote)
-            action = favour_foreground(action, vote) if self.has_background else action
+            actor, action = favour_foreground(actor, vote), favour_foreground(action, vote)
         return Outputs(actor=actor, action=action, mask=mask)
 
     @property
@@ -208,10 +208,10 @@ def mask_features(
 
 
 def favour_foreground(
-    logits: Float[jax.Array, "B t y x classes"], odds: Float[jax.Array, "B t y x"]
+    logits: Float[jax.Array, "B t y x classes"], vote: Float[jax.Array, "B t y x"]
 ) -> Float[jax.Array, "B t y x classes"]:
-    """Adds `odds` to the logits of all classes but the background."""
-    return jnp.concatenate([logits[..., :1], logits[..., 1:] + odds[..., None]], axis=-1)
+    """Adds `vote`, weighted log-odds, to the logits of all classes but the background."""
+    return jnp.concatenate([logits[..., :1], logits[..., 1:] + vote[..., None]], axis=-1)
 
 
 def check_video_shape(shape: Shape) -> None:

@@ -12,6 +12,7 @@ from ssa2d_jax.models import layers
 
 BATCH_NORM_EPSILON = 1e-3
 Endpoints = dict[str, Float[jax.Array, "B _ _ _ _"]]  # an encoder's outputs, by I3D's published names
+DEEPER_ENDPOINTS = ("Mixed_3c", "Mixed_4f", "Mixed_5c")  # with cells of 8 or 16 pixels a side
 MakeUnit = Callable[..., nn.Module]  # (features, kernel_size, strides, name=...) -> a unit
 
 

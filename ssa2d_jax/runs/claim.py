@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from ssa2d_jax.data.batch import Source
 from ssa2d_jax.data.label_space import LabelSpace
-from ssa2d_jax.runs.saved_config import ADDED_KEYS, add_missing_keys, flatten, read_config
+from ssa2d_jax.runs.saved_config import add_missing_keys, flatten, read_config
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.runtime import processes
 from ssa2d_jax.utils import locks
@@ -148,7 +148,7 @@ def _check_equal(
     saved: Mapping[str, Any], owner: Path, config: ConfigDict, *, matters: Callable[[str], bool], advice: str
 ) -> None:
     """Raises InputError with all options that matter and differ between `saved` and `config`."""
-    before, now = (ADDED_KEYS | flatten(values) for values in (saved, config.to_dict()))
+    before, now = (flatten(add_missing_keys(values)) for values in (saved, config.to_dict()))
     lines = [
         f"  config.{key}: saved {before.get(key, 'absent')!r}, given {now.get(key, 'absent')!r}"
         for key in sorted(before.keys() | now.keys())

@@ -11,10 +11,10 @@ from ssa2d_jax.data.backends import BACKENDS
 from ssa2d_jax.data.batch import SPLITS
 from ssa2d_jax.data.export_formats import EXPORT_SHAPES, FORMATS_RULE, are_formats
 from ssa2d_jax.data.layouts import LAYOUT_TITLES
-from ssa2d_jax.models.clip_context import CONTEXT_ENDPOINTS
 from ssa2d_jax.models.decoder import DECODER_INPUTS
 from ssa2d_jax.models.encoders import ENCODERS, deeper_endpoints
 from ssa2d_jax.models.ssa2d import ACTOR_PRIORS
+from ssa2d_jax.models.units import DEEPER_ENDPOINTS
 from ssa2d_jax.runs.saved_config import RENAMED_KEYS
 from ssa2d_jax.steps.optimizer import OPTIMIZERS
 from ssa2d_jax.utils.errors import InputError
@@ -216,12 +216,12 @@ _RULES = (
         lambda encoder: f"{' or '.join(_decoder_inputs(encoder))} with the encoder {encoder}", uses=("model.encoder",),
     ),
     Rule(
-        "model.context_endpoints", lambda names, encoder: _are_different(names, CONTEXT_ENDPOINTS.__contains__)
+        "model.context_endpoints", lambda names, encoder: _are_different(names, DEEPER_ENDPOINTS.__contains__)
         and not set(names).isdisjoint(deeper_endpoints(encoder)),
-        lambda encoder: f"one or more of {', '.join(deeper_endpoints(encoder))}, none twice", uses=("model.encoder",),
+        lambda encoder: f"{', '.join(deeper_endpoints(encoder))}, one or more, none twice", uses=("model.encoder",),
     ),
     *map(_positive, ("model.encoder_width", "model.decoder_width", "train.adam_eps", "train.muon_factor")),
-    *map(_finite, ("model.mask_vote", "loss.actor_weight", "loss.action_weight", "loss.mask_weight")),
+    *map(_finite, ("eval.mask_vote", "loss.actor_weight", "loss.action_weight", "loss.mask_weight")),
     Rule("train.eval_splits", lambda names: len(names) > 0 and set(names) <= set(SPLITS), _SPLITS_RULE),
     Rule("train.lr_phases", _are_phases, "rows of (epochs > 0, learning rate at start, at end)"),
     _below_one("train.ema_decay", zero="0 (off)"),

@@ -18,6 +18,8 @@ def eval_defaults() -> dict[str, Any]:
         "step": 0,  # checkpoint to evaluate or predict with: a step, 0 = the newest, -1 = the best
         # Multi-label data only: a pixel has every action whose probability is at least this.
         "threshold": THRESHOLD,
+        # The mask branch's log-odds of foreground, times this, join the logits of actors and actions; not multi-label.
+        "mask_vote": 0.0,
         "published": False,  # print the published table of the data set beside the scores
     }
 

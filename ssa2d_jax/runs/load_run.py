@@ -109,7 +109,9 @@ def load_run(workdir: Path, config: ConfigDict) -> Run:
     Raises:
         InputError: `workdir` is not a run, or `config` describes another network than the run's.
     """
-    return _load(workdir, check_same_network(run_config(workdir), config, workdir), config.eval.step)
+    saved = check_same_network(run_config(workdir), config, workdir)
+    saved.eval.mask_vote = config.eval.mask_vote
+    return _load(workdir, saved, config.eval.step)
 
 
 def load_run_as_saved(workdir: Path, step: int = NEWEST) -> Run:
@@ -127,4 +129,5 @@ def _load(workdir: Path, config: ConfigDict, step: int) -> Run:
     log(f"restored {source}")
     if about:
         log(f"note: {about}")
+    model = model.clone(mask_vote=float(config.eval.mask_vote))
     return Run(model, variables, step, config, space, about)

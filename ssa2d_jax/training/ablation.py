@@ -27,7 +27,7 @@ from ssa2d_jax.utils.progress import log
 # The full model may have any value of these.
 BASE_OPTIONS = {
     "flow", "encoder", "feature_gating", "decoder_input", "action_context", "actor_context",
-    "context_endpoints", "context_dropout", "mask_vote",
+    "context_endpoints", "context_dropout",
 }  # fmt: skip
 Variants = Mapping[str, Mapping[str, Any]]  # name -> the options of config.model that it changes
 Scores = dict[str, dict[int, dict[str, float]]]  # variant -> seed -> mIoU by kind of label, of the finished runs

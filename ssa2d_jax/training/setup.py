@@ -100,7 +100,7 @@ class Training:
         self.total = total_steps(config, source)
         self.model, self.optimizer, self.train_step = make_step(config, source)
         self.evaluator = Evaluator.from_model(
-            self.model,
+            self.model.clone(mask_vote=float(config.eval.mask_vote)),
             source.space,
             source,
             workdir,

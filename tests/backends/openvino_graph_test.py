@@ -150,7 +150,8 @@ NETWORKS = {
     "flow": {"flow": True},
     "s3d with gates": {"encoder": "s3d", "feature_gating": True},
     "the deepest endpoint Mixed_4f, with the clip's context": {
-        "decoder_input": "Mixed_4f", "action_context": True, "actor_context": True, "mask_vote": 1.0,
+        "decoder_input": "Mixed_4f", "action_context": True, "actor_context": True,
+        "context_endpoints": ("Mixed_3c", "Mixed_4f"),
     },
     "pooled, without the paper's parts": {
         "encoder": "pooled", "actor_prior": "off", "ssa_masking": False, "atrous": False, "multi_scale": False,

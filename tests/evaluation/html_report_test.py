@@ -89,40 +89,49 @@ def test_curves_of_training_are_drawn_where_there_are_any(tmp_path, monkeypatch)
     assert text.count("data:image/png") == 3 and text.count("<h3>Clips with the worst labels</h3>") == 1
 
 
-def _predicted(joint, flicker, left_out=()):
+def _predicted(joint, flicker, left_out=(), step=5):
     """What tools/real.py writes into a run's folder."""
     miou = {"actor": {"miou": 40.0}, "action": {"miou": 42.0}, "joint": {"miou": joint}}
     boundary = {"actor": 13.0, "action": 21.0, "joint": 15.0}
-    return json.dumps(miou | {"boundary": boundary, "flicker": flicker, "frames": 117, "left_out": list(left_out)})
+    return json.dumps(
+        miou | {"step": step, "boundary": boundary, "flicker": flicker, "frames": 117, "left_out": list(left_out)}
+    )
 
 
-def test_scores_of_whole_videos_are_shown_with_their_mean(tmp_path):
-    for name in ("one", "two", "other"):
+def test_scores_of_whole_videos_are_shown_with_their_mean(tmp_path, capsys):
+    for name in ("seed_1", "seed_2", "other", "old"):
         make_run(tmp_path / name)
-    (tmp_path / "one/predicted_scores.json").write_text(_predicted(30.0, 0.25))
-    (tmp_path / "two/predicted_scores.json").write_text(_predicted(34.0, 0.35, ["x.mp4: it is broken"]))
+    (tmp_path / "seed_1/predicted_scores.json").write_text(_predicted(30.0, 0.25))
+    (tmp_path / "seed_2/predicted_scores.json").write_text(_predicted(34.0, 0.35, ["x.mp4: it is broken"]))
+    (tmp_path / "other/predicted_scores.json").write_text(_predicted(50.0, 0.5))
+    (tmp_path / "old/predicted_scores.json").write_text(_predicted(50.0, 0.5, step=4))
     text = html_report.write_report(tmp_path, "test").read_text()
     rows = re.findall(r"<tr[^>]*><td>([^<]*)</td>((?:<td>[^<]*</td>){7})</tr>", text)
     cells = {name: re.findall(r"<td>([^<]*)</td>", values) for name, values in rows}
     assert cells == {
-        "one": ["40.0", "42.0", "30.0", "13.0", "21.0", "15.0", "0.25"],
-        "two": ["40.0", "42.0", "34.0", "13.0", "21.0", "15.0", "0.35"],
+        "seed_1": ["40.0", "42.0", "30.0", "13.0", "21.0", "15.0", "0.25"],
+        "seed_2": ["40.0", "42.0", "34.0", "13.0", "21.0", "15.0", "0.35"],
+        "other": ["40.0", "42.0", "50.0", "13.0", "21.0", "15.0", "0.50"],
         "mean ± deviation": [
             "40.0 ± 0.0", "42.0 ± 0.0", "32.0 ± 2.8", "13.0 ± 0.0", "21.0 ± 0.0", "15.0 ± 0.0", "0.30 ± 0.07",
         ],
     }  # fmt: skip
-    assert "one: 117 labelled frames; two: 117 labelled frames, 1 video left out." in text
-    alone = html_report.write_report(tmp_path / "one", "test").read_text()
+    assert "seed_1: 117 labelled frames; seed_2: 117 labelled frames, 1 video left out." in text
+    assert "old/predicted_scores.json is of step 4, the other scores of step 5" in capsys.readouterr().err
+    alone = html_report.write_report(tmp_path / "seed_1", "test").read_text()
     assert "Whole videos" in alone and "mean ± deviation" not in alone
-    assert "Whole videos" not in html_report.write_report(tmp_path / "other", "test").read_text()
+    assert "Whole videos" not in html_report.write_report(tmp_path / "old", "test").read_text()
 
 
-def test_a_run_whose_file_of_whole_videos_is_damaged_is_left_out(tmp_path):
-    make_run(tmp_path / "good")
-    make_run(tmp_path / "bad")
-    (tmp_path / "bad/predicted_scores.json").write_text('{"joint": 3}')
-    text = html_report.write_report(tmp_path, "test").read_text()
-    assert f"<li>left out: {tmp_path / 'bad'} (" in text and "<td>good</td>" in text
+@pytest.mark.parametrize(
+    "text", ['{"step": 5, "joint": 3}', "[" * 99999, _predicted(30, 0).replace("117", "1e999"), "{"]
+)
+def test_a_damaged_file_of_whole_videos_is_named_and_the_run_stays(tmp_path, capsys, text):
+    make_run(tmp_path / "run")
+    (tmp_path / "run/predicted_scores.json").write_text(text)
+    page = html_report.write_report(tmp_path, "test").read_text()
+    assert "<td>run</td>" in page and "Whole videos" not in page
+    assert f"left out: {tmp_path / 'run/predicted_scores.json'} can't be read" in capsys.readouterr().err
 
 
 def test_papers_scores_stand_beside_runs_on_their_data_alone(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from ssa2d_jax.data.label_space import A2D
 from ssa2d_jax.runs import claim, saved_config
 from ssa2d_jax.runs.claim import check_same_network, claim_workdir, record_machine
+from ssa2d_jax.runs.saved_config import ADDED_KEYS
 from ssa2d_jax.utils.errors import InputError
 from tests.fixtures.toy import toy_config
 
@@ -48,7 +49,10 @@ def test_a_workdir_of_another_config_is_refused_with_the_difference(tmp_path):
 def test_a_workdir_from_before_an_option_was_there_goes_on_with_what_it_did_then(tmp_path):
     _begun(tmp_path, toy_config())
     older = json.loads((tmp_path / "config.json").read_text())
-    del older["model"]["encoder"], older["train"]["temporal_lr_scale"]
+    for key in ADDED_KEYS:
+        group, name = key.split(".")
+        del older[group][name]
+    del older["eval"]["mask_vote"]
     (tmp_path / "config.json").write_text(json.dumps(older))
     found = _network_of(tmp_path, toy_config())
     assert found.model.encoder == "i3d"

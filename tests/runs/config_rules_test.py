@@ -202,10 +202,10 @@ def test_the_decoders_begin_where_the_encoder_has_an_endpoint():
         ("i3d", ("Mixed_5c",), ""),
         ("s3d", ("Mixed_4f", "Mixed_3c"), ""),
         ("pooled", ("Mixed_3c", "Mixed_4f"), ""),  # it does without the second
-        ("pooled", ("Mixed_4f",), "one or more of Mixed_3c, Mixed_5c, none twice"),
-        ("i3d", (), "one or more of Mixed_3c, Mixed_4f, Mixed_5c, none twice"),
+        ("pooled", ("Mixed_4f",), "Mixed_3c, Mixed_5c, one or more, none twice"),
+        ("i3d", (), "Mixed_3c, Mixed_4f, Mixed_5c, one or more, none twice"),
         ("i3d", ("Mixed_4f", "Mixed_4f"), "none twice"),
-        ("i3d", ("Mixed_4e",), "one or more of Mixed_3c, Mixed_4f, Mixed_5c, none twice"),
+        ("i3d", ("Mixed_4e",), "Mixed_3c, Mixed_4f, Mixed_5c, one or more, none twice"),
     ],
 )
 def test_the_context_goes_by_endpoints_that_the_encoder_has(encoder, names, allowed):

@@ -16,7 +16,7 @@ from ssa2d_jax.models.ssa2d import SSA2D, Outputs
 from ssa2d_jax.runs import initial_weights, weights_file
 from ssa2d_jax.runs.checkpoints import Checkpoints
 from ssa2d_jax.runs.claim import claim_workdir
-from ssa2d_jax.runs.load_run import check_label_space, load_run, load_variables
+from ssa2d_jax.runs.load_run import check_label_space, load_run, load_run_as_saved, load_variables
 from ssa2d_jax.runs.saved_config import RENAMED_KEYS
 from ssa2d_jax.steps import optimizer
 from ssa2d_jax.steps.state import TrainState, build_model, init_variables, variable_shapes
@@ -250,6 +250,15 @@ def test_export_and_reading_back_is_exact(tmp_path):
     assert metadata["labels"]["actors"] == list(A2D.actors) and metadata["data"] == "toy"
     assert weights_file.results_folder(path) == tmp_path / "x_scores"
     assert (tmp_path / "x_scores" / "data.txt").read_text() == "toy\n"
+
+
+def test_the_mask_branchs_vote_is_the_runs_unless_the_config_says_otherwise(tmp_path):
+    config = toy_config()
+    config.eval.mask_vote = 0.5
+    path = _exported(tmp_path / "x.safetensors", config, _variables(config))
+    assert load_run_as_saved(path).model.mask_vote == 0.5
+    config.eval.mask_vote = 2
+    assert load_run(path, config).model.mask_vote == 2.0
 
 
 def test_exported_files_that_do_not_fit_are_refused(tmp_path):

@@ -133,7 +133,8 @@ def test_microbatches_drop_the_same_of_the_clips_context():
     whole, _ = _train(1, [batch], context_dropout=0.5)
     parts, _ = _train(1, [batch], context_dropout=0.5, **AVERAGED)
     _close(whole.params, parts.params, 1e-5)
-    assert np.abs(parts.params["action_context"]["kernel"]).max() > 1e-5
+    for context in ("actor_context", "action_context"):
+        assert np.abs(parts.params[context]["kernel"]).max() > 1e-5
 
 
 def test_moving_average_by_hand():

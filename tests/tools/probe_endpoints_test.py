@@ -44,7 +44,7 @@ def _encoder(weights):
 
 
 def test_it_finds_the_endpoint_that_knows_where_the_foreground_is(monkeypatch):
-    monkeypatch.setattr(probe_endpoints, "_encoder", _encoder)
+    monkeypatch.setattr(probe_endpoints, "make_encoder", _encoder)
     source = Source(
         train_clips=12, label_frames={"train": 18}, left_out={"train": 0}, identity="blocks",
         train_batches=lambda step: iter(()), eval_batches=_batches,
@@ -58,7 +58,7 @@ def test_it_finds_the_endpoint_that_knows_where_the_foreground_is(monkeypatch):
 def test_a_videos_frames_are_never_on_both_sides(monkeypatch):
     truth, videos = np.zeros((6, 4), np.float32), ["b", "a", "b", "c", "a", "c"]
     monkeypatch.setattr(probe_endpoints, "_read", lambda *_: ({"Mixed_3c": truth, "Mixed_4f": truth}, truth, videos))
-    monkeypatch.setattr(probe_endpoints, "_encoder", lambda weights: None)
+    monkeypatch.setattr(probe_endpoints, "make_encoder", lambda weights: None)
     folds = []
     monkeypatch.setattr(probe_endpoints, "_score", lambda x, truth, fold: folds.append(fold) or 0.0)
     probe_endpoints.probe(None, "none", SIZE)

@@ -1,0 +1,296 @@
+"""What each part of a recipe with a frozen encoder brings: cross-validation on the training clips of a release.
+
+python -m tools.fold_study --release=path/to/Release [--layout=folder] [--variants=full,no_actor_context,...]
+
+The encoder reads every training clip once as it is, and `--versions` times augmented; the decoders are then trained
+from these files, which takes a third of the time of a training from video. A variant changes `<layout>.py:kinetics`
+by names of that config or by options, joined by +: "no_atrous+train.ema_decay=0.0". Each is trained on all folds but
+one and scored on that one, for every seed. The table (study.md) has the mIoU over all folds together, and how each
+variant differs from the first, fold by fold: its mean, and the mean difference that these runs could show at all
+(two-sided t-test at 5 %). The test split is not touched. The same command goes on where it was interrupted.
+"""
+
+import argparse
+import ast
+import json
+import sys
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.stats
+from ml_collections import ConfigDict
+
+from configs import a2d, default, folder
+from input_pipeline.source import open_batches
+from ssa2d_jax.data.batch import Source
+from ssa2d_jax.data.label_space import BACKGROUND, IGNORE, KINDS, LabelSpace
+from ssa2d_jax.evaluation.metrics import ConfusionTotals, Matrix, scores
+from ssa2d_jax.runs.defaults import THRESHOLD
+from ssa2d_jax.runs.saved_config import flatten
+from ssa2d_jax.steps import optimizer, schedule
+from ssa2d_jax.steps.device_axis import DEVICES
+from ssa2d_jax.steps.eval_step import eval_step
+from ssa2d_jax.steps.state import TrainState, build_model, init_state
+from ssa2d_jax.steps.train_step import train_step
+from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.files import replace_text
+from ssa2d_jax.utils.progress import Progress, log
+from tools import fetch_weights, probe_endpoints
+from tools.endpoint_files import EndpointFiles, endpoints_given, write
+from tools.folds import divide
+
+VARIANTS = (
+    "full,no_actor_context,no_action_context,mixed_5c,eval.mask_vote=0.0,train.ema_decay=0.0,"
+    "no_actor_prior,no_ssa_masking,no_atrous,no_multi_scale"
+)
+ENDPOINTS = ("Conv3d_2c_3x3", "Mixed_3c", "Mixed_4f", "Mixed_5c")
+_BATCH = 8
+Results = dict[tuple[int, int], dict[str, Matrix]]  # by fold and seed, confusion matrices by kind of label
+
+
+class Clips(NamedTuple):
+    """The training clips of a release: augmented and as they are, with the fold of each video."""
+
+    augmented: EndpointFiles
+    plain: EndpointFiles
+    fold_of: Mapping[str, int]
+    space: LabelSpace
+
+
+def main() -> int:
+    """Runs the command line and returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--release", type=Path, required=True)
+    parser.add_argument("--layout", choices=("a2d", "folder"), default="a2d")
+    parser.add_argument("--workdir", type=Path, default=Path("runs/fold_study"))
+    parser.add_argument("--variants", default=VARIANTS, help="the first is what the others are compared with")
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--versions", type=int, default=8, help="of every training clip")
+    parser.add_argument("--size", default="96,128", help="height and width of the encoder's input")
+    parser.add_argument("--weights", type=Path, default=fetch_weights.OUTPUT)
+    arguments = parser.parse_args()
+    try:
+        variants = {name: read_variant(arguments.layout, name, arguments) for name in arguments.variants.split(",")}
+        clips = read_clips(next(iter(variants.values())), arguments)
+        results = {name: _train_variant(name, config, clips, arguments) for name, config in variants.items()}
+    except (InputError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    table = markdown(results)
+    replace_text(arguments.workdir / "study.md", table)
+    print(table, end="")
+    log(f"written: {arguments.workdir / 'study.md'}")
+    return 0
+
+
+def read_variant(layout: str, name: str, arguments: argparse.Namespace) -> ConfigDict:
+    """The config of a variant.
+
+    Raises:
+        ValueError: it has no such name or option.
+    """
+    config = {"a2d": a2d, "folder": folder}[layout].get_config("kinetics")
+    config.data.root, config.data.shards_dir = str(arguments.release), str(arguments.workdir / "prepared")
+    height, width = map(int, arguments.size.split(","))
+    config.data.size, config.train.batch_size, config.eval.batch_size = (height, width), 1, 1
+    (_, _, rate), (_, _, last) = config.train.lr_phases
+    config.train.lr_phases = ((1.0, 0.0, rate), (arguments.epochs - 1.0, rate, last))
+    for word in [] if name == "full" else name.split("+"):
+        option, equals, value = word.partition("=")
+        if equals:
+            try:
+                if option not in flatten(config.to_dict()):  # update_from_flattened_dict would do nothing
+                    raise ValueError("there is no such option")
+                config.update_from_flattened_dict({option: ast.literal_eval(value)})
+            except (SyntaxError, TypeError, ValueError) as error:
+                raise ValueError(f"variant {name!r}: {option} can't be {value!r} ({error})") from None
+        elif word not in default.NETWORK_VARIANTS:
+            raise ValueError(f"no variant {word!r}; allowed: full, {', '.join(default.NETWORK_VARIANTS)}, option=value")
+        else:
+            default.shape_network(config, [word])
+    if config.model.flow or config.model.encoder != "i3d" or not config.model.freeze_encoder_stats:
+        raise ValueError(f"variant {name!r}: the encoder has to be the frozen I3D for RGB, whose endpoints are kept")
+    return config
+
+
+def read_clips(config: ConfigDict, arguments: argparse.Namespace) -> Clips:
+    """Reads the release, and what the encoder makes of its training clips.
+
+    Raises:
+        InputError: the release or the weights can't be read, or there are too few videos.
+    """
+    source = open_batches(config)
+    if source.space.multilabel:
+        raise InputError("the clips have several actions a pixel; this tool decides for one")
+    about = json.dumps([source.identity, config.augment.to_dict(), config.data.size, arguments.versions])
+    place = arguments.workdir / "endpoints" / f"{zlib.crc32(about.encode()):08x}"
+    encoder = probe_endpoints.make_encoder(str(arguments.weights))
+    encode = lambda video: {name: x for name, x in encoder(video).items() if name in ENDPOINTS}
+    plain = write(
+        place / "plain", source.eval_batches("train"), encode, Progress("encoding", "clips", source.train_clips)
+    )
+    total = arguments.versions * source.train_clips
+    augmented = write(
+        place / "augmented", _first(source, total), encode, Progress("encoding, augmented", "clips", total)
+    )
+    kinds = {_video(name): _kind(plain, number) for number, name in reversed(list(enumerate(plain.clip_ids)))}
+    if not 2 <= arguments.folds <= len(kinds):
+        raise InputError(f"{len(kinds)} training videos can't be divided into {arguments.folds} folds")
+    return Clips(augmented, plain, divide(kinds, arguments.folds), source.space)
+
+
+def _first(source: Source, clips: int) -> Any:
+    return (batch for _, batch in zip(range(clips), source.train_batches(0), strict=False))
+
+
+def _video(clip_id: str) -> str:
+    return clip_id.rpartition(":")[0] or clip_id
+
+
+def _kind(clips: EndpointFiles, number: int) -> tuple[str, ...]:
+    """The pair that covers most of a clip's labels, by which folds are balanced."""
+    actor, action = (clips.labels[name][number].ravel().astype(np.int64) for name in ("actor", "action"))
+    shown = (actor != BACKGROUND) & (actor != IGNORE)
+    if not shown.any():
+        return ("",)
+    pairs, pixels = np.unique(actor[shown] * 256 + action[shown], return_counts=True)
+    return (f"{pairs[pixels.argmax()]:05d}",)
+
+
+def _train_variant(name: str, config: ConfigDict, clips: Clips, arguments: argparse.Namespace) -> Results:
+    """Trains and scores what is not finished yet."""
+    results: Results = {}
+    for seed in map(int, arguments.seeds.split(",")):
+        for fold in range(arguments.folds):
+            config.seed = seed
+            about = json.dumps([config.to_dict(), arguments.folds, clips.plain.clip_ids], default=str)
+            mark = f"{zlib.crc32(about.encode()):08x}"
+            path = arguments.workdir / "results" / f"{name}_fold{fold}_seed{seed}_{mark}.npz"
+            if not path.is_file():
+                log(f"{name}, fold {fold + 1} of {arguments.folds}, seed {seed}")
+                matrices = train(config, clips, fold)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                np.savez_compressed(path.with_suffix(".part.npz"), **matrices)  # type: ignore[arg-type]
+                path.with_suffix(".part.npz").rename(path)
+            with np.load(path) as file:
+                results[fold, seed] = dict(file)
+    return results
+
+
+def train(config: ConfigDict, clips: Clips, fold: int) -> dict[str, Matrix]:
+    """Trains on all folds but one, and returns the confusion matrices on that one."""
+    inside = [number for number, name in enumerate(clips.augmented.clip_ids) if clips.fold_of[_video(name)] != fold]
+    versions: dict[str, list[int]] = {}
+    for number in inside:
+        versions.setdefault(clips.augmented.clip_ids[number], []).append(number)
+    space = _taught(clips, inside)
+    model = build_model(config.model, space, stats_axis=DEVICES)
+    phases = config.train.lr_phases
+    rule = optimizer.make_optimizer(config.train, schedule.learning_rate(phases, len(versions), _BATCH))
+    shape = (config.data.clip_frames, *config.data.size)
+    options = dict(microbatches=1, ema_decay=config.train.ema_decay)
+    step = _compiled(
+        partial(train_step, model=model, optimizer=rule, loss_weights=_loss_weights(config), **options), shape
+    )
+    total = sum(schedule.phase_lengths(phases, len(versions), _BATCH))
+    order = _order(list(versions.values()), total * _BATCH, config.seed)
+    state = _start(config, model, rule, clips)
+    progress = Progress("training", "steps", total)
+    for number in range(total):
+        state, _ = step(state, *clips.augmented.read(order[number * _BATCH : (number + 1) * _BATCH]))
+        progress.add(1)
+    voting = model.clone(mask_vote=float(config.eval.mask_vote))
+    count = _compiled(partial(eval_step, model=voting, space=space, threshold=THRESHOLD), shape)
+    totals = ConfusionTotals.empty(space)
+    for number, name in enumerate(clips.plain.clip_ids):
+        if clips.fold_of[_video(name)] == fold:
+            counts, _ = count(state.variables(), *clips.plain.read([number]))
+            totals.add(counts)
+    return totals.matrices
+
+
+def _taught(clips: Clips, inside: Sequence[int]) -> LabelSpace:
+    """The classes, of which the clips in training show only some pairs."""
+    labels = clips.augmented.labels
+    codes = np.unique(labels["actor"][inside].astype(np.int64) * 256 + labels["action"][inside])
+    return clips.space.taught([divmod(int(code), 256) for code in codes])
+
+
+def _loss_weights(config: ConfigDict) -> dict[str, float]:
+    return {branch: config.loss[f"{branch}_weight"] for branch in ("actor", "action", "mask")}
+
+
+def _order(versions: Sequence[Sequence[int]], count: int, seed: int) -> list[int]:
+    """Numbers of clips: every clip once an epoch, in random order, and one version after the other."""
+    numbers: list[int] = []
+    while len(numbers) < count:
+        epoch = len(numbers) // len(versions)
+        order = np.random.default_rng((seed, epoch)).permutation(len(versions))
+        numbers += [versions[clip][epoch % len(versions[clip])] for clip in order]
+    return numbers[:count]
+
+
+def _compiled(function: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:
+    """A step on endpoints: (state or variables, labels, endpoints) -> what `function` returns."""
+
+    def run(state: Any, labels: Any, endpoints: Any) -> Any:
+        video = jnp.zeros((len(labels["clip_valid"]), *shape, 3), jnp.uint8)  # only its shape is read
+        with endpoints_given(endpoints):
+            return function(state, {**labels, "video": video})
+
+    # The steps sum over an axis of devices; here it has the length 1.
+    over_devices = jax.vmap(run, in_axes=(None, 0, 0), axis_name=DEVICES)
+    add_axis, drop_axis = (partial(jax.tree.map, take) for take in (lambda x: x[None], lambda x: x[0]))
+    return jax.jit(lambda state, *arrays: drop_axis(over_devices(state, *map(add_axis, arrays))))
+
+
+def _start(config: ConfigDict, model: Any, rule: Any, clips: Clips) -> TrainState:
+    _, endpoints = clips.plain.read([0])
+    with endpoints_given({name: jnp.asarray(x) for name, x in endpoints.items()}):
+        return init_state(model.clone(stats_axis=None), rule, config)
+
+
+def markdown(results: Mapping[str, Results]) -> str:
+    """The table of a study: a row for every variant."""
+    first, *_ = results
+    rows = ["| | actor | action | joint | foreground IoU | joint, against the first | could show |", "|" + "---|" * 7]
+    for name, of_variant in results.items():
+        seeds = sorted({seed for _, seed in of_variant})
+        together = [
+            {kind: np.sum([m[kind] for (_, s), m in of_variant.items() if s == seed], axis=0) for kind in KINDS}
+            for seed in seeds
+        ]
+        mean = lambda values: f"{np.mean(values):.1f}"
+        cells = [mean([scores(matrices[kind])["miou"] for matrices in together]) for kind in KINDS]
+        cells.append(mean([_foreground_iou(matrices["joint"]) for matrices in together]))
+        differences = [
+            scores(of_variant[key]["joint"])["miou"] - scores(results[first][key]["joint"])["miou"]
+            for key in of_variant if key in results[first]
+        ]  # fmt: skip
+        cells += ["", ""] if name == first else [f"{np.mean(differences):+.1f}", _least_visible(differences)]
+        rows.append(f"| {' | '.join([name, *cells])} |")
+    return "\n".join(rows) + "\n"
+
+
+def _foreground_iou(joint: Matrix) -> float:
+    return float(100 * joint[1:, 1:].sum() / max(1, joint.sum() - joint[0, 0]))
+
+
+def _least_visible(differences: Sequence[float]) -> str:
+    """The smallest mean of so many differences, with their spread, that a t-test at 5 % tells from 0."""
+    count = len(differences)
+    if count < 2:
+        return ""
+    return f"{scipy.stats.t.ppf(0.975, count - 1) * np.std(differences, ddof=1) / count**0.5:.1f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
