@@ -118,7 +118,7 @@ def clips(arguments):
 
 def test_a_fold_is_scored_by_a_network_that_learned_on_the_others(arguments, clips):
     config = _config(arguments)
-    config.train.lr_phases = ((5.0, 0.0, 2e-3), (55.0, 2e-3, 0.0))
+    config.train.lr_phases = ((10.0, 0.0, 2e-3), (150.0, 2e-3, 0.0))
     matrices = fold_study.train(config, clips, fold=1)
     assert matrices["joint"].sum() == 4 * SIZE[0] * SIZE[1]
     truth = matrices["joint"].sum(1)
