@@ -107,7 +107,7 @@ def read_variant(layout: str, name: str, arguments: argparse.Namespace) -> Confi
         option, equals, value = word.partition("=")
         if equals:
             try:
-                if option not in flatten(config.to_dict()):  # update_from_flattened_dict would do nothing
+                if option not in flatten(config.to_dict()):  # it would be added
                     raise ValueError("there is no such option")
                 config.update_from_flattened_dict({option: ast.literal_eval(value)})
             except (SyntaxError, TypeError, ValueError) as error:

@@ -58,8 +58,10 @@ def test_a_finer_endpoint_is_weighed_on_its_own_grid():
     np.testing.assert_allclose(features, np.concatenate(expected, -1), rtol=1e-4, atol=1e-5)
 
 
-def test_endpoints_that_an_encoder_lacks_are_left_out():
+def test_endpoints_have_one_order_and_those_that_an_encoder_lacks_are_left_out():
     endpoints, foreground = _endpoints(), jnp.ones((2, 2, 8, 8))
+    both = [context_features(endpoints, foreground, names) for names in (NAMES, NAMES[::-1])]
+    np.testing.assert_array_equal(*both)
     without = {name: x for name, x in endpoints.items() if name != "Mixed_4f"}
     features = context_features(without, foreground, ("Mixed_3c", "Mixed_4f"))
     np.testing.assert_array_equal(features, context_features(endpoints, foreground, ("Mixed_3c",)))
