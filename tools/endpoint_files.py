@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from ssa2d_jax.data.batch import HostBatch
 from ssa2d_jax.data.label_space import IGNORE
 from ssa2d_jax.models.encoders import ENCODER
 from ssa2d_jax.models.units import Endpoints
+from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress
 
 Arrays = dict[str, np.ndarray]
@@ -93,12 +95,25 @@ def _write(
                 clip = np.asarray(array, np.float16)[0]
                 shapes[name] = clip.shape
                 files[name].write(clip.tobytes())
+            if not clip_ids:
+                _check_space(folder, shapes, progress.total)
             names = ("label_time", "label_valid", "label_size", "actor", "action")
             labels.append({name: np.asarray(batch[name])[0] for name in names})  # type: ignore[literal-required]
             clip_ids.append(str(batch["clip_id"][0]))
             progress.add(1)
     np.savez_compressed(folder / _LABELS, **_stack(labels))
     (folder / _ABOUT).write_text(json.dumps({"clip_ids": clip_ids, "shapes": shapes}))
+
+
+def _check_space(folder: Path, shapes: Mapping[str, Sequence[int]], clips: int | None) -> None:
+    """Raises InputError if the files of so many clips are larger than what is free on their disk."""
+    needed = (clips or 0) * sum(2 * math.prod(shape) for shape in shapes.values())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"{folder.parent} needs {needed / 1e9:.1f} GB for the endpoints, and {free / 1e9:.1f} GB are free; "
+            "choose fewer --versions, a smaller --size or another --workdir"
+        )
 
 
 def _stack(labels: Sequence[Arrays]) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 python -m tools.fold_study --release=path/to/Release [--layout=folder] [--variants=full,no_actor_context,...]
 
-The encoder reads every training clip once as it is, and `--versions` times augmented; the decoders are then trained
-from these files, which takes a third of the time of a training from video. A variant changes `<layout>.py:kinetics`
-by names of that config or by options, joined by +: "no_atrous+train.ema_decay=0.0". Each is trained on all folds but
-one and scored on that one, for every seed. The table (study.md) has the mIoU over all folds together, and how each
-variant differs from the first, fold by fold: its mean, and the mean difference that these runs could show at all
-(two-sided t-test at 5 %). The test split is not touched. The same command goes on where it was interrupted.
+The encoder reads every training clip once as it is, and `--versions` times augmented; what it makes of them is kept
+(4.5 MB a clip and version at 96x128), and the decoders of every variant are trained from these files. A variant changes
+`<layout>.py:kinetics` by names of that config or by options, joined by +: "no_atrous+train.ema_decay=0.0". Each is
+trained on all folds but one and scored on that one, for every seed. The table (study.md) has the mIoU over all folds
+together, and how each variant differs from the first, fold by fold: its mean, and the mean difference that these runs
+could show at all (two-sided t-test at 5 %, as if folds were independent). The test split is not touched. The same
+command goes on where it was interrupted.
 """
 
 import argparse

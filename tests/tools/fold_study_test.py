@@ -11,6 +11,7 @@ import pytest
 
 from ssa2d_jax.data.label_space import A2D, IGNORE, KINDS
 from ssa2d_jax.models.ssa2d import SSA2D
+from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress
 from tools import endpoint_files, fold_study
 from tools.endpoint_files import EndpointFiles, endpoints_given
@@ -86,6 +87,14 @@ def test_finished_files_are_read_and_half_written_ones_begun_again(tmp_path):
     assert not (tmp_path / "kept").exists()
     _write(tmp_path / "kept", [_batch("b", 1)])
     assert _write(tmp_path / "kept", breaks()).clip_ids == ["b:3"]
+
+
+def test_a_disk_that_is_too_small_is_an_error_before_it_is_full(tmp_path, monkeypatch):
+    monkeypatch.setattr(endpoint_files.shutil, "disk_usage", lambda folder: argparse.Namespace(free=10**5))
+    batches = iter([_batch("a", 0), _batch("b", 1)])
+    with pytest.raises(InputError, match="needs 0.0 GB .*fewer --versions"):
+        endpoint_files.write(tmp_path / "kept", batches, _encode, Progress("encoding", "clips", 10))
+    assert next(batches)["clip_id"] == ["b:3"]
 
 
 def test_every_epoch_has_every_clip_in_its_next_version():
