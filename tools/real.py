@@ -87,6 +87,7 @@ def run(layout: str, release: Path, workdir: Path, seeds: tuple[int, ...], optio
         f"--config.data.root={release}",
         f"--config.data.shards_dir={workdir / 'prepared'}",
         f"--config.init.encoder_weights={WEIGHTS}",
+        "--config.eval.published=False",  # they are on A2D itself
     ]
     for seed, folder in zip(seeds, runs, strict=True):
         words = [f"--config=configs/{layout}.py:kinetics", f"--workdir={folder}", f"--config.seed={seed}"]

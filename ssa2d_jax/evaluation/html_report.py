@@ -175,7 +175,11 @@ def score_table(runs: Sequence[ScoredRun], vidor: bool) -> str:
     if published := any(run.published for run in runs):
         data, others = ("VidOR", PUBLISHED_VIDOR) if vidor else ("A2D", PUBLISHED_A2D)
         rows += [_row(f"{name}, {data} test, published", row, "published") for name, row in others.items()]
-    note = _SCORES_TEXT + (" The published rows are the papers' scores on the same data set." if published else "")
+    note = _SCORES_TEXT + (
+        " The published rows are the papers' scores on the data set itself: compare them only if that was scored."
+        if published
+        else ""
+    )
     return (
         f"<div class=spread><table class=scores><thead><tr><th></th>{heads}</tr><tr><th></th>{names}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div><p>{note}</p>"
@@ -210,8 +214,10 @@ def _class_charts(runs: Sequence[ScoredRun]) -> list[str]:
         if not shown:
             continue
         left_out = f", the {_MOST_BARS} with most pixels" if len(pixels) > _MOST_BARS else ""
-        caption = f"IoU of every {kind} class in the truth{left_out}, percent."
-        parts.append(_figure(charts.bars(shown, _mean_ious(runs, kind, shown)), caption))
+        bars = _mean_ious(runs, kind, shown)
+        of = f", {next(iter(bars))}" if len(bars) == 1 < len(runs) else ""  # one row of bars has no legend
+        caption = f"IoU of every {kind} class in the truth{left_out}, percent{of}."
+        parts.append(_figure(charts.bars(shown, bars), html.escape(caption)))
     return parts
 
 

@@ -222,3 +222,13 @@ def test_seeds_of_a_form_are_one_bar_and_data_have_tables_of_their_own(tmp_path,
     rows = [scored_run.read_run(tmp_path / f"full/seed{seed}", "test", "").classes["actor"] for seed in (0, 1)]
     expected = [(one[1] + two[1]) / 2 for one, two in zip(*rows, strict=True)]
     assert drawn[0]["full, mean of 2 seeds"] == pytest.approx(expected)
+    assert "IoU of every actor class in the truth, percent, full, mean of 2 seeds." in text
+
+
+def test_seeds_of_make_real_are_one_bar(tmp_path):
+    for seed in (0, 1):
+        make_run(tmp_path / f"seed_{seed}", seed=seed)
+    text = html_report.write_report(tmp_path, "test").read_text()
+    assert text.count("class in the truth, percent, mean of 2 seeds.</figcaption>") == 3
+    alone = html_report.write_report(tmp_path / "seed_0", "test").read_text()
+    assert alone.count("class in the truth, percent.</figcaption>") == 3
