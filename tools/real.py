@@ -19,6 +19,7 @@ from ssa2d_jax.evaluation import boundaries, metrics
 from ssa2d_jax.inference.exports.output_folder import SUMMARY
 from ssa2d_jax.inference.predict import LABELS
 from ssa2d_jax.runs.checkpoints import CHECKSUMS
+from ssa2d_jax.runs.saved_config import read_config
 from ssa2d_jax.runs.workdir import Workdir
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
@@ -134,9 +135,11 @@ def _predict(run_folder: Path, release: AnyRelease, folder: Path) -> list[str]:
 
 
 def _network(run_folder: Path, step: int | None) -> str:
-    """What tells a trained network from others: the checksums of its checkpoint."""
-    checksums = Workdir(run_folder).checkpoints / str(step) / CHECKSUMS
-    return f"step {step}, {zlib.crc32(checksums.read_bytes()):08x}\n"
+    """What tells a trained network from others: the checksums of its checkpoint, and how labels are decided."""
+    files = Workdir(run_folder)
+    checksums = files.checkpoints / str(step) / CHECKSUMS
+    vote = read_config(files.config).get("eval", {}).get("mask_vote", 0.0)
+    return f"step {step}, {zlib.crc32(checksums.read_bytes()):08x}, eval.mask_vote {vote:g}\n"
 
 
 def _forget_other_networks(folder: Path, network: str) -> None:

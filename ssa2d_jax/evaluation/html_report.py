@@ -217,7 +217,7 @@ def _class_charts(runs: Sequence[ScoredRun]) -> list[str]:
         bars = _mean_ious(runs, kind, shown)
         of = f", {next(iter(bars))}" if len(bars) == 1 < len(runs) else ""  # one row of bars has no legend
         caption = f"IoU of every {kind} class in the truth{left_out}, percent{of}."
-        parts.append(_figure(charts.bars(shown, bars), html.escape(caption)))
+        parts.append(_figure(charts.bars(shown, bars), caption))
     return parts
 
 

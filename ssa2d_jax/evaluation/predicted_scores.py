@@ -22,7 +22,7 @@ _TEXT = (
 )
 
 
-def read_scores(path: Path, step: int) -> Scores | None:
+def read_scores(path: Path, step: int | None) -> Scores | None:
     """The scores in a file; None if there is none, and, with a line in the log, if it is damaged or of another step."""
     if not path.is_file():
         return None

@@ -94,7 +94,7 @@ def read_run(workdir: Path, split: str, name: str) -> ScoredRun:
         published=bool(config.get("eval", {}).get("published")),
         losses=_history(csv_history.read_rows(files.training_history), "loss"),
         joint_miou=_history(evaluations, "joint_miou"),
-        predicted=predicted_scores.read_scores(files.predicted_scores, scores["step"]) if split == "test" else None,
+        predicted=predicted_scores.read_scores(files.predicted_scores, scores.get("step")) if split == "test" else None,
         data_words=_describe_data(config["data"], str(scores.get("data", ""))),
     )
 

@@ -15,6 +15,11 @@ from tools import real
 COUNT = 24
 
 
+def _write_config(folder, mask_vote=1.0):
+    groups = {"data": {}, "model": {}, "train": {}, "eval": {"mask_vote": mask_vote}}
+    (folder / "config.json").write_text(json.dumps(groups))
+
+
 class _Detector:
     step = 7
 
@@ -50,6 +55,7 @@ def calls(monkeypatch, tmp_path):
             folder = Path(words[1].removeprefix("--workdir=")) / "checkpoints/7"
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "crc32.json").write_text(words[2])
+            _write_config(folder.parents[1])
         return 0
 
     monkeypatch.setattr(real, "call_main", call_main)
@@ -80,9 +86,16 @@ def test_it_trains_every_seed_labels_the_test_videos_once_and_reports(release, t
     assert [words[:1] for words in calls] == [("--config=configs/a2d.py:kinetics",)] * 2 + [("--mode=report",)]
 
 
-def test_what_another_network_labelled_is_labelled_again(release, tmp_path, calls):
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda run: (run / "checkpoints/7/crc32.json").write_text("of a training with other options"),
+        lambda run: _write_config(run, mask_vote=0.0),
+    ],
+)
+def test_what_another_network_or_decision_labelled_is_labelled_again(release, tmp_path, calls, change):
     real.run("a2d", release, tmp_path / "real", (0,), [])
-    (tmp_path / "real/seed_0/checkpoints/7/crc32.json").write_text("of a training with other options")
+    change(tmp_path / "real/seed_0")
     calls.clear()
     original = real.call_main
     real.call_main = lambda *words: 0  # which is finished
