@@ -1,15 +1,13 @@
 """Every option with its comment; the defaults are SSA2D on A2D, RGB, at the paper's size."""
 
-from typing import Any
-
 import ml_collections
 
 from ssa2d_jax.runs import defaults
 
-_CONTEXT = {"context_endpoints": ("Mixed_3c", "Mixed_4f"), "context_dropout": 0.5}
+_CONTEXT: dict[str, object] = {"context_endpoints": ("Mixed_3c", "Mixed_4f"), "context_dropout": 0.5}
 # Ablations (the paper's Table 2) and other variants of the network, for every data set: name -> options of
 # config.model.
-NETWORK_VARIANTS: dict[str, dict[str, Any]] = {
+NETWORK_VARIANTS: dict[str, dict[str, object]] = {
     "no_actor_prior": {"actor_prior": "off"},
     "add_actor_prior": {"actor_prior": "add"},
     "no_ssa_masking": {"ssa_masking": False},
