@@ -23,6 +23,11 @@ Arrays = dict[str, np.ndarray]
 _LABELS, _ABOUT = "labels.npz", "about.json"
 
 
+def video_of(clip_id: str) -> str:
+    """The name of the video of a clip, whose id ends with a colon and its labelled frames."""
+    return clip_id.rpartition(":")[0] or clip_id
+
+
 @contextlib.contextmanager
 def endpoints_given(endpoints: Endpoints) -> Iterator[None]:
     """Networks that are initialised or applied inside take these for their encoder's, which is not run."""

@@ -12,7 +12,6 @@ command goes on where it was interrupted.
 """
 
 import argparse
-import ast
 import json
 import sys
 import zlib
@@ -33,7 +32,7 @@ from ssa2d_jax.data.batch import Source
 from ssa2d_jax.data.label_space import BACKGROUND, IGNORE, KINDS, LabelSpace
 from ssa2d_jax.evaluation.metrics import ConfusionTotals, Matrix, scores
 from ssa2d_jax.runs.defaults import THRESHOLD
-from ssa2d_jax.runs.saved_config import flatten
+from ssa2d_jax.runs.overrides import set_option
 from ssa2d_jax.steps import optimizer, schedule
 from ssa2d_jax.steps.device_axis import DEVICES
 from ssa2d_jax.steps.eval_step import eval_step
@@ -43,7 +42,7 @@ from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import Progress, log
 from tools import fetch_weights, probe_endpoints
-from tools.endpoint_files import EndpointFiles, endpoints_given, write
+from tools.endpoint_files import EndpointFiles, endpoints_given, video_of, write
 from tools.folds import divide
 
 VARIANTS = (
@@ -104,19 +103,20 @@ def read_variant(layout: str, name: str, arguments: argparse.Namespace) -> Confi
     config.data.size, config.train.batch_size, config.eval.batch_size = (height, width), 1, 1
     (_, _, rate), (_, _, last) = config.train.lr_phases
     config.train.lr_phases = ((1.0, 0.0, rate), (arguments.epochs - 1.0, rate, last))
+    kept = config.data.to_dict(), config.augment.to_dict()
     for word in [] if name == "full" else name.split("+"):
         option, equals, value = word.partition("=")
         if equals:
             try:
-                if option not in flatten(config.to_dict()):  # it would be added
-                    raise ValueError("there is no such option")
-                config.update_from_flattened_dict({option: ast.literal_eval(value)})
-            except (SyntaxError, TypeError, ValueError) as error:
+                set_option(config, option, value)
+            except InputError as error:
                 raise ValueError(f"variant {name!r}: {option} can't be {value!r} ({error})") from None
         elif word not in default.NETWORK_VARIANTS:
             raise ValueError(f"no variant {word!r}; allowed: full, {', '.join(default.NETWORK_VARIANTS)}, option=value")
         else:
             default.shape_network(config, [word])
+    if (config.data.to_dict(), config.augment.to_dict()) != kept:
+        raise ValueError(f"variant {name!r}: what is kept has the recipe's data and augmentation; leave them")
     if config.model.flow or config.model.encoder != "i3d" or not config.model.freeze_encoder_stats:
         raise ValueError(f"variant {name!r}: the encoder has to be the frozen I3D for RGB, whose endpoints are kept")
     return config
@@ -142,7 +142,7 @@ def read_clips(config: ConfigDict, arguments: argparse.Namespace) -> Clips:
     augmented = write(
         place / "augmented", _first(source, total), encode, Progress("encoding, augmented", "clips", total)
     )
-    kinds = {_video(name): _kind(plain, number) for number, name in reversed(list(enumerate(plain.clip_ids)))}
+    kinds = {video_of(name): _kind(plain, number) for number, name in reversed(list(enumerate(plain.clip_ids)))}
     if not 2 <= arguments.folds <= len(kinds):
         raise InputError(f"{len(kinds)} training videos can't be divided into {arguments.folds} folds")
     return Clips(augmented, plain, divide(kinds, arguments.folds), source.space)
@@ -150,10 +150,6 @@ def read_clips(config: ConfigDict, arguments: argparse.Namespace) -> Clips:
 
 def _first(source: Source, clips: int) -> Any:
     return (batch for _, batch in zip(range(clips), source.train_batches(0), strict=False))
-
-
-def _video(clip_id: str) -> str:
-    return clip_id.rpartition(":")[0] or clip_id
 
 
 def _kind(clips: EndpointFiles, number: int) -> tuple[str, ...]:
@@ -188,7 +184,7 @@ def _train_variant(name: str, config: ConfigDict, clips: Clips, arguments: argpa
 
 def train(config: ConfigDict, clips: Clips, fold: int) -> dict[str, Matrix]:
     """Trains on all folds but one, and returns the confusion matrices on that one."""
-    inside = [number for number, name in enumerate(clips.augmented.clip_ids) if clips.fold_of[_video(name)] != fold]
+    inside = [number for number, name in enumerate(clips.augmented.clip_ids) if clips.fold_of[video_of(name)] != fold]
     versions: dict[str, list[int]] = {}
     for number in inside:
         versions.setdefault(clips.augmented.clip_ids[number], []).append(number)
@@ -212,7 +208,7 @@ def train(config: ConfigDict, clips: Clips, fold: int) -> dict[str, Matrix]:
     count = _compiled(partial(eval_step, model=voting, space=space, threshold=THRESHOLD), shape)
     totals = ConfusionTotals.empty(space)
     for number, name in enumerate(clips.plain.clip_ids):
-        if clips.fold_of[_video(name)] == fold:
+        if clips.fold_of[video_of(name)] == fold:
             counts, _ = count(state.variables(), *clips.plain.read([number]))
             totals.add(counts)
     return totals.matrices

@@ -31,6 +31,7 @@ from ssa2d_jax.steps.inputs import normalize
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress
 from tools import fetch_weights
+from tools.endpoint_files import video_of
 
 FOLDS, PENALTY, THRESHOLD = 3, 0.1, 0.35
 CELL = 8  # pixels of the input on a side
@@ -89,7 +90,7 @@ def _read(
         endpoints = {name: np.asarray(x[0]) for name, x in encoder(batch["video"]).items()}
         for label, time in _labels(batch):
             truth.append(_shrink((label != 0).astype(np.float32), size).ravel())
-            videos.append(str(batch["clip_id"][0]).split(":")[0])
+            videos.append(video_of(str(batch["clip_id"][0])))
             for name, x in endpoints.items():
                 cells = _grid(x[min(len(x) - 1, time * len(x) // batch["video"].shape[1])], size)
                 features.setdefault(name, []).append(cells.reshape(-1, cells.shape[-1]))

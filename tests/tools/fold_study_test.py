@@ -181,6 +181,8 @@ def test_the_table_compares_fold_by_fold():
         ("train.emma=0.5", "train.emma can't be '0.5'"),
         ("train.ema_decay=much", "train.ema_decay can't be 'much'"),
         ("s3d", "has to be the frozen I3D"),
+        ("augment.flip=False", "data and augmentation; leave them"),
+        ("no_atrous+data.clip_frames=8", "data and augmentation; leave them"),
     ],
 )
 def test_wrong_variants_are_an_error(arguments, name, message):
