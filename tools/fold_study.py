@@ -15,34 +15,29 @@ import argparse
 import json
 import sys
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.stats
+from flax.traverse_util import flatten_dict, unflatten_dict
+from flax.typing import VariableDict
 from ml_collections import ConfigDict
 
 from configs import a2d, default, folder
 from input_pipeline.source import open_batches
 from ssa2d_jax.data.batch import Source
-from ssa2d_jax.data.label_space import BACKGROUND, IGNORE, KINDS, LabelSpace
-from ssa2d_jax.evaluation.metrics import ConfusionTotals, Matrix, scores
-from ssa2d_jax.runs.defaults import THRESHOLD
+from ssa2d_jax.data.label_space import BACKGROUND, IGNORE, KINDS
+from ssa2d_jax.evaluation.metrics import Matrix, scores
 from ssa2d_jax.runs.overrides import set_option
-from ssa2d_jax.steps import optimizer, schedule
-from ssa2d_jax.steps.device_axis import DEVICES
-from ssa2d_jax.steps.eval_step import eval_step
-from ssa2d_jax.steps.state import TrainState, build_model, init_state
-from ssa2d_jax.steps.train_step import train_step
+from ssa2d_jax.utils import safetensors_file
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import replace_text
 from ssa2d_jax.utils.progress import Progress, log
 from tools import fetch_weights, probe_endpoints
-from tools.endpoint_files import EndpointFiles, endpoints_given, video_of, write
+from tools.endpoint_files import EndpointFiles, video_of, write
+from tools.fold_training import Clips, score, train
 from tools.folds import divide
 
 VARIANTS = (
@@ -50,17 +45,7 @@ VARIANTS = (
     "no_actor_prior,no_ssa_masking,no_atrous,no_multi_scale"
 )
 ENDPOINTS = ("Conv3d_2c_3x3", "Mixed_3c", "Mixed_4f", "Mixed_5c")
-_BATCH = 8
 Results = dict[tuple[int, int], dict[str, Matrix]]  # by fold and seed, confusion matrices by kind of label
-
-
-class Clips(NamedTuple):
-    """The training clips of a release: augmented and as they are, with the fold of each video."""
-
-    augmented: EndpointFiles
-    plain: EndpointFiles
-    fold_of: Mapping[str, int]
-    space: LabelSpace
 
 
 def main() -> int:
@@ -80,7 +65,7 @@ def main() -> int:
     try:
         variants = {name: read_variant(arguments.layout, name, arguments) for name in arguments.variants.split(",")}
         clips = read_clips(next(iter(variants.values())), arguments)
-        results = {name: _train_variant(name, config, clips, arguments) for name, config in variants.items()}
+        results = {name: _score_variant(name, config, clips, arguments) for name, config in variants.items()}
     except (InputError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -162,19 +147,18 @@ def _kind(clips: EndpointFiles, number: int) -> tuple[str, ...]:
     return (f"{pairs[pixels.argmax()]:05d}",)
 
 
-def _train_variant(name: str, config: ConfigDict, clips: Clips, arguments: argparse.Namespace) -> Results:
+def _score_variant(name: str, config: ConfigDict, clips: Clips, arguments: argparse.Namespace) -> Results:
     """Trains and scores what is not finished yet."""
     results: Results = {}
     for seed in map(int, arguments.seeds.split(",")):
         for fold in range(arguments.folds):
             config.seed = seed
-            about = json.dumps([config.to_dict(), arguments.folds, clips.plain.clip_ids], default=str)
-            mark = f"{zlib.crc32(about.encode()):08x}"
-            path = arguments.workdir / "results" / f"{name}_fold{fold}_seed{seed}_{mark}.npz"
+            place, about = arguments.workdir / "results", _about(config.to_dict(), clips, arguments)
+            path = place / f"{name}_fold{fold}_seed{seed}_{about}.npz"
             if not path.is_file():
                 log(f"{name}, fold {fold + 1} of {arguments.folds}, seed {seed}")
-                matrices = train(config, clips, fold)
-                path.parent.mkdir(parents=True, exist_ok=True)
+                matrices = score(config, _trained(config, clips, fold, arguments), clips, fold)
+                place.mkdir(parents=True, exist_ok=True)
                 np.savez_compressed(path.with_suffix(".part.npz"), **matrices)  # type: ignore[arg-type]
                 path.with_suffix(".part.npz").rename(path)
             with np.load(path) as file:
@@ -182,77 +166,21 @@ def _train_variant(name: str, config: ConfigDict, clips: Clips, arguments: argpa
     return results
 
 
-def train(config: ConfigDict, clips: Clips, fold: int) -> dict[str, Matrix]:
-    """Trains on all folds but one, and returns the confusion matrices on that one."""
-    inside = [number for number, name in enumerate(clips.augmented.clip_ids) if clips.fold_of[video_of(name)] != fold]
-    versions: dict[str, list[int]] = {}
-    for number in inside:
-        versions.setdefault(clips.augmented.clip_ids[number], []).append(number)
-    space = _taught(clips, inside)
-    model = build_model(config.model, space, stats_axis=DEVICES)
-    phases = config.train.lr_phases
-    rule = optimizer.make_optimizer(config.train, schedule.learning_rate(phases, len(versions), _BATCH))
-    shape = (config.data.clip_frames, *config.data.size)
-    options = dict(microbatches=1, ema_decay=config.train.ema_decay)
-    step = _compiled(
-        partial(train_step, model=model, optimizer=rule, loss_weights=_loss_weights(config), **options), shape
-    )
-    total = sum(schedule.phase_lengths(phases, len(versions), _BATCH))
-    order = _order(list(versions.values()), total * _BATCH, config.seed)
-    state = _start(config, model, rule, clips)
-    progress = Progress("training", "steps", total)
-    for number in range(total):
-        state, _ = step(state, *clips.augmented.read(order[number * _BATCH : (number + 1) * _BATCH]))
-        progress.add(1)
-    voting = model.clone(mask_vote=float(config.eval.mask_vote))
-    count = _compiled(partial(eval_step, model=voting, space=space, threshold=THRESHOLD), shape)
-    totals = ConfusionTotals.empty(space)
-    for number, name in enumerate(clips.plain.clip_ids):
-        if clips.fold_of[video_of(name)] == fold:
-            counts, _ = count(state.variables(), *clips.plain.read([number]))
-            totals.add(counts)
-    return totals.matrices
+def _trained(config: ConfigDict, clips: Clips, fold: int, arguments: argparse.Namespace) -> VariableDict:
+    """Decoders, trained now or read: what only scoring depends on is not trained again."""
+    about = _about({name: part for name, part in config.to_dict().items() if name != "eval"}, clips, arguments)
+    path = arguments.workdir / "weights" / f"fold{fold}_{about}{safetensors_file.SUFFIX}"
+    if not path.is_file():
+        variables = train(config, clips, fold)
+        safetensors_file.save(path, {k: np.asarray(x) for k, x in flatten_dict(variables, sep="/").items()}, {})
+    tensors, _ = safetensors_file.load(path)
+    return unflatten_dict(tensors, sep="/")
 
 
-def _taught(clips: Clips, inside: Sequence[int]) -> LabelSpace:
-    """The classes, of which the clips in training show only some pairs."""
-    labels = clips.augmented.labels
-    codes = np.unique(labels["actor"][inside].astype(np.int64) * 256 + labels["action"][inside])
-    return clips.space.taught([divmod(int(code), 256) for code in codes])
-
-
-def _loss_weights(config: ConfigDict) -> dict[str, float]:
-    return {branch: config.loss[f"{branch}_weight"] for branch in ("actor", "action", "mask")}
-
-
-def _order(versions: Sequence[Sequence[int]], count: int, seed: int) -> list[int]:
-    """Numbers of clips: every clip once an epoch, in random order, and one version after the other."""
-    numbers: list[int] = []
-    while len(numbers) < count:
-        epoch = len(numbers) // len(versions)
-        order = np.random.default_rng((seed, epoch)).permutation(len(versions))
-        numbers += [versions[clip][epoch % len(versions[clip])] for clip in order]
-    return numbers[:count]
-
-
-def _compiled(function: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:
-    """A step on endpoints: (state or variables, labels, endpoints) -> what `function` returns."""
-
-    def run(state: Any, labels: Any, endpoints: Any) -> Any:
-        video = jnp.zeros((len(labels["clip_valid"]), *shape, 3), jnp.uint8)  # only its shape is read
-        with endpoints_given(endpoints):
-            return function(state, {**labels, "video": video})
-
-    # The steps sum over an axis of devices; here it has the length 1.
-    over_devices = jax.vmap(run, in_axes=(None, 0, 0), axis_name=DEVICES)
-    add_axis, drop_axis = (partial(jax.tree.map, take) for take in (lambda x: x[None], lambda x: x[0]))
-    return jax.jit(lambda state, *arrays: drop_axis(over_devices(state, *map(add_axis, arrays))))
-
-
-def _start(config: ConfigDict, model: Any, rule: Any, clips: Clips) -> TrainState:
-    _, endpoints = clips.plain.read([0])
-    with endpoints_given({name: jnp.asarray(x) for name, x in endpoints.items()}):
-        return init_state(model.clone(stats_axis=None), rule, config)
+def _about(config: Mapping[str, Any], clips: Clips, arguments: argparse.Namespace) -> str:
+    """A mark of all that a result depends on."""
+    text = json.dumps([config, arguments.folds, clips.plain.clip_ids], default=str)
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def markdown(results: Mapping[str, Results]) -> str:

@@ -66,12 +66,17 @@ def _step_of(
     train_step = devices.pmap_train_step(
         model,
         rule,
-        loss_weights={"actor": loss.actor_weight, "action": loss.action_weight, "mask": loss.mask_weight},
+        loss_weights=loss_weights(loss),
         microbatches=train.grad_accum_steps,
         ema_decay=train.ema_decay,
         freeze_encoder=train.encoder_lr_scale == 0,
     )
     return StepParts(model, rule, train_step)
+
+
+def loss_weights(loss: ConfigDict | FrozenConfigDict) -> dict[str, float]:
+    """How much the loss of every branch counts, by `config.loss`."""
+    return {branch: loss[f"{branch}_weight"] for branch in ("actor", "action", "mask")}
 
 
 def total_steps(config: ConfigDict, source: Source) -> int:

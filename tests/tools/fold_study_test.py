@@ -13,7 +13,7 @@ from ssa2d_jax.data.label_space import A2D, IGNORE, KINDS
 from ssa2d_jax.models.ssa2d import SSA2D
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.progress import Progress
-from tools import endpoint_files, fold_study
+from tools import endpoint_files, fold_study, fold_training
 from tools.endpoint_files import EndpointFiles, endpoints_given
 
 SIZE = (32, 48)
@@ -98,10 +98,10 @@ def test_a_disk_that_is_too_small_is_an_error_before_it_is_full(tmp_path, monkey
 
 
 def test_every_epoch_has_every_clip_in_its_next_version():
-    order = fold_study._order([[10, 11], [20, 21], [30]], 9, seed=4)
+    order = fold_training._order([[10, 11], [20, 21], [30]], 9, seed=4)
     assert [sorted(order[i : i + 3]) for i in (0, 3, 6)] == [[10, 20, 30], [11, 21, 30], [10, 20, 30]]
-    assert order == fold_study._order([[10, 11], [20, 21], [30]], 9, seed=4)
-    assert fold_study._order([[number] for number in range(99)], 99, 0) != sorted(range(99))
+    assert order == fold_training._order([[10, 11], [20, 21], [30]], 9, seed=4)
+    assert fold_training._order([[number] for number in range(99)], 99, 0) != sorted(range(99))
 
 
 @pytest.fixture(scope="module")
@@ -122,13 +122,13 @@ def clips(arguments):
     names = [f"video{number}" for number in range(8)]
     batches = [_batch(name, number) for number, name in enumerate(names)]
     plain, augmented = (_write(arguments.workdir / kind, many) for kind, many in (("p", batches), ("a", batches * 2)))
-    return fold_study.Clips(augmented, plain, {name: number // 2 % 2 for number, name in enumerate(names)}, A2D)
+    return fold_training.Clips(augmented, plain, {name: number // 2 % 2 for number, name in enumerate(names)}, A2D)
 
 
 def test_a_fold_is_scored_by_a_network_that_learned_on_the_others(arguments, clips):
     config = _config(arguments)
     config.train.lr_phases = ((10.0, 0.0, 2e-3), (150.0, 2e-3, 0.0))
-    matrices = fold_study.train(config, clips, fold=1)
+    matrices = fold_training.score(config, fold_training.train(config, clips, fold=1), clips, fold=1)
     assert matrices["joint"].sum() == 4 * SIZE[0] * SIZE[1]
     truth = matrices["joint"].sum(1)
     names = {A2D.joint[number] for number in np.flatnonzero(truth)}
@@ -139,21 +139,29 @@ def test_a_fold_is_scored_by_a_network_that_learned_on_the_others(arguments, cli
     assert (hits > 0.5).all(), hits
 
 
-def test_finished_results_are_not_trained_again_unless_something_changed(arguments, clips, monkeypatch):
-    trained = []
+def test_finished_results_are_not_made_again_unless_something_changed(arguments, clips, monkeypatch):
+    trained, scored = [], []
 
     def train(config, clips, fold):
         trained.append((config.seed, fold))
+        return {"params": {"head": {"kernel": np.full((2, 3), fold + 1)}}}
+
+    def score(config, variables, clips, fold):
+        scored.append(variables["params"]["head"]["kernel"].tolist())
         return {kind: np.eye(len(A2D.names[kind]), dtype=np.int64) * (fold + 1) for kind in KINDS}
 
     monkeypatch.setattr(fold_study, "train", train)
-    run = partial(fold_study._train_variant, "full", clips=clips, arguments=arguments)
+    monkeypatch.setattr(fold_study, "score", score)
+    run = partial(fold_study._score_variant, "full", clips=clips, arguments=arguments)
     results = run(config=_config(arguments))
     assert trained == [(0, 0), (0, 1)] and results[1, 0]["joint"][0, 0] == 2
+    assert scored == [[[1] * 3] * 2, [[2] * 3] * 2]
     run(config=_config(arguments))
-    assert len(trained) == 2
+    assert len(trained) == len(scored) == 2
     run(config=_config(arguments, "train.ema_decay=0.5"))
-    assert len(trained) == 4
+    assert len(trained) == len(scored) == 4
+    run(config=_config(arguments, "eval.mask_vote=0.0"))  # the same weights decide in another way
+    assert len(trained) == 4 and len(scored) == 6
 
 
 def test_the_table_compares_fold_by_fold():
