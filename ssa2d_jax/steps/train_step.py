@@ -18,6 +18,7 @@ from ssa2d_jax.steps.state import TrainState
 
 Sums = dict[str, Float[jax.Array, ""]]  # by name; or means over the clips
 _SUMS = ("actor", "action", "mask", "loss", "clips")
+_EMA_START = 10  # the average is about one over the last 1/9 of the steps, as long as that is less than decay gives
 _Carry = tuple[Collection, Collection, Sums]  # batch_stats, gradients, sums
 _Loss = Callable[[Collection, Collection, DeviceBatch], tuple[Float[jax.Array, ""], tuple[Collection, Sums]]]
 
@@ -110,9 +111,15 @@ def train_step(
         params=params,
         batch_stats=batch_stats,
         opt_state=opt_state,
-        ema=optax.incremental_update(params, state.ema, 1 - ema_decay) if ema_decay > 0 else {},
+        ema=_average(state, params, ema_decay) if ema_decay > 0 else {},
     )
     return state, metrics | {"gradient_norm": optax.tree.norm(gradients)}
+
+
+def _average(state: TrainState, params: Collection, decay: float) -> Collection:
+    """The moving average one step on. It begins with a smaller decay: a short training forgets its random start."""
+    decay = jnp.minimum(decay, (1 + state.step) / (_EMA_START + state.step))
+    return optax.incremental_update(params, state.ema, 1 - decay)
 
 
 def _clip_keys(step: Int32[jax.Array, ""], clips: int) -> Key[jax.Array, " {clips}"]:

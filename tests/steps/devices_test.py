@@ -138,11 +138,17 @@ def test_microbatches_drop_the_same_of_the_clips_context():
 
 
 def test_moving_average_by_hand():
-    first, _ = _train(1, [toy_batch(0)], **AVERAGED)
+    """Its decay is 1/10, 2/11, 3/12 and so on, up to the one of the config."""
+    batches = [toy_batch(seed) for seed in range(3)]
+    states = [_train(1, batches[:count], ema_decay=0.15)[0] for count in (1, 2, 3)]
     fresh = init_state(build_model(pooled_config().model, A2D, stats_axis=None), optax.sgd(1e-4), pooled_config())
-    expected = jax.tree.map(lambda start, now: 0.9 * start + 0.1 * now, fresh.params, first.params)
-    _close(first.ema, expected, 1e-6)
-    assert first.variables()["params"] is first.ema
+    average = fresh.params
+    for state, decay in zip(states, (0.1, 0.15, 0.15), strict=True):
+        average = jax.tree.map(lambda old, now, d=decay: d * old + (1 - d) * now, average, state.params)
+        _close(state.ema, average, 1e-6)
+        assert state.variables()["params"] is state.ema
+    first, _ = _train(1, batches[:1], **AVERAGED)
+    _close(first.ema, jax.tree.map(lambda old, now: 0.1 * old + 0.9 * now, fresh.params, first.params), 1e-6)
 
 
 def test_the_state_is_donated_and_replicated():
