@@ -134,6 +134,7 @@ def get_config() -> ml_collections.ConfigDict:
     train.grad_accum_steps = 1  # a step's clips are processed in this many equal parts, one after the other
     # Rows of (epochs, learning rate at the start, at the end), linear between.
     train.lr_phases = ((5.0, 1e-4, 1e-4), (6.0, 1e-5, 1e-5))
+    train.min_steps = 0  # where lr_phases give fewer steps, for few clips, all phases are longer in proportion
     train.optimizer = "adam"  # or "muon": orthogonalised momentum for kernels, Adam for the rest; not the paper's
     train.muon_factor = 10.0  # muon: learning rate of kernels, as a multiple of the rate in lr_phases
     train.temporal_lr_scale = 1.0  # below 1: kernel taps off the middle frame learn more slowly; 0.5 helps from scratch

@@ -42,14 +42,14 @@ def train(config: ConfigDict, clips: Clips, fold: int) -> VariableDict:
         versions.setdefault(clips.augmented.clip_ids[number], []).append(number)
     space = _taught(clips, inside)
     model = build_model(config.model, space, stats_axis=DEVICES)
-    phases = config.train.lr_phases
-    rule = optimizer.make_optimizer(config.train, schedule.learning_rate(phases, len(versions), _BATCH))
+    length = config.train.lr_phases, len(versions), _BATCH, config.train.min_steps
+    rule = optimizer.make_optimizer(config.train, schedule.learning_rate(*length))
     shape = (config.data.clip_frames, *config.data.size)
     options = dict(microbatches=1, ema_decay=config.train.ema_decay)
     step = _compiled(
         partial(train_step, model=model, optimizer=rule, loss_weights=loss_weights(config.loss), **options), shape
     )
-    total = sum(schedule.phase_lengths(phases, len(versions), _BATCH))
+    total = sum(schedule.phase_lengths(*length))
     order = _order(list(versions.values()), total * _BATCH, config.seed)
     state = _start(config, model, rule, clips)
     progress = Progress("training", "steps", total)

@@ -40,6 +40,7 @@ ADDED_KEYS = {
     "model.actor_context": False,
     "model.context_endpoints": ("Mixed_4f", "Mixed_5c"),
     "model.context_dropout": 0.0,
+    "train.min_steps": 0,
     "train.temporal_lr_scale": 1.0,
 }
 

@@ -7,14 +7,19 @@ import optax
 Phases = Sequence[tuple[float, float, float]]  # of each: epochs, rate at its start, rate at its end
 
 
-def phase_lengths(phases: Phases, clips: int, batch_size: int) -> list[int]:
-    """Returns the training steps of every phase, for a training set of `clips`."""
-    return [max(1, round(epochs * clips / batch_size)) for epochs, _, _ in phases]
+def phase_lengths(phases: Phases, clips: int, batch_size: int, min_steps: int = 0) -> list[int]:
+    """Returns the training steps of every phase, for a training set of `clips`.
+
+    If they are fewer than `min_steps` together, all phases are longer in proportion.
+    """
+    planned = [epochs * clips / batch_size for epochs, _, _ in phases]
+    longer = max(1.0, min_steps / sum(planned))
+    return [max(1, round(longer * steps)) for steps in planned]
 
 
-def learning_rate(phases: Phases, clips: int, batch_size: int) -> optax.Schedule:
+def learning_rate(phases: Phases, clips: int, batch_size: int, min_steps: int = 0) -> optax.Schedule:
     """Returns the learning rate by steps done: linear within a phase, the last rate after all phases."""
-    lengths = phase_lengths(phases, clips, batch_size)
+    lengths = phase_lengths(phases, clips, batch_size, min_steps)
     pieces = [
         optax.linear_schedule(start, end, length) for (_, start, end), length in zip(phases, lengths, strict=True)
     ]

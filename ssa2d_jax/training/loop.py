@@ -19,7 +19,7 @@ from ssa2d_jax.runs import config_paths, initial_weights
 from ssa2d_jax.runs.claim import claim_run
 from ssa2d_jax.runtime import processes
 from ssa2d_jax.runtime.memory import memory_note
-from ssa2d_jax.steps import devices
+from ssa2d_jax.steps import devices, schedule
 from ssa2d_jax.steps.state import TrainState
 from ssa2d_jax.steps.train_step import Sums
 from ssa2d_jax.training.log import TrainLog
@@ -153,15 +153,21 @@ def _log_start(training: Training, state: TrainState) -> None:
     if processes.count() > 1:
         device_count += f" of {processes.count()} processes"
     log(f"{millions:.2f} M parameters, {device_count}, {plural(training.total, 'step')}")
-    log(f"watch it: tensorboard --logdir {training.files.folder}")
-    batch_size, clips = training.config.train.batch_size, training.source.train_clips
-    if batch_size > clips:
+    train, clips = training.config.train, training.source.train_clips
+    planned = sum(schedule.phase_lengths(train.lr_phases, clips, train.batch_size))
+    if planned < train.min_steps:
+        epochs = training.total * train.batch_size / clips
         log(
-            f"a batch of {batch_size} is more than the {plural(clips, 'training clip')}: a step sees some of them twice"
+            f"config.train.min_steps: {plural(training.total, 'step')} instead of {planned}, which is {epochs:.0f} "
+            f"epochs of {plural(clips, 'clip')}"
         )
+    log(f"watch it: tensorboard --logdir {training.files.folder}")
+    if train.batch_size > clips:
+        known = plural(clips, "training clip")
+        log(f"a batch of {train.batch_size} is more than the {known}: a step sees some of them twice")
     few = _FEW_MORE if training.config.init.run else _FEW
     if training.total < few and not int(state.step):
-        log(short_training_warning(training.config, training.source.train_clips, training.total))
+        log(short_training_warning(training.config, clips, training.total))
 
 
 def short_training_warning(config: ConfigDict, clips: int, steps: int) -> str:

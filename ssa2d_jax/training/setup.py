@@ -82,11 +82,11 @@ def loss_weights(loss: ConfigDict | FrozenConfigDict) -> dict[str, float]:
 def total_steps(config: ConfigDict, source: Source) -> int:
     """Number of training steps of all phases together."""
     train = config.train
-    return sum(schedule.phase_lengths(train.lr_phases, source.train_clips, train.batch_size))
+    return sum(schedule.phase_lengths(train.lr_phases, source.train_clips, train.batch_size, train.min_steps))
 
 
 def _schedule(train: ConfigDict | FrozenConfigDict, clips: int) -> optax.Schedule:
-    return schedule.learning_rate(train.lr_phases, clips, train.batch_size)
+    return schedule.learning_rate(train.lr_phases, clips, train.batch_size, train.min_steps)
 
 
 class Training:

@@ -15,3 +15,12 @@ def test_the_papers_two_phases_by_steps():
 def test_rates_are_linear_within_a_phase():
     rate = schedule.learning_rate(((1.0, 0.0, 1.0), (1.0, 1.0, 0.5)), clips=40, batch_size=4)
     assert [float(rate(step)) for step in (0, 5, 10, 15, 20, 99)] == pytest.approx([0, 0.5, 1, 0.75, 0.5, 0.5])
+
+
+def test_too_few_steps_become_as_many_as_asked_for_in_proportion():
+    phases = ((1.0, 0.0, 1.0), (4.0, 1.0, 0.0))
+    assert schedule.phase_lengths(phases, clips=16, batch_size=8, min_steps=9) == [2, 8]
+    assert schedule.phase_lengths(phases, clips=16, batch_size=8, min_steps=50) == [10, 40]
+    assert schedule.phase_lengths(phases, clips=4, batch_size=8, min_steps=100) == [20, 80]
+    rate = schedule.learning_rate(phases, clips=16, batch_size=8, min_steps=50)
+    assert [float(rate(step)) for step in (5, 10, 30, 50)] == pytest.approx([0.5, 1, 0.5, 0])

@@ -113,7 +113,7 @@ def arguments(tmp_path_factory):
 
 def _config(arguments, name="full"):
     config = fold_study.read_variant("a2d", name, arguments)
-    config.model.decoder_width = 0.0625
+    config.model.decoder_width, config.train.min_steps = 0.0625, 0
     return config
 
 

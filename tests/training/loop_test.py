@@ -405,6 +405,19 @@ def test_a_batch_of_more_clips_than_there_are_is_said(clips, said, capsys):
     assert "200 steps" in found and (said in found if said else "is more than" not in found)
 
 
+@pytest.mark.parametrize(("least", "said"), [(200, True), (2, False), (0, False)])
+def test_a_lengthened_training_is_said_with_its_epochs(least, said, capsys):
+    source, config = dataclasses.replace(toy_source(), train_clips=8), toy_config()
+    config.train.lr_phases, config.train.min_steps = ((1.0, 0.0, 1e-3), (4.0, 1e-3, 0.0)), least
+    total = setup.total_steps(config, source)
+    assert total == (200 if said else 10)
+    files = types.SimpleNamespace(folder="run")
+    training = types.SimpleNamespace(config=config, source=source, total=total, files=files)
+    loop._log_start(training, types.SimpleNamespace(params={}, step=0))
+    text = "config.train.min_steps: 200 steps instead of 10, which is 100 epochs of 8 clips"
+    assert (text in capsys.readouterr().err) == said
+
+
 def test_a_training_that_is_over_too_soon_says_so_with_phases_to_copy(tmp_path):
     config = toy_config("pooled")
     config.train.lr_phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
