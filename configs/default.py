@@ -145,7 +145,8 @@ def get_config() -> ml_collections.ConfigDict:
     train.encoder_frozen_steps = 0  # the encoder is frozen for this many steps at the start
     train.weight_decay = 0.0  # decoupled, applied only to kernels
     train.clip_gradient = 1.0  # maximum of the gradient's global norm; 0 = off
-    train.ema_decay = 0.0  # moving average of the weights (not of batch norm's statistics) to evaluate with; 0 = off
+    # Moving average of the weights (not of batch norm's statistics) to evaluate with, smaller at the start; 0 = off
+    train.ema_decay = 0.0
     train.log_every = 50  # steps between log entries
     train.eval_every = 0  # steps between evaluations; 0 = only at the end
     train.eval_splits = ("test",)  # or ("test", "train"); joint mIoU on the first one selects the best checkpoint

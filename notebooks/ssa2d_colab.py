@@ -264,8 +264,8 @@ Image("data/own_check/check.png")
 
 # %% [markdown]
 # Then the training. It starts from the network that knows sprites or, with `KINETICS`, from a larger one whose encoder
-# was trained on real videos. 100 epochs of 12 clips are 150 steps of 8 clips, which is few. Below 100 steps, training
-# suggests a larger number of epochs.
+# was trained on real videos. 100 epochs of 12 clips are 150 steps of 8 clips, which is few; with `KINETICS` they become
+# 200. Below 100 steps, training suggests more.
 
 # %%
 if KINETICS:

@@ -8,7 +8,8 @@ The encoder reads every training clip once as it is, and `--versions` times augm
 trained on all folds but one and scored on that one, for every seed. The table (study.md) has the mIoU over all folds
 together, and how each variant differs from the first, fold by fold: its mean, and the mean difference that these runs
 could show at all (two-sided t-test at 5 %, as if folds were independent). The test split is not touched. The same
-command goes on where it was interrupted.
+command goes on where it was interrupted: trained decoders are kept in --workdir, too, and a variant that changes only
+eval.* is not trained again.
 """
 
 import argparse
@@ -45,6 +46,7 @@ VARIANTS = (
     "no_actor_prior,no_ssa_masking,no_atrous,no_multi_scale"
 )
 ENDPOINTS = ("Conv3d_2c_3x3", "Mixed_3c", "Mixed_4f", "Mixed_5c")
+_VERSION = 1  # higher after a change by which the same config trains or decides in another way
 Results = dict[tuple[int, int], dict[str, Matrix]]  # by fold and seed, confusion matrices by kind of label
 
 
@@ -87,7 +89,7 @@ def read_variant(layout: str, name: str, arguments: argparse.Namespace) -> Confi
     height, width = map(int, arguments.size.split(","))
     config.data.size, config.train.batch_size, config.eval.batch_size = (height, width), 1, 1
     (_, _, rate), (_, _, last) = config.train.lr_phases
-    config.train.lr_phases = ((1.0, 0.0, rate), (arguments.epochs - 1.0, rate, last))
+    config.train.lr_phases, config.train.min_steps = ((1.0, 0.0, rate), (arguments.epochs - 1.0, rate, last)), 0
     kept = config.data.to_dict(), config.augment.to_dict()
     for word in [] if name == "full" else name.split("+"):
         option, equals, value = word.partition("=")
@@ -116,9 +118,11 @@ def read_clips(config: ConfigDict, arguments: argparse.Namespace) -> Clips:
     source = open_batches(config)
     if source.space.multilabel:
         raise InputError("the clips have several actions a pixel; this tool decides for one")
-    about = json.dumps([source.identity, config.augment.to_dict(), config.data.size, arguments.versions])
-    place = arguments.workdir / "endpoints" / f"{zlib.crc32(about.encode()):08x}"
     encoder = probe_endpoints.make_encoder(str(arguments.weights))
+    of_weights = zlib.crc32(arguments.weights.read_bytes())
+    about = json.dumps([source.identity, config.augment.to_dict(), config.data.size, arguments.versions, of_weights])
+    mark = f"{zlib.crc32(about.encode()):08x}"
+    place = arguments.workdir / "endpoints" / mark
     encode = lambda video: {name: x for name, x in encoder(video).items() if name in ENDPOINTS}
     plain = write(
         place / "plain", source.eval_batches("train"), encode, Progress("encoding", "clips", source.train_clips)
@@ -130,7 +134,7 @@ def read_clips(config: ConfigDict, arguments: argparse.Namespace) -> Clips:
     kinds = {video_of(name): _kind(plain, number) for number, name in reversed(list(enumerate(plain.clip_ids)))}
     if not 2 <= arguments.folds <= len(kinds):
         raise InputError(f"{len(kinds)} training videos can't be divided into {arguments.folds} folds")
-    return Clips(augmented, plain, divide(kinds, arguments.folds), source.space)
+    return Clips(augmented, plain, divide(kinds, arguments.folds), source.space, mark)
 
 
 def _first(source: Source, clips: int) -> Any:
@@ -178,8 +182,8 @@ def _trained(config: ConfigDict, clips: Clips, fold: int, arguments: argparse.Na
 
 
 def _about(config: Mapping[str, Any], clips: Clips, arguments: argparse.Namespace) -> str:
-    """A mark of all that a result depends on."""
-    text = json.dumps([config, arguments.folds, clips.plain.clip_ids], default=str)
+    """A mark of what a result depends on."""
+    text = json.dumps([_VERSION, config, arguments.folds, clips.mark], default=str)
     return f"{zlib.crc32(text.encode()):08x}"
 
 

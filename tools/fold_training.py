@@ -26,12 +26,16 @@ _BATCH = 8
 
 
 class Clips(NamedTuple):
-    """The training clips of a release: augmented and as they are, with the fold of each video."""
+    """The training clips of a release: augmented and as they are, with the fold of each video.
+
+    `mark` stands for the data and for how they were read.
+    """
 
     augmented: EndpointFiles
     plain: EndpointFiles
     fold_of: Mapping[str, int]
     space: LabelSpace
+    mark: str
 
 
 def train(config: ConfigDict, clips: Clips, fold: int) -> VariableDict:
@@ -42,14 +46,14 @@ def train(config: ConfigDict, clips: Clips, fold: int) -> VariableDict:
         versions.setdefault(clips.augmented.clip_ids[number], []).append(number)
     space = _taught(clips, inside)
     model = build_model(config.model, space, stats_axis=DEVICES)
-    length = config.train.lr_phases, len(versions), _BATCH, config.train.min_steps
-    rule = optimizer.make_optimizer(config.train, schedule.learning_rate(*length))
+    phases = config.train.lr_phases, len(versions), _BATCH, config.train.min_steps
+    rule = optimizer.make_optimizer(config.train, schedule.learning_rate(*phases))
     shape = (config.data.clip_frames, *config.data.size)
     options = dict(microbatches=1, ema_decay=config.train.ema_decay)
     step = _compiled(
         partial(train_step, model=model, optimizer=rule, loss_weights=loss_weights(config.loss), **options), shape
     )
-    total = sum(schedule.phase_lengths(*length))
+    total = sum(schedule.phase_lengths(*phases))
     order = _order(list(versions.values()), total * _BATCH, config.seed)
     state = _start(config, model, rule, clips)
     progress = Progress("training", "steps", total)

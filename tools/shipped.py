@@ -111,7 +111,8 @@ def _steps(variant: str) -> int:
     from ssa2d_jax.steps import schedule
 
     config = sprites.get_config(variant)
-    return sum(schedule.phase_lengths(config.train.lr_phases, config.data.sprites.train_clips, config.train.batch_size))
+    train, clips = config.train, config.data.sprites.train_clips
+    return sum(schedule.phase_lengths(train.lr_phases, clips, train.batch_size, train.min_steps))
 
 
 def _replace_scores(workdir: Path) -> Path:

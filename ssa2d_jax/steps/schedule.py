@@ -1,5 +1,6 @@
 """The learning rate over the training steps: the paper's phases."""
 
+import itertools
 from collections.abc import Sequence
 
 import optax
@@ -10,11 +11,14 @@ Phases = Sequence[tuple[float, float, float]]  # of each: epochs, rate at its st
 def phase_lengths(phases: Phases, clips: int, batch_size: int, min_steps: int = 0) -> list[int]:
     """Returns the training steps of every phase, for a training set of `clips`.
 
-    If they are fewer than `min_steps` together, all phases are longer in proportion.
+    If they are fewer than `min_steps` together, all phases are longer in proportion, to be as many.
     """
-    planned = [epochs * clips / batch_size for epochs, _, _ in phases]
-    longer = max(1.0, min_steps / sum(planned))
-    return [max(1, round(longer * steps)) for steps in planned]
+    lengths = [max(1, round(epochs * clips / batch_size)) for epochs, _, _ in phases]
+    if sum(lengths) >= min_steps:
+        return lengths
+    epochs = [phase[0] for phase in phases]
+    ends = [round(min_steps * done / sum(epochs)) for done in itertools.accumulate(epochs)]
+    return [max(1, end - start) for start, end in itertools.pairwise([0, *ends])]
 
 
 def learning_rate(phases: Phases, clips: int, batch_size: int, min_steps: int = 0) -> optax.Schedule:

@@ -18,7 +18,7 @@ from ssa2d_jax.steps.state import TrainState
 
 Sums = dict[str, Float[jax.Array, ""]]  # by name; or means over the clips
 _SUMS = ("actor", "action", "mask", "loss", "clips")
-_EMA_START = 10  # the average is about one over the last 1/9 of the steps, as long as that is less than decay gives
+_EMA_OFFSET = 10  # of the decay (1 + step) / (_EMA_OFFSET + step), an average over about the last ninth of the steps
 _Carry = tuple[Collection, Collection, Sums]  # batch_stats, gradients, sums
 _Loss = Callable[[Collection, Collection, DeviceBatch], tuple[Float[jax.Array, ""], tuple[Collection, Sums]]]
 
@@ -117,8 +117,8 @@ def train_step(
 
 
 def _average(state: TrainState, params: Collection, decay: float) -> Collection:
-    """The moving average one step on. It begins with a smaller decay: a short training forgets its random start."""
-    decay = jnp.minimum(decay, (1 + state.step) / (_EMA_START + state.step))
+    """The moving average one step on. It begins with a smaller decay, so that a short training forgets its start."""
+    decay = jnp.minimum(decay, (1 + state.step) / (_EMA_OFFSET + state.step))
     return optax.incremental_update(params, state.ema, 1 - decay)
 
 

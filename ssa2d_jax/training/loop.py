@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -156,10 +155,9 @@ def _log_start(training: Training, state: TrainState) -> None:
     train, clips = training.config.train, training.source.train_clips
     planned = sum(schedule.phase_lengths(train.lr_phases, clips, train.batch_size))
     if planned < train.min_steps:
-        epochs = training.total * train.batch_size / clips
         log(
-            f"config.train.min_steps: {plural(training.total, 'step')} instead of {planned}, which is {epochs:.0f} "
-            f"epochs of {plural(clips, 'clip')}"
+            f"config.train.lr_phases give {plural(planned, 'step')}; config.train.min_steps makes them "
+            f"{training.total}, {training.total * train.batch_size / clips:.0f} epochs of {plural(clips, 'clip')}"
         )
     log(f"watch it: tensorboard --logdir {training.files.folder}")
     if train.batch_size > clips:
@@ -173,13 +171,10 @@ def _log_start(training: Training, state: TrainState) -> None:
 def short_training_warning(config: ConfigDict, clips: int, steps: int) -> str:
     """Says that `steps` training steps, on `clips` clips, are too few, with an option to copy."""
     train = config.train
-    epochs = sum(phase[0] for phase in train.lr_phases)
-    times = math.ceil(_ENOUGH * train.batch_size / (epochs * clips))
-    phases = ",".join(f"({epochs * times:g},{start:g},{end:g})" for epochs, start, end in train.lr_phases)
     return (
-        f"{plural(steps, 'step')} ({epochs:g} epochs of {plural(clips, 'clip')}, {train.batch_size} per step) "
-        f"is too short to learn from; for {times} times as many steps, in another workdir: "
-        f'"--config.train.lr_phases=({phases},)"'
+        f"{plural(steps, 'step')} ({steps * train.batch_size / clips:.0f} epochs of {plural(clips, 'clip')}, "
+        f"{train.batch_size} per step) is too short to learn from; for {_ENOUGH} steps, in another workdir: "
+        f"--config.train.min_steps={_ENOUGH}"
     )
 
 

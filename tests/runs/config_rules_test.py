@@ -99,7 +99,7 @@ def test_unknown_variants_name_those_there_are():
         ("data.sprites.size", (128.0, 128.0), "in pixels"),
         ("data.decode_threads", -1, "0 or more"),
         ("train.ema_decay", 1.0, "not including, 1"),
-        ("train.min_steps", -1, "0 or more"),
+        ("train.min_steps", -1, "a whole number of steps"),
         ("predict.overlap", 16, "0 to data.clip_frames - 1"),
         ("train.encoder_lr_scale", -0.1, "0 .frozen. or more"),
         ("train.encoder_frozen_steps", -1, "0 or more"),

@@ -138,12 +138,12 @@ def test_microbatches_drop_the_same_of_the_clips_context():
 
 
 def test_moving_average_by_hand():
-    """Its decay is 1/10, 2/11, 3/12 and so on, up to the one of the config."""
+    """Its decay is 1/10, 2/11, 3/12 and so on, but no more than the config's."""
     batches = [toy_batch(seed) for seed in range(3)]
-    states = [_train(1, batches[:count], ema_decay=0.15)[0] for count in (1, 2, 3)]
+    states = [_train(1, batches[:count], ema_decay=0.2)[0] for count in (1, 2, 3)]
     fresh = init_state(build_model(pooled_config().model, A2D, stats_axis=None), optax.sgd(1e-4), pooled_config())
     average = fresh.params
-    for state, decay in zip(states, (0.1, 0.15, 0.15), strict=True):
+    for state, decay in zip(states, (1 / 10, 2 / 11, 0.2), strict=True):
         average = jax.tree.map(lambda old, now, d=decay: d * old + (1 - d) * now, average, state.params)
         _close(state.ema, average, 1e-6)
         assert state.variables()["params"] is state.ema

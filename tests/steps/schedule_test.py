@@ -1,6 +1,6 @@
 import pytest
 
-from configs import default
+from configs import default, folder
 from ssa2d_jax.steps import schedule
 
 
@@ -22,5 +22,17 @@ def test_too_few_steps_become_as_many_as_asked_for_in_proportion():
     assert schedule.phase_lengths(phases, clips=16, batch_size=8, min_steps=9) == [2, 8]
     assert schedule.phase_lengths(phases, clips=16, batch_size=8, min_steps=50) == [10, 40]
     assert schedule.phase_lengths(phases, clips=4, batch_size=8, min_steps=100) == [20, 80]
+    assert schedule.phase_lengths(phases, clips=16, batch_size=8, min_steps=10) == [2, 8]
+    assert schedule.phase_lengths(phases, clips=4, batch_size=8, min_steps=1) == [1, 2]
+    thirds = ((1.0, 0.0, 1.0), (1.0, 1.0, 1.0), (1.0, 1.0, 0.0))
+    assert schedule.phase_lengths(thirds, clips=8, batch_size=8, min_steps=100) == [33, 34, 33]
     rate = schedule.learning_rate(phases, clips=16, batch_size=8, min_steps=50)
     assert [float(rate(step)) for step in (5, 10, 30, 50)] == pytest.approx([0.5, 1, 0.5, 0])
+
+
+@pytest.mark.parametrize("clips", [1, 5, 26, 65, 67])
+def test_the_recipe_for_few_clips_has_200_steps_or_more(clips):
+    train = folder.get_config("kinetics").train
+    lengths = schedule.phase_lengths(train.lr_phases, clips, train.batch_size, train.min_steps)
+    assert sum(lengths) == max(200, round(clips / 8) + round(23 * clips / 8))
+    assert lengths[0] == pytest.approx(sum(lengths) / 24, abs=1)

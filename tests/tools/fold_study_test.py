@@ -113,7 +113,7 @@ def arguments(tmp_path_factory):
 
 def _config(arguments, name="full"):
     config = fold_study.read_variant("a2d", name, arguments)
-    config.model.decoder_width, config.train.min_steps = 0.0625, 0
+    config.model.decoder_width = 0.0625
     return config
 
 
@@ -122,7 +122,7 @@ def clips(arguments):
     names = [f"video{number}" for number in range(8)]
     batches = [_batch(name, number) for number, name in enumerate(names)]
     plain, augmented = (_write(arguments.workdir / kind, many) for kind, many in (("p", batches), ("a", batches * 2)))
-    return fold_training.Clips(augmented, plain, {name: number // 2 % 2 for number, name in enumerate(names)}, A2D)
+    return fold_training.Clips(augmented, plain, {name: number // 2 % 2 for number, name in enumerate(names)}, A2D, "x")
 
 
 def test_a_fold_is_scored_by_a_network_that_learned_on_the_others(arguments, clips):
@@ -161,7 +161,9 @@ def test_finished_results_are_not_made_again_unless_something_changed(arguments,
     run(config=_config(arguments, "train.ema_decay=0.5"))
     assert len(trained) == len(scored) == 4
     run(config=_config(arguments, "eval.mask_vote=0.0"))  # the same weights decide in another way
-    assert len(trained) == 4 and len(scored) == 6
+    assert len(trained) == 4 and scored[4:] == scored[:2]
+    run(config=_config(arguments), clips=clips._replace(mark="corrected labels"))
+    assert len(trained) == 6 and len(scored) == 8
 
 
 def test_the_table_compares_fold_by_fold():
@@ -202,6 +204,8 @@ def test_variants_change_what_they_name(arguments):
     config = fold_study.read_variant("folder", "no_atrous+train.ema_decay=0.5", arguments)
     assert not config.model.atrous and config.train.ema_decay == 0.5 and config.model.actor_context
     assert [row[0] for row in config.train.lr_phases] == [1.0, 23.0] and config.data.layout == "folder"
+    assert config.train.min_steps == 0  # or --epochs would say nothing
+    assert fold_study.read_variant("a2d", "train.min_steps=60", arguments).train.min_steps == 60
 
 
 def test_wrong_data_are_one_line_and_an_exit_code(monkeypatch, capsys, tmp_path):

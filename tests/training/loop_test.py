@@ -1,6 +1,5 @@
 """The training loop at toy size: resume, stop, divergence, scores against an oracle written here."""
 
-import ast
 import csv
 import dataclasses
 import errno
@@ -26,7 +25,8 @@ from ssa2d_jax.evaluation.evaluate import evaluate, evaluate_run
 from ssa2d_jax.evaluation.latency import write_speed_if_missing
 from ssa2d_jax.runs.checkpoints import Checkpoints
 from ssa2d_jax.runs.load_run import load_run
-from ssa2d_jax.steps import devices, schedule
+from ssa2d_jax.runs.overrides import set_option
+from ssa2d_jax.steps import devices
 from ssa2d_jax.steps.inputs import normalize
 from ssa2d_jax.training import loop, setup
 from ssa2d_jax.training.log import TrainLog
@@ -414,19 +414,20 @@ def test_a_lengthened_training_is_said_with_its_epochs(least, said, capsys):
     files = types.SimpleNamespace(folder="run")
     training = types.SimpleNamespace(config=config, source=source, total=total, files=files)
     loop._log_start(training, types.SimpleNamespace(params={}, step=0))
-    text = "config.train.min_steps: 200 steps instead of 10, which is 100 epochs of 8 clips"
+    text = "config.train.lr_phases give 10 steps; config.train.min_steps makes them 200, 100 epochs of 8 clips"
     assert (text in capsys.readouterr().err) == said
 
 
-def test_a_training_that_is_over_too_soon_says_so_with_phases_to_copy(tmp_path):
-    config = toy_config("pooled")
-    config.train.lr_phases = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0))
-    text = short_training_warning(config, clips=5, steps=25)  # 1 + 24 steps: each phase is rounded up
-    assert text.startswith("25 steps (20 epochs of 5 clips, 4 per step) is too short to learn from")
-    phases = text.rpartition('"--config.train.lr_phases=')[2].removesuffix('"')
-    config.train.lr_phases = ast.literal_eval(phases)
-    assert config.train.lr_phases == ((6, 0, 0.002), (114, 0.002, 0))
-    assert sum(schedule.phase_lengths(config.train.lr_phases, 5, 4)) == 150
+@pytest.mark.parametrize(("least", "epochs"), [(0, 20), (60, 48)])
+def test_a_training_that_is_over_too_soon_says_so_with_an_option_to_copy(least, epochs):
+    source, config = dataclasses.replace(toy_source(), train_clips=5), toy_config("pooled")
+    config.train.lr_phases, config.train.min_steps = ((1.0, 0.0, 2e-3), (19.0, 2e-3, 0.0)), least
+    steps = setup.total_steps(config, source)
+    text = short_training_warning(config, clips=5, steps=steps)
+    assert text.startswith(f"{least or 25} steps ({epochs} epochs of 5 clips, 4 per step) is too short to learn from")
+    option, _, value = text.rpartition(" ")[2].partition("=")
+    set_option(config, option.removeprefix("--config."), value)
+    assert setup.total_steps(config, source) == 150
 
 
 def test_a_network_that_the_last_step_broke_is_not_saved(tmp_path, monkeypatch):
