@@ -118,8 +118,8 @@ def train_step(
 
 def _average(state: TrainState, params: Collection, decay: float) -> Collection:
     """The moving average one step on. It begins with a smaller decay, so that a short training forgets its start."""
-    decay = jnp.minimum(decay, (1 + state.step) / (_EMA_OFFSET + state.step))
-    return optax.incremental_update(params, state.ema, 1 - decay)
+    decay_now = jnp.minimum(decay, (1 + state.step) / (_EMA_OFFSET + state.step))
+    return optax.incremental_update(params, state.ema, 1 - decay_now)
 
 
 def _clip_keys(step: Int32[jax.Array, ""], clips: int) -> Key[jax.Array, " {clips}"]:
