@@ -3,9 +3,9 @@
 # (ffmpeg -ss ... -c copy, as many cutting programs do; the file keeps the frames since the key frame before the cut and
 # says that they are not shown), and from an MPEG transport stream.
 # Seen (decord 0.6.0, PyAV 18.0.0, OpenCV 5.0.0): of the cut video PyAV and OpenCV read 32 frames, those from the cut
-# on; decord counts 50, the hidden ones too, gives the 32 and then the last one 18 times more. Of the transport stream
-# of 50 frames decord gives those from the second key frame on (25 to 49), and then the last one 25 times more. There is
-# no error, only a line on stderr.
+# on (though OpenCV's CAP_PROP_FRAME_COUNT says 50); decord counts 50, the hidden ones too, gives the 32 and then the
+# last one 18 times more. Of the transport stream of 50 frames decord gives those from the second key frame on (25 to
+# 49), and then the last one 25 times more. There is no error, only a line on stderr.
 # Who meets it: whoever takes frame numbers of labels from decord, which readers of video data sets are often built on.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -42,6 +42,7 @@ def with_opencv(path):
     while True:
         there, picture = capture.read()
         if not there:
+            print(f"{path}: OpenCV reads {len(numbers)} frames of {capture.get(cv2.CAP_PROP_FRAME_COUNT):.0f}")
             return numbers
         numbers.append(number(picture))
 
