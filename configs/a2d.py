@@ -68,4 +68,5 @@ def _learn_from_few_clips(config: ml_collections.ConfigDict) -> None:
     config.train.optimizer = "muon"
     config.train.temporal_lr_scale = 0.5
     config.train.ema_decay = 0.98
+    config.train.save_every = 100  # five minutes on two cores; with few clips, all steps are fewer than the default 500
     config.train.lr_phases, config.train.min_steps = ((1.0, 0.0, 2e-3), (23.0, 2e-3, 0.0)), 200
