@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import scipy.stats
 from flax.traverse_util import flatten_dict, unflatten_dict
@@ -165,6 +166,7 @@ def _score_variant(name: str, config: ConfigDict, clips: Clips, arguments: argpa
                 place.mkdir(parents=True, exist_ok=True)
                 np.savez_compressed(path.with_suffix(".part.npz"), **matrices)  # type: ignore[arg-type]
                 path.with_suffix(".part.npz").rename(path)
+                jax.clear_caches()  # or the programs of every training stay in memory
             with np.load(path) as file:
                 results[fold, seed] = dict(file)
     return results
