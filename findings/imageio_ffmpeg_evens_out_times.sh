@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Expected: imageio's FFMPEG plugin gives every frame of a video once, as its PyAV plugin does.
-# Seen (imageio 2.38.1, imageio-ffmpeg 0.6.0, PyAV 18.0.0): of 30 frames, 15 of 40 ms and 15 of 200 ms as a phone writes
-# in the dark, the PyAV plugin gives 30 and the FFMPEG plugin 86: it repeats frames so that all last equally long. The
-# first 15 are right, frame 20 of the video is its frame 40. Nothing is said, and which plugin reads a file depends on
-# what is installed.
+# Seen (imageio 2.38.1, imageio-ffmpeg 0.6.0, PyAV 18.0.0): of 30 frames, 15 of 40 ms and 15 of 200 ms, the PyAV plugin
+# gives 30 and the FFMPEG plugin 86: it repeats frames so that all last equally long. The first 15 are right, frame 20
+# of the video is its frame 40. Nothing is said.
 # Who meets it: whoever takes frame numbers of labels from imageio, or passes its pictures on with such numbers.
 set -euo pipefail
 folder=$(mktemp -d)

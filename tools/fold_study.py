@@ -121,8 +121,7 @@ def read_clips(config: ConfigDict, arguments: argparse.Namespace) -> Clips:
         raise InputError("the clips have several actions a pixel; this tool decides for one")
     encoder = probe_endpoints.make_encoder(str(arguments.weights))
     of_weights = zlib.crc32(arguments.weights.read_bytes())
-    about = json.dumps([source.identity, config.augment.to_dict(), config.data.size, arguments.versions, of_weights])
-    mark = f"{zlib.crc32(about.encode()):08x}"
+    mark = _mark([source.identity, config.augment.to_dict(), config.data.size, arguments.versions, of_weights])
     place = arguments.workdir / "endpoints" / mark
     encode = lambda video: {name: x for name, x in encoder(video).items() if name in ENDPOINTS}
     plain = write(
@@ -185,8 +184,11 @@ def _trained(config: ConfigDict, clips: Clips, fold: int, arguments: argparse.Na
 
 def _about(config: Mapping[str, Any], clips: Clips, arguments: argparse.Namespace) -> str:
     """A mark of what a result depends on."""
-    text = json.dumps([_VERSION, config, arguments.folds, clips.mark], default=str)
-    return f"{zlib.crc32(text.encode()):08x}"
+    return _mark([_VERSION, config, arguments.folds, clips.mark])
+
+
+def _mark(values: Sequence[Any]) -> str:
+    return f"{zlib.crc32(json.dumps(values, default=str).encode()):08x}"
 
 
 def markdown(results: Mapping[str, Results]) -> str:

@@ -40,12 +40,10 @@ class Clips(NamedTuple):
 
 def train(config: ConfigDict, clips: Clips, fold: int) -> VariableDict:
     """Trains the decoders on all folds but one, and returns their variables, averaged where the config says so."""
-    inside = _outside_fold(clips, fold)
     versions: dict[str, list[int]] = {}
-    for number in inside:
+    for number in _outside_fold(clips, fold):
         versions.setdefault(clips.augmented.clip_ids[number], []).append(number)
-    space = _taught(clips, inside)
-    model = build_model(config.model, space, stats_axis=DEVICES)
+    model = build_model(config.model, clips.space, stats_axis=DEVICES)
     phases = config.train.lr_phases, len(versions), _BATCH, config.train.min_steps
     rule = optimizer.make_optimizer(config.train, schedule.learning_rate(*phases))
     shape = (config.data.clip_frames, *config.data.size)

@@ -163,7 +163,6 @@ def _one_of(key: str, names: Collection[str], allowed: str = "") -> Rule:
 _INIT = ("init.run", "init.encoder_weights", "init.flow_weights", "model.flow")
 _UNLESS_LOADED = "unless config.init gives weights to every stream of the encoder"
 _SPLITS_RULE = "one split or more of " + ", ".join(SPLITS)
-_COUNTS_OF_TRAINING = ("eval_every", "save_every", "image_clips", "encoder_frozen_steps")
 _FLOW_METHODS = ("", *optical_flow.METHODS)
 
 _RULES = (
@@ -226,7 +225,7 @@ _RULES = (
     Rule("train.eval_splits", lambda names: len(names) > 0 and set(names) <= set(SPLITS), _SPLITS_RULE),
     Rule("train.lr_phases", _are_phases, "rows of (epochs > 0, learning rate at start, at end)"),
     _below_one("train.ema_decay", zero="0 (off)"),
-    *(_at_least(f"train.{name}", 0) for name in _COUNTS_OF_TRAINING),
+    *(_at_least(f"train.{name}", 0) for name in ("eval_every", "save_every", "image_clips", "encoder_frozen_steps")),
     Rule("train.min_steps", lambda steps: type(steps) is int and steps >= 0, "0 (off) or a whole number of steps"),
     *map(_below_one, ("train.adam_b1", "train.adam_b2")),
     *map(_finite, ("train.weight_decay", "train.clip_gradient")),
