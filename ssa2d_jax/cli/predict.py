@@ -39,7 +39,7 @@ def run(config: ConfigDict, workdir: Callable[[], Path], source: str, folder: Pa
         threshold=config.eval.threshold,
         backend=options.backend,
     )
-    names = ("opacity", "scale", "tracks", "draw_tracks", "track_frames", "track_confidence", "strict")
+    names = ("opacity", "scale", "tracks", "draw_tracks", "track_frames", "track_confidence", "track_area", "strict")
     chosen = PredictOptions(
         **{name: options[name] for name in names},
         video_stream=None if options.video_stream < 0 else options.video_stream,

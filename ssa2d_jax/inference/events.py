@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ssa2d_jax.data.label_space import LabelSpace
+from ssa2d_jax.inference.tracker import TrackableFrame
 from ssa2d_jax.inference.tracks import SMOOTH, Segment, Track
 from ssa2d_jax.utils.errors import InputError
 
@@ -49,9 +50,12 @@ class FrameTimes:
         self._seconds, self._first = array.array("d"), 0.0
 
     @classmethod
-    def at_rate(cls, rate: Fraction | None) -> "FrameTimes":
-        """Starts without a frame of a video of `rate` frames per second; None: unknown."""
-        return cls(float(1 / (rate or _USUAL_RATE)))
+    def at_rate(cls, rate: Fraction | None, frames: Iterable[TrackableFrame] = ()) -> "FrameTimes":
+        """Starts with `frames`, by default none, of a video of `rate` frames per second; None: unknown."""
+        times = cls(float(1 / (rate or _USUAL_RATE)))
+        for frame in frames:
+            times.add(frame.seconds, cut=frame.cut)
+        return times
 
     def __len__(self) -> int:
         return len(self._seconds)

@@ -33,7 +33,7 @@ from ssa2d_jax.inference.label_stream import (
 )
 from ssa2d_jax.inference.results import OPACITY
 from ssa2d_jax.inference.track_files import TRACKS_CSV, TRACKS_JSON, TrackFiles
-from ssa2d_jax.inference.tracker import MIN_FRAMES, Tracker
+from ssa2d_jax.inference.tracker import MIN_AREA, MIN_FRAMES, Tracker
 from ssa2d_jax.inference.tracks import Track
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.files import is_address, is_clutter, local_path
@@ -70,6 +70,7 @@ class PredictOptions:
         draw_tracks: whether boxes with the tracks' numbers replace the class names on the overlay.
         track_frames: tracks of fewer frames are dropped.
         track_confidence: tracks of a lower mean confidence are dropped, 0 to 1.
+        track_area: smaller regions are no instance, as a share of the frame's pixels, 0 to 1.
         scale: the overlay is this many times as large as the video; 0 = automatic, see `FrameResult.overlay`.
         video_stream: the number of the stream in a file; None: the one that players show.
         strict: stops a video at the first damaged place; otherwise the rest is labelled, too.
@@ -82,6 +83,7 @@ class PredictOptions:
     draw_tracks: bool = False
     track_frames: int = MIN_FRAMES
     track_confidence: float = 0.0
+    track_area: float = MIN_AREA
     scale: int = 0
     video_stream: int | None = None
     strict: bool = False
@@ -213,6 +215,7 @@ def _predict(
         threshold=detector.threshold,
         min_frames=options.track_frames,
         min_confidence=options.track_confidence,
+        min_area=options.track_area,
     )
     with contextlib.ExitStack() as files:
         tracks = files.enter_context(new_track_files(stream, folder)) if options.tracks else None

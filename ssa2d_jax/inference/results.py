@@ -17,7 +17,7 @@ from ssa2d_jax.inference.events import Course, FrameTimes, Observation, write_ev
 from ssa2d_jax.inference.exports.options import DEFAULT_EXPORT, ExportOptions
 from ssa2d_jax.inference.exports.write import write_clip
 from ssa2d_jax.inference.frame_labels import FrameLabels, unpack_actions
-from ssa2d_jax.inference.tracker import MAX_GAP, MIN_FRAMES, Tracker, find_tracks
+from ssa2d_jax.inference.tracker import MAX_GAP, MIN_AREA, MIN_FRAMES, Tracker, find_tracks
 from ssa2d_jax.inference.tracks import Region, Track
 from ssa2d_jax.utils.files import check_place
 from ssa2d_jax.utils.images import resize
@@ -108,11 +108,7 @@ class FrameResult:
         return doing & (self.actor == actor) if kind == "joint" else doing
 
     def overlay(
-        self,
-        opacity: float = OPACITY,
-        instances: Sequence[tuple[Track, Region]] | None = None,
-        *,
-        scale: int = 1,
+        self, opacity: float = OPACITY, instances: Sequence[tuple[Track, Region]] | None = None, *, scale: int = 1
     ) -> UInt8[np.ndarray, "H2 W2 3"]:
         """Draws the labels, the actors' names and a legend on the frame.
 
@@ -126,20 +122,18 @@ class FrameResult:
         height, width = self.frame.shape[:2]
         scale = enlargement(height, width, scale)
         frame = resize(self.frame, (scale * height, scale * width))
-        if instances is not None:
-            if space.multilabel:
-                pairs = DrawnPairs(self.actor, space.actors, np.array(space.actor_colours, np.uint8), ())
-            else:
-                pairs = DrawnPairs(self.joint, space.joint, space.joint_colours, space.pairs)
-            picture = draw_overlay(frame, enlarge_labels(pairs.map, scale), pairs, opacity=opacity, names=False)
-            return draw_boxes(picture, [_instance_box(track, region, space, scale) for track, region in instances])
-        if space.multilabel:
+        if not space.multilabel:
+            pairs = DrawnPairs(self.joint, space.joint, space.joint_colours, space.pairs)
+        elif instances is None:
             pairs = draw_pairs(self.actor, self.actions, self.action, space)
         else:
-            pairs = DrawnPairs(self.joint, space.joint, space.joint_colours, space.pairs)
+            pairs = DrawnPairs(self.actor, space.actors, np.array(space.actor_colours, np.uint8), ())
+        labels = enlarge_labels(pairs.map, scale)
+        if instances is not None:
+            picture = draw_overlay(frame, labels, pairs, opacity=opacity, names=False)
+            return draw_boxes(picture, [_instance_box(track, region, space, scale) for track, region in instances])
         confidence = lambda number: self._pair_confidence(*pairs.pairs[number - 1])
-        joint = enlarge_labels(pairs.map, scale)
-        return draw_overlay(frame, joint, pairs, opacity=opacity, confidence=confidence)
+        return draw_overlay(frame, labels, pairs, opacity=opacity, confidence=confidence)
 
     def _pair_confidence(self, actor: int, action: int) -> Float32[np.ndarray, "h w"]:
         """The product of the probabilities of an actor and an action class, on the network's own grid."""
@@ -188,7 +182,12 @@ class Result:
         return np.stack([frame.probabilities for frame in self.frames])
 
     def to_tracks(
-        self, *, max_gap: int = MAX_GAP, min_frames: int = MIN_FRAMES, min_confidence: float = 0.0
+        self,
+        *,
+        max_gap: int = MAX_GAP,
+        min_frames: int = MIN_FRAMES,
+        min_confidence: float = 0.0,
+        min_area: float = MIN_AREA,
     ) -> list[Track]:
         """Finds the clip's instances over time, in order of their first frame; for the options see `Tracker`."""
         tracker = Tracker(
@@ -197,6 +196,7 @@ class Result:
             max_gap=max_gap,
             min_frames=min_frames,
             min_confidence=min_confidence,
+            min_area=min_area,
         )
         return find_tracks(self.frames, tracker)
 
@@ -236,7 +236,12 @@ class Result:
         """
         from ssa2d_jax.inference.timeline import write_timeline  # matplotlib takes half a second
 
-        write_timeline(check_place(path, "timeline.png"), self._courses(tracks), self.space, self._times())
+        write_timeline(
+            check_place(path, "timeline.png"),
+            self._courses(tracks),
+            self.space,
+            FrameTimes.at_rate(self.rate, self.frames),
+        )
 
     def write_events(self, path: str | Path, tracks: Sequence[Track] | None = None, *, video: str = "") -> None:
         """Writes what the tracks do from when to when, in seconds from the first frame; see events.py.
@@ -252,7 +257,7 @@ class Result:
         place, name = check_place(path, "events.csv"), video or self.video
         rate = float(self.rate) if self.rate else None
         observation = Observation(Path(name).stem or "clip", Path(name) if name else None, rate)
-        write_events(place, self._courses(tracks), self.space, self._times(), observation)
+        write_events(place, self._courses(tracks), self.space, FrameTimes.at_rate(self.rate, self.frames), observation)
 
     def write_labels(
         self,
@@ -275,19 +280,12 @@ class Result:
         Raises:
             InputError: a format is unknown or can't hold the classes' names; a file in `folder` was changed by hand.
         """
-        found = self.to_tracks() if tracks is None else tracks
-        frames = [frame.frame for frame in self.frames]
+        found, frames = self.to_tracks() if tracks is None else tracks, [frame.frame for frame in self.frames]
         names = split_formats(formats if isinstance(formats, str) else ",".join(formats))
         write_clip(found, self.space, frames, Path(folder), names, options, video or self.video or "clip")
 
     def _courses(self, tracks: Sequence[Track] | None) -> list[Course]:
         return [Course.of(track, self.space) for track in (self.to_tracks() if tracks is None else tracks)]
-
-    def _times(self) -> FrameTimes:
-        times = FrameTimes.at_rate(self.rate)
-        for frame in self.frames:
-            times.add(frame.seconds, cut=frame.cut)
-        return times
 
 
 def _instance_box(track: Track, region: Region, space: LabelSpace, scale: int) -> tuple[Box, str, tuple[int, int, int]]:

@@ -19,7 +19,7 @@ from ssa2d_jax.data.label_space import LabelSpace
 from ssa2d_jax.inference.tracks import Instances, Region, Track
 
 MAX_GAP, MIN_FRAMES = 8, 4  # frames
-_MIN_AREA = 0.0005  # of the frame's pixels: a smaller region is no instance
+MIN_AREA = 0.0005  # of the frame's pixels
 _MIN_OVERLAP = 0.1  # intersection over union from which regions of two frames may be one instance
 
 
@@ -59,6 +59,7 @@ class Tracker:
         max_gap: int = MAX_GAP,
         min_frames: int = MIN_FRAMES,
         min_confidence: float = 0.0,
+        min_area: float = MIN_AREA,
     ) -> None:
         """Starts without tracks.
 
@@ -68,9 +69,10 @@ class Tracker:
             max_gap: a track ends when no region has continued it for more than this many frames.
             min_frames: a track of fewer frames is dropped; it comes from flickering labels.
             min_confidence: a track of a lower mean confidence is dropped when it ends.
+            min_area: a region with a smaller share of the frame's pixels is no instance.
         """
         self.space, self.threshold, self.max_gap = space, threshold, max_gap
-        self.min_frames, self.min_confidence = min_frames, min_confidence
+        self.min_frames, self.min_confidence, self.min_area = min_frames, min_confidence, min_area
         self._open: list[_OpenTrack] = []  # by number
         self._last_number = 0
 
@@ -96,7 +98,7 @@ class Tracker:
             The tracks that the frame shows, each with its region, and the tracks that have ended, oldest first.
         """
         ended = self._close(None if cut else frame - self.max_gap - 1)
-        regions = find_regions(actor, probabilities, self.space)
+        regions = find_regions(actor, probabilities, self.space, self.min_area)
         continued = self._match(regions)
         instances = []
         for i, region in enumerate(regions):
@@ -165,19 +167,22 @@ def find_tracks(frames: Iterable[TrackableFrame], tracker: Tracker) -> list[Trac
 
 
 def find_regions(
-    actor: UInt8[np.ndarray, "H W"], probabilities: Float32[np.ndarray, "h w P"], space: LabelSpace
+    actor: UInt8[np.ndarray, "H W"],
+    probabilities: Float32[np.ndarray, "h w P"],
+    space: LabelSpace,
+    min_area: float = MIN_AREA,
 ) -> list[Region]:
-    """Connected regions of every actor class but the smallest ones, ordered by class, then from the top."""
+    """Connected regions of every actor class, from `min_area` of the frame on, ordered by class, then from the top."""
     regions = []
-    min_area = _MIN_AREA * actor.size
+    least = max(1.0, min_area * actor.size)  # pixels
     counts = np.bincount(actor.ravel(), minlength=len(space.actors))[: len(space.actors)]
-    for number in np.flatnonzero(counts >= min_area):
+    for number in np.flatnonzero(counts >= least):
         if number == 0:
             continue
         count, labels, stats, _ = cv2.connectedComponentsWithStats((actor == number).astype(np.uint8), connectivity=8)
         for i in range(1, count):
             x, y, width, height, area = (int(value) for value in stats[i])
-            if area < min_area:
+            if area < least:
                 continue
             box = (x, y, width, height)
             mask = labels[y : y + height, x : x + width] == i

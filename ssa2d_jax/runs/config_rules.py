@@ -266,7 +266,7 @@ _RULES = (
         "different whole numbers from 0 up, one or more",
     ),
     Rule("eval.threshold", lambda threshold: 0 < threshold < 1, "more than 0, less than 1"),
-    *map(_share, ("predict.opacity", "predict.track_confidence", "predict.export_iou")),
+    *map(_share, ("predict.opacity", "predict.track_confidence", "predict.track_area", "predict.export_iou")),
     _at_least("predict.scale", 0),
     Rule(
         "predict.draw_tracks", lambda draws, tracks: tracks or not draws, "True only with config.predict.tracks=True",

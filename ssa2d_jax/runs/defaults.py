@@ -39,6 +39,7 @@ def predict_defaults() -> dict[str, Any]:
         "tracks": True,  # follow instances over time: tracks.json, tracks.csv, timeline.png, events.csv, events.boris
         "track_frames": 4,  # tracks of fewer frames are dropped
         "track_confidence": 0.0,  # tracks of a lower mean confidence are dropped, 0 to 1
+        "track_area": 0.0005,  # smaller regions are no instance, as a share of the frame's pixels, 0 to 1
         "draw_tracks": False,  # draw boxes with track numbers in the overlay, instead of class names
         "max_pixels": 4096 * 2304,  # a frame with more pixels is refused
         "video_stream": -1,  # number of the video stream in a file, among all its streams; -1 = the one players show

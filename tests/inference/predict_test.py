@@ -35,8 +35,11 @@ def outputs(folder):
     return labels, frames, rate, json.loads((folder / "summary.json").read_text())
 
 
-def run(path, folder, opacity=0.5, tracks=True, draw_tracks=False, track_confidence=0.0, scale=1, **changes):
-    options = PredictOptions(opacity, tracks, draw_tracks, track_confidence=track_confidence, scale=scale)
+def run(
+    path, folder, opacity=0.5, tracks=True, draw_tracks=False, scale=1, track_confidence=0.0, track_area=0.0, **changes
+):
+    limits = {"track_confidence": track_confidence, "track_area": track_area}
+    options = PredictOptions(opacity, tracks, draw_tracks, scale=scale, **limits)
     return predict_video(path, folder, detector=detector(**changes), options=options)
 
 
@@ -84,6 +87,8 @@ def test_tracks_may_be_left_out_or_drawn(tmp_path):
     _, drawn, _, summary = outputs(tmp_path / "out")
     assert summary["tracks"] == 1
     run(tmp_path / "a.mp4", tmp_path / "out", track_confidence=0.99)
+    assert outputs(tmp_path / "out")[3]["tracks"] == 0
+    run(tmp_path / "a.mp4", tmp_path / "out", track_area=0.9)
     assert outputs(tmp_path / "out")[3]["tracks"] == 0
     run(tmp_path / "a.mp4", tmp_path / "out", tracks=False)  # those of the earlier run go, too
     _, plain, _, summary = outputs(tmp_path / "out")

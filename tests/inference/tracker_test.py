@@ -156,6 +156,17 @@ def test_short_and_doubtful_tracks_are_dropped():
     assert numbers(min_confidence=0.5) == [dog.number] and numbers(min_confidence=0.9) == []
 
 
+def test_regions_of_less_than_the_least_area_are_no_instance():
+    frames = [_frame((DOG, 2, 2), (CAT, 20, 20)) for _ in range(6)]
+    dog, cat = _tracked(frames)
+    pixels = frames[0][0].size
+    numbers = lambda least: [track.number for track in _tracked(frames, min_area=least / pixels)]
+    assert dog.areas[0] == cat.areas[0]  # then both or none
+    assert numbers(dog.areas[0]) == [dog.number, cat.number] and numbers(dog.areas[0] + 1) == []
+    frames[0][0][0, 40] = DOG  # one pixel
+    assert len(find_regions(*frames[0], A2D, 0.0)) == 3 and len(find_regions(*frames[0], A2D)) == 2
+
+
 def test_a_track_does_what_its_actor_was_seen_to_do_in_training():
     actions = np.zeros(10)
     actions[[RUNNING, WALKING]] = 0.3, 0.7

@@ -92,6 +92,7 @@ def test_unknown_variants_name_those_there_are():
         ("predict.max_pixels", 0, "1 or more"),
         ("predict.track_frames", 0, "1 or more"),
         ("predict.track_confidence", 1.5, "0 to 1"),
+        ("predict.track_area", -0.1, "0 to 1"),
         ("predict.formats", "cvat,voc", "one or more of cvat, coco, youtube_vis, labelme"),
         ("predict.export_shapes", "boxes", "one of masks, polygons"),
         ("predict.export_iou", 1.5, "0 to 1"),

@@ -102,3 +102,12 @@ def test_every_class_at_once_on_a_tiny_frame():
 def test_frame_and_labels_of_different_size_are_an_error():
     with pytest.raises(ValueError, match=r"frame is \(4, 4, 3\), its labels are \(4, 5\)"):
         draw_overlay(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5), np.uint8), A2D, opacity=0.5, names=False)
+
+
+@pytest.mark.parametrize(
+    ("opacity", "message"),
+    [(1.5, r"opacity is 1.5; allowed: 0 to 1"), (np.zeros((2, 4, 4, 3)), "opacity is an array; it must be a number")],
+)
+def test_opacity_is_a_number_from_0_to_1(opacity, message):
+    with pytest.raises(ValueError, match=message):
+        draw_overlay(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8), A2D, opacity=opacity)
