@@ -3,9 +3,9 @@
 # values to float32's precision, and computes with the jax that clu installs.
 # Seen (clu 0.0.12): with jax 0.9.2 it does for 1, 2, 4; but 10000, 10001, 10002 and 256.1, 256.2, 256.3 have a
 # deviation of exactly 0 (true: 0.816 and 0.082), and 20.00, 20.01, 20.02 one that is 4 % wrong: it is the mean of the
-# squares minus the square of the mean, in float32, and a negative variance becomes 0 without a word. With jax 0.10.2,
-# which clu allows, compute() raises a TypeError for any values: jnp.clip no longer knows a_min.
-# Who meets it: whoever logs how step times, pixel counts or gradients vary; it looks as if they did not.
+# squares minus the square of the mean, in float32. With jax 0.10.2, which clu allows, compute() raises a TypeError for
+# any values: jnp.clip no longer knows a_min.
+# Who meets it: whoever logs how step times, pixel counts or gradients vary; it looks as if they did not vary.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Expected: optax.losses.multiclass_generalized_dice_loss is the generalised Dice loss of the paper that it cites (Sudre
-# et al., 2017): 1 - 2 sum_c w_c overlap_c / sum_c w_c (predicted_c + true_c), w_c = 1 / true_c^2. It tells a perfect
-# prediction from a wrong one, also where the labels do not show every class.
+# et al., 2017): 1 - 2 sum_c w_c overlap_c / sum_c w_c (predicted_c + true_c), w_c = 1 / true_c^2. The paper doesn't say
+# what a class counts that the labels don't show; whatever it is, a perfect prediction is told from a wrong one.
 # Seen (optax 0.2.8, jax 0.10.2): with three classes that all occur, it does: 0.0001 for perfect logits, 0.997 for
 # logits in which every pixel has another class. With a fourth class that no pixel shows, perfect and wrong logits have
 # the same loss, 0.0227, to six digits: the absent class has the weight 1 / 1e-7, the others 1 / true_c^2, here about
-# 1e-5, and weights are divided by their sum. So nearly the whole loss, and its gradient, says that the absent class is
-# not to be predicted. (The formula of the paper without the absent class gives 0.0001 and 1.0.) It is also not one
-# ratio of sums, but a mean of the classes' own ratios.
+# 1e-5, and weights are divided by their sum. So nearly the whole loss, and its gradient (the same for perfect and for
+# wrong logits in the absent class), says that the absent class is not to be predicted. (The formula of the paper over
+# the classes that occur gives 0.0001 and 1.0.) It is also not one ratio of sums, but a mean of the classes' own ratios.
 # Also seen: dice_loss and multiclass_generalized_dice_loss with apply_softmax=False can't be compiled
-# (TracerBoolConversionError in jax.jit), and binary_dice_loss with apply_sigmoid=False refuses any map of probabilities
-# but all ones, since it wants them to sum to 1 along an axis of length 1.
+# (TracerBoolConversionError in jax.jit), and binary_dice_loss with apply_sigmoid=False refuses maps of probabilities,
+# since it wants them to sum to 1 along an axis of length 1: only a map of ones passes.
 # Who meets it: whoever trains segmentation with it where a batch does not show every class, which is the usual case.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -57,13 +57,25 @@ for classes in (3, 4):
     print(f"{classes} classes, 3 occur: {found}")
 truth = jax.nn.one_hot(labels, 3)
 p = jax.nn.softmax(truth)
-compiled = error(lambda: jax.jit(lambda p: dice_loss(p, truth, apply_softmax=False))(p))
-refused = error(lambda: binary_dice_loss(p[..., 0], truth[..., 0], apply_sigmoid=False))
-print("apply_softmax=False in jit:", compiled, "| apply_sigmoid=False:", refused)
+compiled = [
+    error(lambda: jax.jit(lambda p: loss(p, truth, apply_softmax=False))(p))
+    for loss in (dice_loss, multiclass_generalized_dice_loss)
+]
+refused = [error(lambda: binary_dice_loss(x, truth[..., 0], apply_sigmoid=False)) for x in (p[..., 0], p[..., 0] ** 0)]
+print("apply_softmax=False in jit:", compiled, "| apply_sigmoid=False, probabilities and ones:", refused)
+truth = jax.nn.one_hot(labels, 4)
+perfect, other = (
+    jax.grad(multiclass_generalized_dice_loss)(x, truth)[..., 3]
+    for x in (10 * truth - 5, 10 * jax.nn.one_hot((labels + 1) % 3, 4) - 5)
+)
+change = float(abs(perfect - other).max() / abs(perfect).max())
+print(f"gradient of the absent class: that of wrong logits differs from that of perfect ones by {change:.0e} of it")
 
 right, wrong, paper_right, paper_wrong = losses(3)
 assert right < 0.01 and wrong > 0.9 and paper_right < 0.01 and paper_wrong > 0.9, "with all classes it differs"
 right, wrong, paper_right, paper_wrong = losses(4)
 assert abs(right - wrong) < 1e-6 and right < 0.1 and paper_right < 0.01 and paper_wrong > 0.9, "the behaviour changed"
-assert "Tracer" in compiled and refused == "ValueError", "the behaviour changed"
+assert all("Tracer" in text for text in compiled), "the behaviour changed"
+assert refused[0] == "ValueError" and "a loss" in refused[1], "the behaviour changed"
+assert change < 1e-3, "the behaviour changed"
 PYTHON

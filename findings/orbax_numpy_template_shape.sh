@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Expected: Orbax refuses to restore an array into a template of another shape, as it does for jax arrays ("Requested
-# shape: (2, 6) is not compatible with the stored shape: (3, 4)"), whatever kind of array the template holds.
-# Seen (orbax-checkpoint 0.12.8, jax 0.10.2): a NumPy array as template gives the stored shape (3, 4) without a word,
-# and so does a jax.ShapeDtypeStruct if the array was saved from NumPy; StandardCheckpointer and CheckpointManager alike.
-# The template's dtype is obeyed at the same time: float32 becomes int8, and 1.75 becomes 1.
-# Who meets it: whoever restores weights on a host without jax arrays and relies on the template, for example after the
-# number of classes changed: a bias of another length may even broadcast.
+# shape: (2, 6) is not compatible with the stored shape: (3, 4)"), whatever kind of array the template holds; its
+# arguments for restoring arrays are strict by default.
+# Seen (orbax-checkpoint 0.12.8, jax 0.10.2): a NumPy array as template gives the stored shape (3, 4) without a word, by
+# StandardCheckpointer and CheckpointManager, and so does a jax.ShapeDtypeStruct if the array was saved from NumPy. The
+# template's dtype is obeyed at the same time: float32 becomes int8, and 1.75 becomes 1.
+# Who meets it: whoever restores weights into NumPy arrays and relies on the template, for example after the number of
+# classes changed: a bias of another length may even broadcast.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -27,7 +28,7 @@ templates = {
     "jax array": jnp.zeros((2, 6)),
     "ShapeDtypeStruct": jax.ShapeDtypeStruct((2, 6), jnp.float32),
     "numpy array": np.zeros((2, 6), np.float32),
-    "numpy int8": np.zeros((3, 4), np.int8),
+    "numpy int8": np.zeros((2, 6), np.int8),
 }
 
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Expected: tfds.features.LabeledImage, which is made for labels of segmentation, given the path of a PNG with a palette
-# (the labels of DAVIS and PASCAL VOC), stores its class numbers, as it does for an array of them, or refuses it; and
-# refuses numbers that are no class.
-# Seen (TFDS 4.9.10, TensorFlow 2.21.0): the file is stored as it is and decoded as the brightness of the palette's
-# colours: classes 0, 1, 2 come back as 0, 38, 75, although there are three classes. Of a 16-bit PNG with instances 300
-# and 600 come 1 and 2, the upper bytes; so different instances become one. Nothing is said, in both cases. An array
-# comes back as it was; numbers beyond the classes, too.
+# (the labels of DAVIS and PASCAL VOC), gives its class numbers back, as it does for an array of them, or refuses it;
+# and refuses numbers that are no class. The same of tfds.features.Image with one channel.
+# Seen (TFDS 4.9.10, TensorFlow 2.21.0): the file is stored as it is, and decoded (decode_example, as for tf.data) as
+# the brightness of the palette's colours: classes 0, 1, 2 come back as 0, 38, 75, although there are three classes. Of
+# a 16-bit PNG with instances 300, 301 and 600 come 1, 1 and 2, the upper bytes, unless dtype=np.uint16 was said; so
+# different instances become one. Nothing is said, in both cases. An array comes back as it was; numbers beyond the
+# classes, too.
 # Who meets it: whoever gives LabeledImage or Image paths of masks, as is usual for pictures.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -25,17 +26,22 @@ picture.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])  # the first colours of DAVI
 picture.save("palette.png")
 assert Image.open("palette.png").mode == "P" and (np.asarray(Image.open("palette.png")) == classes).all()
 Image.fromarray(np.array([[0, 300, 301, 600]], np.uint16)).save("instances.png")
-feature = tfds.features.LabeledImage(labels=["background", "dog", "cat"])
+labels = tfds.features.LabeledImage(labels=["background", "dog", "cat"])
+deep = tfds.features.LabeledImage(labels=["background", "dog", "cat"], dtype=np.uint16)
+image = tfds.features.Image(shape=(None, None, 1))
 found = {
     name: feature.decode_example(feature.encode_example(value)).numpy().ravel().tolist()
-    for name, value in {
-        "palette": "palette.png",
-        "16 bits": "instances.png",
-        "array": classes[..., None],
-        "array beyond the classes": classes[..., None] + 100,
-    }.items()
+    for name, feature, value in [
+        ("palette", labels, "palette.png"),
+        ("palette, Image", image, "palette.png"),
+        ("16 bits", labels, "instances.png"),
+        ("16 bits, uint16", deep, "instances.png"),
+        ("array", labels, classes[..., None]),
+        ("array beyond the classes", labels, classes[..., None] + 100),
+    ]
 }
 print("TFDS", tfds.__version__, found)
 assert found["array"] == [0, 1, 2] and found["array beyond the classes"] == [100, 101, 102], "the behaviour changed"
-assert found["palette"] == [0, 38, 75] and found["16 bits"] == [0, 1, 1, 2], "the behaviour changed"
+assert found["palette"] == found["palette, Image"] == [0, 38, 75], "the behaviour changed"
+assert found["16 bits"] == [0, 1, 1, 2] and found["16 bits, uint16"] == [0, 300, 301, 600], "the behaviour changed"
 PYTHON

@@ -107,6 +107,8 @@ def _score_files(run_folder: Path, layout: str, root: Path, release: AnyRelease,
     """Labels the test videos and writes the scores of these files; returns what was wrong with which video."""
     folder, scores = predicted / run_folder.name, Workdir(run_folder).predicted_scores
     failures = _predict(run_folder, release, folder)
+    if len(failures) == len(release.splits["test"]):
+        raise InputError("no test video could be labelled: " + "; ".join(failures))
     result = score(layout, root, folder)
     replace_text(scores, json.dumps(result | {"left_out": failures}, indent=1) + "\n")
     log(f"{run_folder.name}, from the files that predict wrote, {folder} ({scores}):")
@@ -147,7 +149,7 @@ def _forget_other_networks(folder: Path, network: str) -> None:
     marker = folder / "network.txt"
     if marker.is_file() and marker.read_text() == network:
         return
-    for path in folder.glob(f"*/{SUMMARY}"):
+    for path in folder.glob(f"*/{LABELS}"):  # not summary.json, by which predict tells its own files from changed ones
         path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     replace_text(marker, network)

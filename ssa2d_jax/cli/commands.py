@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from ml_collections import ConfigDict
 
-from ssa2d_jax.cli import convert, predict
+from ssa2d_jax.cli import convert, hints, predict
 from ssa2d_jax.cli.arguments import Arguments
 from ssa2d_jax.cli.config import convert_config, load_config, resolve_config
 from ssa2d_jax.utils.errors import InputError
+from ssa2d_jax.utils.progress import log
 
 if TYPE_CHECKING:
     from ssa2d_jax.data.batch import Source
@@ -96,6 +97,7 @@ def _train(arguments: Arguments) -> None:
     config_paths.check_init_paths(config.init, workdir)
     host_memory.keep_freed_memory()
     train(config, workdir, _open_batches(config), read_weights)
+    log(hints.after_training(workdir))
 
 
 def _prepare(arguments: Arguments) -> None:
@@ -253,11 +255,7 @@ COMMANDS: dict[str, Command] = {
     "predict": Command(
         "label every pixel of a video, or of all videos in a folder",
         _predict,
-        {
-            "workdir": _RUN,
-            "input": "a video, a folder of videos or a camera's number",
-            "output": "a folder",
-        },
+        {"workdir": _RUN, "input": "a video, a folder of videos or a camera's number", "output": "a folder"},
         ConfigSource.RUN,
         has_default_run=True,
     ),

@@ -1,4 +1,4 @@
-"""What may have been meant: messages for commands, configs, variants and inputs that don't exist."""
+"""What may have been meant: messages for commands, configs, variants and inputs that don't exist; what comes next."""
 
 import difflib
 import re
@@ -77,3 +77,9 @@ def missing_input(text: str, needed: str) -> str:
             "of a video site with yt-dlp) and give the file"
         )
     return f"{text}: no such file or folder; --input is {needed}"
+
+
+def after_training(workdir: Path) -> str:
+    """What to do with the run in `workdir` when its training has ended: a command to copy."""
+    words = f"--workdir={workdir}", "--input=path/to/videos", "--output=predicted"
+    return f"label videos with it: {commands.command('predict', *words)}"

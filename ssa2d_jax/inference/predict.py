@@ -70,12 +70,12 @@ class PredictOptions:
         draw_tracks: whether boxes with the tracks' numbers replace the class names on the overlay.
         track_frames: tracks of fewer frames are dropped.
         track_confidence: tracks of a lower mean confidence are dropped, 0 to 1.
-        track_area: smaller regions are no instance, as a share of the frame's pixels, 0 to 1.
         scale: the overlay is this many times as large as the video; 0 = automatic, see `FrameResult.overlay`.
         video_stream: the number of the stream in a file; None: the one that players show.
         strict: stops a video at the first damaged place; otherwise the rest is labelled, too.
         formats: the tracks are also written for labelling tools, in these formats of data/export_formats.py.
         export: what these files hold.
+        track_area: smaller regions are no instance, as a share of the frame's pixels, 0 to 1.
     """
 
     opacity: float = OPACITY
@@ -83,12 +83,12 @@ class PredictOptions:
     draw_tracks: bool = False
     track_frames: int = MIN_FRAMES
     track_confidence: float = 0.0
-    track_area: float = MIN_AREA
     scale: int = 0
     video_stream: int | None = None
     strict: bool = False
     formats: tuple[str, ...] = ()
     export: ExportOptions = DEFAULT_EXPORT
+    track_area: float = MIN_AREA
 
 
 def predict_path(

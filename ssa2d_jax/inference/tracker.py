@@ -7,6 +7,7 @@ the same instance. So actors that touch are one track while they touch, and an a
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -172,9 +173,12 @@ def find_regions(
     space: LabelSpace,
     min_area: float = MIN_AREA,
 ) -> list[Region]:
-    """Connected regions of every actor class, from `min_area` of the frame on, ordered by class, then from the top."""
+    """Connected regions of every actor class that cover at least the share `min_area` of the frame.
+
+    They are ordered by class, then from the top.
+    """
     regions = []
-    least = max(1.0, min_area * actor.size)  # pixels
+    least = max(1, math.ceil(min_area * actor.size - 1e-6))  # pixels; less a rounding error
     counts = np.bincount(actor.ravel(), minlength=len(space.actors))[: len(space.actors)]
     for number in np.flatnonzero(counts >= least):
         if number == 0:

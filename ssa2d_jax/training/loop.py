@@ -99,8 +99,6 @@ def _train(training: Training) -> Results:
     training.writer.flush()
     passed = duration(time.monotonic() - train_log.start)
     log(f"trained {plural(step, 'step')} in {passed}; everything is in {training.files.folder}")
-    next_words = f"--workdir={training.files.folder}", "--input=path/to/videos", "--output=predicted"
-    log(f"label videos with it: {command('predict', *next_words)}")
     return results
 
 

@@ -71,6 +71,8 @@ def test_killed_and_resumed_equals_unbroken(unbroken_and_killed):
     code, _, said = run(*_tiny(killed, *data))
     assert code == 0, said
     assert "resumed from" in said
+    words = f"--mode=predict --workdir={killed / 'run'} --input=path/to/videos --output=predicted"
+    assert said.rstrip().endswith(f"label videos with it: python main.py {words}")
     step, arrays = _final(killed)
     unbroken_step, expected = _final(unbroken)
     assert before < step == unbroken_step

@@ -113,6 +113,7 @@ def test_tracks_end_where_the_video_cuts():
     result = Detector(red_is_a_dog, **SETTINGS)(np.concatenate([one, other]))
     assert [frame.index for frame in result.frames if frame.cut] == [12]
     assert [track.frames for track in result.to_tracks()] == [list(range(12)), list(range(12, 20))]
+    assert result.to_tracks(min_area=0.9) == []
 
 
 def test_from_a_run_and_from_its_exported_file(workdir, tmp_path):

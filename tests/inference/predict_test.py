@@ -17,6 +17,7 @@ from ssa2d_jax.data.label_space import A2D, KINDS
 from ssa2d_jax.inference import timeline
 from ssa2d_jax.inference.exports.options import ExportOptions
 from ssa2d_jax.inference.predict import OUTPUTS, PredictOptions, predict_many, predict_path, predict_video
+from ssa2d_jax.inference.tracker import MIN_AREA
 from ssa2d_jax.utils.errors import InputError
 from ssa2d_jax.utils.signals import Stopped
 from ssa2d_jax.video import optical_flow
@@ -36,7 +37,15 @@ def outputs(folder):
 
 
 def run(
-    path, folder, opacity=0.5, tracks=True, draw_tracks=False, scale=1, track_confidence=0.0, track_area=0.0, **changes
+    path,
+    folder,
+    opacity=0.5,
+    tracks=True,
+    draw_tracks=False,
+    scale=1,
+    track_confidence=0.0,
+    track_area=MIN_AREA,
+    **changes,
 ):
     limits = {"track_confidence": track_confidence, "track_area": track_area}
     options = PredictOptions(opacity, tracks, draw_tracks, scale=scale, **limits)

@@ -30,6 +30,13 @@ def _frame(*squares, action=RUNNING, size=SIZE):
     return actor, np.concatenate([actors, actions, np.ones((*grid.shape, 1))], -1).astype(np.float32)
 
 
+def _square(side):
+    """Actor map and probabilities of 40x40 pixels with a dog of `side` x `side`."""
+    actor = np.zeros((40, 40), np.uint8)
+    actor[:side, :side] = DOG
+    return actor, np.eye(8 + 10 + 1, dtype=np.float32)[actor]
+
+
 def _tracked(frames, cuts=(), **options):
     tracker, ended = Tracker(A2D, threshold=THRESHOLD, **options), []
     for number, frame in enumerate(frames):
@@ -163,6 +170,9 @@ def test_regions_of_less_than_the_least_area_are_no_instance():
     numbers = lambda least: [track.number for track in _tracked(frames, min_area=least / pixels)]
     assert dog.areas[0] == cat.areas[0]  # then both or none
     assert numbers(dog.areas[0]) == [dog.number, cat.number] and numbers(dog.areas[0] + 1) == []
+    for side in range(1, 40):  # a share that isn't exact in binary is exactly that area
+        assert len(find_regions(*_square(side), A2D, side * side / 1600)) == 1, side
+        assert find_regions(*_square(side), A2D, (side * side + 1) / 1600) == [], side
     frames[0][0][0, 40] = DOG  # one pixel
     assert len(find_regions(*frames[0], A2D, 0.0)) == 3 and len(find_regions(*frames[0], A2D)) == 2
 

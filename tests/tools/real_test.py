@@ -41,11 +41,14 @@ def calls(monkeypatch, tmp_path):
     def predict(path, folder, *, detector):
         if path.read_bytes() == b"broken":
             raise InputError(f"{path} is broken")
+        if (folder / "tracks.json").exists() and not (folder / "summary.json").exists():
+            raise InputError("as predict_video does: whose file is it?")
         found.append(folder.name)
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(folder / "labels.npz", **{kind: np.zeros((COUNT, *a2d_release.SIZE), np.uint8) for kind in KINDS})
         classes = {kind: dict.fromkeys(A2D.names[kind]) for kind in KINDS}
         (folder / "summary.json").write_text(json.dumps({"step": detector.step, "complete": True} | classes))
+        (folder / "tracks.json").write_text("{}")
 
     monkeypatch.setattr(real, "WEIGHTS", tmp_path / "weights.safetensors")
 
@@ -119,6 +122,13 @@ def test_a_test_video_that_cant_be_read_is_left_out_and_listed(release, tmp_path
     assert "not labelled, and not scored: first: " in capsys.readouterr().err
     scores = json.loads((tmp_path / "real/seed_0/predicted_scores.json").read_text())
     assert scores["frames"] == 3 and len(scores["left_out"]) == 1 and calls[-1][0] == "--mode=report"
+
+
+def test_if_no_test_video_can_be_labelled_it_says_why(release, tmp_path, calls):
+    for name in ("first", "second"):
+        (release / f"clips320H/{name}.mp4").write_bytes(b"broken")
+    with pytest.raises(InputError, match=r"no test video could be labelled: first: .*broken; second: .*broken"):
+        real.run("a2d", release, tmp_path / "real", (0,), [])
 
 
 @pytest.mark.parametrize(

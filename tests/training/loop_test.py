@@ -217,14 +217,6 @@ def test_a_finished_run_is_scored_again_only_if_its_scores_are_gone(unbroken, tm
     assert "evaluating test" in capsys.readouterr().err
 
 
-def test_a_training_ends_with_the_command_that_uses_it(tmp_path, capsys):
-    config, workdir = toy_config("pooled"), tmp_path / "a run"
-    config.train.lr_phases = ((0.5, 1e-3, 1e-3),)
-    train(config, workdir, toy_source())
-    words = f"python main.py --mode=predict '--workdir={workdir}' --input=path/to/videos --output=predicted"
-    assert capsys.readouterr().err.rstrip().endswith(f"label videos with it: {words}")
-
-
 def test_scores_say_how_many_videos_they_leave_out(unbroken, tmp_path, capsys):
     workdir, results = unbroken
     assert results["test"]["left_out_videos"] == 0
