@@ -236,12 +236,8 @@ class Result:
         """
         from ssa2d_jax.inference.timeline import write_timeline  # matplotlib takes half a second
 
-        write_timeline(
-            check_place(path, "timeline.png"),
-            self._courses(tracks),
-            self.space,
-            FrameTimes.at_rate(self.rate, self.frames),
-        )
+        place, times = check_place(path, "timeline.png"), FrameTimes.at_rate(self.rate, self.frames)
+        write_timeline(place, self._courses(tracks), self.space, times)
 
     def write_events(self, path: str | Path, tracks: Sequence[Track] | None = None, *, video: str = "") -> None:
         """Writes what the tracks do from when to when, in seconds from the first frame; see events.py.
@@ -280,7 +276,8 @@ class Result:
         Raises:
             InputError: a format is unknown or can't hold the classes' names; a file in `folder` was changed by hand.
         """
-        found, frames = self.to_tracks() if tracks is None else tracks, [frame.frame for frame in self.frames]
+        found = self.to_tracks() if tracks is None else tracks
+        frames = [frame.frame for frame in self.frames]
         names = split_formats(formats if isinstance(formats, str) else ",".join(formats))
         write_clip(found, self.space, frames, Path(folder), names, options, video or self.video or "clip")
 

@@ -51,9 +51,10 @@ def draw_overlay(
     """
     if frame.shape != (*joint.shape, 3):
         raise ValueError(f"frame is {frame.shape}, its labels are {joint.shape}; both must have the same size")
-    if np.ndim(opacity) or not 0 <= opacity <= 1:
-        found = f"{opacity}; allowed: 0 to 1" if not np.ndim(opacity) else "an array; it must be a number from 0 to 1"
-        raise ValueError(f"opacity is {found}")
+    if np.ndim(opacity):
+        raise ValueError("opacity is an array; it must be a number from 0 to 1")
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity is {opacity}; allowed: 0 to 1")
     picture = _tint(frame, joint, space, opacity)
     if not names:
         return picture
